@@ -1,0 +1,71 @@
+# Community Pulse. `make help` lists what there is.
+# Everything runs in .venv, which the first target that needs it creates from the locked requirements.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# Both slow every start by seconds: bytecode has to be written once and kept.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONUTF8 = 1
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-zA-Z_-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---- set-up ----------------------------------------------------------------
+.PHONY: install
+install: $(VENV)/.installed ## Create .venv and install the locked dependencies
+
+$(VENV)/.installed: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed, $(PYTHON) is %d.%d. Next: make PYTHON=python3.12 ..." % v)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python requirements/dev.txt
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	@touch $@
+
+.PHONY: lock
+lock: ## Resolve requirements/*.in again and write the locked files
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
+	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/dev.in -o requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCK_FLAGS) -c requirements/dev.txt requirements/runtime.in -o requirements/runtime.txt
+
+LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+# ---- daily work ------------------------------------------------------------
+.PHONY: demo
+demo: install ## Run the whole pipeline on a made-up world: no account, no service
+	@$(BIN)/pulse demo
+
+.PHONY: ui
+ui: install ## Airflow's own UI on 127.0.0.1, with the runs made so far
+	@$(BIN)/pulse ui
+
+.PHONY: test
+test: install ## All tests
+	@$(BIN)/python -m pytest
+
+.PHONY: check
+check: install ## Lint, types, yml style, and the generated documents are current
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/yamllint --strict .
+	@$(BIN)/pulse dev data-dictionary --check
+
+.PHONY: format
+format: install ## Format and sort imports
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix-only --quiet .
+
+.PHONY: bench
+bench: install ## Measure: ratios in one run against the named peer or limit
+	@$(BIN)/python -m benchmarks
+
+.PHONY: clean
+clean: ## Remove the virtual environment and all pipeline data
+	rm -rf $(VENV) .pulse .mypy_cache .pytest_cache .ruff_cache

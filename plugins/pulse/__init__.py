@@ -1,0 +1,1 @@
+"""Community Pulse: community posts in, tables that can be believed out."""

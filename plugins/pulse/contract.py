@@ -1,0 +1,153 @@
+"""The contract: one contribution, as observed once.
+
+Every source hands over rows with exactly these columns; nothing after the source step knows a platform's own fields.
+An observation is unique by (platform, community, contribution_id, observed_at) and is never changed, only added to.
+NULL means "this source cannot see it"; 0 means zero.
+
+The same record exists three times, kept together here: as DuckDB columns (bulk path), as an Arrow schema (Parquet
+files) and as the two derived values, the author key and the text hash.
+"""
+
+import hashlib
+import hmac
+import string
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+CONTRACT_VERSION = 1
+
+Kind = Literal["post", "comment"]
+AuthorRole = Literal["bot", "team", "moderator", "member"]
+Removal = Literal["none", "by_author", "by_moderator"]
+KINDS: tuple[str, ...] = get_args(Kind)
+AUTHOR_ROLES: tuple[str, ...] = get_args(AuthorRole)
+REMOVALS: tuple[str, ...] = get_args(Removal)
+
+# Platforms on which two spellings of a name that differ only in case are the same account or community.
+CASE_INSENSITIVE_PLATFORMS = frozenset({"reddit"})
+_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its DuckDB type, whether it may be NULL, and what it means."""
+
+    name: str
+    duckdb_type: str
+    is_nullable: bool
+    meaning: str
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("platform", "VARCHAR", False, "platform name, lower case: reddit"),
+    Column("community", "VARCHAR", False, "community name; lower case where the platform ignores case"),
+    Column("contribution_id", "VARCHAR", False, "the platform's full id (Reddit: t3_… post, t1_… comment)"),
+    Column("kind", "VARCHAR", False, "post or comment"),
+    Column("thread_id", "VARCHAR", False, "contribution_id of the post the thread hangs from; a post names itself"),
+    Column("parent_id", "VARCHAR", True, "contribution_id this answers; NULL for a post"),
+    Column("created_at", "TIMESTAMPTZ", False, "when it was written"),
+    Column("edited_at", "TIMESTAMPTZ", True, "when it was last edited; NULL when never, or not visible"),
+    Column("observed_at", "TIMESTAMPTZ", False, "when the counts and the text were seen"),
+    Column("title", "VARCHAR", True, "title of a post; NULL for comments and when gone"),
+    Column("body", "VARCHAR", True, "text; NULL when there is none or it is gone"),
+    Column("text_sha256", "VARCHAR", True, "SHA-256 of title and body; NULL when there is no text"),
+    Column("url", "VARCHAR", True, "what a post links to"),
+    Column("permalink", "VARCHAR", True, "address of the contribution on its platform"),
+    Column("tags", "VARCHAR[]", False, "flairs, labels; empty when none"),
+    Column("author_key", "VARCHAR", True, "keyed hash of the author's name; NULL when the account is gone"),
+    Column("author_role", "VARCHAR", False, "first match of bot, team, moderator, member"),
+    Column("score", "BIGINT", True, "likes, points or upvotes net of downvotes"),
+    Column("upvote_ratio", "DOUBLE", True, "share of votes that are up, 0 to 1"),
+    Column("reply_count", "BIGINT", True, "replies as the platform counts them"),
+    Column("award_count", "BIGINT", True, "awards received"),
+    Column("view_count", "BIGINT", True, "views"),
+    Column("share_count", "BIGINT", True, "shares, reposts or cross-posts"),
+    Column("reactions", "MAP(VARCHAR, BIGINT)", True, "count by kind of reaction"),
+    Column("removal", "VARCHAR", False, "none, by_author or by_moderator"),
+    Column("source", "VARCHAR", False, "the source module that saw it"),
+    Column("load_id", "VARCHAR", False, "the load that brought it"),
+    Column("contract_version", "INTEGER", False, "version of this contract"),
+    Column("extra", "VARCHAR", True, "JSON object of further fields that a per-source allow-list lets through"),
+)
+COLUMN_NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
+
+
+def duckdb_columns() -> str:
+    """Column definitions for ``create table``."""
+    return ", ".join(
+        f"{column.name} {column.duckdb_type}{'' if column.is_nullable else ' not null'}" for column in COLUMNS
+    )
+
+
+def projection(*, overrides: dict[str, str] | None = None) -> str:
+    """Select list that gives every contract column, in order and cast to its type.
+
+    Args:
+        overrides: SQL expression by column name; other columns are taken by their own name. ``text_sha256`` is always
+            derived from the ``title`` and ``body`` that the select list gives, so it cannot disagree with them.
+    """
+    chosen = dict(overrides or {})
+    title, body = chosen.get("title", "title"), chosen.get("body", "body")
+    chosen["text_sha256"] = text_sha256_sql(title, body)
+    chosen.setdefault("contract_version", str(CONTRACT_VERSION))
+    return ", ".join(
+        f"cast({chosen.get(column.name, column.name)} as {column.duckdb_type}) as {column.name}" for column in COLUMNS
+    )
+
+
+# ---- derived values --------------------------------------------------------
+
+
+def canonical_name(platform: str, name: str) -> str:
+    """A community's or author's name as compared on its platform.
+
+    Only A to Z are lowered: Reddit's names are ASCII, and engines disagree on the case of other letters.
+    """
+    return name.translate(_ASCII_LOWER) if platform in CASE_INSENSITIVE_PLATFORMS else name
+
+
+def canonical_name_sql(platform: str, name_sql: str) -> str:
+    """The same as :func:`canonical_name` as a DuckDB expression."""
+    if platform not in CASE_INSENSITIVE_PLATFORMS:
+        return name_sql
+    return f"translate({name_sql}, '{string.ascii_uppercase}', '{string.ascii_lowercase}')"
+
+
+def author_key(key: bytes, platform: str, name: str) -> str:
+    """Pseudonym of an author: hex HMAC-SHA256(key, platform ‖ 0x00 ‖ name), 64 characters.
+
+    The name is lower-cased first where the platform ignores case.
+    """
+    message = platform.encode() + b"\x00" + canonical_name(platform, name).encode()
+    return hmac.new(key, message, hashlib.sha256).hexdigest()
+
+
+def author_key_sql(key: bytes, platform: str, name_sql: str) -> str:
+    """The same as :func:`author_key` as a DuckDB expression over a VARCHAR expression; NULL stays NULL.
+
+    HMAC is two nested hashes (RFC 2104), so the bulk path needs no Python per row. The expression holds key material:
+    it must never be logged, nor appear in a message of an error.
+    """
+    block_size = 64
+    padded = (hashlib.sha256(key).digest() if len(key) > block_size else key).ljust(block_size, b"\x00")
+    inner = _blob_sql(bytes(byte ^ 0x36 for byte in padded) + platform.encode() + b"\x00")
+    outer = _blob_sql(bytes(byte ^ 0x5C for byte in padded))
+    name = canonical_name_sql(platform, name_sql)
+    return f"sha256({outer} || unhex(sha256({inner} || encode({name}))))"
+
+
+def text_sha256_sql(title_sql: str, body_sql: str) -> str:
+    """Hex SHA-256 over title, a line feed and body; NULL when both are NULL or empty. Key of sentiment scores."""
+    return (
+        f"case when coalesce({title_sql}, '') = '' and coalesce({body_sql}, '') = '' then null "
+        f"else sha256(coalesce({title_sql}, '') || chr(10) || coalesce({body_sql}, '')) end"
+    )
+
+
+def scored_text_sql(title_sql: str, body_sql: str) -> str:
+    """The text that sentiment is judged on: title, a line feed and body, whichever are there."""
+    return f"concat_ws(chr(10), nullif({title_sql}, ''), nullif({body_sql}, ''))"
+
+
+def _blob_sql(data: bytes) -> str:
+    return f"unhex('{data.hex()}')"

@@ -1,0 +1,134 @@
+"""Where everything lives on disk, and how names become paths.
+
+All data is under one folder, ``PULSE_HOME``; nothing but the virtual environment is written elsewhere.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import quote
+
+from pulse.errors import StorageError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+_MAX_SEGMENT_BYTES = 200
+
+
+@dataclass(frozen=True)
+class Home:
+    """The layout of one ``PULSE_HOME``. Makes no folder by itself, see :meth:`create`."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls) -> "Home":
+        """``$PULSE_HOME``, or ``.pulse`` in the repository; a relative value is resolved against the repository."""
+        return cls((REPOSITORY / os.environ.get("PULSE_HOME", ".pulse")).resolve())
+
+    @cached_property
+    def landing(self) -> Path:
+        """Loads on their way in, and staged archives: where a killed extraction resumes."""
+        return self.root / "landing"
+
+    @cached_property
+    def raw(self) -> Path:
+        """What passed gate 1, by platform, community and day."""
+        return self.root / "raw"
+
+    @cached_property
+    def scores(self) -> Path:
+        """Sentiment by model, platform, community and day."""
+        return self.root / "scores"
+
+    @cached_property
+    def quarantine(self) -> Path:
+        """What gate 1 stopped, with original lines. Mode 0700."""
+        return self.root / "quarantine"
+
+    @cached_property
+    def quality(self) -> Path:
+        """Outcomes of loads and results of gates, as Parquet; Data Docs beside them."""
+        return self.root / "quality"
+
+    @cached_property
+    def warehouse(self) -> Path:
+        """The working DuckDB file and what belongs to it. One writer."""
+        return self.root / "warehouse"
+
+    @cached_property
+    def published(self) -> Path:
+        """What readers open, and nothing else."""
+        return self.root / "published"
+
+    @cached_property
+    def airflow(self) -> Path:
+        """``AIRFLOW_HOME``."""
+        return self.root / "airflow"
+
+    @cached_property
+    def dbt(self) -> Path:
+        """Dbt's target and logs."""
+        return self.root / "dbt"
+
+    @cached_property
+    def scratch(self) -> Path:
+        """Short-lived files; may be emptied whenever nothing runs."""
+        return self.root / "scratch"
+
+    @cached_property
+    def locks(self) -> Path:
+        """Lock files."""
+        return self.root / "locks"
+
+    @cached_property
+    def author_key_file(self) -> Path:
+        """The key that pseudonymises authors, unless ``PULSE_AUTHOR_KEY`` gives one."""
+        return self.root / "author.key"
+
+    def create(self) -> "Home":
+        """Make the folders (mode 0700 for all that holds text before publishing). Safe to repeat.
+
+        Raises:
+            StorageError: the root cannot be created or written.
+        """
+        try:
+            for folder in (
+                self.root, self.landing, self.raw, self.scores, self.quarantine, self.quality, self.warehouse,
+                self.published, self.airflow, self.dbt, self.scratch, self.locks,
+            ):  # fmt: skip
+                folder.mkdir(parents=True, exist_ok=True)
+            for private in (self.landing, self.raw, self.quarantine, self.warehouse, self.scratch):
+                private.chmod(0o700)
+        except OSError as error:
+            raise StorageError(
+                "PULSE_HOME", value=f"{self.root}: {error.strerror}", next_step="set PULSE_HOME to a writable folder"
+            ) from error
+        return self
+
+    def contributions_dir(self, platform: str, community: str, day: date) -> Path:
+        """The raw partition of one community and UTC day."""
+        return self.raw / "contributions" / partition_path(platform, community, day)
+
+    def scores_dir(self, model_id: str, platform: str, community: str, day: date) -> Path:
+        """The scores one model gave to one raw partition."""
+        return self.scores / f"model_id={path_value(model_id)}" / partition_path(platform, community, day)
+
+
+def partition_path(platform: str, community: str, day: date) -> Path:
+    """``platform=…/community=…/day=YYYY-MM-DD``. The true names are in the rows; never read them back from here."""
+    return Path(f"platform={path_value(platform)}") / f"community={path_value(community)}" / f"day={day.isoformat()}"
+
+
+def path_value(value: str) -> str:
+    """One path segment from any text: percent-encoded, or ``sha256-…`` if that is over 200 bytes.
+
+    Letters, digits, ``_`` and ``-`` stand for themselves, so no value can climb out of its folder, hide, or act as a
+    glob. The empty text becomes a lone ``%``, which no other text gives.
+    """
+    encoded = quote(value, safe="", errors="surrogatepass").replace(".", "%2E").replace("~", "%7E") or "%"
+    if len(encoded) > _MAX_SEGMENT_BYTES:
+        return "sha256-" + hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+    return encoded

@@ -1,0 +1,194 @@
+"""Landing: a load on its way from a source to raw.
+
+A load is what one run extracted for one entry of the config over one window of days. It becomes visible only when it
+is sealed: a draft folder, flushed, is renamed to its final name, with the manifest inside. Gate 1 then decides; only
+accepted rows go on to raw. Sealed loads stay for a while and can be replayed.
+"""
+
+import hashlib
+import re
+import shutil
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from pulse.contract import CONTRACT_VERSION
+from pulse.errors import StorageError
+from pulse.files import fsync_file, fsync_folder, read_json, storage_error, write_json
+from pulse.home import Home
+from pulse.window import Window
+
+MANIFEST = "load.json"
+BAD_LINES_COLUMNS = (
+    "file VARCHAR, line_number BIGINT, fault VARCHAR, detail VARCHAR, line BLOB, community VARCHAR, day DATE"
+)
+_DAY_FILE = re.compile(r"day=(\d{4}-\d{2}-\d{2})\.parquet")
+
+
+class LoadManifest(BaseModel):
+    """What a sealed load holds and how it came about.
+
+    Attributes:
+        entry_id: ``platform/community`` of the config entry; the community is ``*`` for the wildcard.
+        is_replayable: the source can give the same rows again, so the load replaces its days; else it adds to them.
+        rows_by_day: contributions by raw partition day; days without rows are left out.
+        bad_lines_n: records that could not be read at all; they are in ``bad_lines.parquet``.
+        skipped: documented skips by reason (``blank_line``, ``duplicate_record``).
+        is_listing_complete: the source proved that it listed every day of the window from end to end.
+        unknown_keys: how often each field name occurred that neither the contract nor the source's list knows, among
+            ``unknown_keys_sampled_n`` records looked at.
+        named_elsewhere: communities that a wildcard load leaves to other entries of the config.
+        waived_rules: gate 1 rules that somebody waived when releasing this load from quarantine.
+        released_from: the quarantined load that this one was made from.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    load_id: str
+    platform: str
+    entry_id: str
+    community: str
+    source: str
+    is_replayable: bool
+    first_day: date
+    last_day: date
+    rows_by_day: dict[date, int]
+    bad_lines_n: int = 0
+    skipped: dict[str, int] = {}
+    is_listing_complete: bool
+    api_calls_n: int = 0
+    unknown_keys: dict[str, int] = {}
+    unknown_keys_sampled_n: int = 0
+    named_elsewhere: tuple[str, ...] = ()
+    waived_rules: tuple[str, ...] = ()
+    released_from: str | None = None
+    contract_version: int = CONTRACT_VERSION
+    sealed_at: AwareDatetime
+
+    @property
+    def window(self) -> Window:
+        """The days the load speaks for."""
+        return Window(self.first_day, self.last_day)
+
+    @property
+    def rows_n(self) -> int:
+        """Contributions in the load."""
+        return sum(self.rows_by_day.values())
+
+
+@dataclass(frozen=True)
+class Load:
+    """A sealed load on disk."""
+
+    folder: Path
+    manifest: LoadManifest
+
+    @property
+    def load_id(self) -> str:
+        """Its id, also its folder's name."""
+        return self.manifest.load_id
+
+    @property
+    def bad_lines_file(self) -> Path:
+        """Records that could not be read; always there, maybe without rows. Columns: ``BAD_LINES_COLUMNS``."""
+        return self.folder / "bad_lines.parquet"
+
+    @property
+    def accepted_folder(self) -> Path:
+        """Where gate 1 puts the rows it accepts when it has to leave some out."""
+        return self.folder / "accepted"
+
+    def rows_files(self) -> dict[date, Path]:
+        """Contract rows by raw partition day, as the source gave them."""
+        return _day_files(self.folder / "rows")
+
+    def accepted_files(self) -> dict[date, Path]:
+        """Contract rows by day that gate 1 accepted; meaningful only after a passing verdict."""
+        return _day_files(self.accepted_folder) if self.accepted_folder.is_dir() else self.rows_files()
+
+
+def load_id_for(source: str, entry_id: str, window: Window, *identity: str) -> str:
+    """A load id that is safe as a file name and tells a reader what it is.
+
+    Args:
+        identity: whatever decides the content (input fingerprints, versions); for a live source also the run.
+    """
+    digest = hashlib.sha256("\x00".join((source, entry_id, str(window), *identity)).encode()).hexdigest()[:12]
+    slug = re.sub(r"[^a-z0-9]+", "-", entry_id.lower()).strip("-")[:40] or "x"
+    return f"{source}-{slug}-{window.first_day:%Y%m%d}-{window.last_day:%Y%m%d}-{digest}"
+
+
+def draft(home: Home, load_id: str) -> Path:
+    """A fresh folder to write a load into; what a killed run left there is removed."""
+    folder = home.landing / "loads" / f".draft-{load_id}"
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "rows").mkdir(parents=True)
+    except OSError as error:
+        raise storage_error(folder, error) from error
+    return folder
+
+
+def seal(home: Home, folder: Path, manifest: LoadManifest) -> Load:
+    """Flush the draft and rename it to its final name; an older load of the same id is replaced."""
+    final = _folder(home, manifest.load_id)
+    try:
+        write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
+        for file in folder.rglob("*.parquet"):
+            fsync_file(file)
+        fsync_folder(folder / "rows")
+        fsync_folder(folder)
+        shutil.rmtree(final, ignore_errors=True)
+        folder.rename(final)
+        fsync_folder(final.parent)
+    except OSError as error:
+        raise storage_error(final, error) from error
+    return Load(final, manifest)
+
+
+def find(home: Home, load_id: str) -> Load | None:
+    """The sealed load of that id in landing, if there is one."""
+    folder = _folder(home, load_id)
+    return open_load(folder) if (folder / MANIFEST).is_file() else None
+
+
+def require(home: Home, load_id: str) -> Load:
+    """The same, but its absence is an error.
+
+    Raises:
+        StorageError: no such sealed load.
+    """
+    load = find(home, load_id)
+    if load is None:
+        raise StorageError(f"load {load_id}", value="not in landing", next_step="run the extraction of that day again")
+    return load
+
+
+def open_load(folder: Path) -> Load:
+    """Read a sealed load wherever it lies (landing or quarantine).
+
+    Raises:
+        StorageError: there is no readable manifest.
+    """
+    content = read_json(folder / MANIFEST)
+    try:
+        return Load(folder, LoadManifest.model_validate(content))
+    except ValidationError as error:
+        raise StorageError(
+            f"manifest of {folder}", value=str(error.errors()[0]["msg"]), next_step="extract that day again"
+        ) from error
+
+
+def _folder(home: Home, load_id: str) -> Path:
+    return home.landing / "loads" / load_id
+
+
+def _day_files(folder: Path) -> dict[date, Path]:
+    found = {}
+    for path in sorted(folder.glob("day=*.parquet")):
+        match = _DAY_FILE.fullmatch(path.name)
+        if match:
+            found[date.fromisoformat(match[1])] = path
+    return found

@@ -1,0 +1,76 @@
+"""Operating-system file locks: one writer at a time, whoever started it.
+
+Airflow's pools only order its own queue; a lock here also holds against a second command line or ``dag.test()``. The
+kernel drops it when the holder dies, so a killed run leaves no stale lock.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pulse.errors import LockBusy
+from pulse.home import Home
+
+WAREHOUSE_LOCK = "warehouse"
+_POLL_S = 0.1
+
+
+@contextmanager
+def exclusive(home: Home, name: str, *, timeout_s: float = 600.0) -> Iterator[None]:
+    """Hold the lock ``name`` of this home; not re-entrant.
+
+    Args:
+        timeout_s: how long to wait for another holder; 0 tries once.
+
+    Raises:
+        LockBusy: still held after ``timeout_s``; names the holder's pid.
+    """
+    path = home.locks / f"{name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _wait_for(descriptor, path, timeout_s)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def holder_pid(home: Home, name: str) -> int | None:
+    """Process id of whoever holds the lock now; None when it is free."""
+    path = home.locks / f"{name}.lock"
+    if not path.exists():
+        return None
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _written_pid(path)
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _wait_for(descriptor: int, path: Path, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() >= deadline:
+                raise LockBusy(f"lock {path}", holder_pid=_written_pid(path), waited_s=timeout_s) from error
+            time.sleep(_POLL_S)
+        else:
+            return
+
+
+def _written_pid(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,127 @@
+"""What became of each community's day: the table ``quality.load_outcomes``, from which completeness is counted.
+
+- ``arrived``: rows came, and the source proved that it listed the whole day.
+- ``empty``: the source proved that it listed the whole day, and there was nothing.
+- ``partial``: the source could not prove that it listed the whole day; what came is in raw.
+- ``failed``: the extraction failed. ``quarantined``: gate 1 stopped the load. Nothing is in raw.
+
+The latest outcome of an entry's community and day counts.
+"""
+
+from collections import Counter
+from datetime import date, datetime
+from typing import Any, Literal
+
+import duckdb
+
+from pulse import quality
+from pulse.home import Home
+from pulse.landing import Load
+from pulse.settings import CommunityEntry
+from pulse.window import Window
+
+
+def absence_rows(
+    entry: CommunityEntry,
+    window: Window,
+    *,
+    run_id: str,
+    load_id: str | None,
+    outcome: Literal["failed", "quarantined"],
+    quarantined_rows_n: int,
+    reason: str,
+    recorded_at: datetime,
+) -> list[dict[str, Any]]:
+    """Say that nothing of the entry's window reached raw: one row per day; counts of a window lie on its first day."""
+    return [
+        {
+            "run_id": run_id,
+            "load_id": load_id,
+            "platform": entry.platform,
+            "entry_id": entry.entry_id,
+            "community": entry.community,
+            "source": entry.source,
+            "day": day,
+            "outcome": outcome,
+            "contributions_n": 0,
+            "quarantined_rows_n": quarantined_rows_n if day == window.first_day else 0,
+            "skipped_n": 0,
+            "api_calls_n": 0,
+            "reason": reason,
+            "recorded_at": recorded_at,
+        }
+        for day in window.days()
+    ]
+
+
+def arrival_rows(
+    home: Home, entry: CommunityEntry, load: Load, *, run_id: str, recorded_at: datetime
+) -> list[dict[str, Any]]:
+    """Say what a promoted load brought: one row per community and day of its window.
+
+    A wildcard entry has a row ``*`` per day, which sums up its communities. Skips and calls are known per load, not per
+    day; they lie on its first day.
+    """
+    manifest = load.manifest
+    accepted = _accepted_counts(load)
+    quarantined = _quarantined_counts(home, load, run_id)
+    keys = {(entry.community, day) for day in manifest.window.days()} | set(accepted)
+    rows = []
+    for community, day in sorted(keys):
+        is_first = community == entry.community and day == manifest.first_day
+        contributions_n = accepted[community, day]
+        rows.append(
+            {
+                "run_id": run_id,
+                "load_id": load.load_id,
+                "platform": entry.platform,
+                "entry_id": entry.entry_id,
+                "community": community,
+                "source": entry.source,
+                "day": day,
+                "outcome": _outcome(contributions_n, is_proven=manifest.is_listing_complete),
+                "contributions_n": contributions_n,
+                "quarantined_rows_n": quarantined[community, day],
+                "skipped_n": sum(manifest.skipped.values()) if is_first else 0,
+                "api_calls_n": manifest.api_calls_n if is_first else 0,
+                "reason": None if manifest.is_listing_complete else "the source could not list the whole window",
+                "recorded_at": recorded_at,
+            }
+        )
+    return rows
+
+
+def _outcome(contributions_n: int, *, is_proven: bool) -> str:
+    if not is_proven:
+        return "partial"
+    return "arrived" if contributions_n else "empty"
+
+
+def _accepted_counts(load: Load) -> Counter[tuple[str, date]]:
+    """Accepted rows by (community, partition day); for a wildcard also by ``*`` and day."""
+    counts: Counter[tuple[str, date]] = Counter()
+    with duckdb.connect() as connection:
+        for day, file in load.accepted_files().items():
+            for community, rows_n in connection.execute(
+                "select community, count(*) from read_parquet(?, hive_partitioning = false) group by all", [str(file)]
+            ).fetchall():
+                counts[community, day] += rows_n
+                if load.manifest.community != community:
+                    counts[load.manifest.community, day] += rows_n
+    return counts
+
+
+def _quarantined_counts(home: Home, load: Load, run_id: str) -> Counter[tuple[str, date]]:
+    """Quarantined records by (community, day), each counted once however many rules it broke."""
+    with duckdb.connect() as connection:
+        rows: list[tuple[Any, ...]] = connection.execute(
+            "select community, day, count(distinct (contribution_id, file, line_number)) "
+            "from read_parquet($files) where run_id = $run_id and load_id = $load_id group by all",
+            {"files": quality.glob(home, quality.QUARANTINED_ROWS), "run_id": run_id, "load_id": load.load_id},
+        ).fetchall()
+    counts: Counter[tuple[str, date]] = Counter()
+    for community, day, records_n in rows:
+        counts[community, day] += records_n
+        if load.manifest.community != community:
+            counts[load.manifest.community, day] += records_n
+    return counts

@@ -1,0 +1,282 @@
+"""The steps of a run, in order; what Airflow's tasks, the command line and the tests call.
+
+Each step can be repeated. Steps hand over ids and counts that fit into JSON, never rows. The window comes from the
+caller; the clock only stamps when something was observed or recorded, and refuses a day that is not over.
+
+    plan → extract (one per entry) → gate_loads → promote → score → build → gate_marts → publish
+
+Heavy libraries are imported inside the steps: a step of one kind should not pay for another's.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from pulse import landing, outcomes, quality, raw
+from pulse.clock import Clock, utc_now
+from pulse.errors import BuildFailed, GateStopped, NotEnoughArrived, PulseError
+from pulse.files import read_json, write_json
+from pulse.home import Home, path_value
+from pulse.keys import author_key_bytes
+from pulse.settings import Settings, load_settings
+from pulse.text import printable
+from pulse.window import Window
+
+if TYPE_CHECKING:
+    from pulse.gates import LoadVerdict
+
+log = logging.getLogger(__name__)
+
+
+class EntryVerdict(TypedDict):
+    """What gate 1 made of one entry of the config; grain: run and entry.
+
+    ``load_id`` is None when the extraction failed. ``message`` says in one line what stopped it, or how much passed.
+    ``rule``, ``value`` and ``limit`` belong to the first rule that stopped the load.
+    """
+
+    entry_id: str
+    load_id: str | None
+    outcome: Literal["passed", "failed", "quarantined"]
+    rows_n: int
+    accepted_n: int
+    quarantined_n: int
+    rule: str | None
+    value: str | None
+    limit: str | None
+    message: str
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The steps over one home and one configuration."""
+
+    home: Home
+    settings: Settings
+    clock: Clock = utc_now
+
+    @classmethod
+    def from_environment(cls, *, clock: Clock = utc_now) -> "Pipeline":
+        """Over ``PULSE_HOME`` and ``PULSE_CONFIG``; makes the folders.
+
+        Raises:
+            ConfigError: the configuration cannot be used.
+            StorageError: the home cannot be written.
+        """
+        home = Home.from_environment().create()
+        return cls(home, load_settings(home=home), clock)
+
+    # ---- before anything is read -------------------------------------------
+
+    def plan(self, window: Window) -> list[str]:
+        """Entry ids to extract, in the order of the config.
+
+        Side effects: makes the empty typed files, and finishes what a killed run left half promoted.
+
+        Raises:
+            DayNotOver: the window's last day still runs.
+        """
+        window.require_over(self.clock())
+        quality.ensure_tables(self.home)
+        raw.ensure_empty_file(self.home)
+        raw.recover(self.home)
+        entry_ids = [entry.entry_id for entry in self.settings.communities]
+        log.info("plan: %s, %d communities", window, len(entry_ids))
+        return entry_ids
+
+    # ---- source to landing -------------------------------------------------
+
+    def extract(self, entry_id: str, window: Window, *, run_id: str) -> str:
+        """Land one entry's window; returns the id of the sealed load.
+
+        A failure is noted for the gate, which lists it as an outcome, and raised again.
+        """
+        from pulse.sources import SourceContext, extract
+
+        note = self._failure_note(run_id, entry_id)
+        entry = self.settings.entry(entry_id)
+        context = SourceContext(self.home, self.settings, self.clock, author_key_bytes(self.home))
+        try:
+            load = extract(entry, window, context)
+        except Exception as error:
+            reason = str(error) if isinstance(error, PulseError) else f"{type(error).__name__}: {error}"
+            write_json(note, {"reason": printable(reason)})
+            raise
+        note.unlink(missing_ok=True)
+        log.info("extract: %s, %d rows, %d bad lines", entry_id, load.manifest.rows_n, load.manifest.bad_lines_n)
+        return load.load_id
+
+    # ---- gate 1 ------------------------------------------------------------
+
+    def gate_loads(
+        self, window: Window, entry_ids: Sequence[str], load_ids: Iterable[str], *, run_id: str
+    ) -> list[EntryVerdict]:
+        """Check each load apart; one verdict per entry, those whose extraction failed included.
+
+        Side effects: gate results, quarantine, and the outcomes of what will not arrive.
+        """
+        from pulse.gates import check_loads
+
+        loads = [landing.require(self.home, load_id) for load_id in load_ids]
+        checked = check_loads(loads, home=self.home, settings=self.settings, run_id=run_id, clock=self.clock)
+        verdicts = {verdict["entry_id"]: verdict for verdict in map(_entry_verdict, checked)}
+        for entry_id in entry_ids:
+            if entry_id not in verdicts:
+                verdicts[entry_id] = self._failed_extraction(run_id, entry_id)
+        ordered = [verdicts[entry_id] for entry_id in entry_ids]
+        absent = [row for verdict in ordered for row in self._absence_rows(window, verdict, run_id)]
+        quality.append(self.home, quality.LOAD_OUTCOMES, absent, stem=f"{run_id}-absent")
+        passed_n = sum(verdict["outcome"] == "passed" for verdict in ordered)
+        log.info("gate 1: %d of %d loads passed", passed_n, len(ordered))
+        return ordered
+
+    # ---- landing to raw ----------------------------------------------------
+
+    def promote(self, verdicts: Sequence[EntryVerdict], *, run_id: str) -> dict[str, int]:
+        """Bring the accepted rows of passed loads into raw and record the outcome of each community and day."""
+        counts = {"loads_n": 0, "rows_n": 0, "partitions_n": 0}
+        arrived: list[dict[str, Any]] = []
+        for load in self._passed_loads(verdicts):
+            promotion = raw.promote(self.home, load)
+            entry = self.settings.entry(load.manifest.entry_id)
+            arrived += outcomes.arrival_rows(self.home, entry, load, run_id=run_id, recorded_at=self.clock())
+            counts["loads_n"] += 1
+            counts["rows_n"] += promotion.rows_n
+            counts["partitions_n"] += len(promotion.partitions)
+        quality.append(self.home, quality.LOAD_OUTCOMES, arrived, stem=f"{run_id}-arrived")
+        log.info("raw: %(rows_n)d rows of %(loads_n)d loads, %(partitions_n)d partitions changed", counts)
+        return counts
+
+    def score(self, verdicts: Sequence[EntryVerdict]) -> dict[str, int]:
+        """Judge the sentiment of texts in the loads' partitions that this model has not judged yet."""
+        from pulse.sentiment import get_scorer, score_partitions
+
+        partitions = sorted({part for load in self._passed_loads(verdicts) for part in raw.partitions_of(load)})
+        scorer = get_scorer(self.settings.sentiment_model)
+        scored = score_partitions(self.home, scorer, [(part.platform, part.community, part.day) for part in partitions])
+        counts: dict[str, int] = asdict(scored)
+        log.info("score: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
+        return counts
+
+    # ---- warehouse ---------------------------------------------------------
+
+    def build(self, *, is_full_refresh: bool = False) -> list[dict[str, Any]]:
+        """Build the marts of the pending dates; one item per dbt node, failed ones included.
+
+        Never raises for a failing model, so that each can be shown; :meth:`require_built` does.
+        """
+        from pulse import warehouse
+
+        report = warehouse.build(self.home, settings=self.settings, is_full_refresh=is_full_refresh)
+        failed_n = sum(not node.is_ok for node in report.nodes)
+        log.info("dbt: %d nodes, %d failed, %d dates", len(report.nodes), failed_n, len(report.contribution_dates))
+        return [asdict(node) for node in report.nodes]
+
+    @staticmethod
+    def require_built(nodes: Sequence[dict[str, Any]]) -> None:
+        """Refuse to go on when a node failed.
+
+        Raises:
+            BuildFailed: names the first failed node.
+        """
+        failed = [node for node in nodes if not node["is_ok"]]
+        if failed or not nodes:
+            first = f"{failed[0]['label']}: {failed[0]['message']}" if failed else "dbt ran no node"
+            raise BuildFailed(
+                "marts", value=f"{len(failed)} of {len(nodes)} nodes failed; first {first}",
+                next_step="mend the model and run the day again; what was published before stays",
+            )  # fmt: skip
+
+    def gate_marts(self, *, run_id: str) -> dict[str, int]:
+        """Check the built marts as a whole.
+
+        Raises:
+            GateStopped: a critical rule failed; nothing will be published.
+        """
+        from pulse import warehouse
+        from pulse.gates import check_marts
+
+        verdict = check_marts(
+            warehouse.working_file(self.home), home=self.home, settings=self.settings, run_id=run_id, clock=self.clock
+        )
+        if not verdict.is_passed:
+            first = verdict.stopped_by[0]
+            raise GateStopped(
+                f"gate 2, rule {first.rule}", value=first.value, limit=first.limit,
+                next_step="read docs/operations.md, \"a gate stopped\"; what was published before stays",
+            )  # fmt: skip
+        log.info("gate 2: %d rules passed, %d warnings", verdict.rules_n, len(verdict.warnings))
+        return {"rules_n": verdict.rules_n, "warnings_n": len(verdict.warnings)}
+
+    def publish(self, window: Window, verdicts: Sequence[EntryVerdict]) -> dict[str, Any]:
+        """Give analysts the new state, if enough communities arrived.
+
+        Raises:
+            NotEnoughArrived: fewer entries passed gate 1 than the policy asks for; what was published stays.
+        """
+        from pulse import warehouse
+
+        policy = self.settings.publish
+        passed_n = sum(verdict["outcome"] == "passed" for verdict in verdicts)
+        share = passed_n / len(verdicts) if verdicts else 0.0
+        if share < policy.min_communities_arrived_share:
+            raise NotEnoughArrived(
+                f"publishing {window}", value=f"{passed_n} of {len(verdicts)} communities arrived",
+                limit=f"a share of {policy.min_communities_arrived_share:g}",
+                next_step="see `pulse status` for the reason of each; mend the sources and run the day again",
+            )  # fmt: skip
+        state = warehouse.publish(self.home, keep_states_n=policy.keep_states_n, clock=self.clock)
+        log.info("published: %s", state.state_id)
+        return {"state_id": state.state_id, "communities_arrived_share": share}
+
+    # ---- helpers -----------------------------------------------------------
+
+    def _passed_loads(self, verdicts: Iterable[EntryVerdict]) -> list[landing.Load]:
+        return [
+            landing.require(self.home, verdict["load_id"])
+            for verdict in verdicts
+            if verdict["outcome"] == "passed" and verdict["load_id"]
+        ]
+
+    def _failure_note(self, run_id: str, entry_id: str) -> Path:
+        return self.home.landing / "failures" / path_value(run_id) / f"{path_value(entry_id)}.json"
+
+    def _failed_extraction(self, run_id: str, entry_id: str) -> EntryVerdict:
+        note = self._failure_note(run_id, entry_id)
+        reason = read_json(note)["reason"] if note.exists() else "the extraction ended without a word"
+        return EntryVerdict(
+            entry_id=entry_id, load_id=None, outcome="failed", rows_n=0, accepted_n=0, quarantined_n=0,
+            rule=None, value=None, limit=None, message=reason,
+        )  # fmt: skip
+
+    def _absence_rows(self, window: Window, verdict: EntryVerdict, run_id: str) -> list[dict[str, Any]]:
+        if verdict["outcome"] == "passed":
+            return []
+        return outcomes.absence_rows(
+            self.settings.entry(verdict["entry_id"]),
+            window,
+            run_id=run_id,
+            load_id=verdict["load_id"],
+            outcome=verdict["outcome"],
+            quarantined_rows_n=verdict["quarantined_n"],
+            reason=verdict["message"],
+            recorded_at=self.clock(),
+        )
+
+
+def _entry_verdict(verdict: "LoadVerdict") -> EntryVerdict:
+    stopped = verdict.stopped_by[0] if verdict.stopped_by else None
+    return EntryVerdict(
+        entry_id=verdict.entry_id,
+        load_id=verdict.load_id,
+        outcome="passed" if verdict.is_passed else "quarantined",
+        rows_n=verdict.rows_n,
+        accepted_n=verdict.accepted_n,
+        quarantined_n=verdict.quarantined_n,
+        rule=stopped.rule if stopped else None,
+        value=str(stopped.value) if stopped else None,
+        limit=str(stopped.limit) if stopped else None,
+        message=stopped.message if stopped else f"{verdict.accepted_n} of {verdict.rows_n} rows accepted",
+    )

@@ -1,0 +1,146 @@
+"""What happened to each load and each rule, as Parquet that analysts can query whether or not a day was published.
+
+Three tables under ``PULSE_HOME/quality``, one file per writer and load: files are only ever added or replaced whole,
+so readers need no lock. No original text is in them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pulse.files import fsync_file, fsync_folder, storage_error
+from pulse.home import Home, path_value
+
+_TIME = pa.timestamp("us", tz="UTC")
+
+LOAD_OUTCOMES = "load_outcomes"
+GATE_RESULTS = "gate_results"
+QUARANTINED_ROWS = "quarantined_rows"
+
+TABLES: dict[str, pa.Schema] = {
+    # Grain: run, config entry, community, day. A wildcard entry has a row for `*` and one per community it brought.
+    LOAD_OUTCOMES: pa.schema(
+        [
+            ("run_id", pa.string()),
+            ("load_id", pa.string()),
+            ("platform", pa.string()),
+            ("entry_id", pa.string()),
+            ("community", pa.string()),
+            ("source", pa.string()),
+            ("day", pa.date32()),
+            ("outcome", pa.string()),
+            ("contributions_n", pa.int64()),
+            ("quarantined_rows_n", pa.int64()),
+            ("skipped_n", pa.int64()),
+            ("api_calls_n", pa.int64()),
+            ("reason", pa.string()),
+            ("recorded_at", _TIME),
+        ]
+    ),
+    # Grain: run, gate, load, rule. The gate on the marts has no load.
+    GATE_RESULTS: pa.schema(
+        [
+            ("run_id", pa.string()),
+            ("gate", pa.string()),
+            ("load_id", pa.string()),
+            ("entry_id", pa.string()),
+            ("rule", pa.string()),
+            ("level", pa.string()),
+            ("severity", pa.string()),
+            ("checked_n", pa.int64()),
+            ("failed_n", pa.int64()),
+            ("value", pa.float64()),
+            ("limit_value", pa.float64()),
+            ("is_passed", pa.bool_()),
+            ("is_waived", pa.bool_()),
+            ("is_stopping", pa.bool_()),
+            ("message", pa.string()),
+            ("recorded_at", _TIME),
+        ]
+    ),
+    # Grain: one quarantined record and the rule it broke.
+    QUARANTINED_ROWS: pa.schema(
+        [
+            ("run_id", pa.string()),
+            ("load_id", pa.string()),
+            ("entry_id", pa.string()),
+            ("community", pa.string()),
+            ("day", pa.date32()),
+            ("rule", pa.string()),
+            ("reason", pa.string()),
+            ("contribution_id", pa.string()),
+            ("file", pa.string()),
+            ("line_number", pa.int64()),
+            ("recorded_at", _TIME),
+        ]
+    ),
+}
+
+
+def append(home: Home, table: str, rows: Iterable[Mapping[str, Any]], *, stem: str) -> Path:
+    """Write rows as one file of a table; a file of the same stem is replaced, so that a rerun repeats nothing.
+
+    Args:
+        stem: unique per writer and load, any text: ``{run_id}-{load_id}``.
+
+    Raises:
+        StorageError: disk full or not writable.
+        KeyError: a row has a column that the table does not know.
+    """
+    schema = TABLES[table]
+    records = [dict(row) for row in rows]
+    unknown = {name for record in records for name in record} - set(schema.names)
+    if unknown:
+        raise KeyError(f"{table} has no column {', '.join(sorted(unknown))}")
+    return _write(home, table, pa.Table.from_pylist(records, schema=schema), stem)
+
+
+def append_table(home: Home, table: str, content: pa.Table, *, stem: str) -> Path:
+    """The same for many rows that are an Arrow table already; columns are put in order and cast."""
+    return _write(home, table, content.select(TABLES[table].names).cast(TABLES[table]), stem)
+
+
+def ensure_tables(home: Home) -> None:
+    """Give each table a typed file without rows, so that it can be read before anything happened."""
+    for table, schema in TABLES.items():
+        if not (home.quality / table / "_empty.parquet").exists():
+            _write(home, table, schema.empty_table(), "_empty")
+
+
+def glob(home: Home, table: str) -> str:
+    """What to hand to DuckDB's ``read_parquet`` for the whole table."""
+    return str(home.quality / table / "*.parquet")
+
+
+def prune(home: Home, *, older_than: datetime, is_dry_run: bool = False) -> Sequence[Path]:
+    """Remove files last written before ``older_than``. Returns what was (or would be) removed."""
+    old = [
+        file
+        for table in TABLES
+        for file in sorted((home.quality / table).glob("*.parquet"))
+        if file.stem != "_empty" and file.stat().st_mtime < older_than.timestamp()
+    ]
+    if not is_dry_run:
+        for file in old:
+            file.unlink(missing_ok=True)
+    return old
+
+
+def _write(home: Home, table: str, content: pa.Table, stem: str) -> Path:
+    folder = home.quality / table
+    final = folder / f"{path_value(stem)}.parquet"
+    draft = folder / f".{final.name}.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(content, draft, compression="zstd")
+        fsync_file(draft)
+        draft.replace(final)
+        fsync_folder(folder)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise storage_error(final, error) from error
+    return final

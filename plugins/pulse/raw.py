@@ -1,0 +1,285 @@
+"""Raw: the Parquet partitions that passed gate 1, and the one way in.
+
+A promotion may touch many files. It is written down first (a journal, flushed), then carried out by renames and
+removals that can be repeated; whoever comes next finishes what a killed process left half done. So a partition is
+always either as before or as after.
+"""
+
+import logging
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pulse.contract import duckdb_columns
+from pulse.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
+from pulse.home import Home, path_value
+from pulse.landing import Load, LoadManifest
+from pulse.locks import WAREHOUSE_LOCK, exclusive
+from pulse.settings import WILDCARD
+
+log = logging.getLogger(__name__)
+
+JOURNAL = "journal.json"
+
+
+@dataclass(frozen=True, order=True)
+class Partition:
+    """One community's raw partition of one UTC day."""
+
+    platform: str
+    community: str
+    day: date
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What one promotion changed.
+
+    Attributes:
+        partitions: the partitions whose content is now the load's (replayable) or includes it (live).
+        contribution_dates: dates of creation whose marts have to be built again, old and new rows together.
+        rows_n: rows the load has in raw.
+    """
+
+    load_id: str
+    partitions: tuple[Partition, ...]
+    contribution_dates: tuple[date, ...]
+    rows_n: int
+
+
+def contributions_glob(home: Home) -> str:
+    """What to hand to DuckDB's ``read_parquet`` for all of raw, the typed empty file included."""
+    return str(home.raw / "contributions" / "**" / "*.parquet")
+
+
+def ensure_empty_file(home: Home) -> None:
+    """Give raw a typed file without rows, so that it can be read from the first day."""
+    file = home.raw / "contributions" / "_empty.parquet"
+    if file.exists():
+        return
+    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect() as connection:
+            connection.execute(f"create table contributions ({duckdb_columns()})")
+            connection.table("contributions").write_parquet(str(draft))
+        fsync_file(draft)
+        draft.replace(file)
+    except OSError as error:
+        raise storage_error(file, error) from error
+
+
+def promote(home: Home, load: Load, *, timeout_s: float = 600.0) -> Promotion:
+    """Bring a load that gate 1 accepted into raw.
+
+    A replayable load replaces every day of its window for the communities it speaks for, days without rows included;
+    a live load adds its rows. Repeating a promotion changes nothing. The dates to build again are noted under
+    ``warehouse/pending`` before the first visible change, and stay until a publish that included them.
+
+    Raises:
+        LockBusy: another process writes to raw or the warehouse.
+        StorageError: disk full or not writable; raw is as before.
+    """
+    with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
+        _finish_all(home)
+        staging = home.raw / "_promotions" / load.load_id
+        try:
+            promotion = _prepare(home, load, staging)
+            _finish(home, staging)
+        except (OSError, duckdb.IOException) as error:
+            raise storage_error(staging, error) from error
+    log.info(
+        "raw: %d rows of %s in %d partitions, %d dates to build",
+        promotion.rows_n, load.load_id, len(promotion.partitions), len(promotion.contribution_dates),
+    )  # fmt: skip
+    return promotion
+
+
+def recover(home: Home, *, timeout_s: float = 600.0) -> int:
+    """Finish promotions that a killed process left half done. Returns how many there were."""
+    with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
+        return _finish_all(home)
+
+
+def partition_files(home: Home, partition: Partition) -> list[Path]:
+    """The files of a partition, in order; empty when there is none."""
+    return sorted(home.contributions_dir(partition.platform, partition.community, partition.day).glob("*.parquet"))
+
+
+def partitions_of(load: Load) -> tuple[Partition, ...]:
+    """The partitions that a load's accepted rows belong to, in order."""
+    files = load.accepted_files()
+    with duckdb.connect() as connection:
+        return tuple(
+            sorted(
+                Partition(platform, community, day)
+                for day, file in files.items()
+                for platform, community in _communities_in(connection, file)
+            )
+        )
+
+
+def pending_dates(home: Home) -> dict[Path, tuple[date, ...]]:
+    """Dates to build again, by the note that asks for them."""
+    return {
+        file: tuple(date.fromisoformat(day) for day in read_json(file)["contribution_dates"])
+        for file in sorted((home.warehouse / "pending").glob("*.json"))
+    }
+
+
+# ---- preparing: nothing visible changes ------------------------------------
+
+
+def _prepare(home: Home, load: Load, staging: Path) -> Promotion:
+    """Copy the load's rows beside raw, split by partition, and write the journal."""
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    arriving = _split_by_partition(load, staging)
+    leaving = _files_to_remove(home, load, arriving) if load.manifest.is_replayable else []
+    puts = {
+        partition: home.contributions_dir(partition.platform, partition.community, partition.day)
+        / f"{load.load_id}.parquet"
+        for partition in arriving
+    }
+    if not leaving and all(target.exists() for target in puts.values()):
+        return Promotion(load.load_id, (), (), load.manifest.rows_n)  # promoted before, nothing to change
+    dates = _contribution_dates([*leaving, *arriving.values()])
+    write_json(
+        staging / JOURNAL,
+        {
+            "load_id": load.load_id,
+            "puts": [
+                [arriving[partition].name, str(target.relative_to(home.raw))] for partition, target in puts.items()
+            ],
+            "removes": [str(file.relative_to(home.raw)) for file in leaving],
+            "contribution_dates": [day.isoformat() for day in dates],
+        },
+    )
+    return Promotion(load.load_id, tuple(sorted(puts)), dates, load.manifest.rows_n)
+
+
+def _split_by_partition(load: Load, staging: Path) -> dict[Partition, Path]:
+    """One file per partition; a load of a single community is linked, a wildcard's is split."""
+    found: dict[Partition, Path] = {}
+    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(staging / "spill")}) as connection:
+        for day, file in load.accepted_files().items():
+            communities = _communities_in(connection, file)
+            for platform, community in communities:
+                target = staging / f"{len(found):06d}.parquet"
+                if len(communities) == 1:
+                    shutil.copyfile(file, target)
+                else:
+                    _copy_community(connection, file, target, platform, community)
+                fsync_file(target)
+                found[Partition(platform, community, day)] = target
+    shutil.rmtree(staging / "spill", ignore_errors=True)
+    return found
+
+
+def _communities_in(connection: duckdb.DuckDBPyConnection, file: Path) -> list[tuple[str, str]]:
+    return connection.execute(
+        "select distinct platform, community from read_parquet(?, hive_partitioning = false) order by all", [str(file)]
+    ).fetchall()
+
+
+def _copy_community(
+    connection: duckdb.DuckDBPyConnection, file: Path, target: Path, platform: str, community: str
+) -> None:
+    connection.execute(
+        "copy (select * from read_parquet($file, hive_partitioning = false) "
+        "where platform = $platform and community = $community "
+        f"order by created_at, contribution_id, observed_at) to {sql_text(target)} (format parquet, compression zstd)",
+        {"file": str(file), "platform": platform, "community": community},
+    )
+
+
+def _files_to_remove(home: Home, load: Load, arriving: Iterable[Partition]) -> list[Path]:
+    """What an earlier load of the same source left in the window, for the communities this load speaks for.
+
+    A named entry speaks for its community; a wildcard for all that no other entry names. Rows that a live source
+    observed stay: they cannot be asked for again.
+    """
+    manifest = load.manifest
+    own_name = f"{load.load_id}.parquet"
+    arriving_folders = {home.contributions_dir(part.platform, part.community, part.day) for part in arriving}
+    leaving = []
+    for day in manifest.window.days():
+        for folder in _folders_spoken_for(home, manifest, day):
+            leaving += [
+                file
+                for file in sorted(folder.glob(f"{manifest.source}-*.parquet"))
+                if file.name != own_name or folder not in arriving_folders
+            ]
+    return leaving
+
+
+def _folders_spoken_for(home: Home, manifest: LoadManifest, day: date) -> Iterable[Path]:
+    if manifest.community != WILDCARD:
+        return [home.contributions_dir(manifest.platform, manifest.community, day)]
+    named = {home.contributions_dir(manifest.platform, name, day) for name in manifest.named_elsewhere}
+    platform_folder = home.raw / "contributions" / f"platform={path_value(manifest.platform)}"
+    return [folder for folder in sorted(platform_folder.glob(f"community=*/day={day}")) if folder not in named]
+
+
+def _contribution_dates(files: Sequence[Path]) -> tuple[date, ...]:
+    if not files:
+        return ()
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "select distinct cast(timezone('UTC', created_at) as date) "
+            "from read_parquet(?, hive_partitioning = false) order by 1",
+            [[str(file) for file in files]],
+        ).fetchall()
+    return tuple(day for (day,) in rows)
+
+
+# ---- carrying out: every step can be repeated ------------------------------
+
+
+def _finish_all(home: Home) -> int:
+    """Carry out promotions that were written down, and drop those that were not."""
+    finished = 0
+    for staging in sorted((home.raw / "_promotions").glob("*")):
+        if (staging / JOURNAL).is_file():
+            _finish(home, staging)
+            finished += 1
+        else:
+            shutil.rmtree(staging, ignore_errors=True)
+    if finished:
+        log.warning("raw: finished %d promotions that an earlier run left half done", finished)
+    return finished
+
+
+def _finish(home: Home, staging: Path) -> None:
+    """Carry out the journal if there is one, then remove the staging folder."""
+    if (staging / JOURNAL).is_file():
+        journal = read_json(staging / JOURNAL)
+        write_json(
+            home.warehouse / "pending" / f"{journal['load_id']}.json",
+            {"load_id": journal["load_id"], "contribution_dates": journal["contribution_dates"]},
+        )
+        _carry_out(home, staging, journal)
+        (staging / JOURNAL).unlink()
+    shutil.rmtree(staging, ignore_errors=True)
+
+
+def _carry_out(home: Home, staging: Path, journal: dict[str, list[Any]]) -> None:
+    changed: set[Path] = set()
+    for name, relative in journal["puts"]:
+        target = home.raw / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (staging / name).exists():
+            (staging / name).replace(target)
+        changed.add(target.parent)
+    for relative in journal["removes"]:
+        (home.raw / relative).unlink(missing_ok=True)
+        changed.add((home.raw / relative).parent)
+    for folder in changed:
+        if folder.is_dir():
+            fsync_folder(folder)

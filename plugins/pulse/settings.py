@@ -1,0 +1,226 @@
+"""What to listen to, and how strictly: the one reader of ``config/communities.yml`` and of ``PULSE_*``.
+
+Unknown keys, duplicate communities and missing files are refused here, before anything runs.
+"""
+
+import glob
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from pulse.contract import canonical_name
+from pulse.errors import ConfigError
+from pulse.home import REPOSITORY, Home
+
+WILDCARD = "*"
+_HOME_VARIABLE = "${PULSE_HOME}"
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Strict(BaseModel):
+    """Frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
+
+
+class CommunityEntry(Strict):
+    """One community to listen to, whatever its source.
+
+    Attributes:
+        platform: lower-case platform name.
+        name: community name on that platform; ``*`` takes every community that no other entry names.
+        max_quarantined_share: gate 1 stops a load when more than this share of its records is unusable.
+        team_accounts: account names that speak for the brand; role ``team``.
+        bot_accounts: account names that are programs; role ``bot``.
+    """
+
+    platform: Literal["reddit"]
+    name: str = Field(min_length=1, max_length=1_000)
+    source: str
+    max_quarantined_share: Share = 0.05
+    team_accounts: tuple[str, ...] = ()
+    bot_accounts: tuple[str, ...] = ("AutoModerator",)
+
+    @property
+    def community(self) -> str:
+        """The name as rows carry it."""
+        return canonical_name(self.platform, self.name)
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether this entry takes all communities that no other entry names."""
+        return self.name == WILDCARD
+
+    @property
+    def entry_id(self) -> str:
+        """Unique in a config: ``platform/community``."""
+        return f"{self.platform}/{self.community}"
+
+
+class RedditArchiveEntry(CommunityEntry):
+    """A community read from Pushshift or Arctic Shift files.
+
+    Attributes:
+        path: the files, found and absolute. In the config: one path, glob or a list of them, relative to the config
+            file; ``${PULSE_HOME}`` stands for that folder.
+        extra_fields: whether to keep the source's allow-listed further fields in ``extra``.
+    """
+
+    source: Literal["reddit_archive"]
+    path: tuple[Path, ...]
+    extra_fields: bool = False
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _as_list(cls, value: object) -> object:
+        return (value,) if isinstance(value, str | Path) else value
+
+
+class PublishPolicy(Strict):
+    """When a day may reach analysts, and how long old states stay.
+
+    Attributes:
+        min_communities_arrived_share: of the configured entries, how many must have arrived (or proved empty).
+        keep_states_n: published files kept beside the current one.
+    """
+
+    min_communities_arrived_share: Share = 0.5
+    keep_states_n: Annotated[int, Field(ge=1, le=100)] = 3
+
+
+class Retention(Strict):
+    """How many days each kind of data stays; ``pulse prune`` and the daily run apply it."""
+
+    quarantine_days: Annotated[int, Field(ge=1)] = 30
+    landing_days: Annotated[int, Field(ge=1)] = 14
+    quality_days: Annotated[int, Field(ge=1)] = 400
+
+
+class Notifier(Strict):
+    """An Airflow notifier to call, by import path and arguments; secrets belong in its connection, not here."""
+
+    notifier: str
+    arguments: dict[str, Any] = {}
+
+
+class Settings(Strict):
+    """The whole configuration."""
+
+    communities: tuple[RedditArchiveEntry, ...] = Field(min_length=1)
+    publish: PublishPolicy = PublishPolicy()
+    retention: Retention = Retention()
+    notify: tuple[Notifier, ...] = ()
+    sentiment_model: Literal["vader"] = "vader"
+    daily_deadline_h: Annotated[float, Field(gt=0, le=24)] = 6.0
+
+    def entry(self, entry_id: str) -> RedditArchiveEntry:
+        """The entry with that id.
+
+        Raises:
+            ConfigError: no such entry.
+        """
+        for entry in self.communities:
+            if entry.entry_id == entry_id:
+                return entry
+        raise ConfigError(
+            "community",
+            value=entry_id,
+            limit="one of " + ", ".join(entry.entry_id for entry in self.communities),
+            next_step="add it to the config, or choose one that is there",
+        )
+
+
+def config_path() -> Path:
+    """``$PULSE_CONFIG``, or ``config/communities.yml``; a relative value is resolved against the repository."""
+    return (REPOSITORY / os.environ.get("PULSE_CONFIG", "config/communities.yml")).resolve()
+
+
+def load_settings(path: Path | None = None, *, home: Home | None = None) -> Settings:
+    """Read and check the configuration.
+
+    Args:
+        path: the file; by default :func:`config_path`.
+        home: what ``${PULSE_HOME}`` stands for; by default from the environment.
+
+    Raises:
+        ConfigError: the file is missing, not YAML, has an unknown key or wrong value, names a community twice, or
+            points to files that are not there. The message says where.
+    """
+    path = path or config_path()
+    document = _read_yaml(path)
+    try:
+        settings = Settings.model_validate(document)
+    except ValidationError as error:
+        raise _first_fault(path, error) from error
+    _refuse_duplicates(path, settings)
+    found = tuple(
+        entry.model_copy(update={"path": tuple(_find_files(entry, path, home or Home.from_environment()))})
+        for entry in settings.communities
+    )
+    return settings.model_copy(update={"communities": found})
+
+
+def _read_yaml(path: Path) -> object:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"config file {path}", value=error.strerror, next_step="create it, or set PULSE_CONFIG"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"config file {path}", value=f"not YAML: {error}", next_step="mend the line that the message names"
+        ) from error
+
+
+def _first_fault(path: Path, error: ValidationError) -> ConfigError:
+    fault = error.errors()[0]
+    where = ".".join(str(part) for part in fault["loc"]) or "the document"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if fault["type"] == "extra_forbidden":
+        return ConfigError(
+            f"config {path}", value=f"unknown key {where}{more}", next_step="check the spelling, or remove the key"
+        )
+    return ConfigError(f"config {path}", value=f"{where}: {fault['msg']}{more}", next_step="mend that value")
+
+
+def _refuse_duplicates(path: Path, settings: Settings) -> None:
+    seen: set[str] = set()
+    for entry in settings.communities:
+        if entry.entry_id in seen:
+            raise ConfigError(
+                f"config {path}",
+                value=f"{entry.entry_id} stands twice",
+                limit="once",
+                next_step="remove one of the two",
+            )
+        seen.add(entry.entry_id)
+
+
+def _find_files(entry: RedditArchiveEntry, config: Path, home: Home) -> Iterator[Path]:
+    """Absolute files of one entry, in order, each once."""
+    seen: set[Path] = set()
+    for pattern in entry.path:
+        absolute = config.parent / str(pattern).replace(_HOME_VARIABLE, str(home.root))
+        files = [absolute.resolve()] if absolute.is_file() else _files_matching(str(pattern), config, home)
+        if not files:
+            raise ConfigError(
+                f"path of {entry.entry_id}",
+                value=f"{pattern} (looked at {absolute})",
+                limit="at least one file",
+                next_step="mend the path in the config; `make demo` writes the files of the demo",
+            )
+        for file in files:
+            if file not in seen:
+                seen.add(file)
+                yield file
+
+
+def _files_matching(pattern: str, config: Path, home: Home) -> list[Path]:
+    """Files that a glob finds; folders that merely contain glob characters stand for themselves."""
+    absolute = Path(glob.escape(str(config.parent))) / pattern.replace(_HOME_VARIABLE, glob.escape(str(home.root)))
+    return [Path(match).resolve() for match in sorted(glob.glob(str(absolute))) if Path(match).is_file()]

@@ -1,0 +1,25 @@
+"""What all tests share. Each test gets its own ``PULSE_HOME``; nothing reads the checkout's own data."""
+
+from pathlib import Path
+
+import pytest
+
+from pulse.home import REPOSITORY, Home
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """An empty, created home under ``tmp_path``; ``PULSE_HOME`` points to it."""
+    monkeypatch.setenv("PULSE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("PULSE_CONFIG", raising=False)
+    monkeypatch.setenv("PULSE_AUTHOR_KEY", "key-for-tests-only")
+    return Home.from_environment().create()
+
+
+@pytest.fixture(scope="session")
+def recorded_data() -> Path:
+    """The folder of recorded real data beside the checkout; it is not part of the project."""
+    folder = REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"the recorded data folder is not there: {folder}")
+    return folder

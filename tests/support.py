@@ -1,0 +1,105 @@
+"""Builders that several tests use: contract rows and sealed loads made by hand."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pulse import landing
+from pulse.contract import COLUMN_NAMES, CONTRACT_VERSION, duckdb_columns
+from pulse.home import Home
+from pulse.landing import BAD_LINES_COLUMNS, Load, LoadManifest
+from pulse.window import Window
+
+NOON = datetime(2026, 10, 5, 12, 0, tzinfo=UTC)
+
+
+def contribution(contribution_id: str = "t3_a", **changes: Any) -> dict[str, Any]:
+    """One good contract row; a comment if its id begins with ``t1_``."""
+    is_post = contribution_id.startswith("t3_")
+    row: dict[str, Any] = dict.fromkeys(COLUMN_NAMES)
+    row |= {
+        "platform": "reddit",
+        "community": "tea",
+        "contribution_id": contribution_id,
+        "kind": "post" if is_post else "comment",
+        "thread_id": contribution_id if is_post else "t3_a",
+        "parent_id": None if is_post else "t3_a",
+        "created_at": NOON,
+        "title": "A title" if is_post else None,
+        "body": "Some text",
+        "tags": [],
+        "author_key": "a" * 64,
+        "author_role": "member",
+        "score": 1,
+        "removal": "none",
+        "source": "reddit_archive",
+        "load_id": "load",
+        "contract_version": CONTRACT_VERSION,
+    }
+    row |= changes
+    row.setdefault("observed_at", None)
+    row["observed_at"] = row["observed_at"] or row["created_at"] + timedelta(days=30)
+    return row
+
+
+def write_contract_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows as one Parquet file with the contract's exact types; the text hash is derived."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute(f"create table rows ({duckdb_columns()})")
+        marks = ", ".join("?" for _ in COLUMN_NAMES)
+        for row in rows:
+            connection.execute(f"insert into rows values ({marks})", [row[name] for name in COLUMN_NAMES])
+        connection.execute(
+            "update rows set text_sha256 = sha256(coalesce(title, '') || chr(10) || coalesce(body, '')) "
+            "where coalesce(title, '') || coalesce(body, '') <> ''"
+        )
+        connection.sql("from rows order by created_at, contribution_id, observed_at").write_parquet(str(path))
+
+
+def sealed_load(
+    home: Home,
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    load_id: str = "reddit_archive-reddit-tea-x",
+    community: str = "tea",
+    window: Window | None = None,
+    bad_lines: Iterable[Mapping[str, Any]] = (),
+    **manifest: Any,
+) -> Load:
+    """Seal a load of these rows in landing, as a source would; the rows' ``load_id`` is set."""
+    rows = [{**row, "load_id": load_id} for row in rows]
+    window = window or Window.one_day(NOON.date())
+    folder = landing.draft(home, load_id)
+    by_day: dict[date, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        by_day.setdefault(row["created_at"].date(), []).append(row)
+    for day, of_day in by_day.items():
+        write_contract_rows(folder / "rows" / f"day={day}.parquet", of_day)
+    bad = list(bad_lines)
+    with duckdb.connect() as connection:
+        connection.execute(f"create table bad_lines ({BAD_LINES_COLUMNS})")
+        for line in bad:
+            names = list(line)
+            marks = ", ".join("?" for _ in names)
+            connection.execute(f"insert into bad_lines ({', '.join(names)}) values ({marks})", list(line.values()))
+        connection.table("bad_lines").write_parquet(str(folder / "bad_lines.parquet"))
+    facts: dict[str, Any] = {
+        "load_id": load_id,
+        "platform": "reddit",
+        "entry_id": f"reddit/{community}",
+        "community": community,
+        "source": "reddit_archive",
+        "is_replayable": True,
+        "first_day": window.first_day,
+        "last_day": window.last_day,
+        "rows_by_day": {day: len(of_day) for day, of_day in by_day.items()},
+        "bad_lines_n": len(bad),
+        "is_listing_complete": True,
+        "sealed_at": NOON + timedelta(days=31),
+    }
+    return landing.seal(home, folder, LoadManifest(**(facts | manifest)))
