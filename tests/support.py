@@ -99,7 +99,6 @@ def sealed_load(
         "last_day": window.last_day,
         "rows_by_day": {day: len(of_day) for day, of_day in by_day.items()},
         "bad_lines_n": len(bad),
-        "is_listing_complete": True,
         "sealed_at": NOON + timedelta(days=31),
     }
     return landing.seal(home, folder, LoadManifest(**(facts | manifest)))

@@ -36,7 +36,8 @@ class LoadManifest(BaseModel):
         rows_by_day: contributions by raw partition day; days without rows are left out.
         bad_lines_n: records that could not be read at all; they are in ``bad_lines.parquet``.
         skipped: documented skips by reason (``blank_line``, ``duplicate_record``).
-        is_listing_complete: the source proved that it listed every day of the window from end to end.
+        incomplete_days: days of the window that the source could not prove to have listed from end to end; on any other
+            day, no rows means that there was nothing.
         unknown_keys: how often each field name occurred that neither the contract nor the source's list knows, among
             ``unknown_keys_sampled_n`` records looked at.
         named_elsewhere: communities that a wildcard load leaves to other entries of the config.
@@ -57,7 +58,7 @@ class LoadManifest(BaseModel):
     rows_by_day: dict[date, int]
     bad_lines_n: int = 0
     skipped: dict[str, int] = {}
-    is_listing_complete: bool
+    incomplete_days: tuple[date, ...] = ()
     api_calls_n: int = 0
     unknown_keys: dict[str, int] = {}
     unknown_keys_sampled_n: int = 0
@@ -71,6 +72,11 @@ class LoadManifest(BaseModel):
     def window(self) -> Window:
         """The days the load speaks for."""
         return Window(self.first_day, self.last_day)
+
+    @property
+    def is_listing_complete(self) -> bool:
+        """Whether the source proved that it listed every day of the window."""
+        return not self.incomplete_days
 
     @property
     def rows_n(self) -> int:

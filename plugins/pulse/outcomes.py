@@ -69,6 +69,7 @@ def arrival_rows(
     rows = []
     for community, day in sorted(keys):
         is_first = community == entry.community and day == manifest.first_day
+        is_proven = day not in manifest.incomplete_days
         contributions_n = accepted[community, day]
         rows.append(
             {
@@ -79,12 +80,12 @@ def arrival_rows(
                 "community": community,
                 "source": entry.source,
                 "day": day,
-                "outcome": _outcome(contributions_n, is_proven=manifest.is_listing_complete),
+                "outcome": _outcome(contributions_n, is_proven=is_proven),
                 "contributions_n": contributions_n,
                 "quarantined_rows_n": quarantined[community, day],
                 "skipped_n": sum(manifest.skipped.values()) if is_first else 0,
                 "api_calls_n": manifest.api_calls_n if is_first else 0,
-                "reason": None if manifest.is_listing_complete else "the source could not list the whole window",
+                "reason": None if is_proven else "the source could not prove that it listed the whole day",
                 "recorded_at": recorded_at,
             }
         )
