@@ -1,0 +1,408 @@
+"""Parsing an archive once: decompressed stream → chunks at line ends → DuckDB → sealed Parquet chunks.
+
+The decompressor runs in a thread of its own while DuckDB parses the chunk before. A sealed chunk is never parsed
+again: after a kill, only the decompression is repeated up to where it stopped. Memory does not grow with the file.
+
+Per chunk: lines with a suspicious byte pattern go to the slow look at once. The rest is read strictly; DuckDB refuses
+bad UTF-8, control characters, two objects on a line, repeated or wrongly typed fields, NaN. A refused stretch is halved
+until the offending lines are few, and those get the slow look. Rows that were read but hold a surprise (no id, text that
+is no text) get it too. A line that the slow look finds good goes back to the bulk reader.
+"""
+
+import hashlib
+import json
+import logging
+import queue
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pulse.contract import CONTRACT_VERSION, canonical_name
+from pulse.errors import StorageError
+from pulse.files import fsync_file, read_json, sql_text, storage_error, write_json
+from pulse.locks import exclusive
+from pulse.settings import RedditArchiveEntry
+from pulse.sources import ndjson, reddit
+from pulse.sources.chunk_reader import BadLine, ChunkReader
+from pulse.sources.context import SourceContext
+from pulse.sources.ndjson import Chunk, LineTooLong
+from pulse.window import Window
+
+log = logging.getLogger(__name__)
+
+SKIPPED_FAULTS = frozenset({"blank_line"})
+SEAL = "archive.json"
+_FAULT_SCHEMA = pa.schema(
+    [
+        ("file", pa.string()),
+        ("line_number", pa.int64()),
+        ("fault", pa.string()),
+        ("detail", pa.string()),
+        ("line", pa.binary()),
+        ("community", pa.string()),
+        ("day", pa.date32()),
+        ("lines_n", pa.int64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class StagedArchive:
+    """A parsed archive.
+
+    Attributes:
+        fingerprint: decides the content of every chunk, and so of every load made from it.
+        first_day, last_day: UTC days of the earliest and latest record of *any* community; None without records.
+    """
+
+    folder: Path
+    fingerprint: str
+    first_day: date | None
+    last_day: date | None
+    unknown_keys: dict[str, int]
+    unknown_keys_sampled_n: int
+
+    def chunk_files(self) -> list[Path]:
+        """Contract rows plus ``line_number``, in file order."""
+        return sorted(self.folder.glob("chunk-*.parquet"))
+
+    def fault_files(self) -> list[Path]:
+        """Lines that gave no row."""
+        return sorted(self.folder.glob("faults-*.parquet"))
+
+    def covers_any(self, window: Window) -> bool:
+        """Whether the window and the archive's span of days overlap."""
+        if self.first_day is None or self.last_day is None:
+            return False
+        return self.first_day <= window.last_day and window.first_day <= self.last_day
+
+    def proves(self, day: date) -> bool:
+        """Whether the archive lists that day from end to end: it was read to its end, and it spans the day."""
+        return self.first_day is not None and self.last_day is not None and self.first_day <= day <= self.last_day
+
+
+def stage(
+    path: Path,
+    entries: Sequence[RedditArchiveEntry],
+    context: SourceContext,
+    *,
+    chunk_bytes: int = ndjson.DEFAULT_CHUNK_BYTES,
+) -> StagedArchive:
+    """Parse the archive if that was not done yet; a second process waits for the first.
+
+    Args:
+        entries: all entries that read this file: their communities are kept, or all if one of them is a wildcard.
+
+    Raises:
+        ArchiveUnreadable, SourceUnavailable: see :func:`pulse.sources.ndjson.read_chunks`.
+        LockBusy: another process has been parsing it for over an hour.
+        StorageError: landing cannot be written.
+    """
+    fingerprint = _fingerprint(path, entries, context)
+    folder = context.home.landing / "archives" / fingerprint
+    if not (folder / SEAL).is_file():
+        with exclusive(context.home, f"archive-{fingerprint}", timeout_s=3_600):
+            if not (folder / SEAL).is_file():
+                _Staging(path, entries, context, folder, chunk_bytes).run()
+    return _open(folder, fingerprint)
+
+
+def _open(folder: Path, fingerprint: str) -> StagedArchive:
+    facts = read_json(folder / SEAL)
+    first, last = facts["first_day"], facts["last_day"]
+    return StagedArchive(
+        folder,
+        fingerprint,
+        date.fromisoformat(first) if first else None,
+        date.fromisoformat(last) if last else None,
+        facts["unknown_keys"],
+        facts["unknown_keys_sampled_n"],
+    )
+
+
+def _fingerprint(path: Path, entries: Sequence[RedditArchiveEntry], context: SourceContext) -> str:
+    identity = {
+        "file": ndjson.fingerprint_of(path),
+        "contract": CONTRACT_VERSION,
+        "mapping": reddit.MAPPING_VERSION,
+        "author_key": hashlib.sha256(b"pulse archive staging\x00" + context.author_key).hexdigest(),
+        "entries": sorted(
+            [entry.community, sorted(entry.bot_accounts), sorted(entry.team_accounts), entry.extra_fields]
+            for entry in entries
+        ),
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@dataclass
+class _Tally:
+    """What is known of an archive so far; sealed with each chunk so that a resumed run knows it too.
+
+    Attributes:
+        first_s, last_s: earliest and latest time of creation, seconds since 1970.
+        community, last_row_s: community and time of the last good row: whom to charge a bad line to that follows.
+    """
+
+    first_s: float | None = None
+    last_s: float | None = None
+    community: str | None = None
+    last_row_s: float | None = None
+    unknown_keys: dict[str, int] = field(default_factory=dict)
+    unknown_keys_sampled_n: int = 0
+
+    def add(self, later: "_Tally") -> None:
+        """Add what the next chunk found."""
+        self.first_s = min((value for value in (self.first_s, later.first_s) if value is not None), default=None)
+        self.last_s = max((value for value in (self.last_s, later.last_s) if value is not None), default=None)
+        if later.community is not None:
+            self.community, self.last_row_s = later.community, later.last_row_s
+        for name, count in later.unknown_keys.items():
+            self.unknown_keys[name] = self.unknown_keys.get(name, 0) + count
+        self.unknown_keys_sampled_n += later.unknown_keys_sampled_n
+
+
+class _Staging:
+    """One pass over one archive."""
+
+    def __init__(
+        self,
+        path: Path,
+        entries: Sequence[RedditArchiveEntry],
+        context: SourceContext,
+        folder: Path,
+        chunk_bytes: int,
+    ) -> None:
+        self._path = path
+        self._entries = entries
+        self._context = context
+        self._folder = folder
+        self._chunk_bytes = chunk_bytes
+        self._with_extra = any(entry.extra_fields for entry in entries)
+        self._wanted = None if any(entry.is_wildcard for entry in entries) else [entry.community for entry in entries]
+        self._named = [entry.community for entry in entries if not entry.is_wildcard]
+        self._scratch = context.home.scratch / f"staging-{folder.name}"
+
+    def run(self) -> None:
+        """Seal every chunk that is not sealed yet, then the archive."""
+        tally = _Tally()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._scratch.mkdir(parents=True)
+            with self._connection() as connection, _ahead(self._path, self._chunk_bytes) as chunks:
+                for item in chunks:
+                    tally.add(self._seal(connection, item, tally))
+        except OSError as error:
+            raise storage_error(self._folder, error) from error
+        except duckdb.Error as error:
+            # The text of a DuckDB error may hold a statement, and ours hold key material.
+            raise StorageError(
+                f"staging of {self._path}",
+                value=type(error).__name__,
+                next_step="free space or memory, then run again; sealed chunks are kept",
+            ) from None
+        finally:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+        write_json(
+            self._folder / SEAL,
+            {
+                "first_day": _day_text(tally.first_s),
+                "last_day": _day_text(tally.last_s),
+                "unknown_keys": tally.unknown_keys,
+                "unknown_keys_sampled_n": tally.unknown_keys_sampled_n,
+            },
+        )
+        log.info("archive staged: %s, %s to %s", self._path.name, _day_text(tally.first_s), _day_text(tally.last_s))
+
+    @contextmanager
+    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with duckdb.connect(
+            config={"memory_limit": "1GB", "temp_directory": str(self._scratch / "spill"), "threads": "2"}
+        ) as connection:
+            connection.execute("set timezone = 'UTC'")
+            connection.execute("create table accounts (scope VARCHAR, account VARCHAR, account_role VARCHAR)")
+            rows = list(self._accounts())
+            if rows:
+                connection.executemany("insert into accounts values (?, ?, ?)", rows)
+            yield connection
+
+    def _accounts(self) -> Iterator[tuple[str, str, str]]:
+        for entry in self._entries:
+            bots = {canonical_name(entry.platform, name) for name in entry.bot_accounts}
+            team = {canonical_name(entry.platform, name) for name in entry.team_accounts} - bots
+            for role, names in (("bot", bots), ("team", team)):
+                yield from ((entry.community, name, role) for name in sorted(names))
+
+    # ---- one chunk ---------------------------------------------------------
+
+    def _seal(self, connection: duckdb.DuckDBPyConnection, item: Chunk | LineTooLong, before: "_Tally") -> "_Tally":
+        """Parse one chunk, unless a run before did; the tally file is written last and is the chunk's seal."""
+        number = f"{item.first_line:012d}-{'lines' if isinstance(item, Chunk) else 'too-long'}"
+        seal = self._folder / f"tally-{number}.json"
+        if seal.is_file():
+            return _Tally(**read_json(seal))
+        if isinstance(item, LineTooLong):
+            tally = _Tally()
+            detail = f"limit {ndjson.MAX_LINE_BYTES} bytes"
+            bad = [BadLine(item.first_line, "line_too_long", detail, item.start, before.community, before.last_row_s)]
+        else:
+            tally, bad = self._parse(connection, item, before, self._folder / f"chunk-{number}.parquet")
+        self._write_faults(self._folder / f"faults-{number}.parquet", bad)
+        write_json(seal, vars(tally))
+        return tally
+
+    def _parse(
+        self, connection: duckdb.DuckDBPyConnection, chunk: Chunk, before: "_Tally", rows_file: Path
+    ) -> "tuple[_Tally, list[BadLine]]":
+        reader = ChunkReader(connection, self._scratch, with_extra=self._with_extra)
+        reader.read(chunk)
+        row = connection.execute(
+            "select min(created_utc), max(created_utc), arg_max(community_name, line_number), "
+            "arg_max(created_utc, line_number) from parsed"
+        ).fetchone()
+        first_s, last_s, community, last_row_s = row if row else (None, None, None, None)
+        unknown_keys, sampled_n = reader.sample_keys(chunk)
+        tally = _Tally(first_s, last_s, community, last_row_s, unknown_keys, sampled_n)
+        bad = _charged(connection, reader.bad_lines, before)
+        self._write_rows(connection, rows_file)
+        reader.close()
+        return tally, bad
+
+    def _write_rows(self, connection: duckdb.DuckDBPyConnection, rows_file: Path) -> None:
+        select = reddit.contract_select(
+            author_key=self._context.author_key,
+            role_sql="account_role",
+            observed_fallback_s=self._path.stat().st_mtime_ns / 1e9,
+            source="reddit_archive",
+            with_extra=self._with_extra,
+        )
+        wanted = "true" if self._wanted is None else "list_contains($wanted, community_name)"
+        draft = rows_file.with_suffix(".tmp")
+        connection.execute(
+            f"""
+            copy (
+                select {select}, line_number
+                from parsed left join accounts
+                    on accounts.account = parsed.author_name
+                    and accounts.scope = case when list_contains($named, community_name) then community_name else '*' end
+                where {wanted}
+                order by line_number
+            ) to {sql_text(draft)} (format parquet, compression zstd, compression_level 1)
+            """,
+            {"named": self._named} | ({} if self._wanted is None else {"wanted": self._wanted}),
+        )
+        fsync_file(draft)
+        draft.replace(rows_file)
+
+    def _write_faults(self, file: Path, bad: list[BadLine]) -> None:
+        if not bad:
+            return
+        rows = [
+            {
+                "file": str(self._path),
+                "line_number": line.line_number,
+                "fault": line.fault,
+                "detail": line.detail,
+                "line": line.line[: ndjson.KEPT_LINE_BYTES],
+                "community": line.community,
+                "day": _day(line.created_s),
+                "lines_n": line.lines_n,
+            }
+            for line in sorted(bad, key=lambda line: line.line_number)
+        ]
+        draft = file.with_suffix(".tmp")
+        pq.write_table(pa.Table.from_pylist(rows, schema=_FAULT_SCHEMA), draft)
+        fsync_file(draft)
+        draft.replace(file)
+
+
+def _charged(connection: duckdb.DuckDBPyConnection, bad: list[BadLine], before: _Tally) -> list[BadLine]:
+    """Give every bad line a community and a time: its own, else those of the good row before it, else after it.
+
+    Archives are in order of time, so a line that cannot be read most likely belongs where its neighbours do.
+    """
+    unknown = [line for line in bad if line.community is None or line.created_s is None]
+    if not unknown:
+        return bad
+    connection.register("asked", pa.table({"asked_line": [line.line_number for line in unknown]}))
+    neighbours = dict(
+        (line, (community, created_s))
+        for line, community, created_s in connection.execute(
+            """
+            select asked_line,
+                   coalesce(earlier.community_name, $community, later.community_name),
+                   coalesce(earlier.created_utc, $last_row_s, later.created_utc)
+            from asked
+            asof left join parsed as earlier on asked_line >= earlier.line_number
+            asof left join parsed as later on asked_line <= later.line_number
+            """,
+            {"community": before.community, "last_row_s": before.last_row_s},
+        ).fetchall()
+    )
+    connection.unregister("asked")
+    return [
+        replace(
+            line,
+            community=line.community or neighbours[line.line_number][0],
+            created_s=line.created_s if line.created_s is not None else neighbours[line.line_number][1],
+        )
+        if line.line_number in neighbours
+        else line
+        for line in bad
+    ]
+
+
+def _day(created_s: float | None) -> date | None:
+    return None if created_s is None else datetime.fromtimestamp(created_s, tz=UTC).date()
+
+
+def _day_text(created_s: float | None) -> str | None:
+    day = _day(created_s)
+    return day.isoformat() if day else None
+
+
+@contextmanager
+def _ahead(path: Path, chunk_bytes: int) -> Iterator[Iterator[Chunk | LineTooLong]]:
+    """The archive's chunks, decompressed in a thread of their own, one chunk ahead of the reader."""
+    waiting: queue.Queue[Chunk | LineTooLong | BaseException | None] = queue.Queue(maxsize=1)
+    stopped = threading.Event()
+
+    def put(item: Chunk | LineTooLong | BaseException | None) -> bool:
+        while not stopped.is_set():
+            try:
+                waiting.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def decompress() -> None:
+        try:
+            for item in ndjson.read_chunks(path, chunk_bytes=chunk_bytes):
+                if not put(item):
+                    return
+            put(None)
+        except BaseException as error:  # noqa: BLE001  (it is raised again where the chunks are read)
+            put(error)
+
+    def received() -> Iterator[Chunk | LineTooLong]:
+        while (item := waiting.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    thread = threading.Thread(target=decompress, name="decompress", daemon=True)
+    thread.start()
+    try:
+        yield received()
+    finally:
+        stopped.set()
+        thread.join()
