@@ -1,0 +1,167 @@
+"""Scores on disk: by model, platform, community and day; keyed by contribution and text.
+
+A text is judged once per model. An edited text has another hash and is judged again; a new model judges history beside
+the old one. No text is kept here.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pulse.contract import scored_text_sql
+from pulse.files import fsync_file, fsync_folder, storage_error
+from pulse.home import Home
+from pulse.raw import Partition, partition_files
+from pulse.sentiment.scorer import JUDGEMENT_SCHEMA, Scorer
+
+# Grain: contribution, text, model.
+SCORE_SCHEMA = pa.schema(
+    [
+        ("platform", pa.string()),
+        ("community", pa.string()),
+        ("contribution_id", pa.string()),
+        ("text_sha256", pa.string()),
+        ("model_id", pa.string()),
+        *JUDGEMENT_SCHEMA,
+    ]
+)
+_BATCH_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class ScoreCounts:
+    """What one scoring did, in texts."""
+
+    partitions_n: int
+    texts_scored_n: int
+    already_scored_n: int
+    unscorable_n: int
+
+
+def scores_glob(home: Home) -> str:
+    """What to hand to DuckDB's ``read_parquet`` for all scores of all models."""
+    return str(home.scores / "**" / "*.parquet")
+
+
+def ensure_empty_file(home: Home) -> None:
+    """Give the scores a typed file without rows, so that they can be read before the first text was judged."""
+    file = home.scores / "_empty.parquet"
+    if not file.exists():
+        _write(file, SCORE_SCHEMA.empty_table())
+
+
+def score_partitions(home: Home, scorer: Scorer, partitions: Iterable[tuple[str, str, date]]) -> ScoreCounts:
+    """Judge the texts of raw partitions that this model has not judged yet; one new file per partition that has any.
+
+    Can be repeated: nothing is judged twice. Memory: one batch of texts.
+
+    Raises:
+        StorageError: the scores cannot be written.
+    """
+    ensure_empty_file(home)
+    totals = [0, 0, 0, 0]
+    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(home.scratch / "scoring")}) as connection:
+        for platform, community, day in partitions:
+            partition = Partition(platform, community, day)
+            scored = _score_partition(connection, home, scorer, partition)
+            for place, count in enumerate((1, *scored)):
+                totals[place] += count
+    return ScoreCounts(*totals)
+
+
+def _score_partition(
+    connection: duckdb.DuckDBPyConnection, home: Home, scorer: Scorer, partition: Partition
+) -> tuple[int, int, int]:
+    """Returns texts judged now, judged before, and how many of the new ones are not scorable."""
+    raw_files = [str(file) for file in partition_files(home, partition)]
+    folder = home.scores_dir(scorer.model_id, partition.platform, partition.community, partition.day)
+    if not raw_files:
+        return 0, 0, 0
+    known_files = [str(home.scores / "_empty.parquet"), *(str(file) for file in sorted(folder.glob("*.parquet")))]
+    connection.execute(
+        f"""
+        create or replace temp table asked as
+        select contribution_id, text_sha256, any_value({scored_text_sql("title", "body")}) as scored_text
+        from read_parquet($raw_files, hive_partitioning = false, union_by_name = true)
+        where text_sha256 is not null
+        group by contribution_id, text_sha256
+        """,
+        {"raw_files": raw_files},
+    )
+    connection.execute(
+        """
+        create or replace temp table unjudged as
+        select * from asked anti join read_parquet($known_files, hive_partitioning = false) as known
+            using (contribution_id, text_sha256)
+        order by contribution_id, text_sha256
+        """,
+        {"known_files": known_files},
+    )
+    asked_n, new_n = (int(value) for value in _counts(connection))
+    if new_n == 0:
+        return 0, asked_n, 0
+    unscorable_n = _judge_and_write(connection, folder, scorer, partition)
+    return new_n, asked_n - new_n, unscorable_n
+
+
+def _counts(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    row = connection.execute("select (select count(*) from asked), (select count(*) from unjudged)").fetchone()
+    return row or (0, 0)
+
+
+def _judge_and_write(connection: duckdb.DuckDBPyConnection, folder: Path, scorer: Scorer, partition: Partition) -> int:
+    """Judge table ``unjudged`` batch by batch into one file, named by what is in it."""
+    draft = folder / f".draft-{os.getpid()}.tmp"
+    digest = hashlib.sha256()
+    unscorable_n = 0
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with pq.ParquetWriter(draft, SCORE_SCHEMA, compression="zstd") as writer:
+            for batch in _judged_batches(connection, scorer, partition):
+                writer.write_batch(batch)
+                digest.update(batch.column("contribution_id").to_string().encode())
+                digest.update("".join(batch.column("text_sha256").to_pylist()).encode())
+                unscorable_n += batch.num_rows - batch.column("is_scorable").true_count
+        fsync_file(draft)
+        draft.replace(folder / f"{digest.hexdigest()[:24]}.parquet")
+        fsync_folder(folder)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise storage_error(folder, error) from error
+    return unscorable_n
+
+
+def _judged_batches(
+    connection: duckdb.DuckDBPyConnection, scorer: Scorer, partition: Partition
+) -> Iterator[pa.RecordBatch]:
+    reader = connection.execute("from unjudged").to_arrow_reader(_BATCH_ROWS)
+    for texts in reader:
+        judged = scorer.score(texts.column("scored_text"))
+        rows_n = texts.num_rows
+        columns = [
+            pa.repeat(partition.platform, rows_n),
+            pa.repeat(partition.community, rows_n),
+            texts.column("contribution_id"),
+            texts.column("text_sha256"),
+            pa.repeat(scorer.model_id, rows_n),
+            *(judged.column(name) for name in JUDGEMENT_SCHEMA.names),
+        ]
+        yield pa.RecordBatch.from_arrays(columns, schema=SCORE_SCHEMA)
+
+
+def _write(file: Path, content: pa.Table) -> None:
+    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(content, draft)
+        fsync_file(draft)
+        draft.replace(file)
+    except OSError as error:
+        raise storage_error(file, error) from error
