@@ -1,0 +1,73 @@
+{# Building only what changed.
+
+   A run is given the dates of creation whose raw rows changed. Facts dated by contribution_date delete exactly those
+   dates and insert them again, so a date whose rows vanished vanishes too. Facts that look across dates (threads,
+   contributors) do the same for the keys that had or have rows on those dates; the keys that had some are remembered
+   before the deletion. The working file always starts as it was last published, so nothing is forgotten in between. #}
+
+{% macro affected_list() -%}
+    {%- set dates = var('affected_dates') or [] -%}
+    {%- if dates -%}
+        ({%- for day in dates -%}cast('{{ day }}' as date){{ ', ' if not loop.last }}{%- endfor -%})
+    {%- else -%}
+        (cast(null as date))
+    {%- endif -%}
+{%- endmacro %}
+
+{# Whether this run builds only the affected dates of this model. #}
+{% macro is_partial_build() -%}
+    {{ return(is_incremental() and var('affected_dates') is not none) }}
+{%- endmacro %}
+
+{# Condition on rows. Observations of a contribution never lie in partitions before its date of creation. #}
+{% macro is_affected(date_column, partition_column=none) -%}
+    {%- if is_partial_build() -%}
+        {{ date_column }} in {{ affected_list() }}
+        {%- if partition_column and var('affected_dates') %}
+        and {{ partition_column }} >= cast('{{ var('affected_dates') | min }}' as date)
+        {%- endif -%}
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{# Pre-hook of models dated by contribution_date. An incremental run without dates is a full one, and deletes all. #}
+{% macro delete_affected_dates() -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }} where {{ is_affected('contribution_date') }}
+    {%- else -%}
+        select 1
+    {%- endif -%}
+{%- endmacro %}
+
+{# Pre-hook before that deletion: keep the keys that have rows on the affected dates now. #}
+{% macro remember_affected_keys(name, keys) -%}
+    {%- if is_partial_build() -%}
+        create or replace table {{ this.schema }}.{{ name }} as
+        select distinct {{ keys | join(', ') }} from {{ this }} where {{ is_affected('contribution_date') }}
+    {%- else -%}
+        select 1
+    {%- endif -%}
+{%- endmacro %}
+
+{# Subquery of the keys that had or have rows on the affected dates. #}
+{% macro affected_keys(remembered_in, name, keys) -%}
+    select {{ keys | join(', ') }} from {{ remembered_in.schema }}.{{ name }}
+    union
+    select {{ keys | join(', ') }} from {{ remembered_in }} where contribution_date in {{ affected_list() }}
+{%- endmacro %}
+
+{# Pre-hook of models with one row per key. #}
+{% macro delete_affected_keys(remembered_in, name, keys) -%}
+    {%- if is_partial_build() -%}
+        delete from {{ this }} as old
+        where exists (
+            select 1 from ({{ affected_keys(remembered_in, name, keys) }}) as affected
+            where {% for key in keys %}old.{{ key }} = affected.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+        )
+    {%- elif is_incremental() -%}
+        delete from {{ this }}
+    {%- else -%}
+        select 1
+    {%- endif -%}
+{%- endmacro %}

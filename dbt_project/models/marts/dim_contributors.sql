@@ -1,0 +1,47 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ delete_affected_keys(ref('int_contributor_days'), 'affected_contributors', ['platform', 'community', 'author_key']) }}",
+) }}
+
+with
+
+days as (
+
+    select * from {{ ref('int_contributor_days') }}
+    {%- if is_partial_build() %}
+    where (platform, community, author_key) in (
+        {{ affected_keys(ref('int_contributor_days'), 'affected_contributors', ['platform', 'community', 'author_key']) }}
+    )
+    {%- endif %}
+
+),
+
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by platform, community, author_key order by contribution_date desc
+        ) as recency
+    from days
+
+)
+
+select
+    platform,
+    community,
+    author_key,
+    max(case when recency = 1 then author_role end) as author_role,
+    max(case when recency = 1 then author_role end) in ('member', 'moderator') as is_contributor,
+    min(contribution_date) as first_contribution_date,
+    max(contribution_date) as last_contribution_date,
+    min(first_contribution_at) as first_contribution_at,
+    max(last_contribution_at) as last_contribution_at,
+    count(*) as active_days,
+    cast(sum(posts) as bigint) as posts,
+    cast(sum(comments) as bigint) as comments,
+    cast(sum(score_sum) as bigint) as score_sum
+from ranked
+group by platform, community, author_key
