@@ -3,8 +3,13 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from pulse.home import REPOSITORY, Home
+
+# The same examples in every run, and no judgement by the clock of a busy machine.
+settings.register_profile("community-pulse", derandomize=True, deadline=None)
+settings.load_profile("community-pulse")
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ def printable(text: str, *, max_chars: int = 2_000) -> str:
     r"""Make one line that no terminal or log reader can misread.
 
     Control and format characters (C0, C1, bidirectional overrides, zero-width, line separators, lone surrogates) become
-    ``\xNN`` or ``\u{NNNN}``; text longer than ``max_chars`` characters is cut and says how long it was.
+    ``\xNN`` or ``\u{NNNN}``, tabs and other kinds of space a plain space; text longer than ``max_chars`` characters is
+    cut and says how long it was.
     """
     shown = text if len(text) <= max_chars else text[:max_chars]
     if not shown.isascii() or not shown.isprintable():
@@ -25,7 +26,7 @@ def printable(text: str, *, max_chars: int = 2_000) -> str:
 
 
 def _visible(char: str) -> str:
-    if char in _KEPT_CONTROLS:
+    if char in _KEPT_CONTROLS or unicodedata.category(char) == "Zs":
         return " "
     if unicodedata.category(char) not in _HIDDEN_CATEGORIES:
         return char
