@@ -3,10 +3,10 @@
 The decompressor runs in a thread of its own while DuckDB parses the chunk before. A sealed chunk is never parsed
 again: after a kill, only the decompression is repeated up to where it stopped. Memory does not grow with the file.
 
-Per chunk: lines with a suspicious byte pattern go to the slow look at once. The rest is read strictly; DuckDB refuses
-bad UTF-8, control characters, two objects on a line, repeated or wrongly typed fields, NaN. A refused stretch is halved
-until the offending lines are few, and those get the slow look. Rows that were read but hold a surprise (no id, text that
-is no text) get it too. A line that the slow look finds good goes back to the bulk reader.
+Per chunk: lines that hold something the bulk reader would forgive go to the slow look at once. The rest is read
+strictly; DuckDB refuses bad UTF-8, control characters, two objects on a line, repeated or wrongly typed fields. A
+refused stretch is halved until the offending lines are few, and those get the slow look. Rows that were read but hold a
+surprise (no id, text that is no text) get it too. A line that the slow look finds good goes back to the bulk reader.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ import logging
 import queue
 import shutil
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,14 +27,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pulse.contract import CONTRACT_VERSION, canonical_name
-from pulse.errors import StorageError
+from pulse.errors import ArchiveUnreadable, SourceError, StorageError
 from pulse.files import fsync_file, read_json, sql_text, storage_error, write_json
 from pulse.locks import exclusive
 from pulse.settings import RedditArchiveEntry
 from pulse.sources import ndjson, reddit
-from pulse.sources.chunk_reader import BadLine, ChunkReader
+from pulse.sources.chunk_reader import MAX_UNKNOWN_KEYS, BadLine, ChunkReader
 from pulse.sources.context import SourceContext
 from pulse.sources.ndjson import Chunk, LineTooLong
+from pulse.text import printable
 from pulse.window import Window
 
 log = logging.getLogger(__name__)
@@ -75,8 +77,8 @@ class StagedArchive:
         return sorted(self.folder.glob("chunk-*.parquet"))
 
     def fault_files(self) -> list[Path]:
-        """Lines that gave no row."""
-        return sorted(self.folder.glob("faults-*.parquet"))
+        """Lines that gave no row, in file order."""
+        return fault_files(self.folder)
 
     def covers_any(self, window: Window) -> bool:
         """Whether the window and the archive's span of days overlap."""
@@ -102,17 +104,31 @@ def stage(
         entries: all entries that read this file: their communities are kept, or all if one of them is a wildcard.
 
     Raises:
-        ArchiveUnreadable, SourceUnavailable: see :func:`pulse.sources.ndjson.read_chunks`.
+        ArchiveUnreadable, SourceUnavailable: see :func:`pulse.sources.ndjson.read_chunks`; also a file with lines of
+            which none is a record.
         LockBusy: another process has been parsing it for over an hour.
         StorageError: landing cannot be written.
     """
-    fingerprint = _fingerprint(path, entries, context)
+    fingerprint = _fingerprint(path, entries, context, chunk_bytes)
     folder = context.home.landing / "archives" / fingerprint
     if not (folder / SEAL).is_file():
         with exclusive(context.home, f"archive-{fingerprint}", timeout_s=3_600):
             if not (folder / SEAL).is_file():
-                _Staging(path, entries, context, folder, chunk_bytes).run()
+                try:
+                    tally = _Staging(path, entries, context, folder, chunk_bytes).parse()
+                    if _fingerprint(path, entries, context, chunk_bytes) != fingerprint:
+                        raise ndjson.changed_while_read(path)
+                    _seal_archive(path, folder, tally)
+                except SourceError:
+                    # A mended copy may have the same size and time; what was read of this one must not be resumed.
+                    shutil.rmtree(folder, ignore_errors=True)
+                    raise
     return _open(folder, fingerprint)
+
+
+def fault_files(folder: Path) -> list[Path]:
+    """Files of bad lines in the folder of a staged archive, in file order."""
+    return sorted(folder.glob("faults-*.parquet"))
 
 
 def _open(folder: Path, fingerprint: str) -> StagedArchive:
@@ -128,11 +144,13 @@ def _open(folder: Path, fingerprint: str) -> StagedArchive:
     )
 
 
-def _fingerprint(path: Path, entries: Sequence[RedditArchiveEntry], context: SourceContext) -> str:
+def _fingerprint(path: Path, entries: Sequence[RedditArchiveEntry], context: SourceContext, chunk_bytes: int) -> str:
     identity = {
         "file": ndjson.fingerprint_of(path),
         "contract": CONTRACT_VERSION,
         "mapping": reddit.MAPPING_VERSION,
+        # Sealed chunks are found again by their first lines, so what decides where chunks end belongs here too.
+        "cutting": [chunk_bytes, ndjson.MAX_CHUNK_LINES, ndjson.MAX_LINE_BYTES],
         "author_key": hashlib.sha256(b"pulse archive staging\x00" + context.author_key).hexdigest(),
         "entries": sorted(
             [entry.community, sorted(entry.bot_accounts), sorted(entry.team_accounts), entry.extra_fields]
@@ -148,13 +166,14 @@ class _Tally:
 
     Attributes:
         first_s, last_s: earliest and latest time of creation, seconds since 1970.
-        community, last_row_s: community and time of the last good row: whom to charge a bad line to that follows.
+        first_row, last_row: community and time of the first and last good row in the file: whom to charge a bad line to
+            that lies beside it.
     """
 
     first_s: float | None = None
     last_s: float | None = None
-    community: str | None = None
-    last_row_s: float | None = None
+    first_row: tuple[str, float] | None = None
+    last_row: tuple[str, float] | None = None
     unknown_keys: dict[str, int] = field(default_factory=dict)
     unknown_keys_sampled_n: int = 0
 
@@ -162,10 +181,11 @@ class _Tally:
         """Add what the next chunk found."""
         self.first_s = min((value for value in (self.first_s, later.first_s) if value is not None), default=None)
         self.last_s = max((value for value in (self.last_s, later.last_s) if value is not None), default=None)
-        if later.community is not None:
-            self.community, self.last_row_s = later.community, later.last_row_s
-        for name, count in later.unknown_keys.items():
-            self.unknown_keys[name] = self.unknown_keys.get(name, 0) + count
+        self.first_row = self.first_row or later.first_row
+        self.last_row = later.last_row or self.last_row
+        counts = Counter(self.unknown_keys) + Counter(later.unknown_keys)
+        by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        self.unknown_keys = dict(by_count[:MAX_UNKNOWN_KEYS])
         self.unknown_keys_sampled_n += later.unknown_keys_sampled_n
 
 
@@ -190,16 +210,16 @@ class _Staging:
         self._named = [entry.community for entry in entries if not entry.is_wildcard]
         self._scratch = context.home.scratch / f"staging-{folder.name}"
 
-    def run(self) -> None:
-        """Seal every chunk that is not sealed yet, then the archive."""
+    def parse(self) -> "_Tally":
+        """Seal every chunk that is not sealed yet; returns the sum of all."""
         tally = _Tally()
         shutil.rmtree(self._scratch, ignore_errors=True)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._scratch.mkdir(parents=True)
-            with self._connection() as connection, _ahead(self._path, self._chunk_bytes) as chunks:
+            with self._connection() as connection, _Ahead(self._path, self._chunk_bytes) as chunks:
                 for item in chunks:
-                    tally.add(self._seal(connection, item, tally))
+                    tally.add(self._seal_chunk(connection, item, tally))
         except OSError as error:
             raise storage_error(self._folder, error) from error
         except duckdb.Error as error:
@@ -211,16 +231,7 @@ class _Staging:
             ) from None
         finally:
             shutil.rmtree(self._scratch, ignore_errors=True)
-        write_json(
-            self._folder / SEAL,
-            {
-                "first_day": _day_text(tally.first_s),
-                "last_day": _day_text(tally.last_s),
-                "unknown_keys": tally.unknown_keys,
-                "unknown_keys_sampled_n": tally.unknown_keys_sampled_n,
-            },
-        )
-        log.info("archive staged: %s, %s to %s", self._path.name, _day_text(tally.first_s), _day_text(tally.last_s))
+        return tally
 
     @contextmanager
     def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -243,34 +254,39 @@ class _Staging:
 
     # ---- one chunk ---------------------------------------------------------
 
-    def _seal(self, connection: duckdb.DuckDBPyConnection, item: Chunk | LineTooLong, before: "_Tally") -> "_Tally":
+    def _seal_chunk(
+        self, connection: duckdb.DuckDBPyConnection, item: Chunk | LineTooLong, before: "_Tally"
+    ) -> "_Tally":
         """Parse one chunk, unless a run before did; the tally file is written last and is the chunk's seal."""
         number = f"{item.first_line:012d}-{'lines' if isinstance(item, Chunk) else 'too-long'}"
-        seal = self._folder / f"tally-{number}.json"
-        if seal.is_file():
+        seal, rows_file = self._folder / f"tally-{number}.json", self._folder / f"chunk-{number}.parquet"
+        if seal.is_file() and (isinstance(item, LineTooLong) or rows_file.is_file()):
             return _Tally(**read_json(seal))
         if isinstance(item, LineTooLong):
-            tally = _Tally()
-            detail = f"limit {ndjson.MAX_LINE_BYTES} bytes"
-            bad = [BadLine(item.first_line, "line_too_long", detail, item.start, before.community, before.last_row_s)]
+            tally, fault = _Tally(), ndjson.line_too_long()
+            neighbour = before.last_row or (None, None)
+            bad = [BadLine(item.first_line, fault.name, fault.detail, item.start, *neighbour)]
         else:
-            tally, bad = self._parse(connection, item, before, self._folder / f"chunk-{number}.parquet")
-        self._write_faults(self._folder / f"faults-{number}.parquet", bad)
+            tally, bad = self._parse_chunk(connection, item, before, rows_file)
+        if bad:
+            _write_faults(self._folder / f"faults-{number}.parquet", self._fault_table(bad))
         write_json(seal, vars(tally))
         return tally
 
-    def _parse(
+    def _parse_chunk(
         self, connection: duckdb.DuckDBPyConnection, chunk: Chunk, before: "_Tally", rows_file: Path
     ) -> "tuple[_Tally, list[BadLine]]":
         reader = ChunkReader(connection, self._scratch, with_extra=self._with_extra)
         reader.read(chunk)
         row = connection.execute(
-            "select min(created_utc), max(created_utc), arg_max(community_name, line_number), "
+            "select min(created_utc), max(created_utc), arg_min(community_name, line_number), "
+            "arg_min(created_utc, line_number), arg_max(community_name, line_number), "
             "arg_max(created_utc, line_number) from parsed"
         ).fetchone()
-        first_s, last_s, community, last_row_s = row if row else (None, None, None, None)
-        unknown_keys, sampled_n = reader.sample_keys(chunk)
-        tally = _Tally(first_s, last_s, community, last_row_s, unknown_keys, sampled_n)
+        tally = _Tally(unknown_keys=reader.unknown_keys, unknown_keys_sampled_n=reader.unknown_keys_sampled_n)
+        if row and row[0] is not None:
+            tally.first_s, tally.last_s = row[:2]
+            tally.first_row, tally.last_row = row[2:4], row[4:]
         bad = _charged(connection, reader.bad_lines, before)
         self._write_rows(connection, rows_file)
         reader.close()
@@ -292,7 +308,8 @@ class _Staging:
                 select {select}, line_number
                 from parsed left join accounts
                     on accounts.account = parsed.author_name
-                    and accounts.scope = case when list_contains($named, community_name) then community_name else '*' end
+                    and accounts.scope =
+                        case when list_contains($named, community_name) then community_name else '*' end
                 where {wanted}
                 order by line_number
             ) to {sql_text(draft)} (format parquet, compression zstd, compression_level 1)
@@ -302,26 +319,28 @@ class _Staging:
         fsync_file(draft)
         draft.replace(rows_file)
 
-    def _write_faults(self, file: Path, bad: list[BadLine]) -> None:
-        if not bad:
-            return
+    def _fault_table(self, bad: list[BadLine]) -> pa.Table:
         rows = [
             {
-                "file": str(self._path),
+                "file": printable(str(self._path)),
                 "line_number": line.line_number,
                 "fault": line.fault,
                 "detail": line.detail,
-                "line": line.line[: ndjson.KEPT_LINE_BYTES],
+                "line": line.line,
                 "community": line.community,
                 "day": _day(line.created_s),
                 "lines_n": line.lines_n,
             }
-            for line in sorted(bad, key=lambda line: line.line_number)
+            for line in sorted(bad, key=lambda line: (line.line_number, line.fault))
         ]
-        draft = file.with_suffix(".tmp")
-        pq.write_table(pa.Table.from_pylist(rows, schema=_FAULT_SCHEMA), draft)
-        fsync_file(draft)
-        draft.replace(file)
+        return pa.Table.from_pylist(rows, schema=_FAULT_SCHEMA)
+
+
+def _write_faults(file: Path, table: pa.Table) -> None:
+    draft = file.with_suffix(".tmp")
+    pq.write_table(table, draft)
+    fsync_file(draft)
+    draft.replace(file)
 
 
 def _charged(connection: duckdb.DuckDBPyConnection, bad: list[BadLine], before: _Tally) -> list[BadLine]:
@@ -332,9 +351,10 @@ def _charged(connection: duckdb.DuckDBPyConnection, bad: list[BadLine], before: 
     unknown = [line for line in bad if line.community is None or line.created_s is None]
     if not unknown:
         return bad
+    before_community, before_s = before.last_row or (None, None)
     connection.register("asked", pa.table({"asked_line": [line.line_number for line in unknown]}))
-    neighbours = dict(
-        (line, (community, created_s))
+    neighbours = {
+        line: (community, created_s)
         for line, community, created_s in connection.execute(
             """
             select asked_line,
@@ -344,9 +364,9 @@ def _charged(connection: duckdb.DuckDBPyConnection, bad: list[BadLine], before: 
             asof left join parsed as earlier on asked_line >= earlier.line_number
             asof left join parsed as later on asked_line <= later.line_number
             """,
-            {"community": before.community, "last_row_s": before.last_row_s},
+            {"community": before_community, "last_row_s": before_s},
         ).fetchall()
-    )
+    }
     connection.unregister("asked")
     return [
         replace(
@@ -360,6 +380,50 @@ def _charged(connection: duckdb.DuckDBPyConnection, bad: list[BadLine], before: 
     ]
 
 
+def _seal_archive(path: Path, folder: Path, tally: _Tally) -> None:
+    """Declare the archive parsed to its end.
+
+    Raises:
+        ArchiveUnreadable: there are lines, but no record: they could not be charged to any community or day.
+    """
+    try:
+        if tally.first_row is None:
+            _refuse_if_only_bad(path, folder)
+        else:
+            _charge_leading(folder, *tally.first_row)
+    except OSError as error:
+        raise storage_error(folder, error) from error
+    span = {"first_day": _day_text(tally.first_s), "last_day": _day_text(tally.last_s)}
+    known = {"unknown_keys": tally.unknown_keys, "unknown_keys_sampled_n": tally.unknown_keys_sampled_n}
+    write_json(folder / SEAL, span | known)
+    log.info("archive staged: %s, %s to %s", printable(path.name), span["first_day"], span["last_day"])
+
+
+def _refuse_if_only_bad(path: Path, folder: Path) -> None:
+    for file in fault_files(folder):
+        for row in pq.read_table(file, columns=["line_number", "fault", "detail"]).to_pylist():
+            if row["fault"] not in SKIPPED_FAULTS:
+                raise ArchiveUnreadable(
+                    f"archive {path}",
+                    value=f"no line is a record; line {row['line_number']}: {row['fault']} {row['detail']}",
+                    limit="one JSON object per line, with id, subreddit and created_utc",
+                    next_step="check what the file is; nothing of it was taken",
+                )
+
+
+def _charge_leading(folder: Path, community: str, created_s: float) -> None:
+    """Charge bad lines before the first good row to that row, in chunks that were sealed before it was known."""
+    for file in fault_files(folder):
+        known = pq.read_table(file, columns=["community", "day"])
+        if not known["community"].null_count and not known["day"].null_count:
+            continue
+        table = pq.read_table(file)
+        for name, value in (("community", community), ("day", _day(created_s))):
+            position = table.schema.get_field_index(name)
+            table = table.set_column(position, _FAULT_SCHEMA.field(name), table[name].fill_null(value))
+        _write_faults(file, table)
+
+
 def _day(created_s: float | None) -> date | None:
     return None if created_s is None else datetime.fromtimestamp(created_s, tz=UTC).date()
 
@@ -369,40 +433,45 @@ def _day_text(created_s: float | None) -> str | None:
     return day.isoformat() if day else None
 
 
-@contextmanager
-def _ahead(path: Path, chunk_bytes: int) -> Iterator[Iterator[Chunk | LineTooLong]]:
+class _Ahead:
     """The archive's chunks, decompressed in a thread of their own, one chunk ahead of the reader."""
-    waiting: queue.Queue[Chunk | LineTooLong | BaseException | None] = queue.Queue(maxsize=1)
-    stopped = threading.Event()
 
-    def put(item: Chunk | LineTooLong | BaseException | None) -> bool:
-        while not stopped.is_set():
-            try:
-                waiting.put(item, timeout=0.2)
-            except queue.Full:
-                continue
-            return True
-        return False
+    def __init__(self, path: Path, chunk_bytes: int) -> None:
+        self._path = path
+        self._chunk_bytes = chunk_bytes
+        self._waiting: queue.Queue[Chunk | LineTooLong | BaseException | None] = queue.Queue(maxsize=1)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._decompress, name="decompress", daemon=True)
 
-    def decompress() -> None:
-        try:
-            for item in ndjson.read_chunks(path, chunk_bytes=chunk_bytes):
-                if not put(item):
-                    return
-            put(None)
-        except BaseException as error:  # noqa: BLE001  (it is raised again where the chunks are read)
-            put(error)
+    def __enter__(self) -> "_Ahead":
+        self._thread.start()
+        return self
 
-    def received() -> Iterator[Chunk | LineTooLong]:
-        while (item := waiting.get()) is not None:
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def __iter__(self) -> Iterator[Chunk | LineTooLong]:
+        while (item := self._waiting.get()) is not None:
             if isinstance(item, BaseException):
                 raise item
             yield item
 
-    thread = threading.Thread(target=decompress, name="decompress", daemon=True)
-    thread.start()
-    try:
-        yield received()
-    finally:
-        stopped.set()
-        thread.join()
+    def _decompress(self) -> None:
+        try:
+            for item in ndjson.read_chunks(self._path, chunk_bytes=self._chunk_bytes):
+                if not self._put(item):
+                    return
+            self._put(None)
+        except BaseException as error:  # noqa: BLE001  (it is raised again where the chunks are read)
+            self._put(error)
+
+    def _put(self, item: Chunk | LineTooLong | BaseException | None) -> bool:
+        """Hand over, waiting for room; gives up once the reader has stopped."""
+        while not self._stopped.is_set():
+            try:
+                self._waiting.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+            return True
+        return False

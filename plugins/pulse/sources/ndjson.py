@@ -5,26 +5,46 @@ decides good or bad, and a good line goes back to the bulk path, so a line means
 """
 
 import gzip
-import io
 import json
-import math
 import re
+import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, Protocol, cast
+from typing import IO, Any, Protocol
 
 import zstandard
 
 from pulse.errors import ArchiveUnreadable, SourceUnavailable
 
 DEFAULT_CHUNK_BYTES = 64 * 1024 * 1024
-MAX_LINE_BYTES = 32 * 1024 * 1024
+# A chunk of very short lines ends here: what is kept per bad line must not grow with their number.
+MAX_CHUNK_LINES = 250_000
+# Reddit's texts end at 40,000 characters, and records with all their media are far below one MiB.
+MAX_LINE_BYTES = 8 * 1024 * 1024
+# Reddit's records are nested about ten levels deep. Readers that call themselves for each level end the process on
+# lines that are nothing but brackets.
+MAX_NESTING = 200
 ZSTD_MAX_WINDOW_BYTES = 2**31
 KEPT_LINE_BYTES = 64 * 1024
 _READ_BYTES = 4 * 1024 * 1024
+# Zstandard packs up to 32,768 to 1, and the decompressor returns all that its input gives: 128 MiB for this much.
+_ZSTD_INPUT_BYTES = 4 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGICS = (b"\x28\xb5\x2f\xfd", *(bytes([0x50 + low, 0x2A, 0x4D, 0x18]) for low in range(16)))
+_FOREIGN_MAGICS = {
+    b"PK\x03\x04": "a zip archive",
+    b"\xfd7zX": "xz",
+    b"BZh": "bzip2",
+    b"7z\xbc\xaf": "7-Zip",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"PAR1": "Parquet",
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+}
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -32,12 +52,10 @@ class Chunk:
     """Whole lines of an archive, in file order.
 
     Attributes:
-        number: 0 for the first chunk.
         first_line: line number of its first line, from 1.
         data: the lines with their line ends; the last line of a file may have none.
     """
 
-    number: int
     first_line: int
     data: bytes
 
@@ -50,7 +68,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class LineTooLong:
-    """A line of more than ``MAX_LINE_BYTES``; only its beginning is kept."""
+    """A line of more than ``MAX_LINE_BYTES`` that fits into no chunk; only its beginning is kept."""
 
     first_line: int
     start: bytes
@@ -59,26 +77,27 @@ class LineTooLong:
 def read_chunks(path: Path, *, chunk_bytes: int = DEFAULT_CHUNK_BYTES) -> Iterator[Chunk | LineTooLong]:
     """Decompress (plain, gzip or Zstandard, told by the first bytes) and cut into chunks at line ends.
 
+    Where a chunk ends depends only on the decompressed bytes and the limits, so a later run cuts at the same places. A
+    byte order mark at the file's start is left out.
+
     Memory: about two chunks, plus the window of a Zstandard frame (up to 2 GiB).
 
     Raises:
-        ArchiveUnreadable: cannot be opened, is cut off or damaged.
+        ArchiveUnreadable: cannot be opened, is cut off, damaged or packed in a way that is not known.
         SourceUnavailable: the file changed while it was read.
     """
     before = fingerprint_of(path)
     try:
-        with _open(path) as stream:
-            yield from _cut(stream, chunk_bytes)
-    except (OSError, EOFError, zstandard.ZstdError) as error:
+        with _opened(path) as stream:
+            yield from _cut(_Buffer(stream), chunk_bytes)
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
         raise ArchiveUnreadable(
             f"archive {path}",
             value=getattr(error, "strerror", None) or str(error),
             next_step="fetch the file again; nothing of it was taken",
         ) from error
     if fingerprint_of(path) != before:
-        raise SourceUnavailable(
-            f"archive {path}", value="changed while it was read", next_step="wait until it is written, then run again"
-        )
+        raise changed_while_read(path)
 
 
 def fingerprint_of(path: Path) -> str:
@@ -96,31 +115,50 @@ def fingerprint_of(path: Path) -> str:
     return f"{path}|{facts.st_size}|{facts.st_mtime_ns}"
 
 
+def changed_while_read(path: Path) -> SourceUnavailable:
+    """The error for a file whose fingerprint is another than before."""
+    return SourceUnavailable(
+        f"archive {path}", value="changed while it was read", next_step="wait until it is written, then run again"
+    )
+
+
+# ---- decompressing ---------------------------------------------------------
+
+
 class ByteStream(Protocol):
-    """What can be read in pieces and closed."""
+    """What can be read in pieces."""
 
     def read(self, size: int = -1, /) -> bytes:
         """The next piece; empty at the end."""
 
-    def __enter__(self) -> "ByteStream":
-        """Itself."""
 
-    def __exit__(self, *_: object) -> None:
-        """Close."""
-
-
-def _open(path: Path) -> ByteStream:
-    file = path.open("rb")
-    magic = file.read(4)
-    file.seek(0)
-    if magic.startswith(_GZIP_MAGIC):
-        return cast("ByteStream", gzip.GzipFile(fileobj=file))
-    if magic in _ZSTD_MAGICS:
-        return cast("ByteStream", _WholeZstd(file))
-    return cast("ByteStream", file)
+@contextmanager
+def _opened(path: Path) -> Iterator[ByteStream]:
+    with path.open("rb") as file:
+        magic = file.read(4)
+        file.seek(0)
+        if magic.startswith(_GZIP_MAGIC):
+            with gzip.GzipFile(fileobj=file) as stream:
+                yield stream
+        elif magic in _ZSTD_MAGICS:
+            yield _WholeZstd(file)
+        else:
+            _refuse_foreign(path, magic)
+            yield file
 
 
-class _WholeZstd(io.RawIOBase):
+def _refuse_foreign(path: Path, magic: bytes) -> None:
+    for foreign, name in _FOREIGN_MAGICS.items():
+        if magic.startswith(foreign):
+            raise ArchiveUnreadable(
+                f"archive {path}",
+                value=f"looks like {name}",
+                limit="lines of JSON in UTF-8: plain, gzip or Zstandard",
+                next_step="unpack or convert it, and name the result in the config",
+            )
+
+
+class _WholeZstd:
     """A Zstandard stream of any number of frames that does not take a cut-off file for a finished one."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -129,14 +167,14 @@ class _WholeZstd(io.RawIOBase):
         self._frame: Any = None
         self._input = b""
 
-    def read(self, _size: int = -1) -> bytes:
+    def read(self, _size: int = -1, /) -> bytes:
         """The next decompressed piece, of any length; empty at the end.
 
         Raises:
             EOFError: the file ends inside a frame.
         """
         while True:
-            data = self._input or self._file.read(1024 * 1024)
+            data = self._input or self._file.read(_ZSTD_INPUT_BYTES)
             self._input = b""
             if not data:
                 if self._frame is not None:
@@ -151,77 +189,120 @@ class _WholeZstd(io.RawIOBase):
             if output:
                 return output
 
-    def close(self) -> None:
-        """Close the file below."""
-        self._file.close()
-        super().close()
+
+# ---- cutting ---------------------------------------------------------------
 
 
-def _cut(stream: ByteStream, chunk_bytes: int) -> Iterator[Chunk | LineTooLong]:
-    number, line_number = 0, 1
-    pieces: list[bytes] = []
-    held_bytes = 0
-    while piece := stream.read(_READ_BYTES):
-        pieces.append(piece)
-        held_bytes += len(piece)
-        if held_bytes < chunk_bytes:
-            continue
-        held = b"".join(pieces)
-        end = held.rfind(b"\n") + 1
-        if end:
-            chunk = Chunk(number, line_number, held[:end])
-            yield chunk
-            number, line_number = number + 1, line_number + chunk.lines_n
-            pieces = [held[end:]]
-        elif held_bytes > MAX_LINE_BYTES:
-            yield LineTooLong(line_number, held[:KEPT_LINE_BYTES])
-            pieces = [_skip_line(stream)]
-            line_number += 1
+class _Buffer:
+    """What was read from a stream and not handed on yet."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self._held = b""
+        self._position = 0
+        self._has_ended = False
+
+    def fill(self, size: int) -> int:
+        """Hold at least ``size`` bytes if the stream has that many; returns how many are held."""
+        held_bytes = len(self._held) - self._position
+        if held_bytes >= size or self._has_ended:
+            return held_bytes
+        pieces = [self._held[self._position :]] if held_bytes else []
+        self._held, self._position = b"", 0  # not kept beside its copy
+        while held_bytes < size and not self._has_ended:
+            piece = self._stream.read(_READ_BYTES)
+            self._has_ended = not piece
+            pieces.append(piece)
+            held_bytes += len(piece)
+        self._held = b"".join(pieces)
+        return held_bytes
+
+    def take(self, size: int) -> bytes:
+        """Hand on the next bytes."""
+        self._position += size
+        return self._held[self._position - size : self._position]
+
+    def starts_with(self, prefix: bytes) -> bool:
+        """Whether these are the next bytes."""
+        return self._held.startswith(prefix, self._position)
+
+    def chunk_size(self, chunk_bytes: int) -> int:
+        """Size of the next whole lines: as many as fit into ``chunk_bytes``, or one; 0 if that one is too long."""
+        if self.fill(chunk_bytes) < chunk_bytes:
+            size = len(self._held) - self._position
         else:
-            pieces = [held]
-        held_bytes = len(pieces[0])
-    rest = b"".join(pieces)
-    if rest:
-        yield Chunk(number, line_number, rest)
+            size = self._last_end(chunk_bytes) or self._end_of_long_line()
+        while self._held.count(b"\n", self._position, self._position + size) > MAX_CHUNK_LINES:
+            size = self._last_end(size // 2) or self._first_end()
+        return size
+
+    def skip_line(self) -> None:
+        """Leave out everything up to the next line's start."""
+        while self.fill(1):
+            size = self._first_end()
+            self._position = self._position + size if size else len(self._held)
+            if size:
+                return
+
+    def _last_end(self, size: int) -> int:
+        return max(self._held.rfind(b"\n", self._position, self._position + size) + 1 - self._position, 0)
+
+    def _first_end(self) -> int:
+        return max(self._held.find(b"\n", self._position) + 1 - self._position, 0)
+
+    def _end_of_long_line(self) -> int:
+        held_bytes = self.fill(MAX_LINE_BYTES + 1)
+        size = self._first_end()
+        if not size and held_bytes <= MAX_LINE_BYTES:
+            return held_bytes  # the file's last line, without a line end
+        return size if size <= MAX_LINE_BYTES + 1 else 0
 
 
-def _skip_line(stream: ByteStream) -> bytes:
-    """Read on to the end of the line; returns what follows it."""
-    while piece := stream.read(_READ_BYTES):
-        end = piece.find(b"\n")
-        if end >= 0:
-            return piece[end + 1 :]
-    return b""
+def _cut(buffer: _Buffer, chunk_bytes: int) -> Iterator[Chunk | LineTooLong]:
+    line_number = 1
+    buffer.fill(len(_BYTE_ORDER_MARK))
+    if buffer.starts_with(_BYTE_ORDER_MARK):
+        buffer.take(len(_BYTE_ORDER_MARK))
+    while buffer.fill(1):
+        size = buffer.chunk_size(chunk_bytes)
+        if size:
+            chunk = Chunk(line_number, buffer.take(size))
+            yield chunk
+            line_number += chunk.lines_n
+        else:
+            yield LineTooLong(line_number, buffer.take(min(KEPT_LINE_BYTES, MAX_LINE_BYTES)))
+            buffer.skip_line()
+            line_number += 1
 
 
 # ---- one line, slowly ------------------------------------------------------
 
 
+class Record(dict[str, Any]):
+    """A parsed object that remembers which of its keys stood more than once."""
+
+    repeated: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with a line: a name for counting, and a detail for the reader."""
+    """What is wrong with a line: a name for counting, and a detail for the reader.
+
+    Attributes:
+        record: the parsed object, where the line is whole and its meaning is at fault.
+    """
 
     name: str
     detail: str = ""
+    record: Record | None = field(default=None, compare=False, repr=False)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        found[_REPEATED] = sorted({name for name in names if names.count(name) > 1})
-    return found
-
-
-_REPEATED = "\x00repeated keys"
-
-
-def examine(line: bytes, check: Callable[[dict[str, Any]], Fault | None]) -> Fault | dict[str, Any] | None:
+def examine(line: bytes, check: Callable[[Record], Fault | None]) -> Fault | Record | None:
     """Say what is wrong with one line.
 
     Args:
         line: without its line end.
-        check: looks at the parsed object and names a fault of meaning, or returns None.
+        check: looks at the parsed object and names a fault of meaning, or returns None. Numbers reach it as floats.
 
     Returns:
         None for a blank line, the fault, or the parsed object when the line is good.
@@ -230,74 +311,123 @@ def examine(line: bytes, check: Callable[[dict[str, Any]], Fault | None]) -> Fau
     if not stripped:
         return None
     if len(line) > MAX_LINE_BYTES:
-        return Fault("line_too_long", f"{len(line)} bytes, limit {MAX_LINE_BYTES}")
-    if b"\x00" in stripped:
-        return Fault("nul_byte", f"at byte {line.index(0)}")
+        return line_too_long()
     try:
         text = stripped.decode("utf-8")
     except UnicodeDecodeError as error:
         return Fault("invalid_utf8", f"at byte {error.start}")
+    return _odd_start(text) or _examine_json(text, check)
+
+
+def _odd_start(text: str) -> Fault | None:
+    """What need not, or must not, be tried to be read as JSON."""
+    if "\x00" in text:
+        return Fault("nul_byte", f"at character {text.index(chr(0))}")
     if text.startswith("<"):
         return Fault("html_error_page", "markup instead of JSON")
-    return _examine_json(text, check)
+    if _is_nested_too_deeply(text):
+        return Fault("nested_too_deeply", f"limit {MAX_NESTING} levels")
+    return None
 
 
-def _examine_json(text: str, check: Callable[[dict[str, Any]], Fault | None]) -> Fault | dict[str, Any]:
+def line_too_long() -> Fault:
+    """The fault of a line beyond the limit, wherever it is met."""
+    return Fault("line_too_long", f"limit {MAX_LINE_BYTES} bytes")
+
+
+def number_in(value: object) -> float | None:
+    """The number that a JSON value says: a number, a truth value, or plain text of a number; else None.
+
+    The bulk reader takes the same texts and no others: no blanks, no underscores, no plus sign, no foreign digits.
+    """
+    if isinstance(value, str):
+        return float(value) if _NUMBER.fullmatch(value) else None
+    return float(value) if isinstance(value, int | float) else None
+
+
+_NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_TEXT_LITERAL = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_BRACKET = re.compile(r"[\[\]{}]")
+_NOT_FINITE = re.compile(r'"([^"\\]{1,100})"[ \t\r]*:[ \t\r]*(-?(?:nan|inf(?:inity)?))\b', re.IGNORECASE)
+# Pairs and plain escapes come first, so that what is left as a group of its own is half a character.
+_LONE_SURROGATE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
+
+
+def _is_nested_too_deeply(text: str) -> bool:
+    if text.count("[") + text.count("{") <= MAX_NESTING:
+        return False
+    depth = 0
+    for bracket in _BRACKET.finditer(_TEXT_LITERAL.sub("", text)):
+        depth += 1 if bracket[0] in "[{" else -1
+        if depth > MAX_NESTING:
+            return True
+    return False
+
+
+class _NotFinite(ValueError):
+    """NaN or an infinity, which JSON does not know."""
+
+
+def _refuse_constant(name: str) -> None:
+    raise _NotFinite(name)
+
+
+def _record(pairs: list[tuple[str, Any]]) -> Record:
+    found = Record(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        found.repeated = tuple(sorted(name for name, count in counts.items() if count > 1))
+    return found
+
+
+# Whole numbers as floats: Python refuses to read whole numbers of more than 4,300 digits.
+_DECODER = json.JSONDecoder(object_pairs_hook=_record, parse_constant=_refuse_constant, parse_int=float)
+
+
+def _examine_json(text: str, check: Callable[[Record], Fault | None]) -> Fault | Record:
     try:
-        record = json.loads(text, object_pairs_hook=_object)
+        record = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         return _syntax_fault(text, error)
-    except (RecursionError, ValueError) as error:
-        return Fault("not_json", type(error).__name__)
-    if not isinstance(record, dict):
-        return Fault("not_an_object", type(record).__name__)
-    if _LONE_SURROGATE.search(text) and _has_lone_surrogate(record):
+    except _NotFinite:
+        return _not_finite(text)
+    except RecursionError:
+        return Fault("not_json", "nested too deeply for the stack that is left")
+    if any(match[1] for match in _LONE_SURROGATE.finditer(text)):
         return Fault("lone_surrogate", "an escaped half of a character")
-    return check(record) or record
-
-
-_LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-
-
-def _has_lone_surrogate(record: dict[str, Any]) -> bool:
-    try:
-        json.dumps(record, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError:
-        return True
-    return False
+    if not isinstance(record, Record):
+        return Fault("not_an_object", type(record).__name__)
+    fault = check(record)
+    return replace(fault, record=record) if fault else record
 
 
 def _syntax_fault(text: str, error: json.JSONDecodeError) -> Fault:
     where = f"{error.msg} at character {error.pos}"
-    if error.msg == "Extra data" and text[error.pos :].lstrip().startswith("{"):
-        return Fault("two_objects_one_line", where)
-    if re.search(r",\s*[}\]]", text) and _parses_without_trailing_commas(text):
+    found = text[error.pos : error.pos + 16]
+    if error.msg == "Extra data":
+        return Fault("two_objects_one_line" if found.startswith("{") else "not_json", where)
+    if found.lstrip("-").lower().startswith(("nan", "inf")):
+        return _not_finite(text)
+    if _parses_without_trailing_commas(text):
         return Fault("trailing_comma", where)
     if text.startswith("{") and not text.endswith("}"):
         return Fault("truncated", where)
     return Fault("not_json", where)
 
 
+def _not_finite(text: str) -> Fault:
+    match = _NOT_FINITE.search(text)
+    return Fault("nan_or_infinity", f"{match[1]} is {match[2]}" if match else "NaN and infinities are no JSON")
+
+
 def _parses_without_trailing_commas(text: str) -> bool:
+    without = re.sub(r",([ \t\r]*[}\]])", r"\1", text)
+    if without == text:
+        return False
     try:
-        json.loads(re.sub(r",(\s*[}\]])", r"\1", text))
+        _DECODER.decode(without)
     except ValueError:
         return False
     return True
-
-
-def repeated_keys(record: dict[str, Any]) -> list[str]:
-    """Top-level keys that stood more than once in a line that :func:`examine` parsed."""
-    return list(record.get(_REPEATED, ()))
-
-
-def is_number(value: object) -> bool:
-    """Whether the value reads as a finite number: a number, or text of one."""
-    if isinstance(value, bool):
-        return True
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return False
-    return isinstance(value, int | float) and math.isfinite(value)

@@ -5,10 +5,10 @@ the fields named here and nothing else, and one select list turns them into cont
 record, and two routes cannot disagree.
 """
 
-from typing import Any
+from collections.abc import Container
 
 from pulse.contract import author_key_sql, canonical_name_sql, projection
-from pulse.sources.ndjson import Fault, is_number, repeated_keys
+from pulse.sources.ndjson import Fault, Record, number_in
 
 PLATFORM = "reddit"
 # Raised whenever the mapping changes what rows come out, so that staged archives are read again.
@@ -41,7 +41,7 @@ _TEXT_FIELDS = (
     "distinguished",
     "removed_by_category",
 )
-# Read as text because their type changes from year to year: `edited` is false or a time, `parent_id` a text or a number.
+# Read as text because their type changes from year to year: `edited` is false or a time, `parent_id` text or a number.
 _MIXED_FIELDS = ("edited", "parent_id", "over_18", "spoiler", "_meta")
 # Further fields that may be kept in `extra`. None says anything about a person.
 EXTRA_FIELDS = (
@@ -66,6 +66,10 @@ KNOWN_FIELDS = frozenset({*_NUMBER_FIELDS, *_TEXT_FIELDS, *_MIXED_FIELDS, *EXTRA
 
 EARLIEST_S = 1_119_484_800  # 2005-06-23, the first day of Reddit
 LATEST_S = 4_102_444_800  # 2100-01-01: later than any archive, and still a time every engine can hold
+# No count on Reddit comes near; what is larger would not fit into the contract's whole numbers.
+_LARGEST_NUMBER = 10**15
+# Parsed JSON takes many times the room of its text, for some 2,000 rows at once: long text is not parsed in bulk.
+_LONGEST_JSON_CHARS = 10_000
 
 _GONE_TEXTS = "('[deleted]', '[removed]', '[deleted by user]', '[ Removed by Reddit ]', '[removed by reddit]')"
 
@@ -80,50 +84,77 @@ def needs_slow_look_sql() -> str:
     """Whether a record that the bulk reader took must be looked at by itself: nothing it reads is a surprise.
 
     True where a required field is missing or absurd, and where a text field may have held something else than text
-    (the bulk reader turns objects, numbers and booleans into text without a word).
+    (the bulk reader turns objects, numbers and booleans into text without a word). Whatever :func:`check_record` finds
+    bad must be true here, or be refused by the bulk reader.
     """
     missing = (
         "coalesce(id, '') = '' or coalesce(subreddit, '') = '' "
         f"or not coalesce(created_utc between {EARLIEST_S} and {LATEST_S}, false) "
-        "or (title is null and link_id is null)"
+        "or (title is null and coalesce(link_id, '') = '')"
     )
-    odd_number = " or ".join(f"not isfinite({field})" for field in _NUMBER_FIELDS if field != "created_utc")
-    odd_text = " or ".join(
-        f"regexp_matches({field}, '^(\\{{|\\[|-?[0-9][0-9.eE+-]*$|true$|false$)')"
-        for field in ("id", "subreddit", "author", "title", "selftext", "body", "link_id", "link_flair_text")
+    # NaN is greater than every number, so it is not within the limit either.
+    odd_number = " or ".join(
+        f"not (abs({field}) <= {_LARGEST_NUMBER})" for field in _NUMBER_FIELDS if field != "created_utc"
     )
+    odd_text = " or ".join(_may_be_no_text_sql(field) for field in (*_TEXT_FIELDS, "parent_id"))
     return f"(({missing}) or coalesce({odd_number}, false) or coalesce({odd_text}, false))"
 
 
-def check_record(record: dict[str, Any]) -> Fault | None:
+def _may_be_no_text_sql(field: str) -> str:
+    """Many titles, and all placeholders, lie in brackets; only what reads as JSON is worth a look."""
+    is_bracketed = f"{field}[1] in ('{{', '[') and {field}[-1] in ('}}', ']')"
+    is_plain = f"{field} in ('true', 'false')"
+    if field != "parent_id":  # which may be a number
+        is_plain += f" or regexp_matches({field}, '^-?[0-9][0-9.eE+-]*$')"
+    is_long = f"length({field}) > {_LONGEST_JSON_CHARS}"
+    return f"case when not ({is_bracketed}) then {is_plain} when {is_long} then true else json_valid({field}) end"
+
+
+def check_record(record: Record, *, fields: Container[str]) -> Fault | None:
     """The slow look at one parsed record: the fault that makes it unusable, or None.
 
-    Keys that the mapping does not read are not looked at: whatever they hold cannot matter.
+    Args:
+        fields: what the bulk reader reads. Other keys are not looked at: whatever they hold cannot matter.
     """
-    repeated = [name for name in repeated_keys(record) if name in KNOWN_FIELDS]
+    repeated = [name for name in record.repeated if name in fields]
     if repeated:
         return Fault("duplicate_key", ", ".join(repeated))
+    return _odd_number(record) or _odd_text(record) or _missing(record)
+
+
+def _odd_number(record: Record) -> Fault | None:
     for field in _NUMBER_FIELDS:
         value = record.get(field)
-        if value is not None and not is_number(value):
+        number = number_in(value)
+        if value is not None and number is None:
             return Fault("not_a_number", f"{field} is {type(value).__name__} {str(value)[:40]!r}")
+        if number is not None and not abs(number) <= _LARGEST_NUMBER:
+            return Fault("number_out_of_range", f"{field}, limit {_LARGEST_NUMBER}")
+    return None
+
+
+def _odd_text(record: Record) -> Fault | None:
     for field in _TEXT_FIELDS:
         value = record.get(field)
         if value is not None and not isinstance(value, str):
             return Fault("not_text", f"{field} is {type(value).__name__}")
-    return _missing(record)
+    parent = record.get("parent_id")
+    if isinstance(parent, bool | dict | list):
+        return Fault("not_text", f"parent_id is {type(parent).__name__}")
+    return None
 
 
-def _missing(record: dict[str, Any]) -> Fault | None:
+def _missing(record: Record) -> Fault | None:
+    created_s = number_in(record.get("created_utc"))
     if not record.get("id"):
         return Fault("missing_id")
-    if record.get("created_utc") is None:
+    if created_s is None:
         return Fault("missing_created_utc")
-    if not EARLIEST_S <= float(record["created_utc"]) <= LATEST_S:
+    if not EARLIEST_S <= created_s <= LATEST_S:
         return Fault("created_utc_out_of_range", str(record["created_utc"]))
     if not record.get("subreddit"):
         return Fault("missing_subreddit")
-    if record.get("title") is None and record.get("link_id") is None:
+    if record.get("title") is None and not record.get("link_id"):
         return Fault("neither_post_nor_comment", "no title and no link_id")
     return None
 
@@ -146,20 +177,24 @@ def contract_select(
     text = f"case when {is_post} then selftext else body end"
     moderator = "case when distinguished in ('moderator', 'admin') then 'moderator' end"
     edited_s = "try_cast(edited as double)"
-    meta_s = "try_cast(json_extract_string(_meta, '$.retrieved_2nd_on') as double)"
-    observed_s = (
-        f"greatest(created_utc, coalesce(case when _meta is not null then {meta_s} end, "
-        f"retrieved_on, retrieved_utc, {observed_fallback_s!r}))"
+    # Arctic Shift looks a second time after some 36 hours; the counts are from then. `_meta` may hold anything.
+    meta_s = (
+        f"case when length(_meta) > {_LONGEST_JSON_CHARS} then null when json_valid(_meta) "
+        "then try_cast(json_extract_string(_meta, '$.retrieved_2nd_on') as double) end"
     )
+    seen_s = ", ".join(_time_sql(seconds) for seconds in (meta_s, "retrieved_on", "retrieved_utc"))
+    observed_s = f"greatest(created_utc, coalesce({seen_s}, {observed_fallback_s!r}))"
     thread = "case when starts_with(link_id, 't3_') then link_id else 't3_' || link_id end"
-    # Some years give the parent as a number: Reddit's ids are numbers written in base 36.
+    # Some years give the parent as a number (a table program may have made it 123.0): Reddit's ids are numbers written
+    # in base 36.
+    parent_number = "try_cast(regexp_extract(parent_id, '^([0-9]{1,18})([.]0)?$', 1) as bigint)"
     parent = (
-        "case when parent_id is null or parent_id = '' then null when starts_with(parent_id, 't') then parent_id "
-        "else 't1_' || coalesce(lower(to_base(try_cast(parent_id as bigint), 36)), parent_id) end"
+        "case when coalesce(parent_id, '') = '' then null when regexp_matches(parent_id, '^t[0-9]_') then parent_id "
+        f"else 't1_' || coalesce(lower(to_base({parent_number}, 36)), parent_id) end"
     )
     permalink = (
-        "coalesce(nullif(permalink, ''), case when title is not null then '/r/' || subreddit || '/comments/' || id || '/' "
-        "else '/r/' || subreddit || '/comments/' || regexp_replace(link_id, '^t3_', '') || '/_/' || id || '/' end)"
+        "coalesce(nullif(permalink, ''), '/r/' || subreddit || '/comments/' || "
+        f"case when {is_post} then id else regexp_replace(link_id, '^t3_', '') || '/_/' || id end || '/')"
     )
     removal = (
         f"case when removed_by_category in ('author', 'deleted') or ({text}) in ('[deleted]', '[deleted by user]') "
@@ -177,7 +212,7 @@ def contract_select(
             "thread_id": f"case when {is_post} then 't3_' || id else {thread} end",
             "parent_id": f"case when {is_post} then null else coalesce({parent}, {thread}) end",
             "created_at": "to_timestamp(created_utc)",
-            "edited_at": f"case when {edited_s} > {EARLIEST_S} then to_timestamp({edited_s}) end",
+            "edited_at": f"to_timestamp({_time_sql(edited_s)})",
             "observed_at": f"to_timestamp({observed_s})",
             "title": title,
             "body": body,
@@ -201,7 +236,15 @@ def contract_select(
     )
 
 
+def _time_sql(seconds_sql: str) -> str:
+    """The seconds if they are a time at all: an absurd time tells as little as none, and cannot be converted."""
+    return f"case when {seconds_sql} between {EARLIEST_S} and {LATEST_S} then {seconds_sql} end"
+
+
 def _extra_sql() -> str:
-    """The allow-listed fields that are there, as one JSON object; a merge patch drops the NULLs."""
-    fields = ", ".join(f"'{field}', {field}" for field in EXTRA_FIELDS)
-    return f"nullif(cast(json_merge_patch('{{}}', json_object({fields})) as varchar), '{{}}')"
+    """The allow-listed fields that are there, as one JSON object.
+
+    The values are JSON already. (A merge patch would drop NULLs inside them, and ends the process on deep nesting.)
+    """
+    fields = ", ".join(f"'\"{field}\":' || {field}" for field in EXTRA_FIELDS)
+    return f"nullif('{{' || concat_ws(',', {fields}) || '}}', '{{}}')"

@@ -12,10 +12,11 @@ from pathlib import Path
 import duckdb
 
 from pulse import landing
-from pulse.contract import COLUMNS, CONTRACT_VERSION, projection
-from pulse.errors import DayNotServable
+from pulse.contract import CONTRACT_VERSION, projection
+from pulse.errors import DayNotServable, StorageError
 from pulse.files import sql_text
 from pulse.landing import BAD_LINES_COLUMNS, Load, LoadManifest
+from pulse.locks import exclusive
 from pulse.settings import RedditArchiveEntry, Settings
 from pulse.sources.archive_staging import SKIPPED_FAULTS, StagedArchive, stage
 from pulse.sources.context import SourceContext
@@ -37,20 +38,46 @@ def extract(entry: RedditArchiveEntry, window: Window, context: SourceContext) -
         ArchiveUnreadable: a file cannot be opened, is cut off or damaged.
         SourceUnavailable: a file changed while it was read.
         DayNotServable: no file of the entry reaches into the window.
+        LockBusy: another process has been at the same files or load for over an hour.
+        StorageError: landing cannot be written.
     """
     archives = [stage(path, entries_of(path, context.settings), context) for path in entry.path]
     _require_servable(entry, window, archives)
-    load_id = landing.load_id_for(SOURCE, entry.entry_id, window, *(archive.fingerprint for archive in archives))
-    existing = landing.find(context.home, load_id)
-    if existing is not None:
-        log.info("reddit_archive: %s is sealed already", load_id)
-        return existing
-    return _seal_selection(entry, window, context, archives, load_id)
+    named_elsewhere = _named_elsewhere(entry, context.settings)
+    load_id = landing.load_id_for(
+        SOURCE, entry.entry_id, window, *(archive.fingerprint for archive in archives), *named_elsewhere
+    )
+    with exclusive(context.home, f"load-{load_id}", timeout_s=3_600):
+        existing = landing.find(context.home, load_id)
+        if existing is not None:
+            log.info("reddit_archive: %s is sealed already", load_id)
+            return existing
+        try:
+            return _seal_selection(entry, window, context, archives, named_elsewhere, load_id)
+        except duckdb.Error as error:  # its text may hold a whole statement
+            raise StorageError(
+                f"load {load_id}",
+                value=type(error).__name__,
+                next_step="free space or memory, then run again; the staged archive is kept",
+            ) from None
 
 
 def entries_of(path: Path, settings: Settings) -> tuple[RedditArchiveEntry, ...]:
     """The entries that read this file; what is staged of it serves all of them."""
     return tuple(entry for entry in settings.communities if path in entry.path)
+
+
+def _named_elsewhere(entry: RedditArchiveEntry, settings: Settings) -> tuple[str, ...]:
+    """Communities that a wildcard leaves to other entries, whatever files those read."""
+    if not entry.is_wildcard:
+        return ()
+    return tuple(
+        sorted(
+            other.community
+            for other in settings.communities
+            if other.platform == entry.platform and not other.is_wildcard
+        )
+    )
 
 
 def _require_servable(entry: RedditArchiveEntry, window: Window, archives: Sequence[StagedArchive]) -> None:
@@ -71,17 +98,11 @@ def _seal_selection(
     window: Window,
     context: SourceContext,
     archives: Sequence[StagedArchive],
+    named_elsewhere: tuple[str, ...],
     load_id: str,
 ) -> Load:
     folder = landing.draft(context.home, load_id)
     spill = context.home.scratch / load_id
-    named_elsewhere = tuple(
-        sorted(
-            other.community
-            for other in context.settings.communities
-            if entry.is_wildcard and other.platform == entry.platform and not other.is_wildcard
-        )
-    )
     with duckdb.connect(config={"memory_limit": _MEMORY_LIMIT, "temp_directory": str(spill)}) as connection:
         connection.execute("set timezone = 'UTC'")
         duplicates_n = _select_rows(connection, entry, window, archives, named_elsewhere, load_id)
@@ -135,14 +156,12 @@ def _select_rows(
     A repeat is the same contribution observed at the same time; the first in file order stays. The same contribution
     seen at another time is another observation.
     """
-    files = [str(file) for archive in archives for file in archive.chunk_files()]
-    if not files:
-        connection.execute(f"create table selected as select {projection()} from {_no_rows()}")
-        return 0
+    # An archive is staged for all its entries; only some of them may have asked for further fields.
+    overrides = {"load_id": sql_text(load_id), "extra": "extra" if entry.extra_fields else "null"}
     connection.execute(
         f"""
         create table selected as
-        select {projection(overrides={"load_id": sql_text(load_id)})},
+        select {projection(overrides=overrides)},
                row_number() over (
                    partition by community, contribution_id, observed_at order by filename, line_number
                ) as repeat_number
@@ -150,7 +169,7 @@ def _select_rows(
         where created_at >= $start_at and created_at < $end_at and {_community_filter(entry)}
         """,
         {
-            "files": files,
+            "files": [str(file) for archive in archives for file in archive.chunk_files()],
             "start_at": window.start_at,
             "end_at": window.end_at,
             "names": list(named_elsewhere) if entry.is_wildcard else [entry.community],
@@ -166,11 +185,6 @@ def _community_filter(entry: RedditArchiveEntry) -> str:
     return "not list_contains($names, community)" if entry.is_wildcard else "list_contains($names, community)"
 
 
-def _no_rows() -> str:
-    nulls = ", ".join(f"cast(null as {column.duckdb_type}) as {column.name}" for column in COLUMNS)
-    return f"(select {nulls} where false)"
-
-
 def _write_days(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[date, int]:
     days = connection.execute(
         "select cast(timezone('UTC', created_at) as date) as day, count(*) from selected group by all order by day"
@@ -178,7 +192,7 @@ def _write_days(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[dat
     for day, _ in days:
         connection.execute(
             "copy (select * from selected where cast(timezone('UTC', created_at) as date) = $day "
-            "order by created_at, contribution_id, observed_at) "
+            "order by created_at, contribution_id, observed_at, community) "
             f"to {sql_text(folder / 'rows' / f'day={day}.parquet')} (format parquet, compression zstd)",
             {"day": day},
         )

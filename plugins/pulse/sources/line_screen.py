@@ -1,0 +1,91 @@
+"""The cheap screen: which lines of a chunk need the slow look before the bulk reader sees them.
+
+The bulk reader forgives a comma before a closing bracket, NaN and infinities, and it follows brackets to any depth.
+Whatever it forgives must be found here, or a line would be good or bad depending on what lies beside it. The screen
+works on whole arrays of bytes, never line by line. A suspicion costs one slow look and decides nothing.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from pulse.sources import ndjson
+
+ByteArray = np.ndarray[Any, np.dtype[np.uint8]]
+Positions = np.ndarray[Any, np.dtype[np.int64]]
+
+_WHITE = b" \t\r"
+_IS_WHITE = np.isin(np.arange(256), list(_WHITE))
+# How many blanks in a row are stepped over before the line is looked at by itself.
+_MAX_BLANKS = 32
+_FORGIVEN_WORDS = (b"nan", b"inf", b"infinity")
+
+
+class Lines:
+    """Where the lines of a stretch of bytes begin and end, and which hold something.
+
+    Attributes:
+        starts, ends: positions of each line, without its line end.
+        filled: indexes of the lines that are not blank.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.array: ByteArray = np.frombuffer(data, dtype=np.uint8)
+        ends = np.flatnonzero(self.array == ord("\n"))
+        self.ends: Positions = ends if data.endswith(b"\n") else np.append(ends, len(data))
+        self.starts: Positions = np.concatenate(([0], self.ends[:-1] + 1))
+        self.filled: Positions = np.flatnonzero(~self._are_blank())
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def line(self, index: int) -> bytes:
+        """One line, without its line end."""
+        return self.data[int(self.starts[index]) : int(self.ends[index])]
+
+    def _are_blank(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        blank: np.ndarray[Any, np.dtype[np.bool_]] = self.starts == self.ends
+        undecided = np.flatnonzero(~blank)
+        for step in range(_MAX_BLANKS):
+            at = self.starts[undecided] + step
+            blank[undecided[at == self.ends[undecided]]] = True
+            undecided = undecided[at < self.ends[undecided]]
+            undecided = undecided[_IS_WHITE[self.array[self.starts[undecided] + step]]]
+        for index in undecided:
+            blank[index] = not self.line(int(index)).strip(_WHITE)
+        return blank
+
+
+def suspicious(lines: Lines) -> list[int]:
+    """Indexes of the lines that the bulk reader must not be trusted with."""
+    openers = np.flatnonzero((lines.array == ord("[")) | (lines.array == ord("{")))
+    openers_n = np.searchsorted(openers, lines.ends) - np.searchsorted(openers, lines.starts)
+    too_deep = np.flatnonzero(openers_n > ndjson.MAX_NESTING)
+    too_long = np.flatnonzero(lines.ends - lines.starts > ndjson.MAX_LINE_BYTES)
+    forgiven = np.searchsorted(lines.ends, _forgiven_at(lines.array))
+    return [int(index) for index in np.unique(np.concatenate((too_deep, too_long, forgiven)))]
+
+
+def _forgiven_at(array: ByteArray) -> Positions:
+    """Positions of commas and closing brackets before which something stands that JSON does not allow there."""
+    closers = np.flatnonzero((array == ord(",")) | (array == ord("}")) | (array == ord("]")))
+    before = np.maximum(closers - 1, 0)
+    white = np.flatnonzero(_IS_WHITE[array[before]])
+    for _ in range(_MAX_BLANKS):
+        before[white] = np.maximum(before[white] - 1, 0)
+        white = white[_IS_WHITE[array[before[white]]]]
+    last = array[before]
+    commas = np.flatnonzero(last == ord(","))
+    trailing = commas[array[closers[commas]] != ord(",")]
+    words = [_ends_with(array, before, last, word) for word in _FORGIVEN_WORDS]
+    found: Positions = closers[np.concatenate((white, trailing, *words))]
+    return found
+
+
+def _ends_with(array: ByteArray, at: Positions, last: ByteArray, word: bytes) -> Positions:
+    """Which of the positions, holding the bytes ``last``, are the last letter of the word, in either case."""
+    found: Positions = np.flatnonzero((last | 0x20) == word[-1])
+    for offset, letter in enumerate(reversed(word[:-1]), start=1):
+        found = found[(array[np.maximum(at[found] - offset, 0)] | 0x20) == letter]
+    return found
