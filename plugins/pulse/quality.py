@@ -4,7 +4,7 @@ Three tables under ``PULSE_HOME/quality``, one file per writer and load: files a
 so readers need no lock. No original text is in them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -116,18 +116,11 @@ def glob(home: Home, table: str) -> str:
     return str(home.quality / table / "*.parquet")
 
 
-def prune(home: Home, *, older_than: datetime, is_dry_run: bool = False) -> Sequence[Path]:
-    """Remove files last written before ``older_than``. Returns what was (or would be) removed."""
-    old = [
-        file
-        for table in TABLES
-        for file in sorted((home.quality / table).glob("*.parquet"))
-        if file.stem != "_empty" and file.stat().st_mtime < older_than.timestamp()
-    ]
-    if not is_dry_run:
-        for file in old:
-            file.unlink(missing_ok=True)
-    return old
+def written_before(home: Home, older_than: datetime) -> list[Path]:
+    """Files of the tables, and Data Docs sites, last written before a time."""
+    files = [file for table in TABLES for file in (home.quality / table).glob("*.parquet") if file.stem != "_empty"]
+    found = [*files, *(home.quality / "data_docs").glob("[!_]*")]  # _static serves all sites
+    return sorted(path for path in found if path.stat().st_mtime < older_than.timestamp())
 
 
 def _write(home: Home, table: str, content: pa.Table, stem: str) -> Path:

@@ -1,0 +1,367 @@
+"""Gate 1: each load apart, before anything of it enters raw.
+
+Order: judge the rows and count in one scan (:mod:`load_tables`), let Great Expectations answer for every rule
+(:mod:`runner`), conclude with suspicion, then separate: broken rows to quarantine and the rest accepted, or the whole
+load to quarantine. What was found is written per load before the verdict is returned.
+"""
+
+import hashlib
+import logging
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from pulse import quality
+from pulse.clock import Clock
+from pulse.files import storage_error
+from pulse.gates import load_tables, quarantine, runner
+from pulse.gates.load_tables import LoadTables
+from pulse.gates.rules import LOAD_RULES, ROW_RULES, Finding, LoadRule, RowRule
+from pulse.gates.runner import Answer, Batch, Check
+from pulse.gates.volume import VolumeBands, volume_bands
+from pulse.home import Home, path_value
+from pulse.landing import Load
+from pulse.settings import CommunityEntry, Settings
+from pulse.text import printable
+
+log = logging.getLogger(__name__)
+
+GATE = "gate_1"
+# Not a rule of the lists: what is said of a load that could not be looked at at all.
+CAN_BE_CHECKED = "load_can_be_checked"
+
+
+@dataclass(frozen=True)
+class LoadVerdict:
+    """What gate 1 decided about one load.
+
+    Attributes:
+        rows_n: rows the source gave. ``accepted_n`` of them may enter raw if the load passed.
+        quarantined_n: records kept out one by one: broken rows and unreadable lines.
+        stopped_by: critical findings about the load as a whole; empty if it passed.
+        warnings: findings that do not stop it.
+    """
+
+    load_id: str
+    entry_id: str
+    rows_n: int
+    accepted_n: int
+    quarantined_n: int
+    stopped_by: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether the load may go on to raw."""
+        return not self.stopped_by
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A load with its tables, or with the reason why there are none."""
+
+    load: Load
+    waived: frozenset[str]
+    max_quarantined_share: float
+    bands: VolumeBands
+    tables: LoadTables | None
+    rejected_file: Path
+    fault: str | None = None
+
+
+@dataclass(frozen=True)
+class _Result:
+    """One rule's outcome on one load, as it is stored."""
+
+    rule: str
+    level: str
+    severity: str
+    checked_n: int
+    failed_n: int | None
+    value: float | None
+    limit: float | None
+    is_passed: bool
+    is_waived: bool
+    is_stopping: bool
+    message: str
+
+
+def check_loads(
+    loads: Sequence[Load], *, home: Home, settings: Settings, run_id: str, clock: Clock
+) -> list[LoadVerdict]:
+    """Gate loads apart; one verdict each, in the same order. Can be repeated.
+
+    Side effects: broken rows and stopped loads go to quarantine, results to ``quality``, Data Docs beside them.
+
+    Raises:
+        StorageError: scratch, quarantine or quality cannot be written. No load has passed then.
+    """
+    scratch = home.scratch / f"gate-{hashlib.sha256(run_id.encode()).hexdigest()[:16]}"
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True, mode=0o700)
+        database = scratch / "gate.duckdb"
+        checked_at = clock()
+        prepared = _prepare_all(database, loads, home=home, settings=settings, checked_at=checked_at)
+        batches = [batch for number, item in enumerate(prepared) for batch in _batches(number, item)]
+        answers = runner.run(database, batches, home=home, docs=path_value(run_id))
+        return [
+            _conclude(item, _answers_of(number, answers), home=home, run_id=run_id, recorded_at=checked_at)
+            for number, item in enumerate(prepared)
+        ]
+    except OSError as error:
+        raise storage_error(scratch, error) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+# ---- preparing -------------------------------------------------------------
+
+
+def _prepare_all(
+    database: Path, loads: Iterable[Load], *, home: Home, settings: Settings, checked_at: datetime
+) -> list[_Prepared]:
+    spill = str(database.parent / "spill")
+    with duckdb.connect(str(database), config={"memory_limit": "2GB", "temp_directory": spill}) as connection:
+        connection.execute("set timezone = 'UTC'")
+        prepared = [
+            _prepare(
+                connection,
+                load,
+                settings.entry(load.manifest.entry_id),
+                home=home,
+                number=number,
+                rejected_file=database.with_name(f"rejected-{number:04d}.parquet"),
+                checked_at=checked_at,
+            )
+            for number, load in enumerate(loads)
+        ]
+        connection.execute("checkpoint")
+        return prepared
+
+
+def _prepare(
+    connection: duckdb.DuckDBPyConnection,
+    load: Load,
+    entry: CommunityEntry,
+    *,
+    home: Home,
+    number: int,
+    rejected_file: Path,
+    checked_at: datetime,
+) -> _Prepared:
+    waived = frozenset(load.manifest.waived_rules) | quarantine.waivers_of(home, load.load_id)
+    tables, fault, bands = None, None, VolumeBands()
+    try:
+        bands = volume_bands(home, load)
+        tables = load_tables.build(
+            connection,
+            load,
+            number=number,
+            max_quarantined_share=entry.max_quarantined_share,
+            bands=bands,
+            waived=waived,
+            checked_at=checked_at,
+        )
+        load_tables.write_rejected(connection, tables, waived, rejected_file)
+    except duckdb.Error as error:
+        fault = f"{type(error).__name__}: {printable(str(error), max_chars=300)}"
+    return _Prepared(load, waived, entry.max_quarantined_share, bands, tables, rejected_file, fault)
+
+
+def _batches(number: int, item: _Prepared) -> list[Batch]:
+    """What Great Expectations is asked about one load; rows only if there are any, for it calls no rows a success."""
+    if item.tables is None:
+        return []
+    batches = [
+        Batch(
+            f"{number:04d} {item.load.load_id}: load",
+            item.tables.numbers_table,
+            [_load_check(rule, _limit(rule, item)) for rule in LOAD_RULES],
+        )
+    ]
+    if item.tables.rows_n:
+        batches.append(
+            Batch(
+                f"{number:04d} {item.load.load_id}: rows",
+                item.tables.rows_table,
+                [_row_check(rule) for rule in ROW_RULES],
+            )
+        )
+    return batches
+
+
+def _row_check(rule: RowRule) -> Check:
+    return Check(
+        rule.name,
+        "ExpectColumnValuesToBeInSet",
+        {"column": rule.name, "value_set": [True]},
+        severity=rule.severity,
+        description=f"{rule.name}: {rule.reason}",
+    )
+
+
+def _load_check(rule: LoadRule, maximum: float | None) -> Check:
+    # The maximum of one row: unlike checks of single values it fails on NULL, on NaN and on no row at all.
+    limits = {"min_value": rule.minimum, "max_value": maximum}
+    return Check(
+        rule.name,
+        "ExpectColumnMaxToBeBetween",
+        {"column": rule.name} | {name: limit for name, limit in limits.items() if limit is not None},
+        severity=rule.severity,
+        description=f"{rule.name}: {rule.reason}",
+    )
+
+
+def _limit(rule: LoadRule, item: _Prepared) -> float | None:
+    return item.max_quarantined_share if isinstance(rule.maximum, str) else rule.maximum
+
+
+def _answers_of(number: int, answers: dict[str, dict[str, Answer]]) -> dict[str, Answer]:
+    return {
+        rule: answer
+        for batch, by_rule in answers.items()
+        if batch.startswith(f"{number:04d} ")
+        for rule, answer in by_rule.items()
+    }
+
+
+# ---- concluding ------------------------------------------------------------
+
+
+def _conclude(
+    item: _Prepared, answers: dict[str, Answer], *, home: Home, run_id: str, recorded_at: datetime
+) -> LoadVerdict:
+    results = _results(item, answers)
+    stopped = tuple(_finding(result) for result in results if result.is_stopping)
+    warnings = tuple(
+        _finding(result)
+        for result in results
+        if not result.is_passed and not result.is_stopping and result.level == "load"
+    )
+    load, tables = item.load, item.tables
+    rejected_n = tables.rows_n - tables.accepted_n if tables else 0
+    quarantine.keep_records(home, load, item.rejected_file, run_id=run_id, recorded_at=recorded_at)
+    if stopped:
+        quarantine.keep_load(home, load, {finding.rule: finding.message for finding in stopped})
+    quality.append(
+        home, quality.GATE_RESULTS, [_row(result, item.load, run_id, recorded_at) for result in results],
+        stem=f"{run_id}-{GATE}-{load.load_id}",
+    )  # fmt: skip
+    return LoadVerdict(
+        load.load_id,
+        load.manifest.entry_id,
+        rows_n=tables.rows_n if tables else load.manifest.rows_n,
+        accepted_n=tables.accepted_n if tables else 0,
+        quarantined_n=rejected_n + load.manifest.bad_lines_n,
+        stopped_by=stopped,
+        warnings=warnings,
+    )
+
+
+def _results(item: _Prepared, answers: dict[str, Answer]) -> list[_Result]:
+    if item.tables is None:
+        return [_cannot_tell(CAN_BE_CHECKED, "load", item.fault or "its tables could not be made")]
+    if item.tables.schema_differences:
+        return [_schema_result(item.tables)]
+    results = [_load_result(rule, item, item.tables, answers.get(rule.name)) for rule in LOAD_RULES]
+    if item.tables.rows_n:
+        results += [_row_result(rule, item, item.tables, answers.get(rule.name)) for rule in ROW_RULES]
+    return results
+
+
+def _cannot_tell(rule: str, level: str, why: str) -> _Result:
+    """A gate that cannot tell stops: silence is not a pass, and no waiver can lift it."""
+    return _Result(
+        rule, level, "critical", checked_n=0, failed_n=None, value=None, limit=None, is_passed=False,
+        is_waived=False, is_stopping=True, message=f"{rule}: could not tell: {why}",
+    )  # fmt: skip
+
+
+def _schema_result(tables: LoadTables) -> _Result:
+    differences = tables.schema_differences
+    shown = "; ".join(differences[:3]) + (f"; and {len(differences) - 3} more" if len(differences) > 3 else "")
+    return _Result(
+        "schema_matches", "load", "critical", checked_n=0, failed_n=len(differences), value=float(len(differences)),
+        limit=0.0, is_passed=False, is_waived=False, is_stopping=True,
+        message=f"schema_matches: {printable(shown, max_chars=500)}",
+    )  # fmt: skip
+
+
+def _load_result(rule: LoadRule, item: _Prepared, tables: LoadTables, answer: Answer | None) -> _Result:
+    value = tables.numbers.get(rule.name)
+    if answer is None or answer.broken or value is None:
+        why = (answer.broken if answer else "no answer") or "its number is NULL"
+        return _cannot_tell(rule.name, "load", why)
+    limit = _limit(rule, item)
+    if answer.is_success != _lies_within(value, rule.minimum, limit):
+        return _cannot_tell(rule.name, "load", f"the answer contradicts the number {value:g}")
+    is_waived = rule.name in item.waived
+    is_stopping = not answer.is_success and rule.severity == "critical" and not is_waived
+    return _Result(
+        rule.name, "load", rule.severity,
+        checked_n=tables.rows_n, failed_n=None, value=value, limit=limit,
+        is_passed=answer.is_success, is_waived=is_waived, is_stopping=is_stopping,
+        message=_load_message(rule, item, value, limit, is_passed=answer.is_success),
+    )  # fmt: skip
+
+
+def _lies_within(value: float, minimum: float | None, maximum: float | None) -> bool:
+    return (minimum is None or value >= minimum) and (maximum is None or value <= maximum)
+
+
+def _load_message(rule: LoadRule, item: _Prepared, value: float, limit: float | None, *, is_passed: bool) -> str:
+    shown_limit = "none" if limit is None else f"{limit:g}"
+    if is_passed:
+        return f"{rule.name}: {value:.4g}, limit {shown_limit}"
+    days = {"volume_days_out_of_band": item.bands.below, "volume_days_above_band": item.bands.above}.get(rule.name, ())
+    named = "; ".join(f"{day}: {n} where {usual:g} are usual" for day, n, usual in days[:3])
+    return f"{rule.name}: {value:.4g} is outside the limit {shown_limit}" + (f" ({named})" if named else "")
+
+
+def _row_result(rule: RowRule, item: _Prepared, tables: LoadTables, answer: Answer | None) -> _Result:
+    failed_n = tables.failed_by_rule[rule.name]
+    if answer is None or answer.broken:
+        return _cannot_tell(rule.name, "row", (answer.broken if answer else None) or "no answer")
+    if answer.unexpected_n != failed_n or answer.is_success != (failed_n == 0):
+        return _cannot_tell(rule.name, "row", f"the answer {answer.unexpected_n} contradicts the count {failed_n}")
+    return _Result(
+        rule.name, "row", rule.severity, checked_n=tables.rows_n, failed_n=failed_n, value=float(failed_n), limit=0.0,
+        is_passed=failed_n == 0, is_waived=rule.name in item.waived, is_stopping=False,
+        message=f"{rule.name}: {failed_n} of {tables.rows_n} rows",
+    )  # fmt: skip
+
+
+def _finding(result: _Result) -> Finding:
+    return Finding(
+        result.rule,
+        severity="critical" if result.is_stopping or result.severity == "critical" else "warning",
+        value="unknown" if result.value is None else f"{result.value:.4g}",
+        limit="none" if result.limit is None else f"{result.limit:g}",
+        message=result.message,
+    )
+
+
+def _row(result: _Result, load: Load, run_id: str, recorded_at: datetime) -> dict[str, object]:
+    return {
+        "run_id": run_id,
+        "gate": GATE,
+        "load_id": load.load_id,
+        "entry_id": load.manifest.entry_id,
+        "rule": result.rule,
+        "level": result.level,
+        "severity": result.severity,
+        "checked_n": result.checked_n,
+        "failed_n": result.failed_n,
+        "value": result.value,
+        "limit_value": result.limit,
+        "is_passed": result.is_passed,
+        "is_waived": result.is_waived,
+        "is_stopping": result.is_stopping,
+        "message": result.message,
+        "recorded_at": recorded_at,
+    }

@@ -1,0 +1,246 @@
+"""What gate 1 looks at: a load's rows judged by every row rule in one scan, and the load's numbers in one row.
+
+Three tables per load in a private DuckDB file, so that Great Expectations can open them read-only afterwards:
+
+- ``facts_N``: one row of what is known beforehand (manifest, limits, time), which predicates may name as ``facts``.
+- ``rows_N``: one row per contribution: where it lies, one boolean per row rule, and ``is_accepted``.
+- ``numbers_N``: one row, one number per load rule.
+
+No text leaves the load: only booleans and numbers are kept.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pulse.contract import COLUMNS
+from pulse.files import sql_text
+from pulse.gates.rules import LOAD_RULES, ROW_RULES, RowRule
+from pulse.gates.volume import VolumeBands
+from pulse.landing import Load
+from pulse.settings import WILDCARD
+
+_FACT = re.compile(r"\bfacts\.(\w+)")
+_FACT_AS_SUBQUERY = r"(select known.\1 from known)"
+_PARTITION_DAY = "cast(regexp_extract(filename, 'day=([0-9-]{10})\\.parquet$', 1) as date)"
+# What load rules may name besides the rules' own columns.
+_KEPT_COLUMNS = (
+    "community", "contribution_id", "observed_at", "created_at", "author_key", "author_role", "text_sha256", "removal",
+    "score",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LoadTables:
+    """The tables of one load.
+
+    Attributes:
+        schema_differences: how files differ from the contract, in words; the other tables are empty of rows then.
+        rows_n: rows read.
+        accepted_n: rows that every applicable row rule holds for.
+        failed_by_rule: rows against each row rule.
+        numbers: value by load rule; None where it could not be computed.
+    """
+
+    rows_table: str
+    numbers_table: str
+    schema_differences: tuple[str, ...]
+    rows_n: int
+    accepted_n: int
+    failed_by_rule: dict[str, int]
+    numbers: dict[str, float | None]
+
+
+def build(
+    connection: duckdb.DuckDBPyConnection,
+    load: Load,
+    *,
+    number: int,
+    max_quarantined_share: float,
+    bands: VolumeBands,
+    waived: frozenset[str],
+    checked_at: datetime,
+) -> LoadTables:
+    """Make the tables of one load.
+
+    Args:
+        number: tells the tables of one load from those of another in the same file.
+        waived: rules that do not decide about acceptance; they are computed all the same.
+    """
+    files = [str(file) for file in load.rows_files().values()]
+    differences = tuple(difference for file in files for difference in _schema_differences(connection, file))
+    readable = [] if differences else files
+    facts, rows, numbers = f"facts_{number}", f"rows_{number}", f"numbers_{number}"
+    _write_facts(connection, facts, load, bands, len(differences), max_quarantined_share, checked_at)
+    _judge_rows(connection, facts, rows, readable, waived)
+    values = _write_numbers(connection, facts, rows, numbers)
+    counted = connection.execute(
+        f"select count(*), count(*) filter (where is_accepted), "
+        f"{', '.join(f'count(*) filter (where not {rule.name})' for rule in ROW_RULES)} from {rows}"
+    ).fetchone()
+    rows_n, accepted_n, *failed = counted or (0, 0, *(0 for _ in ROW_RULES))
+    return LoadTables(
+        rows, numbers, differences, rows_n, accepted_n,
+        {rule.name: count for rule, count in zip(ROW_RULES, failed, strict=True)}, values,
+    )  # fmt: skip
+
+
+def schema_difference(found: Sequence[tuple[str, str]], file: str) -> list[str]:
+    """How the columns of a file (name, DuckDB type; in order) differ from the contract's, in words."""
+    expected = [(column.name, _type_name(column.duckdb_type)) for column in COLUMNS]
+    if list(found) == expected:
+        return []
+    name = Path(file).name
+    types = dict(found)
+    differences = [f"{name}: column {column} is missing" for column, _ in expected if column not in types]
+    differences += [
+        f"{name}: column {column} is {types[column]} instead of {kind}"
+        for column, kind in expected
+        if column in types and types[column] != kind
+    ]
+    known = {column for column, _ in expected}
+    differences += [f"{name}: column {column} is not in the contract" for column, _ in found if column not in known]
+    return differences or [f"{name}: columns are in another order"]
+
+
+def _schema_differences(connection: duckdb.DuckDBPyConnection, file: str) -> list[str]:
+    described = connection.execute(
+        "select column_name, column_type from (describe select * from read_parquet(?, hive_partitioning = false))",
+        [file],
+    ).fetchall()
+    return schema_difference(described, file)
+
+
+def _type_name(duckdb_type: str) -> str:
+    return duckdb_type.replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE")
+
+
+def _write_facts(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    load: Load,
+    bands: VolumeBands,
+    schema_differences_n: int,
+    max_quarantined_share: float,
+    checked_at: datetime,
+) -> None:
+    manifest = load.manifest
+    facts: dict[str, tuple[str, Any]] = {
+        "platform": ("VARCHAR", manifest.platform),
+        "community": ("VARCHAR", manifest.community),
+        "is_wildcard": ("BOOLEAN", manifest.community == WILDCARD),
+        "named_elsewhere": ("VARCHAR[]", list(manifest.named_elsewhere)),
+        "source": ("VARCHAR", manifest.source),
+        "load_id": ("VARCHAR", manifest.load_id),
+        "is_replayable": ("BOOLEAN", manifest.is_replayable),
+        "first_day": ("DATE", manifest.first_day),
+        "last_day": ("DATE", manifest.last_day),
+        "end_at": ("TIMESTAMPTZ", manifest.window.end_at),
+        "checked_at": ("TIMESTAMPTZ", checked_at),
+        "max_quarantined_share": ("DOUBLE", max_quarantined_share),
+        "schema_differences_n": ("BIGINT", schema_differences_n),
+        "manifest_rows_n": ("BIGINT", manifest.rows_n),
+        "bad_lines_n": ("BIGINT", manifest.bad_lines_n),
+        "incomplete_days_n": ("BIGINT", len(manifest.incomplete_days)),
+        "unknown_keys_n": ("BIGINT", len(manifest.unknown_keys)),
+        "days_banded_n": ("BIGINT", bands.banded_n),
+        "days_below_band_n": ("BIGINT", len(bands.below)),
+        "days_above_band_n": ("BIGINT", len(bands.above)),
+    }
+    columns = ", ".join(f"cast(${name} as {kind}) as {name}" for name, (kind, _) in facts.items())
+    _create_as(connection, table, f"select {columns}", {name: value for name, (_, value) in facts.items()})
+
+
+def _create_as(connection: duckdb.DuckDBPyConnection, table: str, select: str, parameters: dict[str, Any]) -> None:
+    connection.execute(f"create or replace table {table} as {select}", parameters)
+
+
+def _judge_rows(
+    connection: duckdb.DuckDBPyConnection, facts: str, table: str, files: list[str], waived: frozenset[str]
+) -> None:
+    """One scan: a boolean per rule, NULL counted as broken."""
+    source = (
+        f"read_parquet([{', '.join(sql_text(file) for file in files)}], hive_partitioning = false, filename = true, "
+        "file_row_number = true)"
+        if files
+        else f"({_no_rows()})"
+    )
+    judged = ", ".join(f"coalesce({rule.predicate}, false) as {rule.name}" for rule in ROW_RULES)
+    accepted = " and ".join(rule.name for rule in deciding_rules(waived)) or "true"
+    connection.execute(
+        f"""
+        create or replace table {table} as
+        select *, {accepted} as is_accepted
+        from (
+            select partition_day, file_row_number, {", ".join(_KEPT_COLUMNS)}, {judged}
+            from (select *, {_PARTITION_DAY} as partition_day from {source})
+            cross join (select known as facts from {facts} as known)
+        )
+        """
+    )
+
+
+def write_rejected(
+    connection: duckdb.DuckDBPyConnection, tables: LoadTables, waived: frozenset[str], file: Path
+) -> None:
+    """Write where the rows lie that are kept out, and which rules each broke; no file if there are none.
+
+    Columns: ``partition_day``, ``file_row_number``, ``community``, ``contribution_id``, ``broken_rules`` (a list).
+    """
+    if tables.accepted_n == tables.rows_n:
+        return
+    broken = ", ".join(f"case when not {rule.name} then '{rule.name}' end" for rule in deciding_rules(waived))
+    connection.execute(
+        f"""
+        copy (
+            select partition_day, file_row_number, community, contribution_id,
+                list_filter([{broken}], rule -> rule is not null) as broken_rules
+            from {tables.rows_table} where not is_accepted
+            order by partition_day, file_row_number
+        ) to {sql_text(file)} (format parquet)
+        """
+    )
+
+
+def deciding_rules(waived: frozenset[str]) -> list[RowRule]:
+    """The row rules that decide about a row: the critical ones that nobody waived."""
+    return [rule for rule in ROW_RULES if rule.severity == "critical" and rule.name not in waived]
+
+
+def _no_rows() -> str:
+    nulls = ", ".join(f"cast(null as {column.duckdb_type}) as {column.name}" for column in COLUMNS)
+    return f"select {nulls}, '' as filename, cast(0 as bigint) as file_row_number where false"
+
+
+def _write_numbers(connection: duckdb.DuckDBPyConnection, facts: str, rows: str, table: str) -> dict[str, float | None]:
+    """One row of numbers, also over no rows; the largest author and the busiest second are counted beside the scan."""
+    # An aggregate cannot name a joined table's column without grouping by it; a scalar subquery can.
+    metrics = ", ".join(
+        f"cast({_FACT.sub(_FACT_AS_SUBQUERY, rule.metric)} as double) as {rule.name}" for rule in LOAD_RULES
+    )
+    connection.execute(
+        f"""
+        create or replace table {table} as
+        with
+        known as (
+            select facts.*,
+                (select count(*) from {rows}) as read_rows_n,
+                coalesce((select max(rows_n) from (
+                    select count(*) as rows_n from {rows}
+                    where author_key is not null and author_role <> 'bot' group by author_key
+                )), 0) as top_author_rows_n,
+                coalesce((select max(rows_n) from (
+                    select count(*) as rows_n from {rows} group by created_at
+                )), 0) as top_moment_rows_n
+            from {facts} as facts
+        )
+        select {metrics} from {rows} as checked
+        """
+    )
+    row = connection.execute(f"select * from {table}").fetchone()
+    return dict(zip((rule.name for rule in LOAD_RULES), row or (None,) * len(LOAD_RULES), strict=True))

@@ -1,0 +1,304 @@
+"""Gate 2's rules: queries for rows that must not exist, over the marts as built and the raw data beneath.
+
+Most reconcile parts with wholes: the same thing counted two ways must come out equal. Tolerances are zero throughout,
+because every figure here is a count of the same rows; where a rule only warns, its reason says why.
+
+``mart`` in a query is the rule's own table; other tables are named in full. ``{affected}`` is a condition on
+``contribution_date``: the dates that the build touched; true after a full one. ``{affected_partitions}`` says the same
+of the raw partitions that can hold such rows. ``{model_id}`` is the sentiment model in the marts.
+"""
+
+from dataclasses import dataclass
+
+from pulse.gates.rules import Level, Severity
+
+
+@dataclass(frozen=True)
+class MartRule:
+    """A query for rows that must not exist.
+
+    Attributes:
+        table: the mart it is about, schema included.
+        query: DuckDB SQL; selects names, dates and numbers only, for the rows show in the Data Docs.
+        reason: why the rule is there.
+    """
+
+    name: str
+    table: str
+    query: str
+    reason: str
+    severity: Severity = "critical"
+    level: Level = "mart"
+
+
+MART_RULES: tuple[MartRule, ...] = (
+    MartRule(
+        "something_was_built",
+        "marts.fct_contributions",
+        """
+        select (select count(*) from mart) as contributions_n
+        where (select count(*) from mart) = 0
+            and exists (select 1 from staging.stg_contributions)
+        """,
+        "Every other rule holds over nothing. Empty marts are right only while raw is empty.",
+    ),
+    MartRule(
+        "contributions_are_those_of_raw",
+        "marts.fct_contributions",
+        """
+        , built as (
+            select platform, community, contribution_date, count(*) as rows_n
+            from mart where {affected} group by platform, community, contribution_date
+        ),
+        raw as (
+            select platform, community, contribution_date, count(distinct contribution_id) as rows_n
+            from staging.stg_contributions where {affected} and {affected_partitions}
+            group by platform, community, contribution_date
+        )
+        select coalesce(built.platform, raw.platform) as platform,
+            coalesce(built.community, raw.community) as community,
+            coalesce(built.contribution_date, raw.contribution_date) as contribution_date,
+            built.rows_n as built_n, raw.rows_n as raw_n
+        from built full outer join raw
+            on built.platform = raw.platform and built.community = raw.community
+            and built.contribution_date = raw.contribution_date
+        where built.rows_n is distinct from raw.rows_n
+        """,
+        "What passed gate 1 must be in the marts, each contribution once, on the day it was written.",
+    ),
+    MartRule(
+        "days_add_up_to_contributions",
+        "marts.fct_community_daily",
+        """
+        , counted as (
+            select platform, community, contribution_date, count(*) as rows_n, count(score) as score_n,
+                sum(score) as score_sum, count(case when removal <> 'none' then 1 end) as removed_n
+            from marts.fct_contributions where {affected} group by platform, community, contribution_date
+        )
+        select counted.platform, counted.community, counted.contribution_date, mart.posts + mart.comments as daily_n,
+            counted.rows_n
+        from counted left join mart
+            on counted.platform = mart.platform and counted.community = mart.community
+            and counted.contribution_date = mart.contribution_date
+        where mart.posts + mart.comments is distinct from counted.rows_n
+            or mart.score_observed_n is distinct from counted.score_n
+            or mart.score_sum is distinct from counted.score_sum
+            or mart.removed is distinct from counted.removed_n
+        """,
+        "The daily mart is a sum over contributions; what differs was lost, or counted twice, in a partial build.",
+    ),
+    MartRule(
+        "days_claim_nothing_unseen",
+        "marts.fct_community_daily",
+        """
+        select platform, community, contribution_date, posts, comments
+        from mart
+        where {affected} and coalesce(posts, 0) + coalesce(comments, 0) > 0 and not exists (
+            select 1 from marts.fct_contributions as seen
+            where seen.platform = mart.platform and seen.community = mart.community
+                and seen.contribution_date = mart.contribution_date
+        )
+        """,
+        "A date whose rows vanished from raw must vanish from the counts too.",
+    ),
+    MartRule(
+        "observations_and_contributions_agree",
+        "marts.fct_observations",
+        """
+        , seen as (
+            select platform, community, contribution_id, max(observed_at) as last_at, min(observed_at) as first_at
+            from mart where {affected} group by platform, community, contribution_id
+        ),
+        known as (select * from marts.fct_contributions where {affected})
+        select coalesce(seen.platform, known.platform) as platform,
+            coalesce(seen.community, known.community) as community,
+            coalesce(seen.contribution_id, known.contribution_id) as contribution_id
+        from seen full outer join known
+            on seen.platform = known.platform and seen.community = known.community
+            and seen.contribution_id = known.contribution_id
+        where seen.last_at is distinct from known.last_observed_at
+            or seen.first_at is distinct from known.first_observed_at
+        """,
+        "The latest state must be that of the latest observation; nothing may be seen without being known.",
+    ),
+    MartRule(
+        "threads_add_up_to_contributions",
+        "marts.fct_threads",
+        """
+        , threads as (
+            select platform, community, sum(contributions) as rows_n from mart group by platform, community
+        ),
+        counted as (
+            select platform, community, count(*) as rows_n from marts.fct_contributions group by platform, community
+        )
+        select coalesce(threads.platform, counted.platform) as platform,
+            coalesce(threads.community, counted.community) as community,
+            threads.rows_n as threads_n, counted.rows_n as contributions_n
+        from threads full outer join counted
+            on threads.platform = counted.platform and threads.community = counted.community
+        where threads.rows_n is distinct from counted.rows_n
+        """,
+        "Every contribution hangs in exactly one thread.",
+    ),
+    MartRule(
+        "contributors_add_up_to_contributions",
+        "marts.dim_contributors",
+        """
+        , people as (
+            select platform, community, sum(posts + comments) as rows_n from mart group by platform, community
+        ),
+        counted as (
+            select platform, community, count(*) as rows_n from marts.fct_contributions
+            where author_key is not null group by platform, community
+        )
+        select coalesce(people.platform, counted.platform) as platform,
+            coalesce(people.community, counted.community) as community,
+            people.rows_n as people_n, counted.rows_n as contributions_n
+        from people full outer join counted
+            on people.platform = counted.platform and people.community = counted.community
+        where people.rows_n is distinct from counted.rows_n
+        """,
+        "Whoever wrote is in the dimension with everything they wrote.",
+    ),
+    MartRule(
+        "new_contributors_are_new_once",
+        "marts.fct_community_daily",
+        """
+        , days as (
+            select platform, community, sum(new_contributors) as new_n from mart group by platform, community
+        ),
+        people as (
+            select platform, community, count(*) as people_n from marts.dim_contributors
+            where is_contributor group by platform, community
+        )
+        select people.platform, people.community, days.new_n, people.people_n
+        from people left join days on people.platform = days.platform and people.community = days.community
+        where days.new_n is distinct from people.people_n
+        """,
+        "Each person is new on exactly one day; late history moves that day and must leave no second one.",
+    ),
+    MartRule(
+        "communities_are_all_there",
+        "marts.dim_communities",
+        """
+        , counted as (
+            select platform, community, count(*) as rows_n from marts.fct_contributions group by platform, community
+        )
+        select counted.platform, counted.community, counted.rows_n, mart.posts + mart.comments as dimension_n
+        from counted left join mart on counted.platform = mart.platform and counted.community = mart.community
+        where mart.posts + mart.comments is distinct from counted.rows_n
+        """,
+        "Joins to the dimension must lose nothing.",
+    ),
+    MartRule(
+        "sentiment_classes_add_up",
+        "marts.fct_sentiment_daily",
+        """
+        select platform, community, contribution_date, negative_n, neutral_n, positive_n, scored_n, contributions
+        from mart
+        where {affected} and (
+            negative_n + neutral_n + positive_n <> scored_n or scored_n > contributions
+            or coalesce(not net_sentiment between -1 and 1 or isnan(net_sentiment), false)
+            or (net_sentiment is null) <> (scored_n = 0)
+        )
+        """,
+        "Three classes make the whole; a net of nothing is unknown, not zero.",
+    ),
+    MartRule(
+        "sentiment_is_of_the_days_contributions",
+        "marts.fct_sentiment_daily",
+        """
+        , counted as (
+            select platform, community, contribution_date, count(*) as rows_n
+            from marts.fct_contributions where {affected} and author_role not in ('bot', 'team')
+            group by platform, community, contribution_date
+        )
+        select coalesce(mart.platform, counted.platform) as platform,
+            coalesce(mart.community, counted.community) as community,
+            coalesce(mart.contribution_date, counted.contribution_date) as contribution_date,
+            mart.contributions, counted.rows_n
+        from (select * from mart where {affected}) as mart full outer join counted
+            on mart.platform = counted.platform and mart.community = counted.community
+            and mart.contribution_date = counted.contribution_date
+        where mart.contributions is distinct from counted.rows_n
+        """,
+        "The share not scorable is only true if the whole is.",
+    ),
+    MartRule(
+        "every_text_was_judged",
+        "marts.fct_contributions",
+        """
+        select texts.platform, texts.community, texts.contribution_date, count(*) as unjudged_n
+        from staging.stg_contributions as texts
+        where texts.text_sha256 is not null and {affected} and {affected_partitions} and not exists (
+            select 1 from staging.stg_sentiment_scores as scores
+            where scores.platform = texts.platform and scores.community = texts.community
+                and scores.contribution_id = texts.contribution_id and scores.text_sha256 = texts.text_sha256
+                and scores.model_id = '{model_id}'
+        )
+        group by texts.platform, texts.community, texts.contribution_date
+        """,
+        "A text that was never given to the scorer would silently count as not scorable.",
+    ),
+    MartRule(
+        "ages_are_the_ages_asked_for",
+        "marts.fct_engagement_at_age",
+        """
+        select platform, community, contribution_id, age_label, observed_age_h
+        from mart
+        where {affected} and not coalesce(case when age_label = 'settled' then observed_age_h >= target_age_h
+            else observed_age_h between 0.75 * target_age_h and 1.25 * target_age_h end, false)
+        """,
+        "An engagement at 24 h that was seen at 40 h is another figure.",
+    ),
+    MartRule(
+        "removed_text_is_gone",
+        "marts.fct_contributions",
+        """
+        select platform, community, contribution_id, removal
+        from mart where {affected} and removal <> 'none' and (title is not null or body is not null)
+        """,
+        "Who deleted something took it back, and what moderators removed is not for show: it must not be read here.",
+    ),
+    MartRule(
+        "authors_are_pseudonyms",
+        "marts.dim_contributors",
+        """
+        select platform, community, length(author_key) as length_n
+        from mart where not regexp_matches(author_key, '^[0-9a-f]{{64}}$')
+        """,
+        "Anything else may be a clear name.",
+    ),
+    MartRule(
+        "complete_days_have_counts",
+        "marts.fct_community_daily",
+        """
+        select platform, community, contribution_date, outcome
+        from mart
+        where is_day_complete and (posts is null or comments is null or outcome not in ('arrived', 'empty'))
+        """,
+        "A complete day knows its numbers, zero included.",
+    ),
+    MartRule(
+        "shares_are_shares",
+        "marts.fct_community_daily",
+        """
+        select platform, community, contribution_date, removal_share, communities_arrived_share
+        from mart
+        where coalesce(not removal_share between 0 and 1 or isnan(removal_share), false)
+            or coalesce(not communities_arrived_share between 0 and 1 or isnan(communities_arrived_share), false)
+        """,
+        "A share beyond its bounds, or one that is no number, has a wrong whole.",
+    ),
+    MartRule(
+        "empty_days_are_empty",
+        "marts.fct_community_daily",
+        """
+        select platform, community, contribution_date, posts, comments
+        from mart where outcome = 'empty' and posts + comments > 0
+        """,
+        "The source said that there was nothing, and something is there: a late arrival by another source, or a wrong "
+        "proof. It only warns, because the first is legitimate.",
+        severity="warning",
+    ),
+)

@@ -1,0 +1,279 @@
+"""The rules of both gates: one definition each, reviewed like code.
+
+- A **row rule** is a predicate over one contract row. Rows for which it is not true are quarantined; the others go on.
+- A **load rule** is a number about a whole load with the range it must lie in. Outside, the load goes no further.
+- A **mart rule** (:mod:`pulse.gates.mart_rules`) is a query for rows that must not exist.
+
+A predicate that comes out NULL counts as broken: NULL never passes by accident.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pulse.contract import AUTHOR_ROLES, CONTRACT_VERSION, KINDS, REMOVALS
+
+Severity = Literal["critical", "warning", "info"]
+Level = Literal["row", "load", "mart"]
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """A predicate that every row must fulfil.
+
+    Attributes:
+        predicate: DuckDB SQL over contract columns, ``partition_day`` and ``facts`` (see ``load_gate``).
+        reason: why the rule is there, and why it is as strict as it is.
+    """
+
+    name: str
+    predicate: str
+    reason: str
+    severity: Severity = "critical"
+    level: Level = "row"
+
+
+@dataclass(frozen=True)
+class LoadRule:
+    """A number about a load, and the range it must lie in.
+
+    Attributes:
+        metric: DuckDB SQL over the checked rows (``checked``) and the facts known beforehand (``facts``).
+        minimum, maximum: limits, both included; None for none. The load's own limit where ``maximum`` is a fact's name.
+        reason: why the rule is there, and where its tolerance comes from.
+    """
+
+    name: str
+    metric: str
+    reason: str
+    minimum: float | None = None
+    maximum: float | str | None = None
+    severity: Severity = "critical"
+    level: Level = "load"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A rule that was broken: what was found, and what would have been accepted."""
+
+    rule: str
+    severity: Severity
+    value: str
+    limit: str
+    message: str
+
+
+def _one_of(values: tuple[str, ...]) -> str:
+    return "(" + ", ".join(f"'{value}'" for value in values) + ")"
+
+
+_COUNTS = ("reply_count", "award_count", "view_count", "share_count")
+
+ROW_RULES: tuple[RowRule, ...] = (
+    RowRule(
+        "contribution_id_is_well_formed",
+        "contribution_id <> '' and length(contribution_id) <= 200 "
+        "and (platform <> 'reddit' or regexp_matches(contribution_id, '^t[13]_[0-9a-z]{1,13}$'))",
+        "Every join goes through the id; a platform's ids have one shape, and anything else is a mapping fault.",
+    ),
+    RowRule("kind_is_known", f"kind in {_one_of(KINDS)}", "Every count is by kind."),
+    RowRule(
+        "kind_matches_id",
+        "platform <> 'reddit' or starts_with(contribution_id, case kind when 'post' then 't3_' else 't1_' end)",
+        "Swapped columns or files show here first: Reddit's ids say what they are.",
+    ),
+    RowRule(
+        "post_is_its_own_thread",
+        "kind <> 'post' or (thread_id = contribution_id and parent_id is null)",
+        "Threads are counted from their posts; a post that hangs from another would be counted twice.",
+    ),
+    RowRule(
+        "comment_hangs_from_something",
+        "kind <> 'comment' or (thread_id <> '' and parent_id <> '' and parent_id <> contribution_id "
+        "and thread_id <> contribution_id)",
+        "A comment without a thread cannot be placed. Its parent need not be in raw (an orphan is usual).",
+    ),
+    RowRule(
+        "community_is_the_entrys",
+        "community <> '' and case when facts.is_wildcard then not list_contains(facts.named_elsewhere, community) "
+        "else community = facts.community end",
+        "Rows of another community would be counted in the wrong place, and published twice.",
+    ),
+    RowRule("platform_is_the_entrys", "platform = facts.platform", "See community_is_the_entrys."),
+    RowRule(
+        "source_and_load_are_named",
+        "source = facts.source and load_id = facts.load_id",
+        "Lineage: a row must be traceable to the load that brought it.",
+    ),
+    RowRule(
+        "created_inside_its_partition",
+        "case when facts.is_replayable then cast(timezone('UTC', created_at) as date) = partition_day "
+        "else cast(timezone('UTC', created_at) as date) <= partition_day end "
+        "and partition_day between facts.first_day and facts.last_day",
+        "A shifted time zone moves rows across midnight; today's rows must never be filed under an old date.",
+    ),
+    RowRule(
+        "created_at_is_plausible",
+        "created_at >= timestamptz '2005-06-23 00:00:00+00' and created_at <= facts.checked_at",
+        "Reddit opened on 2005-06-23, and nothing is written in the future.",
+    ),
+    RowRule(
+        "observed_after_created",
+        "observed_at >= created_at",
+        "Ages are computed from both. Sources set a capture time that lies before creation to creation itself.",
+    ),
+    RowRule(
+        "observed_before_now",
+        "observed_at <= facts.checked_at + interval 10 minutes",
+        "Ten minutes for clocks that disagree; more is a wrong unit or zone.",
+    ),
+    RowRule(
+        "edited_after_created",
+        "edited_at is null or edited_at >= created_at - interval 1 minute",
+        "One minute: platforms round the two times differently.",
+    ),
+    RowRule(
+        "author_key_is_a_hash",
+        "author_key is null or regexp_matches(author_key, '^[0-9a-f]{64}$')",
+        "Anything else may be a clear name, which must never get past the source.",
+    ),
+    RowRule(
+        "author_role_is_known", f"author_role in {_one_of(AUTHOR_ROLES)}", "Who counts as contributor hangs on it."
+    ),
+    RowRule("removal_is_known", f"removal in {_one_of(REMOVALS)}", "Removal shares and tombstones hang on it."),
+    RowRule(
+        "counts_are_not_negative",
+        " and ".join(f"coalesce({name}, 0) >= 0" for name in _COUNTS),
+        "Only a score can be below zero. NULL means that the source cannot see it.",
+    ),
+    RowRule(
+        "score_is_plausible",
+        "abs(coalesce(score, 0)) <= 10000000",
+        "The highest scores ever seen on Reddit are below one million; ten times that is a wrong column.",
+    ),
+    RowRule(
+        "upvote_ratio_is_a_share",
+        "upvote_ratio is null or (not isnan(upvote_ratio) and upvote_ratio between 0 and 1)",
+        "NaN compares as greater than everything in DuckDB and slips through plain comparisons elsewhere.",
+    ),
+    RowRule(
+        "text_is_bounded",
+        "length(coalesce(title, '')) <= 2000 and length(coalesce(body, '')) <= 200000",
+        "Reddit allows 300 and 40,000 characters; five times that leaves room for other platforms.",
+    ),
+    RowRule(
+        "text_hash_matches",
+        "(text_sha256 is null) = (coalesce(title, '') = '' and coalesce(body, '') = '') "
+        "and (text_sha256 is null or length(text_sha256) = 64)",
+        "Scores are found by the hash; without it a text would silently count as not scorable.",
+    ),
+    RowRule(
+        "placeholders_are_not_text",
+        "coalesce(body, '') not in ('[deleted]', '[removed]') "
+        "and coalesce(title, '') not in ('[deleted]', '[removed]')",
+        "Placeholders of removed text would be scored as what people say.",
+    ),
+    RowRule(
+        "contract_version_is_known",
+        f"contract_version between 1 and {CONTRACT_VERSION}",
+        "A newer contract may mean other things by the same column.",
+    ),
+)
+
+_ENOUGH_ROWS = 50
+
+LOAD_RULES: tuple[LoadRule, ...] = (
+    LoadRule(
+        "schema_matches",
+        "facts.schema_differences_n",
+        "Columns and types are the contract's exactly; text where a time should be compares without a word.",
+        maximum=0,
+    ),
+    LoadRule(
+        "rows_or_proof",
+        "case when facts.read_rows_n = 0 and facts.bad_lines_n = 0 and facts.incomplete_days_n > 0 then 1 else 0 end",
+        "No rows are fine if the source proved that it listed the whole window; otherwise nobody can tell.",
+        maximum=0,
+    ),
+    LoadRule(
+        "rows_match_manifest",
+        "abs(facts.read_rows_n - facts.manifest_rows_n)",
+        "What is gated must be what was sealed.",
+        maximum=0,
+    ),
+    LoadRule(
+        "quarantined_share",
+        "(count(*) filter (where not is_accepted) + facts.bad_lines_n) / greatest(count(*) + facts.bad_lines_n, 1)",
+        "A few broken records are usual; more is a broken feed. The limit is the entry's max_quarantined_share.",
+        maximum="max_quarantined_share",
+    ),
+    LoadRule(
+        "no_repeated_observation",
+        "count(*) - count(distinct (community, contribution_id, observed_at))",
+        "The same observation twice doubles every sum; sources leave exact repeats out.",
+        maximum=0,
+    ),
+    LoadRule(
+        "volume_days_out_of_band",
+        "facts.days_below_band_n / greatest(facts.days_banded_n, 1)",
+        "A day far below what its weekday brings has lost rows on the way. The band is median - 5 x max(1.4826 x MAD, "
+        "root of the median) over at least 4 same weekdays within 8 weeks, medians under 20 left out; days proven "
+        "empty do not count. One in five days of a long window may fall below: holidays and outages of the platform.",
+        maximum=0.2,
+    ),
+    LoadRule(
+        "volume_days_above_band",
+        "facts.days_above_band_n / greatest(facts.days_banded_n, 1)",
+        "Ten spreads above the weekday's median, and at least four times it: often news, so it only warns.",
+        maximum=0.2,
+        severity="warning",
+    ),
+    LoadRule(
+        "one_author_share",
+        f"case when count(author_key) filter (where author_role <> 'bot') < {_ENOUGH_ROWS} then 0 "
+        "else facts.top_author_rows_n / count(author_key) filter (where author_role <> 'bot') end",
+        f"Half of {_ENOUGH_ROWS} or more rows by one person is a flood, or a constant where names should be. Listed "
+        "bots do not count.",
+        maximum=0.5,
+    ),
+    LoadRule(
+        "empty_text_share",
+        f"case when count(*) < {_ENOUGH_ROWS} then 0 "
+        "else count(*) filter (where text_sha256 is null and removal = 'none') / count(*) end",
+        "Posts have titles and comments have bodies unless they were removed; a wave of empty ones is a lost column.",
+        maximum=0.2,
+    ),
+    LoadRule(
+        "score_missing_share",
+        f"case when count(*) < {_ENOUGH_ROWS} then 0 else count(*) filter (where score is null) / count(*) end",
+        "The sources here can see scores. A fifth missing is a renamed field.",
+        maximum=0.2,
+    ),
+    LoadRule(
+        "one_moment_share",
+        f"case when count(*) < {_ENOUGH_ROWS} then 0 else facts.top_moment_rows_n / count(*) end",
+        "People do not write in the same second; a tenth of all rows doing so is a default value.",
+        maximum=0.1,
+    ),
+    LoadRule(
+        "removed_share",
+        f"case when count(*) < {_ENOUGH_ROWS} then 0 else count(*) filter (where removal <> 'none') / count(*) end",
+        "Old archives have up to 0.8; almost everything removed is more likely a misread field.",
+        maximum=0.97,
+        severity="warning",
+    ),
+    LoadRule(
+        "observed_late_h",
+        "case when facts.is_replayable then 0 else coalesce(epoch(facts.end_at - max(observed_at)) / 3600, 0) end",
+        "A live load must have looked at the platform not long before the window's end, or later. Archives are exempt.",
+        maximum=24,
+    ),
+    LoadRule(
+        "unknown_fields_n",
+        "facts.unknown_keys_n",
+        "New field names of the platform, for information: something may have been renamed.",
+        maximum=150,
+        severity="info",
+    ),
+)
+
+RULE_NAMES = frozenset({*(rule.name for rule in ROW_RULES), *(rule.name for rule in LOAD_RULES)})

@@ -1,0 +1,483 @@
+"""Gate 1 on loads made by hand: every rule stops or quarantines what it is there for, and nothing else."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from pulse import landing, quality
+from pulse.errors import ConfigError, StorageError
+from pulse.gates import LoadVerdict, check_loads, load_gate, quarantine
+from pulse.gates.rules import LOAD_RULES, ROW_RULES
+from pulse.home import Home
+from pulse.landing import Load
+from pulse.settings import RedditArchiveEntry, Settings
+from pulse.window import Window
+from support import NOON, contribution, sealed_load, write_contract_rows
+
+pytestmark = pytest.mark.integration
+
+DAY = NOON.date()
+NOW = NOON + timedelta(days=40)
+
+
+def settings(*names: str, max_quarantined_share: float = 0.05) -> Settings:
+    return Settings(
+        communities=tuple(
+            RedditArchiveEntry(
+                platform="reddit",
+                name=name,
+                source="reddit_archive",
+                path=(Path("x"),),
+                max_quarantined_share=max_quarantined_share,
+            )
+            for name in names or ("tea",)
+        )
+    )
+
+
+def rows(count: int = 60, *, prefix: str = "a", **changes: Any) -> list[dict[str, Any]]:
+    """Good posts by different people, ten seconds apart."""
+    return [
+        contribution(
+            f"t3_{prefix}{number}",
+            **({"created_at": NOON + timedelta(seconds=10 * number), "author_key": f"{number:064x}"} | changes),
+        )
+        for number in range(count)
+    ]
+
+
+def gate(home: Home, *loads: Load, config: Settings | None = None, run_id: str = "run") -> list[LoadVerdict]:
+    return check_loads(loads, home=home, settings=config or settings(), run_id=run_id, clock=lambda: NOW)
+
+
+def stopped_by(verdict: LoadVerdict) -> set[str]:
+    return {finding.rule for finding in verdict.stopped_by}
+
+
+def results(home: Home) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """Stored results by load and rule: is_passed, is_stopping, failed_n, value."""
+    with duckdb.connect() as connection:
+        return {
+            (load_id, rule): rest
+            for load_id, rule, *rest in connection.execute(
+                "select load_id, rule, is_passed, is_stopping, failed_n, value from read_parquet(?)",
+                [quality.glob(home, quality.GATE_RESULTS)],
+            ).fetchall()
+        }
+
+
+@pytest.fixture(autouse=True)
+def tables(home: Home) -> None:
+    quality.ensure_tables(home)
+
+
+# ---- a good load -----------------------------------------------------------
+
+
+def test_check_loads__good_load_passes_whole_with_a_result_for_every_rule(home: Home):
+    load = sealed_load(home, rows())
+    (verdict,) = gate(home, load)
+    assert (verdict.is_passed, verdict.rows_n, verdict.accepted_n, verdict.quarantined_n) == (True, 60, 60, 0)
+    assert verdict.warnings == ()
+    stored = results(home)
+    assert {rule for _, rule in stored} == {rule.name for rule in (*ROW_RULES, *LOAD_RULES)}
+    assert all(is_passed for is_passed, *_ in stored.values())
+    assert landing.require(home, load.load_id).accepted_files() == load.rows_files()
+    assert list((home.quality / "data_docs" / "run").rglob("*.html"))
+    assert not list(home.scratch.iterdir())
+
+
+def test_check_loads__asks_enough_of_a_load():
+    assert len(ROW_RULES) + len(LOAD_RULES) >= 15
+    assert all(rule.reason for rule in (*ROW_RULES, *LOAD_RULES))
+    names = [rule.name for rule in (*ROW_RULES, *LOAD_RULES)]
+    assert len(set(names)) == len(names)
+
+
+# ---- row rules -------------------------------------------------------------
+
+BROKEN_ROWS: dict[str, dict[str, Any]] = {
+    "contribution_id_is_well_formed": {"contribution_id": "t3_UPPER", "thread_id": "t3_UPPER"},
+    "kind_is_known": {"kind": "poem"},
+    "kind_matches_id": {"kind": "comment", "thread_id": "t3_x", "parent_id": "t3_x"},
+    "post_is_its_own_thread": {"thread_id": "t3_other"},
+    "comment_hangs_from_something": {"contribution_id": "t1_z", "kind": "comment", "parent_id": ""},
+    "community_is_the_entrys": {"community": "coffee"},
+    "platform_is_the_entrys": {"platform": "discord"},
+    "source_and_load_are_named": {"source": "somewhere"},
+    "created_inside_its_partition": {"created_at": NOON + timedelta(days=1), "partition": DAY},
+    "created_at_is_plausible": {"created_at": NOW + timedelta(days=2), "partition": DAY},
+    "observed_after_created": {"observed_at": NOON - timedelta(days=1)},
+    "observed_before_now": {"observed_at": NOW + timedelta(hours=1)},
+    "edited_after_created": {"edited_at": NOON - timedelta(hours=1)},
+    "author_key_is_a_hash": {"author_key": "spez"},
+    "author_role_is_known": {"author_role": "king"},
+    "removal_is_known": {"removal": "by_wind"},
+    "counts_are_not_negative": {"reply_count": -1},
+    "score_is_plausible": {"score": 1_600_000_000},
+    "upvote_ratio_is_a_share": {"upvote_ratio": math.nan},
+    "text_is_bounded": {"title": "x" * 2_001},
+    "text_hash_matches": {"text_sha256": "0"},
+    "placeholders_are_not_text": {"body": "[removed]"},
+    "contract_version_is_known": {"contract_version": 99},
+}
+
+
+def load_with_raw_changes(home: Home, good: list[dict[str, Any]], broken: dict[str, dict[str, Any]]) -> Load:
+    """A load of good rows and broken ones; the broken ones may say which partition file they lie in."""
+    load = sealed_load(home, good)
+    files = {day: [{**row, "load_id": load.load_id} for row in good] for day in (DAY,)}
+    hashes: dict[str, str] = {}
+    for number, example in enumerate(broken.values()):
+        changes = {name: value for name, value in example.items() if name != "partition"}
+        row = contribution(f"t3_broken{number}", created_at=NOON + timedelta(hours=1, minutes=number))
+        row["load_id"] = load.load_id
+        row["thread_id"] = row["contribution_id"]
+        row |= changes
+        row["observed_at"] = changes.get("observed_at") or min(row["created_at"] + timedelta(days=1), NOW)
+        if "text_sha256" in changes:
+            hashes[row["contribution_id"]] = changes["text_sha256"]
+        files[DAY].append(row)
+    path = load.folder / "rows" / f"day={DAY}.parquet"
+    write_contract_rows(path, files[DAY])
+    with duckdb.connect() as connection:
+        connection.execute("create table rows as select * from read_parquet(?, hive_partitioning = false)", [str(path)])
+        for contribution_id, text_sha256 in hashes.items():
+            connection.execute(
+                "update rows set text_sha256 = ? where contribution_id = ?", [text_sha256, contribution_id]
+            )
+        connection.table("rows").write_parquet(str(path))
+    manifest = load.manifest.model_copy(update={"rows_by_day": {DAY: len(files[DAY])}})
+    (load.folder / landing.MANIFEST).write_text(manifest.model_dump_json())
+    return landing.open_load(load.folder)
+
+
+def test_row_rules__each_has_an_example_that_breaks_it():
+    assert set(BROKEN_ROWS) == {rule.name for rule in ROW_RULES}
+
+
+def test_row_rules__each_broken_row_is_quarantined_with_the_rules_name_and_the_good_ones_go_on(home: Home):
+    load = load_with_raw_changes(home, rows(), BROKEN_ROWS)
+    (verdict,) = gate(home, load, config=settings(max_quarantined_share=1.0))
+    assert verdict.is_passed, verdict.stopped_by
+    assert (verdict.accepted_n, verdict.quarantined_n) == (60, len(BROKEN_ROWS))
+    with duckdb.connect() as connection:
+        noted = connection.execute(
+            "select rule, count(*) from read_parquet(?) group by rule", [quality.glob(home, quality.QUARANTINED_ROWS)]
+        ).fetchall()
+        accepted = connection.execute(
+            "select count(*), count(*) filter (where contribution_id like 't3_a%') from read_parquet(?)",
+            [[str(file) for file in load.accepted_files().values()]],
+        ).fetchone()
+    assert {rule for rule, _ in noted} == set(BROKEN_ROWS)
+    assert accepted == (60, 60)
+    kept = quarantine.kept_records(home, load.load_id, limit=100)
+    assert len(kept) == len(BROKEN_ROWS)
+
+
+def test_row_rules__a_rerun_that_finds_nothing_broken_takes_the_separation_back(home: Home):
+    load = load_with_raw_changes(home, rows(), {"kind_is_known": {"kind": "poem"}})
+    gate(home, load)
+    assert load.accepted_folder.is_dir()
+    load = sealed_load(home, rows())
+    gate(home, load)
+    assert not load.accepted_folder.exists()
+    assert quarantine.loads_with_records(home) == []
+
+
+# ---- load rules ------------------------------------------------------------
+
+
+def flood(home: Home) -> Load:
+    return sealed_load(home, [*rows(30), *rows(40, prefix="f", author_key="f" * 64)])
+
+
+def emptied(home: Home) -> Load:
+    return sealed_load(home, [*rows(40), *rows(20, prefix="e", title=None, body=None)])
+
+
+def without_scores(home: Home) -> Load:
+    return sealed_load(home, [*rows(40), *rows(20, prefix="s", score=None)])
+
+
+def one_moment(home: Home) -> Load:
+    return sealed_load(home, [*rows(40), *rows(20, prefix="m", created_at=NOON + timedelta(hours=2))])
+
+
+def repeated(home: Home) -> Load:
+    return sealed_load(home, [*rows(60), *rows(1)])
+
+
+def short(home: Home) -> Load:
+    load = sealed_load(home, rows())
+    write_contract_rows(
+        load.folder / "rows" / f"day={DAY}.parquet", [{**row, "load_id": load.load_id} for row in rows(50)]
+    )
+    return load
+
+
+def unproven(home: Home) -> Load:
+    return sealed_load(home, [], incomplete_days=(DAY,))
+
+
+def broken_feed(home: Home) -> Load:
+    line = {"file": "f", "fault": "truncated", "detail": "", "line": b"{", "community": "tea", "day": DAY}
+    return sealed_load(home, rows(), bad_lines=[line | {"line_number": number} for number in range(4)])
+
+
+def late(home: Home) -> Load:
+    return sealed_load(
+        home, rows(observed_at=NOON + timedelta(hours=1)), is_replayable=False, window=Window(DAY, DAY + timedelta(2))
+    )
+
+
+def lost_half(home: Home) -> Load:
+    history(home, [400, 410, 395, 402, 398])
+    return sealed_load(home, rows(200))
+
+
+STOPPED: dict[str, Callable[[Home], Load]] = {
+    "one_author_share": flood,
+    "empty_text_share": emptied,
+    "score_missing_share": without_scores,
+    "one_moment_share": one_moment,
+    "no_repeated_observation": repeated,
+    "rows_match_manifest": short,
+    "rows_or_proof": unproven,
+    "quarantined_share": broken_feed,
+    "observed_late_h": late,
+    "volume_days_out_of_band": lost_half,
+}
+
+
+def history(home: Home, counts: list[int]) -> None:
+    """Outcomes of the same weekday in the weeks before."""
+    quality.append(
+        home,
+        quality.LOAD_OUTCOMES,
+        [
+            {
+                "run_id": f"past-{week}", "platform": "reddit", "entry_id": "reddit/tea", "community": "tea",
+                "source": "reddit_archive", "day": DAY - timedelta(weeks=week), "outcome": "arrived",
+                "contributions_n": count, "recorded_at": NOON,
+            }
+            for week, count in enumerate(counts, start=1)
+        ],
+        stem="past",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", STOPPED)
+def test_load_rules__stop_the_whole_load_and_keep_it(home: Home, rule: str):
+    load = STOPPED[rule](home)
+    (verdict,) = gate(home, load)
+    assert stopped_by(verdict) == {rule}
+    finding = verdict.stopped_by[0]
+    assert rule in finding.message
+    assert finding.value != "unknown"
+    assert landing.find(home, load.load_id) is None
+    (kept,) = quarantine.stopped_loads(home)
+    assert (kept.load_id, list(kept.reasons)) == (load.load_id, [rule])
+    assert results(home)[load.load_id, rule][:2] == [False, True] or results(home)[load.load_id, rule][1]
+
+
+def test_load_rules__critical_ones_have_an_example_that_breaks_them():
+    critical = {rule.name for rule in LOAD_RULES if rule.severity == "critical"}
+    assert critical == {*STOPPED, "schema_matches"}
+
+
+def test_load_rules__volume_says_which_day_and_what_is_usual(home: Home):
+    (verdict,) = gate(home, lost_half(home))
+    assert f"{DAY}: 200 where 400 are usual" in verdict.stopped_by[0].message
+
+
+def test_load_rules__volume_needs_four_same_weekdays_and_ignores_small_ones(home: Home):
+    history(home, [400, 410, 395])
+    assert gate(home, sealed_load(home, rows(100)))[0].is_passed
+    history(home, [10, 12, 11, 9, 10])
+    assert gate(home, sealed_load(home, rows(2)))[0].is_passed
+
+
+def test_load_rules__warnings_do_not_stop(home: Home):
+    history(home, [30, 31, 29, 30, 32])
+    load = sealed_load(home, rows(300, removal="by_moderator"), unknown_keys={f"key{n}": 1 for n in range(151)})
+    (verdict,) = gate(home, load)
+    assert verdict.is_passed
+    assert {finding.rule for finding in verdict.warnings} == {
+        "volume_days_above_band", "removed_share", "unknown_fields_n",
+    }  # fmt: skip
+
+
+def test_empty_load__passes_only_with_proof(home: Home):
+    (verdict,) = gate(home, sealed_load(home, []))
+    assert verdict.is_passed
+    assert verdict.accepted_n == 0
+    assert {rule for _, rule in results(home)} == {rule.name for rule in LOAD_RULES}
+
+
+# ---- a gate that cannot tell -----------------------------------------------
+
+
+def rewrite(load: Load, select: str) -> Load:
+    (path,) = load.rows_files().values()
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute(
+            f"create table rows as select {select} from read_parquet(?, hive_partitioning = false)", [str(path)]
+        )
+        connection.table("rows").write_parquet(str(path))
+    return load
+
+
+@pytest.mark.parametrize(
+    ("select", "word"),
+    [
+        ("* exclude (score)", "column score is missing"),
+        ("* replace (cast(created_at as varchar) as created_at)", "column created_at is VARCHAR instead of"),
+        ("* replace (cast(score as double) as score)", "column score is DOUBLE instead of BIGINT"),
+        ("*, 1 as surprise", "column surprise is not in the contract"),
+        ("score, * exclude (score)", "another order"),
+    ],
+)
+def test_schema__other_columns_or_types_stop_the_load(home: Home, select: str, word: str):
+    (verdict,) = gate(home, rewrite(sealed_load(home, rows()), select))
+    assert stopped_by(verdict) == {"schema_matches"}
+    assert word in verdict.stopped_by[0].message
+
+
+def test_schema__a_column_that_is_null_throughout_breaks_every_row(home: Home):
+    (verdict,) = gate(home, rewrite(sealed_load(home, rows()), "* replace (null::varchar as kind)"))
+    assert stopped_by(verdict) >= {"quarantined_share"}
+    assert verdict.accepted_n == 0
+
+
+def test_unreadable_file__stops_its_load_and_no_other(home: Home):
+    broken = sealed_load(home, rows(), load_id="broken", community="coffee")
+    (path,) = broken.rows_files().values()
+    path.write_bytes(b"no parquet")
+    good = sealed_load(home, rows(), load_id="good")
+    first, second = gate(home, broken, good, config=settings("coffee", "tea"))
+    assert stopped_by(first) == {load_gate.CAN_BE_CHECKED}
+    assert second.is_passed
+
+
+def test_great_expectations_that_fails_stops_every_load(home: Home, monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("no context today")
+
+    monkeypatch.setattr("pulse.gates.runner._validate", fail)
+    (verdict,) = gate(home, sealed_load(home, rows()))
+    assert stopped_by(verdict) == {rule.name for rule in (*ROW_RULES, *LOAD_RULES)}
+    assert "no context today" in verdict.stopped_by[0].message
+
+
+@pytest.fixture
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A runner that loses one answer and turns another around."""
+    real = load_gate.runner.run
+
+    def run(*arguments: Any, **options: Any) -> Any:
+        answers = real(*arguments, **options)
+        for of_batch in answers.values():
+            of_batch.pop("removed_share", None)
+            for rule in {"kind_is_known", "one_moment_share"} & set(of_batch):
+                of_batch[rule] = replace(of_batch[rule], is_success=not of_batch[rule].is_success)
+        return answers
+
+    monkeypatch.setattr(load_gate.runner, "run", run)
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_answers__missing_or_contradicting_the_counts_stop_the_load(home: Home):
+    (verdict,) = gate(home, sealed_load(home, rows()))
+    assert stopped_by(verdict) == {"removed_share", "kind_is_known", "one_moment_share"}
+
+
+# ---- several loads, names, repetition --------------------------------------
+
+
+def test_check_loads__each_load_apart_whatever_it_is_called(home: Home):
+    names = ["x' or 1=1 --", "$HOME {batch} %s", "\u202eevil\n\x1b[31m"]
+    loads = [
+        sealed_load(home, rows(community=name.lower()), load_id=f"load{number}", community=name.lower())
+        for number, name in enumerate(names)
+    ]
+    verdicts = gate(home, *loads, config=settings(*names), run_id="manual__2026-10-06T00:00:00+00:00/..%2F")
+    assert [verdict.is_passed for verdict in verdicts] == [True, True, True]
+    assert [verdict.load_id for verdict in verdicts] == ["load0", "load1", "load2"]
+
+
+def test_check_loads__again_gives_the_same(home: Home):
+    load = load_with_raw_changes(home, rows(), {"author_role_is_known": {"author_role": "king"}})
+    first, second = gate(home, load), gate(home, load)
+    assert first == second
+    with duckdb.connect() as connection:
+        assert connection.execute(
+            "select count(*) from read_parquet(?)", [quality.glob(home, quality.QUARANTINED_ROWS)]
+        ).fetchone() == (1,)
+
+
+# ---- release ---------------------------------------------------------------
+
+
+def test_release__new_load_passes_with_the_named_waiver_and_only_that(home: Home):
+    load = broken_feed(home)
+    gate(home, load)
+    released = quarantine.release(
+        home, load.load_id, waive=frozenset({"quarantined_share"}), reason="proxy", clock=lambda: NOW
+    )
+    assert released.load_id != load.load_id
+    assert released.manifest.released_from == load.load_id
+    (verdict,) = gate(home, released, run_id="release")
+    assert (verdict.is_passed, verdict.accepted_n, verdict.quarantined_n) == (True, 60, 4)
+    again = quarantine.release(home, load.load_id, waive=frozenset({"one_author_share"}), reason="", clock=lambda: NOW)
+    (verdict,) = gate(home, again, run_id="other")
+    assert stopped_by(verdict) == {"quarantined_share"}
+
+
+def test_release__a_rerun_of_the_same_content_stays_released(home: Home):
+    load = broken_feed(home)
+    gate(home, load)
+    quarantine.release(home, load.load_id, waive=frozenset({"quarantined_share"}), reason="", clock=lambda: NOW)
+    (verdict,) = gate(home, broken_feed(home), run_id="rerun")
+    assert verdict.is_passed
+
+
+def test_release__rows_of_a_waived_rule_go_in(home: Home):
+    load = load_with_raw_changes(home, rows(), {"score_is_plausible": {"score": 1_600_000_000}})
+    assert gate(home, load)[0].accepted_n == 60
+    released = quarantine.release(
+        home, load.load_id, waive=frozenset({"score_is_plausible"}), reason="", clock=lambda: NOW
+    )
+    assert gate(home, released)[0].accepted_n == 61
+
+
+@pytest.mark.parametrize("waive", [frozenset(), frozenset({"no_such_rule"})])
+def test_release__unknown_or_no_rule_is_refused(home: Home, waive: frozenset[str]):
+    load = broken_feed(home)
+    gate(home, load)
+    with pytest.raises(ConfigError, match="rules to waive"):
+        quarantine.release(home, load.load_id, waive=waive, reason="", clock=lambda: NOW)
+
+
+@pytest.mark.parametrize("load_id", ["nothing", "", "..", "../../landing", "/etc"])
+def test_release__unknown_load_is_one_clear_error(home: Home, load_id: str):
+    with pytest.raises(StorageError, match="no load"):
+        quarantine.release(
+            home, load_id, waive=frozenset({"quarantined_share"}), reason="", clock=lambda: datetime.now(UTC)
+        )
+
+
+def test_kept_before__finds_what_is_older_and_leaves_waivers(home: Home):
+    load = broken_feed(home)
+    gate(home, load)
+    quarantine.release(home, load.load_id, waive=frozenset({"quarantined_share"}), reason="", clock=lambda: NOW)
+    found = quarantine.kept_before(home, datetime(2100, 1, 1, tzinfo=UTC))
+    assert {path.parent.name for path in found} == {"loads", "rows"}
+    assert quarantine.kept_before(home, datetime.combine(date(2000, 1, 1), datetime.min.time(), tzinfo=UTC)) == []
