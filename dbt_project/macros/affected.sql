@@ -16,16 +16,26 @@
 
 {# Whether this run builds only the affected dates of this model. #}
 {% macro is_partial_build() -%}
-    {{ return(is_incremental() and var('affected_dates') is not none) }}
+    {{ return(var('affected_dates') is not none and is_incremental()) }}
 {%- endmacro %}
 
-{# Condition on rows. Observations of a contribution never lie in partitions before its date of creation. #}
+{# Condition on rows. With a partition column, the files of partitions that cannot hold such rows stay closed. #}
 {% macro is_affected(date_column, partition_column=none) -%}
     {%- if is_partial_build() -%}
         {{ date_column }} in {{ affected_list() }}
-        {%- if partition_column and var('affected_dates') %}
-        and {{ partition_column }} >= cast('{{ var('affected_dates') | min }}' as date)
+        {%- if partition_column %}
+        and {{ is_partition_affected(partition_column) }}
         {%- endif -%}
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{# Condition on raw partitions. No observation lies in a partition before its date of creation: gate 1 sees to that
+   (rule created_inside_its_partition), and a text is judged in the partitions where it was observed. #}
+{% macro is_partition_affected(partition_column) -%}
+    {%- if is_partial_build() and var('affected_dates') -%}
+        {{ partition_column }} >= cast('{{ var('affected_dates') | min }}' as date)
     {%- else -%}
         true
     {%- endif -%}
@@ -55,6 +65,11 @@
     select {{ keys | join(', ') }} from {{ remembered_in.schema }}.{{ name }}
     union
     select {{ keys | join(', ') }} from {{ remembered_in }} where contribution_date in {{ affected_list() }}
+{%- endmacro %}
+
+{# Post-hook of the model that needed the remembered keys. #}
+{% macro forget_affected_keys(remembered_in, name) -%}
+    drop table if exists {{ remembered_in.schema }}.{{ name }}
 {%- endmacro %}
 
 {# Pre-hook of models with one row per key. #}

@@ -32,9 +32,22 @@
 {%- endmacro %}
 
 {% macro default__partition_day(path) -%}
-    try_cast(regexp_extract({{ path }}, 'day=([0-9]{4}-[0-9]{2}-[0-9]{2})', 1) as date)
+    try_cast(regexp_extract({{ path }}, '/day=([0-9]{4}-[0-9]{2}-[0-9]{2})/[^/]*$', 1) as date)
 {%- endmacro %}
 
 {% macro spark__partition_day(path) -%}
-    to_date(regexp_extract({{ path }}, 'day=([0-9]{4}-[0-9]{2}-[0-9]{2})', 1))
+    to_date(regexp_extract({{ path }}, '/day=([0-9]{4}-[0-9]{2}-[0-9]{2})/[^/]*$', 1))
+{%- endmacro %}
+
+{# An empty list of texts. #}
+{% macro no_texts() -%}
+    {{ return(adapter.dispatch('no_texts', 'community_pulse')()) }}
+{%- endmacro %}
+
+{% macro default__no_texts() -%}
+    cast([] as varchar[])
+{%- endmacro %}
+
+{% macro spark__no_texts() -%}
+    cast(array() as array<string>)
 {%- endmacro %}

@@ -148,6 +148,12 @@ class BuildFailed(PulseError):
     """Dbt could not build the marts; what was published before stays."""
 
 
+class BuildReplaced(PulseError):
+    """Another run built the marts after the build that gate 2 passed. Worth a retry: it publishes both."""
+
+    retry_helps = True
+
+
 class QueryError(PulseError):
     """The SQL somebody asked for cannot be run."""
 

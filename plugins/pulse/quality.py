@@ -6,6 +6,7 @@ so readers need no lock. No original text is in them.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -113,12 +114,16 @@ def ensure_tables(home: Home) -> None:
 
 def glob(home: Home, table: str) -> str:
     """What to hand to DuckDB's ``read_parquet`` for the whole table."""
-    return str(home.quality / table / "*.parquet")
+    return f"{escape(str(home.quality / table))}/*.parquet"
 
 
 def written_before(home: Home, older_than: datetime) -> list[Path]:
-    """Files of the tables, and Data Docs sites, last written before a time."""
-    files = [file for table in TABLES for file in (home.quality / table).glob("*.parquet") if file.stem != "_empty"]
+    """Files of gate results and quarantined rows, and Data Docs sites, last written before a time.
+
+    Outcomes of loads stay: the marts' completeness is counted from them.
+    """
+    tables = (GATE_RESULTS, QUARANTINED_ROWS)
+    files = [file for table in tables for file in (home.quality / table).glob("*.parquet") if file.stem != "_empty"]
     found = [*files, *(home.quality / "data_docs").glob("[!_]*")]  # _static serves all sites
     return sorted(path for path in found if path.stat().st_mtime < older_than.timestamp())
 

@@ -5,6 +5,7 @@ removals that can be repeated; whoever comes next finishes what a killed process
 always either as before or as after.
 """
 
+import glob
 import logging
 import os
 import shutil
@@ -55,7 +56,7 @@ class Promotion:
 
 def contributions_glob(home: Home) -> str:
     """What to hand to DuckDB's ``read_parquet`` for all of raw, the typed empty file included."""
-    return str(home.raw / "contributions" / "**" / "*.parquet")
+    return f"{glob.escape(str(home.raw / 'contributions'))}/**/*.parquet"
 
 
 def ensure_empty_file(home: Home) -> None:

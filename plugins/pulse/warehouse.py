@@ -4,17 +4,21 @@ The working file always starts a build as it was last published: a build that di
 stopped by gate 2) is undone first. So dbt may build only what changed since the last publish, which the notes under
 ``warehouse/pending`` say, and an incremental state equals a rebuilt one.
 
+A build that failed, was killed or was of a selection only cannot be published.
+
 One writer: building and publishing hold the same lock as promotions into raw.
 """
 
 import hashlib
+import json
 import logging
 import os
+import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +26,11 @@ import duckdb
 
 from pulse import quality, raw
 from pulse.clock import Clock
-from pulse.errors import BuildFailed, NothingPublished, StorageError
+from pulse.errors import BuildFailed, BuildReplaced, NothingPublished, StorageError
 from pulse.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
 from pulse.home import REPOSITORY, Home
 from pulse.locks import WAREHOUSE_LOCK, exclusive
+from pulse.sentiment import get_scorer
 from pulse.sentiment.store import ensure_empty_file as ensure_empty_scores
 from pulse.sentiment.store import scores_glob
 from pulse.settings import Settings
@@ -35,9 +40,8 @@ log = logging.getLogger(__name__)
 
 DBT_PROJECT = REPOSITORY / "dbt_project"
 PUBLISHED_NAME = "community_pulse.duckdb"
-# Which scores enter the marts, by the name in the settings.
-MODEL_IDS = {"vader": "vader-3.3.2"}
 _OK_STATUSES = frozenset({"success", "pass", "warn", "no-op"})
+_STATE_ID_FORMAT = "%Y%m%dT%H%M%S%fZ"
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class BuildReport:
     is_ok: bool
     nodes: tuple[NodeResult, ...]
     contribution_dates: tuple[date, ...] | None
+    sentiment_model_id: str
 
 
 @dataclass(frozen=True)
@@ -119,21 +124,78 @@ def build(
         BuildFailed: dbt could not start.
         LockBusy: another process writes to raw or the warehouse.
     """
+    model_id = sentiment_model_id(settings)
     with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
         _ensure_inputs(home)
-        model_id = MODEL_IDS[settings.sentiment_model]
         identity = {"project": _project_digest(), "sentiment_model_id": model_id}
         _undo_unpublished(home)
-        is_full = is_full_refresh or not working_file(home).exists() or _built_with(home) != identity
+        is_full = is_full_refresh or not working_file(home).exists() or _WorkingState.read(home).identity != identity
         pending = raw.pending_dates(home)
         dates = tuple(sorted({day for of_note in pending.values() for day in of_note}))
-        _mark(home, is_published=False, identity=identity, notes=[note.name for note in pending])
-        variables = {
-            "affected_dates": None if is_full else [day.isoformat() for day in dates],
-            "sentiment_model_id": model_id,
-        }
-        nodes = _run_dbt(home, variables, is_full=is_full, select=select)
-    return BuildReport(all(node.is_ok for node in nodes), nodes, None if is_full else dates)
+        notes = {note.name: note.stat().st_mtime_ns for note in pending}
+        state = _WorkingState(
+            identity=identity,
+            notes=notes,
+            build_id=secrets.token_hex(8),
+            contribution_dates=None if is_full else [day.isoformat() for day in dates],
+        )
+        state.write(home)
+        if is_full:
+            # What the project no longer has must go too, and a file that is written over keeps the room it once took.
+            _remove_working_file(home)
+        variables = {"affected_dates": state.contribution_dates, "sentiment_model_id": model_id}
+        arguments = ["build", "--exclude-resource-type", "unit_test"]
+        arguments += ["--full-refresh"] if is_full else []
+        arguments += ["--select", select] if select else []
+        nodes = _run_dbt(home, arguments, variables)
+        is_ok = bool(nodes) and all(node.is_ok for node in nodes)
+        replace(state, is_publishable=is_ok and select is None).write(home)
+    return BuildReport(is_ok, nodes, None if is_full else dates, model_id)
+
+
+@dataclass(frozen=True)
+class Built:
+    """The build in the working file: what gate 2 looks at. ``contribution_dates`` is None when it touched all."""
+
+    build_id: str | None
+    contribution_dates: tuple[date, ...] | None
+
+
+def built(home: Home) -> Built:
+    """What the working file holds.
+
+    Raises:
+        BuildFailed, NothingPublished: there is nothing that could be published.
+    """
+    state = _WorkingState.read(home)
+    _require_publishable(home, state, None)
+    dates = state.contribution_dates
+    return Built(state.build_id, None if dates is None else tuple(date.fromisoformat(day) for day in dates))
+
+
+def run_unit_tests(home: Home) -> tuple[NodeResult, ...]:
+    """Run dbt's unit tests over models without rows, in a home of their own under ``scratch``.
+
+    Returns:
+        One result per model and unit test, failed ones included.
+
+    Raises:
+        BuildFailed: dbt could not start.
+    """
+    aside = Home(home.scratch / "unit_tests").create()
+    _ensure_inputs(aside)
+    _remove_working_file(aside)
+    # dbt takes the types of a test's rows from the relation they stand for; sources are files, so they get one here.
+    with duckdb.connect(str(working_file(aside))) as connection:
+        connection.execute("create schema raw")
+        for table, reader in _readers(aside).items():
+            connection.execute(f"create view raw.{table} as select * from {reader}")
+    return _run_dbt(aside, ["build", "--exclude-resource-type", "test"], {"sentiment_model_id": "model-of-the-tests"})
+
+
+def sentiment_model_id(settings: Settings) -> str:
+    """Name and version of the model whose scores enter the marts; the scorer itself says it."""
+    return get_scorer(settings.sentiment_model).model_id
 
 
 def _ensure_inputs(home: Home) -> None:
@@ -142,16 +204,14 @@ def _ensure_inputs(home: Home) -> None:
     ensure_empty_scores(home)
 
 
-def _run_dbt(home: Home, variables: dict[str, Any], *, is_full: bool, select: str | None) -> tuple[NodeResult, ...]:
-    import json
-
+def _run_dbt(home: Home, arguments: Sequence[str], variables: Mapping[str, Any]) -> tuple[NodeResult, ...]:
+    """One dbt command in this process; one result per node."""
     from dbt.cli.main import dbtRunner
 
-    arguments = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)]
-    arguments += ["--full-refresh"] if is_full else []
-    arguments += ["--select", select] if select else []
     with _dbt_environment(home):
-        result = dbtRunner().invoke([*_dbt_flags(home), *arguments, *_dbt_places()])
+        result = dbtRunner().invoke(
+            [*_dbt_flags(home), *arguments, "--vars", json.dumps(variables), *_dbt_places(home)],
+        )
     _close_dbt_connections()
     if result.exception is not None or result.result is None:
         raise BuildFailed(
@@ -167,8 +227,9 @@ def _dbt_flags(home: Home) -> list[str]:
     return ["--log-level", "none", "--log-level-file", "info", "--log-path", str(home.dbt / "logs"), "--no-print"]
 
 
-def _dbt_places() -> list[str]:
-    return ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
+def _dbt_places(home: Home) -> list[str]:
+    project = str(DBT_PROJECT)
+    return ["--project-dir", project, "--profiles-dir", project, "--target-path", str(home.dbt / "target")]
 
 
 @contextmanager
@@ -177,11 +238,12 @@ def _dbt_environment(home: Home) -> Iterator[None]:
     values = {
         "PULSE_WAREHOUSE_FILE": str(working_file(home)),
         "PULSE_WAREHOUSE_SPILL": str(home.scratch),
-        "PULSE_DBT_TARGET": str(home.dbt / "target"),
-        "PULSE_RAW_CONTRIBUTIONS": _reader(raw.contributions_glob(home)),
-        "PULSE_RAW_SCORES": _reader(scores_glob(home)),
-        "PULSE_RAW_OUTCOMES": _reader(quality.glob(home, quality.LOAD_OUTCOMES)),
         "DO_NOT_TRACK": "1",
+    }
+    # dbt-duckdb passes these through str.format.
+    values |= {
+        f"PULSE_RAW_{table.upper()}": reader.replace("{", "{{").replace("}", "}}")
+        for table, reader in _readers(home).items()
     }
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
@@ -195,11 +257,20 @@ def _dbt_environment(home: Home) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _reader(glob: str) -> str:
-    """DuckDB reads the folder names as plain paths: types and values of partitions are never guessed from them."""
-    # dbt-duckdb passes this through str.format.
-    path = sql_text(glob).replace("{", "{{").replace("}", "}}")
-    return f"read_parquet({path}, hive_partitioning = false, filename = true)"
+def _readers(home: Home) -> dict[str, str]:
+    """What to select from, by source table.
+
+    DuckDB reads the folder names as plain paths: types and values of partitions are never guessed from them.
+    """
+    globs = {
+        "contributions": raw.contributions_glob(home),
+        "sentiment_scores": scores_glob(home),
+        "load_outcomes": quality.glob(home, quality.LOAD_OUTCOMES),
+    }
+    return {
+        table: f"read_parquet({sql_text(glob)}, hive_partitioning = false, filename = true)"
+        for table, glob in globs.items()
+    }
 
 
 def _node_result(item: Any) -> NodeResult:
@@ -235,30 +306,56 @@ def _project_digest() -> str:
 # ---- the working file's state ----------------------------------------------
 
 
-def _mark(home: Home, *, is_published: bool, identity: dict[str, str], notes: list[str]) -> None:
-    write_json(home.warehouse / "state.json", {"is_published": is_published, "identity": identity, "notes": notes})
+@dataclass(frozen=True)
+class _WorkingState:
+    """What the working file is; kept beside it.
+
+    Attributes:
+        identity: the project and model it is built with; None when there is none.
+        notes: pending notes that are built in, by name and time of writing; to be removed once it is published.
+        build_id: of the build; None where it is the copy of a published state.
+        contribution_dates: dates that the build touched, ISO; None for all.
+        is_publishable: a build of everything pending ended well.
+        is_published: readers see the same.
+    """
+
+    identity: dict[str, str] | None = None
+    notes: dict[str, int] = field(default_factory=dict)
+    build_id: str | None = None
+    contribution_dates: list[str] | None = None
+    is_publishable: bool = False
+    is_published: bool = False
+
+    @classmethod
+    def read(cls, home: Home) -> "_WorkingState":
+        path = _working_state_file(home)
+        if not path.is_file():
+            return cls()
+        try:
+            return cls(**read_json(path))
+        except TypeError:
+            log.warning("warehouse: %s is of another version, so everything will be built from raw", path)
+            return cls()
+
+    def write(self, home: Home) -> None:
+        write_json(_working_state_file(home), asdict(self))
 
 
-def _facts(home: Home) -> dict[str, Any]:
-    path = home.warehouse / "state.json"
-    facts: dict[str, Any] = read_json(path) if path.is_file() else {}
-    return facts
-
-
-def _built_with(home: Home) -> dict[str, str] | None:
-    facts = _facts(home)
-    return facts.get("identity")
+def _working_state_file(home: Home) -> Path:
+    return home.warehouse / "state.json"
 
 
 def _undo_unpublished(home: Home) -> None:
     """Make the working file what was last published, unless it is that; without any, remove it."""
-    if _facts(home).get("is_published", False):
+    if _WorkingState.read(home).is_published:
         return
     target = working_file(home)
     state = published_state(home)
+    if state is not None and not state.file.exists():
+        log.warning("warehouse: %s is gone, so everything will be built from raw", state.file)
+        state = None
     try:
-        for leftover in home.warehouse.glob("working.duckdb*"):
-            leftover.unlink()
+        _remove_working_file(home)
         if state is not None:
             draft = target.with_suffix(".restoring")
             shutil.copyfile(state.file, draft)
@@ -268,13 +365,20 @@ def _undo_unpublished(home: Home) -> None:
     except OSError as error:
         raise storage_error(target, error) from error
     identity = read_json(home.published / "state.json")["identity"] if state is not None else None
-    write_json(home.warehouse / "state.json", {"is_published": True, "identity": identity, "notes": []})
+    _WorkingState(identity=identity, is_published=True, is_publishable=True).write(home)
+
+
+def _remove_working_file(home: Home) -> None:
+    for part in home.warehouse.glob("working.duckdb*"):
+        part.unlink()
 
 
 # ---- publishing ------------------------------------------------------------
 
 
-def publish(home: Home, *, keep_states_n: int, clock: Clock, timeout_s: float = 600.0) -> PublishedState:
+def publish(
+    home: Home, *, keep_states_n: int, clock: Clock, build_id: str | None = None, timeout_s: float = 600.0
+) -> PublishedState:
     """Give readers the built state: copy, check that it opens, rename.
 
     A reader with an open connection keeps the file it opened; a new one gets the new state. Publishing again without a
@@ -282,33 +386,49 @@ def publish(home: Home, *, keep_states_n: int, clock: Clock, timeout_s: float = 
 
     Args:
         keep_states_n: how many published files stay, the new one included.
+        build_id: the build that gate 2 passed; None takes whatever was built.
 
     Raises:
         NothingPublished: nothing was built yet.
+        BuildReplaced: another run built after that build, and has not published yet.
+        BuildFailed: the last build failed, was killed, or was of a selection.
         LockBusy, StorageError: see the names.
     """
     with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
-        facts = _facts(home)
+        state = _WorkingState.read(home)
         current = published_state(home)
-        if facts.get("is_published") and current is not None:
+        if state.is_published and current is not None:
             return current
-        if not working_file(home).exists():
-            raise NothingPublished(
-                "warehouse", value="nothing was built", next_step="run a day first: `pulse run --day …`"
-            )
+        _require_publishable(home, state, build_id)
         state_id = _new_state_id(home, clock)
         file = _state_file(home, state_id)
         try:
             _copy_for_readers(home, file)
             _point_readers_to(home, file)
-            write_json(home.published / "state.json", {"state_id": state_id, "identity": facts["identity"]})
-            _mark(home, is_published=True, identity=facts["identity"], notes=[])
-            for note in facts["notes"]:
-                (home.warehouse / "pending" / note).unlink(missing_ok=True)
+            write_json(home.published / "state.json", {"state_id": state_id, "identity": state.identity})
+            replace(state, notes={}, is_published=True).write(home)
+            _remove_notes(home, state.notes)
             _remove_old_states(home, keep_states_n)
         except (OSError, duckdb.IOException) as error:
             raise storage_error(file, error) from error
     return PublishedState(state_id, file)
+
+
+def _require_publishable(home: Home, state: _WorkingState, build_id: str | None) -> None:
+    if not working_file(home).exists():
+        raise NothingPublished("warehouse", value="nothing was built", next_step="run a day first: `pulse run --day …`")
+    if not state.is_publishable:
+        raise BuildFailed(
+            "warehouse",
+            value="the last build did not end well",
+            next_step="run the day again; what was published before stays",
+        )
+    if build_id is not None and state.build_id != build_id:
+        raise BuildReplaced(
+            "warehouse",
+            value=f"build {state.build_id} took the place of {build_id}",
+            next_step="nothing: the other run publishes both, and this one sees it when it retries",
+        )
 
 
 def _state_file(home: Home, state_id: str) -> Path:
@@ -316,10 +436,18 @@ def _state_file(home: Home, state_id: str) -> Path:
 
 
 def _new_state_id(home: Home, clock: Clock) -> str:
-    """Time of publishing, UTC; later than the state before even if the clock was set back."""
-    state_id = f"{clock():%Y%m%dT%H%M%S%f}Z"
-    newest = max((file.stem for file in (home.published / "states").glob("*.duckdb")), default="")
-    return state_id if state_id > newest else f"{newest}-1"
+    """Time of publishing, UTC; later than every state before even if the clock stands still or was set back."""
+    now = clock().astimezone(UTC)
+    newest = max((file.stem for file in _state_files(home)), default=None)
+    if newest is not None:
+        before = datetime.strptime(newest, _STATE_ID_FORMAT).replace(tzinfo=UTC)
+        now = max(now, before + timedelta(microseconds=1))
+    return now.strftime(_STATE_ID_FORMAT)
+
+
+def _state_files(home: Home) -> list[Path]:
+    """Published files, oldest first."""
+    return sorted((home.published / "states").glob("*.duckdb"))
 
 
 def _copy_for_readers(home: Home, file: Path) -> None:
@@ -360,6 +488,14 @@ def _point_readers_to(home: Home, file: Path) -> None:
     fsync_folder(home.published)
 
 
+def _remove_notes(home: Home, notes: Mapping[str, int]) -> None:
+    """Remove the notes that were built in, but none that was written again since: its dates are to be built yet."""
+    for name, written_ns in notes.items():
+        note = home.warehouse / "pending" / name
+        if note.exists() and note.stat().st_mtime_ns == written_ns:
+            note.unlink()
+
+
 def _remove_old_states(home: Home, keep_states_n: int) -> None:
-    for old in sorted((home.published / "states").glob("*.duckdb"))[:-keep_states_n]:
+    for old in _state_files(home)[:-keep_states_n]:
         old.unlink()

@@ -458,7 +458,7 @@ def test_release__rows_of_a_waived_rule_go_in(home: Home):
     assert gate(home, released)[0].accepted_n == 61
 
 
-@pytest.mark.parametrize("waive", [frozenset(), frozenset({"no_such_rule"})])
+@pytest.mark.parametrize("waive", [frozenset(), frozenset({"no_such_rule"}), frozenset({"author_key_is_a_hash"})])
 def test_release__unknown_or_no_rule_is_refused(home: Home, waive: frozenset[str]):
     load = broken_feed(home)
     gate(home, load)

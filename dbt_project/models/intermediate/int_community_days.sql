@@ -9,7 +9,7 @@ with
 
 contributions as (
 
-    select * from {{ ref('fct_contributions') }} where {{ is_affected('contribution_date') }}
+    select * from {{ ref('int_contributions_latest') }} where {{ is_affected('contribution_date') }}
 
 )
 
@@ -26,6 +26,6 @@ select
     count(reply_count) as reply_count_observed_n,
     cast(sum(award_count) as bigint) as award_count_sum,
     count(award_count) as award_count_observed_n,
-    cast(sum(case when removal <> 'none' then 1 else 0 end) as bigint) as removed
+    cast(sum(case when is_removed then 1 else 0 end) as bigint) as removed
 from contributions
 group by platform, community, contribution_date

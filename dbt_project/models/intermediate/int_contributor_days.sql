@@ -12,7 +12,10 @@ with
 
 contributions as (
 
-    select * from {{ ref('fct_contributions') }}
+    select
+        *,
+        case author_role when 'bot' then 1 when 'team' then 2 when 'moderator' then 3 else 4 end as role_rank
+    from {{ ref('int_contributions_latest') }}
     where author_key is not null and {{ is_affected('contribution_date') }}
 
 )
@@ -22,7 +25,9 @@ select
     community,
     author_key,
     contribution_date,
-    max(author_role) as author_role,
+    -- A moderator shows as one only where the platform marks the contribution; the first match of the day counts.
+    case min(role_rank) when 1 then 'bot' when 2 then 'team' when 3 then 'moderator' else 'member' end as author_role,
+    max(case when is_by_contributor then 1 else 0 end) = 1 as is_contributor,
     cast(sum(case when kind = 'post' then 1 else 0 end) as bigint) as posts,
     cast(sum(case when kind = 'comment' then 1 else 0 end) as bigint) as comments,
     cast(sum(score) as bigint) as score_sum,

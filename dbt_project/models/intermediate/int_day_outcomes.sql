@@ -24,38 +24,80 @@ latest as (
 
 ),
 
+entries as (
+
+    select * from latest where is_entry_total
+
+),
+
 shares as (
 
     select
         contribution_date,
         cast(sum(case when is_complete then 1 else 0 end) as double) / count(*) as communities_arrived_share
-    from latest
-    where is_entry_total
+    from entries
     group by contribution_date
 
 ),
 
--- A community may have moved from the wildcard to an entry of its own: the later word counts.
 communities as (
+
+    select
+        latest.*,
+        entries.outcome as entry_outcome,
+        entries.is_complete as is_entry_complete,
+        entries.reason as entry_reason,
+        entries.recorded_at > latest.recorded_at as is_left_out
+    from latest
+    inner join entries
+        on latest.platform = entries.platform
+        and latest.entry_id = entries.entry_id
+        and latest.contribution_date = entries.contribution_date
+    where latest.community <> '*'
+
+),
+
+-- A wildcard names only the communities that it brought. Where its later run no longer brought one, what that run says
+-- of the whole holds for it too: nothing was there, or nothing can be said.
+settled as (
+
+    select
+        platform,
+        community,
+        contribution_date,
+        case
+            when not is_left_out then outcome
+            when is_entry_complete then 'empty'
+            else entry_outcome
+        end as outcome,
+        case when is_left_out then is_entry_complete else is_complete end as is_complete,
+        case when is_left_out then entry_reason else reason end as reason,
+        recorded_at,
+        run_id
+    from communities
+
+),
+
+-- A community may have moved from the wildcard to an entry of its own: the later word counts.
+ranked_among_entries as (
 
     select
         *,
         row_number() over (
             partition by platform, community, contribution_date order by recorded_at desc, run_id desc
-        ) as recency_among_entries
-    from latest
-    where community <> '*'
+        ) as recency
+    from settled
 
 )
 
 select
-    communities.platform,
-    communities.community,
-    communities.contribution_date,
-    communities.outcome,
-    communities.is_complete,
-    communities.reason,
+    ranked_among_entries.platform,
+    ranked_among_entries.community,
+    ranked_among_entries.contribution_date,
+    ranked_among_entries.outcome,
+    ranked_among_entries.is_complete,
+    ranked_among_entries.reason,
     shares.communities_arrived_share
-from communities
-inner join shares on communities.contribution_date = shares.contribution_date
-where communities.recency_among_entries = 1
+from ranked_among_entries
+inner join shares on ranked_among_entries.contribution_date = shares.contribution_date
+where ranked_among_entries.recency = 1

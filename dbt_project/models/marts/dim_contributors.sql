@@ -3,6 +3,7 @@
     incremental_strategy='append',
     on_schema_change='fail',
     pre_hook="{{ delete_affected_keys(ref('int_contributor_days'), 'affected_contributors', ['platform', 'community', 'author_key']) }}",
+    post_hook="{{ forget_affected_keys(ref('int_contributor_days'), 'affected_contributors') }}",
 ) }}
 
 with
@@ -34,7 +35,8 @@ select
     community,
     author_key,
     max(case when recency = 1 then author_role end) as author_role,
-    max(case when recency = 1 then author_role end) in ('member', 'moderator') as is_contributor,
+    max(case when is_contributor then 1 else 0 end) = 1 as is_contributor,
+    min(case when is_contributor then contribution_date end) as new_contributor_date,
     min(contribution_date) as first_contribution_date,
     max(contribution_date) as last_contribution_date,
     min(first_contribution_at) as first_contribution_at,

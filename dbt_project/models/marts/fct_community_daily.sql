@@ -17,11 +17,11 @@ new_contributors as (
     select
         platform,
         community,
-        first_contribution_date as contribution_date,
+        new_contributor_date as contribution_date,
         count(*) as new_contributors
     from {{ ref('dim_contributors') }}
     where is_contributor
-    group by platform, community, first_contribution_date
+    group by platform, community, new_contributor_date
 
 ),
 
@@ -31,8 +31,8 @@ joined as (
         coalesce(days.platform, outcomes.platform) as platform,
         coalesce(days.community, outcomes.community) as community,
         coalesce(days.contribution_date, outcomes.contribution_date) as contribution_date,
-        -- Zero is a claim: it needs a load that looked. Without one nothing can be said.
-        case when outcomes.outcome in ('arrived', 'empty', 'partial') then 0 end as nothing_seen,
+        -- Zero is a claim: it needs a load that looked at the whole day. Without one nothing can be said.
+        case when outcomes.is_complete then 0 end as nothing_seen,
         days.posts,
         days.comments,
         days.contributors,

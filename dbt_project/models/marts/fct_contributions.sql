@@ -2,36 +2,30 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook=[
-        "{{ remember_affected_keys('affected_threads', ['platform', 'community', 'thread_id']) }}",
-        "{{ delete_affected_dates() }}",
-    ],
+    pre_hook="{{ delete_affected_dates() }}",
 ) }}
 
 with
+
+latest as (
+
+    select
+        platform,
+        community,
+        contribution_id,
+        contribution_date,
+        first_observed_at,
+        last_observed_at,
+        load_id
+    from {{ ref('int_contributions_latest') }}
+    where {{ is_affected('contribution_date') }}
+
+),
 
 observations as (
 
     select * from {{ ref('stg_contributions') }}
     where {{ is_affected('contribution_date', 'partition_day') }}
-
-),
-
-ranked as (
-
-    select
-        *,
-        row_number() over (
-            partition by platform, community, contribution_id order by observed_at desc, load_id desc
-        ) as recency,
-        min(observed_at) over (partition by platform, community, contribution_id) as first_observed_at
-    from observations
-
-),
-
-latest as (
-
-    select * from ranked where recency = 1
 
 ),
 
@@ -46,46 +40,67 @@ scores as (
         max(sentiment_score) as sentiment_score,
         max(sentiment_label) as sentiment_label
     from {{ ref('stg_sentiment_scores') }}
-    where model_id = '{{ var("sentiment_model_id") }}'
-    {%- if is_partial_build() and var('affected_dates') %}
-      and partition_day >= cast('{{ var('affected_dates') | min }}' as date)
-    {%- endif %}
+    where model_id = '{{ var("sentiment_model_id") }}' and {{ is_partition_affected('partition_day') }}
     group by platform, community, contribution_id, text_sha256
+
+),
+
+-- Once a contribution was taken down, nothing of what it said is left, though some sources still hand over a title or an
+-- address that spells it.
+shown as (
+
+    select
+        observations.*,
+        latest.first_observed_at,
+        case when not is_removed then title end as shown_title,
+        case when not is_removed then body end as shown_body,
+        case when not is_removed then text_sha256 end as shown_text_sha256,
+        case when not is_removed then url end as shown_url,
+        case when not is_removed then permalink end as shown_permalink,
+        case when is_removed then {{ no_texts() }} else tags end as shown_tags
+    from observations
+    inner join latest
+        on observations.platform = latest.platform
+        and observations.community = latest.community
+        and observations.contribution_id = latest.contribution_id
+        and observations.contribution_date = latest.contribution_date
+        and observations.observed_at = latest.last_observed_at
+        and observations.load_id = latest.load_id
 
 )
 
 select
-    latest.platform,
-    latest.community,
-    latest.contribution_id,
-    latest.kind,
-    latest.thread_id,
-    latest.parent_id,
-    latest.contribution_date,
-    latest.created_at,
-    latest.edited_at,
-    latest.first_observed_at,
-    latest.observed_at as last_observed_at,
-    latest.title,
-    latest.body,
-    latest.url,
-    latest.permalink,
-    latest.tags,
-    latest.author_key,
-    latest.author_role,
-    latest.is_by_contributor,
-    latest.score,
-    latest.upvote_ratio,
-    latest.reply_count,
-    latest.award_count,
-    latest.view_count,
-    latest.share_count,
-    latest.removal,
+    shown.platform,
+    shown.community,
+    shown.contribution_id,
+    shown.kind,
+    shown.thread_id,
+    shown.parent_id,
+    shown.contribution_date,
+    shown.created_at,
+    shown.edited_at,
+    shown.first_observed_at,
+    shown.observed_at as last_observed_at,
+    shown.shown_title as title,
+    shown.shown_body as body,
+    shown.shown_url as url,
+    shown.shown_permalink as permalink,
+    shown.shown_tags as tags,
+    shown.author_key,
+    shown.author_role,
+    shown.is_by_contributor,
+    shown.score,
+    shown.upvote_ratio,
+    shown.reply_count,
+    shown.award_count,
+    shown.view_count,
+    shown.share_count,
+    shown.removal,
     scores.sentiment_score,
     scores.sentiment_label
-from latest
+from shown
 left join scores
-    on latest.platform = scores.platform
-    and latest.community = scores.community
-    and latest.contribution_id = scores.contribution_id
-    and latest.text_sha256 = scores.text_sha256
+    on shown.platform = scores.platform
+    and shown.community = scores.community
+    and shown.contribution_id = scores.contribution_id
+    and shown.shown_text_sha256 = scores.text_sha256

@@ -15,7 +15,8 @@ observations as (
 
 ),
 
--- "At an age" is the observation nearest to it, within a quarter of it either way.
+-- "At an age" is the observation nearest to it, within a quarter of it either way: wide enough for daily runs that
+-- start some hours late, narrow enough that no observation serves two ages.
 near as (
 
     {% for label, age_h in ages_h.items() -%}

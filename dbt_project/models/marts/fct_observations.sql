@@ -14,13 +14,13 @@ observations as (
 
 ),
 
--- A load that was replayed under another id says the same again.
+-- Two sources, or a load that was released under another id, may have seen the same at the same time.
 ranked as (
 
     select
         *,
         row_number() over (
-            partition by platform, community, contribution_id, observed_at order by load_id
+            partition by platform, community, contribution_id, observed_at order by {{ precedence_at_same_time() }}
         ) as repetition
     from observations
 

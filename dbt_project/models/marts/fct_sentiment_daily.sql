@@ -26,7 +26,8 @@ counted as (
         count(case when sentiment_label = 'negative' then 1 end) as negative_n,
         count(case when sentiment_label = 'neutral' then 1 end) as neutral_n,
         count(case when sentiment_label = 'positive' then 1 end) as positive_n,
-        avg(sentiment_score) as mean_sentiment_score
+        -- Exact, so that the order of rows cannot show in the last digit; scorers give four digits.
+        sum(cast(sentiment_score as decimal(18, 6))) as score_sum
     from contributions
     group by platform, community, contribution_date
 
@@ -43,6 +44,6 @@ select
     neutral_n,
     positive_n,
     cast(positive_n - negative_n as double) / nullif(scored_n, 0) as net_sentiment,
-    mean_sentiment_score,
+    cast(score_sum as double) / nullif(scored_n, 0) as mean_sentiment_score,
     cast(contributions - scored_n as double) / contributions as unscorable_share
 from counted

@@ -2,17 +2,18 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{{ delete_affected_keys(ref('fct_contributions'), 'affected_threads', ['platform', 'community', 'thread_id']) }}",
+    pre_hook="{{ delete_affected_keys(ref('int_contributions_latest'), 'affected_threads', ['platform', 'community', 'thread_id']) }}",
+    post_hook="{{ forget_affected_keys(ref('int_contributions_latest'), 'affected_threads') }}",
 ) }}
 
 with
 
 contributions as (
 
-    select * from {{ ref('fct_contributions') }}
+    select * from {{ ref('int_contributions_latest') }}
     {%- if is_partial_build() %}
     where (platform, community, thread_id) in (
-        {{ affected_keys(ref('fct_contributions'), 'affected_threads', ['platform', 'community', 'thread_id']) }}
+        {{ affected_keys(ref('int_contributions_latest'), 'affected_threads', ['platform', 'community', 'thread_id']) }}
     )
     {%- endif %}
 

@@ -1,11 +1,5 @@
-with
-
-source as (
-
-    select * from {{ source('raw', 'contributions') }}
-
-)
-
+-- Straight from the source, without a CTE: DuckDB keeps CTEs apart, and a filter on partition_day would then open the
+-- files of all days instead of those it names.
 select
     platform,
     community,
@@ -40,4 +34,4 @@ select
     load_id,
     contract_version,
     {{ partition_day('filename') }} as partition_day
-from source
+from {{ source('raw', 'contributions') }}

@@ -1,11 +1,4 @@
-with
-
-source as (
-
-    select * from {{ source('raw', 'sentiment_scores') }}
-
-)
-
+-- Straight from the source, so that a filter on partition_day opens the files of those days only.
 select
     platform,
     community,
@@ -17,4 +10,4 @@ select
     is_scorable,
     unscorable_reason,
     {{ partition_day('filename') }} as partition_day
-from source
+from {{ source('raw', 'sentiment_scores') }}

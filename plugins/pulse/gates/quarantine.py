@@ -23,7 +23,7 @@ from pulse import landing, quality
 from pulse.clock import Clock
 from pulse.errors import ConfigError, StorageError
 from pulse.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
-from pulse.gates.rules import RULE_NAMES
+from pulse.gates.rules import WAIVABLE_RULES
 from pulse.home import Home
 from pulse.landing import Load
 
@@ -266,15 +266,15 @@ def release(home: Home, load_id: str, *, waive: frozenset[str], reason: str, clo
     A load that passed with some rows kept out can be released too, from landing; its waived rows go in then.
 
     Raises:
-        ConfigError: a rule that does not exist, or none.
+        ConfigError: a rule that does not exist or cannot be waived, or none.
         StorageError: no such load, in quarantine or in landing.
     """
-    unknown = sorted(waive - RULE_NAMES)
+    unknown = sorted(waive - WAIVABLE_RULES)
     if unknown or not waive:
         raise ConfigError(
             "rules to waive",
             value=", ".join(unknown) or "none named",
-            limit="names of gate 1's rules",
+            limit="names of gate 1's rules that can be waived",
             next_step="`pulse quarantine show LOAD_ID` names the rules that stopped it",
         )
     given = _find(home, load_id)

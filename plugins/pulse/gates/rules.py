@@ -23,6 +23,7 @@ class RowRule:
     Attributes:
         predicate: DuckDB SQL over contract columns, ``partition_day`` and ``facts`` (see ``load_gate``).
         reason: why the rule is there, and why it is as strict as it is.
+        is_waivable: whether a release may do without it; not where the steps after the gate rely on it, or privacy.
     """
 
     name: str
@@ -30,6 +31,7 @@ class RowRule:
     reason: str
     severity: Severity = "critical"
     level: Level = "row"
+    is_waivable: bool = True
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,9 @@ ROW_RULES: tuple[RowRule, ...] = (
         "case when facts.is_replayable then cast(timezone('UTC', created_at) as date) = partition_day "
         "else cast(timezone('UTC', created_at) as date) <= partition_day end "
         "and partition_day between facts.first_day and facts.last_day",
-        "A shifted time zone moves rows across midnight; today's rows must never be filed under an old date.",
+        "A shifted time zone moves rows across midnight; today's rows must never be filed under an old date. Builds of "
+        "single dates skip the partitions before them, so that it cannot be waived.",
+        is_waivable=False,
     ),
     RowRule(
         "created_at_is_plausible",
@@ -135,6 +139,7 @@ ROW_RULES: tuple[RowRule, ...] = (
         "author_key_is_a_hash",
         "author_key is null or regexp_matches(author_key, '^[0-9a-f]{64}$')",
         "Anything else may be a clear name, which must never get past the source.",
+        is_waivable=False,
     ),
     RowRule(
         "author_role_is_known", f"author_role in {_one_of(AUTHOR_ROLES)}", "Who counts as contributor hangs on it."
@@ -276,4 +281,6 @@ LOAD_RULES: tuple[LoadRule, ...] = (
     ),
 )
 
-RULE_NAMES = frozenset({*(rule.name for rule in ROW_RULES), *(rule.name for rule in LOAD_RULES)})
+WAIVABLE_RULES = frozenset(
+    {*(rule.name for rule in ROW_RULES if rule.is_waivable), *(rule.name for rule in LOAD_RULES)} - {"schema_matches"}
+)

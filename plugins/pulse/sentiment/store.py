@@ -4,6 +4,7 @@ A text is judged once per model. An edited text has another hash and is judged a
 the old one. No text is kept here.
 """
 
+import glob
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
@@ -47,7 +48,7 @@ class ScoreCounts:
 
 def scores_glob(home: Home) -> str:
     """What to hand to DuckDB's ``read_parquet`` for all scores of all models."""
-    return str(home.scores / "**" / "*.parquet")
+    return f"{glob.escape(str(home.scores))}/**/*.parquet"
 
 
 def ensure_empty_file(home: Home) -> None:

@@ -1,0 +1,263 @@
+"""The data dictionary: every table that ``pulse sql`` shows, from where each is defined.
+
+Marts come from the yml beside their SQL, read without dbt; the tables of ``quality`` from their schemas and from the
+meanings below. ``docs/data-dictionary.md`` is this module's output and nothing else.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import yaml
+
+from pulse import quality
+from pulse.home import REPOSITORY
+
+_MODELS = REPOSITORY / "dbt_project" / "models"
+_DOC_BLOCK = re.compile(r"\{%\s*docs\s+(\w+)\s*%\}(.*?)\{%\s*enddocs\s*%\}", re.DOTALL)
+_DOC_CALL = re.compile(r"\{\{\s*doc\('(\w+)'\)\s*\}\}")
+
+_INTRODUCTION = """\
+# Data dictionary
+
+Written by `pulse dev data-dictionary` from the dbt project and the quality tables; edit there, not here.
+
+- NULL means "this cannot be seen", 0 means zero.
+- Times end in `_at`, days in `_date`; both are UTC. Marts are dated by `contribution_date`, the day of writing.
+- `<count>_observed_n` says how many contributions a sum of `<count>` is over.
+- Sums and counts show the latest observation; `fct_engagement_at_age` compares contributions at the same age.
+"""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its SQL type, whether it may be NULL, and what it means."""
+
+    name: str
+    sql_type: str
+    is_nullable: bool
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: what it is about, what one row is, and its columns in order."""
+
+    name: str
+    description: str
+    grain: str
+    columns: tuple[Column, ...]
+
+
+def document_path() -> Path:
+    """Where the document lies in the repository."""
+    return REPOSITORY / "docs" / "data-dictionary.md"
+
+
+def is_current() -> bool:
+    """Whether the document is there and says what the code says."""
+    path = document_path()
+    return path.is_file() and path.read_text(encoding="utf-8") == render()
+
+
+def render() -> str:
+    """The whole document.
+
+    Raises:
+        ValueError: a description does not end with its grain, or names a text that does not exist; a column of a
+            quality table has no meaning, or a meaning no column.
+    """
+    sections = [
+        _section("marts", "What people read; replaced as a whole at each publish.", marts()),
+        _section(
+            "quality",
+            "What happened to each load and rule; always there, whether or not anything was published.",
+            quality_tables(),
+        ),
+    ]
+    return "\n".join([_INTRODUCTION, *sections])
+
+
+# ---- where tables are defined ----------------------------------------------
+
+
+def marts() -> list[Table]:
+    """The marts by name, from the yml beside their SQL."""
+    texts = _shared_texts()
+    return [_mart(model, texts) for file in sorted((_MODELS / "marts").glob("[!_]*.yml")) for model in _models(file)]
+
+
+def quality_tables() -> list[Table]:
+    """The tables of schema ``quality``."""
+    return [_quality_table(name, schema) for name, schema in quality.TABLES.items()]
+
+
+def _models(file: Path) -> Iterator[dict[str, Any]]:
+    yield from yaml.safe_load(file.read_text(encoding="utf-8")).get("models", [])
+
+
+def _shared_texts() -> dict[str, str]:
+    """Texts that several columns share, by name (dbt's doc blocks)."""
+    return {
+        name: " ".join(text.split())
+        for file in sorted(_MODELS.rglob("*.md"))
+        for name, text in _DOC_BLOCK.findall(file.read_text(encoding="utf-8"))
+    }
+
+
+def _mart(model: dict[str, Any], texts: dict[str, str]) -> Table:
+    description, grain = _split_grain(model["name"], _resolved(model["description"], texts))
+    columns = tuple(
+        Column(
+            column["name"],
+            column["data_type"],
+            {"type": "not_null"} not in column.get("constraints", []),
+            _resolved(column["description"], texts),
+        )
+        for column in model["columns"]
+    )
+    return Table(model["name"], description, grain, columns)
+
+
+def _resolved(text: str, texts: dict[str, str]) -> str:
+    """The text on one line, shared texts filled in."""
+
+    def filled(call: re.Match[str]) -> str:
+        if call[1] not in texts:
+            raise ValueError(f"doc block {call[1]} is not in any .md file under {_MODELS}")
+        return texts[call[1]]
+
+    return " ".join(_DOC_CALL.sub(filled, text).split())
+
+
+def _split_grain(name: str, text: str) -> tuple[str, str]:
+    description, mark, grain = text.rpartition("Grain: ")
+    if not mark:
+        raise ValueError(f"the description of {name} does not end with 'Grain: …'")
+    return description.strip(), grain.strip()
+
+
+def _quality_table(name: str, schema: pa.Schema) -> Table:
+    description, grain, meanings = _QUALITY[name]
+    if sorted(meanings) != sorted(schema.names):
+        raise ValueError(f"the meanings of {name} do not fit its columns: {sorted(set(meanings) ^ set(schema.names))}")
+    columns = []
+    for field in schema:
+        meaning = meanings[field.name]
+        columns.append(Column(field.name, _sql_type(field.type), "NULL" in meaning, meaning))
+    return Table(name, description, grain, tuple(columns))
+
+
+def _sql_type(arrow_type: pa.DataType) -> str:
+    """The type that DuckDB shows for it."""
+    names = {
+        pa.string(): "varchar",
+        pa.int64(): "bigint",
+        pa.float64(): "double",
+        pa.bool_(): "boolean",
+        pa.date32(): "date",
+    }
+    return "timestamp with time zone" if pa.types.is_timestamp(arrow_type) else names[arrow_type]
+
+
+# ---- writing it down -------------------------------------------------------
+
+
+def _section(schema: str, introduction: str, tables: Sequence[Table]) -> str:
+    lines = [f"## Schema `{schema}`", "", introduction, ""]
+    lines += [f"- [{table.name}](#{table.name}): one row per {_short_grain(table.grain)}" for table in tables]
+    for table in tables:
+        lines += ["", f"### {table.name}", "", table.description, "", f"**Grain:** {table.grain}", ""]
+        lines += ["| column | type | NULL | meaning |", "| --- | --- | --- | --- |"]
+        lines += [
+            f"| `{column.name}` | {_cell(column.sql_type)} | {'may be' if column.is_nullable else 'never'} "
+            f"| {_cell(column.meaning)} |"
+            for column in table.columns
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _short_grain(grain: str) -> str:
+    return grain.removeprefix("one row per ").rstrip(".")
+
+
+def _cell(text: str) -> str:
+    """Text inside a table: a pipe would end the cell, and angle brackets would be taken for HTML."""
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+# ---- what the quality tables mean ------------------------------------------
+
+_RUN = "Run that wrote the row: Airflow's run id, or the one that the command line made up."
+_ENTRY = "Entry of the config: platform/community; the community is * for the wildcard."
+_RECORDED = "When it was written."
+
+# Description, grain, and meaning by column; a meaning that speaks of NULL says when the column is NULL.
+_QUALITY: dict[str, tuple[str, str, dict[str, str]]] = {
+    quality.LOAD_OUTCOMES: (
+        (
+            "What became of each community's day in each run; the latest row of an entry, community and day counts. "
+            "A wildcard entry has a row for * and one per community that it brought."
+        ),
+        "one row per run, config entry, community and day.",
+        {
+            "run_id": _RUN,
+            "load_id": "Load that brought the day; NULL when the extraction failed.",
+            "platform": "Platform name, lower case.",
+            "entry_id": _ENTRY,
+            "community": "Community the row is about; * sums up all that a wildcard brought.",
+            "source": "Source module that was asked.",
+            "day": "UTC day that was asked for.",
+            "outcome": "arrived, empty (listed whole, nothing there), partial (not proven to be whole), failed (the "
+            "extraction), quarantined (stopped by gate 1).",
+            "contributions_n": "Rows that gate 1 accepted.",
+            "quarantined_rows_n": "Records that gate 1 kept out; those of a stopped load lie on its first day.",
+            "skipped_n": "Records left out for a documented reason, such as exact repeats; on the load's first day.",
+            "api_calls_n": "Calls to the platform; on the load's first day, 0 for archives.",
+            "reason": "Why the day is not complete; NULL when it is.",
+            "recorded_at": _RECORDED,
+        },
+    ),
+    quality.GATE_RESULTS: (
+        "What each rule of a gate found. Gate 2, which checks the marts, has no load.",
+        "one row per run, gate, load and rule.",
+        {
+            "run_id": _RUN,
+            "gate": "gate_1 (loads, before raw) or gate_2 (marts, before publishing).",
+            "load_id": "Load that was checked; NULL for gate 2.",
+            "entry_id": "Entry of the config that the load is of; NULL for gate 2.",
+            "rule": "Name of the rule; its reason stands beside its definition in plugins/pulse/gates.",
+            "level": "row (a predicate per row), load (a number about the load), mart (rows that must not exist).",
+            "severity": "critical, warning or info. Only critical rules keep rows out or stop a load.",
+            "checked_n": "Rows that were looked at; NULL where the rule is not about rows, or could not tell.",
+            "failed_n": "Rows for which the rule does not hold; NULL where it is not about rows, or could not tell.",
+            "value": "The number that was found; NULL if the rule could not tell.",
+            "limit_value": "The limit it was held to; NULL where there is none.",
+            "is_passed": "Whether the rule holds.",
+            "is_waived": "Whether somebody waived the rule for this load.",
+            "is_stopping": "Whether the rule stops the load, or the publishing.",
+            "message": "The same in one line for a person; holds no text that people wrote.",
+            "recorded_at": _RECORDED,
+        },
+    ),
+    quality.QUARANTINED_ROWS: (
+        "Records that gate 1 kept out. Their content lies in the quarantine only; see `pulse quarantine show`.",
+        "one row per run, quarantined record and rule that it broke.",
+        {
+            "run_id": _RUN,
+            "load_id": "Load that the record came with.",
+            "entry_id": _ENTRY,
+            "community": "Community of the record; NULL where it could not be read.",
+            "day": "Partition day of the record; NULL where it could not be read.",
+            "rule": "Rule that the record broke.",
+            "reason": "What is wrong with it.",
+            "contribution_id": "The contribution; NULL for a record that could not be read at all.",
+            "file": "File that the unreadable record stands in; NULL for a readable one.",
+            "line_number": "Its line there, from 1; NULL for a readable one.",
+            "recorded_at": _RECORDED,
+        },
+    ),
+}

@@ -1,0 +1,177 @@
+"""What the warehouse tests share: a small world of loads, a home to build in, and a look at all its tables.
+
+dbt parses the project anew for each home, which costs more than building these few rows. So the tests of a module share
+one home and empty it between them.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from pulse import landing, outcomes, quality, raw, warehouse
+from pulse.files import sql_text
+from pulse.home import Home
+from pulse.landing import Load, LoadManifest
+from pulse.sentiment import get_scorer, score_partitions
+from pulse.settings import Settings
+from pulse.window import Window
+from support import NOON, contribution, sealed_load, write_contract_rows
+
+# A folder that paths, globs, format strings and SQL could stumble over.
+HOME_NAME = "it's {a} [b]* home, day=2020-01-01"
+
+
+class Lab:
+    """A home to bring loads into, build and publish, as the pipeline does but without its gates."""
+
+    first_day = NOON.date()
+
+    def __init__(self, root: Path) -> None:
+        self.home = Home(root).create()
+        self.settings = Settings.model_validate(
+            {
+                "communities": [
+                    {"platform": "reddit", "name": name, "source": "reddit_archive", "path": "unused"}
+                    for name in ("tea", "mate")
+                ]
+            }
+        )
+        self._ticks = 0
+
+    def empty(self) -> None:
+        """Forget everything but what dbt has parsed and the loads in landing."""
+        home = self.home
+        for folder in (home.raw, home.scores, home.quality, home.warehouse, home.published):
+            shutil.rmtree(folder)
+        home.create()
+        quality.ensure_tables(home)
+        self._ticks = 0
+
+    def clock(self) -> datetime:
+        """A second later at each look."""
+        self._ticks += 1
+        return datetime(2027, 1, 1, tzinfo=UTC) + timedelta(seconds=self._ticks)
+
+    def day(self, number: int) -> date:
+        """The days of the world, from 0."""
+        return self.first_day + timedelta(days=number)
+
+    def archive(self, number: int, rows: list[dict[str, Any]], *, community: str = "tea", name: str = "") -> Load:
+        """A sealed replayable load of one day."""
+        return sealed_load(
+            self.home,
+            [row | {"community": community} for row in rows],
+            load_id=f"reddit_archive-{community}-{number}{name}",
+            community=community,
+            window=Window.one_day(self.day(number)),
+        )
+
+    def live(self, number: int, rows: list[dict[str, Any]], *, community: str = "tea") -> Load:
+        """A sealed live load: what was seen on one day, written then or earlier, lies in that day's partition."""
+        load_id = f"reddit_api-{community}-{number}"
+        folder = landing.draft(self.home, load_id)
+        seen = {"community": community, "source": "reddit_api", "load_id": load_id}
+        write_contract_rows(folder / "rows" / f"day={self.day(number)}.parquet", [row | seen for row in rows])
+        facts: dict[str, Any] = {
+            "load_id": load_id,
+            "platform": "reddit",
+            "entry_id": f"reddit/{community}",
+            "community": community,
+            "source": "reddit_api",
+            "is_replayable": False,
+            "first_day": self.day(number),
+            "last_day": self.day(number),
+            "rows_by_day": {self.day(number): len(rows)},
+            "sealed_at": self.clock(),
+        }
+        return landing.seal(self.home, folder, LoadManifest(**facts))
+
+    def bring(self, load: Load) -> None:
+        """Promote a load, judge its texts and note its outcome."""
+        raw.promote(self.home, load)
+        parts = [(part.platform, part.community, part.day) for part in raw.partitions_of(load)]
+        score_partitions(self.home, get_scorer("vader"), parts)
+        entry = self.settings.entry(load.manifest.entry_id)
+        run_id = f"run-{self._ticks}"
+        rows = outcomes.arrival_rows(self.home, entry, load, run_id=run_id, recorded_at=self.clock())
+        quality.append(self.home, quality.LOAD_OUTCOMES, rows, stem=f"{run_id}-{load.load_id}")
+
+    def build(self, *, is_full_refresh: bool = False) -> warehouse.BuildReport:
+        """Build, and insist that every node is fine."""
+        report = warehouse.build(self.home, settings=self.settings, is_full_refresh=is_full_refresh)
+        failed = [f"{node.label}: {node.message}" for node in report.nodes if not node.is_ok]
+        assert failed == []
+        return report
+
+    def publish(self, *, keep_states_n: int = 3) -> warehouse.PublishedState:
+        """Publish under a clock that goes on."""
+        return warehouse.publish(self.home, keep_states_n=keep_states_n, clock=self.clock)
+
+    def run(self, code: str) -> subprocess.CompletedProcess[str]:
+        """Python code in a process of its own, with ``home``, ``settings`` and ``clock`` at hand."""
+        prelude = f"""
+import os, pathlib, signal
+from datetime import UTC, datetime
+from pulse import warehouse
+from pulse.home import Home
+from pulse.settings import Settings
+home = Home(pathlib.Path({str(self.home.root)!r}))
+settings = Settings.model_validate({self.settings.model_dump(mode="json")!r})
+clock = lambda: datetime.fromisoformat({self.clock().isoformat()!r})
+def die(*args, **options):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        command = [sys.executable, "-c", prelude + code]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def contents(file: Path) -> Mapping[str, list[dict[str, Any]]]:
+    """Every row of every table of the marts and what lies under them, sorted; read as somebody else would."""
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute(f"attach {sql_text(file)} as looked_at (read_only)")
+        tables = connection.execute(
+            "select schema_name || '.' || table_name from duckdb_tables() "
+            "where database_name = 'looked_at' and schema_name in ('marts', 'intermediate') order by all"
+        ).fetchall()
+        assert tables, "an empty comparison would pass"
+        return {table: _rows(connection, f"from looked_at.{table} order by all") for (table,) in tables}
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    found = connection.execute(query)
+    names = [name for name, *_ in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+@pytest.fixture(scope="module")
+def shared_lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    return Lab(tmp_path_factory.mktemp("lab") / HOME_NAME)
+
+
+@pytest.fixture
+def lab(shared_lab: Lab) -> Lab:
+    """The module's lab, emptied."""
+    shared_lab.empty()
+    return shared_lab
+
+
+@pytest.fixture(scope="session")
+def look() -> Any:
+    """:func:`contents`; test modules cannot import from here."""
+    return contents
+
+
+@pytest.fixture(scope="session")
+def rows() -> Any:
+    """:func:`support.contribution` under a shorter name."""
+    return contribution

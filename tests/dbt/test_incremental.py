@@ -1,0 +1,244 @@
+"""A warehouse that was built bit by bit equals one that is built from raw at once, row for row."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import duckdb
+import pytest
+
+from pulse import warehouse
+from support import NOON
+
+pytestmark = pytest.mark.integration
+
+Tables = Mapping[str, list[dict[str, Any]]]
+
+DAYS_N = 5
+AUTHORS = [letter * 64 for letter in "abcdef"]
+TEXTS = ["I love this tea", "I hate this tea", "It is a tea", "Great pot, awful leaves", "?!"]
+
+
+def written(
+    chance: random.Random, rows: Callable[..., dict[str, Any]], *, community: str
+) -> list[list[dict[str, Any]]]:
+    """What was written, by day: posts, comments on posts of any day, and comments whose post nobody ever saw."""
+    days = []
+    for number in range(DAYS_N):
+        of_day = []
+        for place in range(chance.randint(2, 6)):
+            is_post = place == 0 or chance.random() < 0.3
+            thread = f"t3_{community}{chance.randint(0, DAYS_N)}x0"
+            identity = {} if is_post else {"thread_id": thread, "parent_id": thread}
+            row = rows(f"t{3 if is_post else 1}_{community}{number}x{place}", **identity)
+            row |= {
+                "created_at": NOON + timedelta(days=number, minutes=place),
+                "author_key": chance.choice([*AUTHORS, None]),
+                "author_role": chance.choice(["member", "member", "member", "moderator", "team", "bot"]),
+                "body": chance.choice(TEXTS),
+                "score": chance.choice([None, -3, 0, 5]),
+                "reply_count": chance.choice([None, 0, 4]) if is_post else None,
+                "award_count": None,
+            }
+            row["observed_at"] = row["created_at"] + timedelta(days=30)
+            of_day.append(row)
+        days.append(of_day)
+    return days
+
+
+def seen_again(chance: random.Random, days: list[list[dict[str, Any]]], *, number: int) -> list[dict[str, Any]]:
+    """What a live source sees on a later day: drifted counts, edits, removals, accounts that are gone."""
+    observed_at = NOON + timedelta(days=number, hours=11)
+    seen = []
+    for row in (row for of_day in days[: number + 1] for row in of_day):
+        if chance.random() < 0.4:
+            continue
+        again = row | {"observed_at": observed_at, "score": chance.randint(-5, 50)}
+        if chance.random() < 0.2:
+            again |= {
+                "removal": chance.choice(["by_author", "by_moderator"]),
+                "body": chance.choice([None, "left over"]),
+            }
+        if chance.random() < 0.2:
+            again |= {"author_key": None, "author_role": "member"}
+        if chance.random() < 0.2:
+            again |= {"body": chance.choice(TEXTS), "edited_at": observed_at}
+        seen.append(again)
+    return seen
+
+
+def loads(lab: Any, rows: Any) -> list[Any]:
+    """Archives of two communities day by day, and live loads that see older contributions again."""
+    chance = random.Random(7)  # noqa: S311  (the same world each time)
+    sealed = []
+    for community in ("tea", "mate"):
+        days = written(chance, rows, community=community)
+        sealed += [lab.archive(number, of_day, community=community) for number, of_day in enumerate(days)]
+        if community == "tea":
+            sealed += [lab.live(number, seen_again(chance, days, number=number)) for number in (1, 3, 9)]
+    return sealed
+
+
+# ---- any order ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def history(shared_lab: Any, rows: Any) -> list[Any]:
+    return loads(shared_lab, rows)
+
+
+@pytest.fixture(scope="module")
+def built_at_once(shared_lab: Any, history: list[Any], look: Any) -> Any:
+    shared_lab.empty()
+    for load in history:
+        shared_lab.bring(load)
+    assert shared_lab.build().contribution_dates is None
+    return look(warehouse.working_file(shared_lab.home))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_build__any_order_of_arrival_gives_the_same_marts(
+    built_at_once: Any, lab: Any, history: list[Any], look: Any, seed: int
+):
+    chance = random.Random(seed)  # noqa: S311  (the same order each time)
+    arriving = chance.sample(history, len(history))
+    first_stop, second_stop = sorted(chance.sample(range(1, len(arriving) - 1), 2))
+    for number, load in enumerate(arriving):
+        lab.bring(load)
+        if number == first_stop:
+            lab.build()
+            lab.publish()
+        if number == second_stop:
+            lab.build()  # never published, so it must leave no trace
+    assert lab.build().contribution_dates, "a partial build is what this test is about"
+    assert differences(look(lab.publish().file), built_at_once) == {}
+
+
+# ---- one story, told in four builds --------------------------------------------
+
+
+@dataclass(frozen=True)
+class Story:
+    """What readers saw after each publish, and what a build from raw alone makes of the same."""
+
+    at_first: Tables
+    later: Tables
+    at_last: Tables
+    at_once: Tables
+    dates_later: tuple[date, ...]
+    dates_at_last: tuple[date, ...]
+    plans: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def story(built_at_once: Any, shared_lab: Any, rows: Any, look: Any) -> Story:
+    """``built_at_once`` is asked for only so that it is done with the lab."""
+    lab = shared_lab
+    lab.empty()
+
+    def at(number: int, contribution_id: str, **changes: Any) -> dict[str, Any]:
+        return rows(contribution_id, **({"created_at": NOON + timedelta(days=number)} | changes))
+
+    # At first: a post that says too much, a comment whose post nobody saw, and a person who seems new on day 3.
+    secret = at(0, "t3_a", title="a secret title", body="a secret body", permalink="/r/tea/a/a_secret_title/")
+    lab.bring(lab.archive(0, [secret, at(0, "t1_lost", author_key="b" * 64)]))
+    lab.bring(lab.archive(3, [at(3, "t1_orphan", thread_id="t3_late", parent_id="t3_late", author_key="c" * 64)]))
+    lab.bring(lab.archive(4, [at(4, "t3_only", author_key="d" * 64)]))
+    lab.build()
+    at_first = look(lab.publish().file)
+
+    # A build that is never published: only it knows t1_tried.
+    lab.bring(lab.archive(1, [at(1, "t1_tried", author_key="e" * 64)]))
+    lab.build()
+
+    # Later: t1_tried is not there when asked again, the post is taken back, the missing post turns up.
+    lab.bring(lab.archive(1, [at(1, "t3_late", author_key="c" * 64)], name="again"))
+    taken_back = {"removal": "by_author", "body": None, "observed_at": NOON + timedelta(days=40)}
+    lab.bring(lab.live(40, [secret | taken_back]))
+    dates_later = lab.build().contribution_dates
+    later = look(lab.publish().file)
+
+    # At last: a comment and all of day 4 are gone when asked again.
+    lab.bring(lab.archive(0, [secret], name="again"))
+    lab.bring(lab.archive(4, [], name="again"))
+    dates_at_last = lab.build().contribution_dates
+    at_last = look(lab.publish().file)
+
+    assert lab.build(is_full_refresh=True).contribution_dates is None
+    at_once = look(warehouse.working_file(lab.home))
+    with duckdb.connect(str(warehouse.working_file(lab.home)), read_only=True) as connection:
+        plans = {
+            view: connection.execute(
+                f"explain analyze select * from staging.{view} where partition_day >= date '{lab.day(40)}'"
+            ).fetchall()[0][1]
+            for view in ("stg_contributions", "stg_sentiment_scores")
+        }
+    return Story(at_first, later, at_last, at_once, dates_later, dates_at_last, plans)
+
+
+def column(tables: Tables, table: str, name: str, *, by: str) -> dict[Any, Any]:
+    """One column of a table by another."""
+    return {row[by]: row[name] for row in tables[table]}
+
+
+def test_build__only_the_dates_that_changed_are_built(story: Story, shared_lab: Any):
+    assert story.dates_later == (shared_lab.day(0), shared_lab.day(1))
+    assert story.dates_at_last == (shared_lab.day(0), shared_lab.day(4))
+
+
+def test_build__bit_by_bit_equals_at_once(story: Story):
+    assert differences(story.at_last, story.at_once) == {}
+
+
+def test_build__an_unpublished_build_leaves_no_trace(story: Story):
+    assert "t1_tried" not in repr(story.later)
+    assert "e" * 64 not in repr(story.later)
+
+
+def test_build__text_that_was_taken_back_is_in_no_table(story: Story):
+    assert "secret" in repr(story.at_first)
+    assert "secret" not in repr(story.later)
+    assert "secret" not in repr(story.at_last), "an archive that still has the text brings nothing back"
+
+
+def test_build__late_history_moves_the_day_on_which_somebody_is_new(story: Story, shared_lab: Any):
+    def new(tables: Tables) -> dict[Any, Any]:
+        return column(tables, "marts.fct_community_daily", "new_contributors", by="contribution_date")
+
+    assert (new(story.at_first).get(shared_lab.day(1)), new(story.at_first)[shared_lab.day(3)]) == (None, 1)
+    assert (new(story.later)[shared_lab.day(1)], new(story.later)[shared_lab.day(3)]) == (1, 0)
+
+
+def test_build__a_post_that_turns_up_late_takes_its_comments_in(story: Story, shared_lab: Any):
+    def dated(tables: Tables) -> Any:
+        return column(tables, "marts.fct_threads", "contribution_date", by="thread_id")["t3_late"]
+
+    assert dated(story.at_first) == shared_lab.day(3)
+    assert dated(story.later) == shared_lab.day(1)
+    assert column(story.later, "marts.fct_threads", "comments", by="thread_id")["t3_late"] == 1
+
+
+def test_build__rows_lost_on_a_rerun_leave_every_mart(story: Story, shared_lab: Any):
+    assert "t1_lost" in repr(story.later)
+    assert "t1_lost" not in repr(story.at_last)
+    assert "b" * 64 not in repr(story.at_last), "nothing else is known of its author"
+    assert "d" * 64 not in repr(story.at_last), "nothing else is known of who wrote on the day that vanished"
+    assert column(story.at_last, "marts.fct_threads", "comments", by="thread_id")["t3_a"] == 0
+    assert column(story.at_last, "marts.fct_community_daily", "posts", by="contribution_date")[shared_lab.day(4)] == 0
+
+
+@pytest.mark.parametrize("view", ["stg_contributions", "stg_sentiment_scores"])
+def test_staging__a_filter_on_partition_day_opens_those_files_only(story: Story, view: str):
+    assert "Total Files Read: 1 " in story.plans[view], story.plans[view]
+
+
+def differences(left: Tables, right: Tables) -> dict[str, list[Any]]:
+    """Rows that only one side has (or has more often), by table; at most a few of each."""
+    found = {}
+    for table in sorted({*left, *right}):
+        one, other = left.get(table, []), right.get(table, [])
+        if one != other:
+            found[table] = [row for row in [*one, *other] if one.count(row) != other.count(row)][:4]
+    return found

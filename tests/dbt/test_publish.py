@@ -1,0 +1,198 @@
+"""Publishing: readers see one whole state or the next, and only what was built well."""
+
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from pulse import raw, warehouse
+from pulse.errors import BuildFailed, BuildReplaced, NothingPublished
+from pulse.files import read_json, sql_text, write_json
+from pulse.home import Home
+from support import NOON, contribution
+
+pytestmark = pytest.mark.integration
+
+OLD, NEW = ["t3_a", "t3_lost"], ["t3_a", "t3_new"]
+
+
+@pytest.fixture(scope="module")
+def once_built(shared_lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Readers see ``OLD``; a build with ``NEW`` ended well. Returns where all that is kept, to start from it again."""
+    lab = shared_lab
+    lab.empty()
+    lab.bring(lab.archive(0, [contribution("t3_a"), contribution("t3_lost", author_key="b" * 64)]))
+    lab.build()
+    lab.publish()
+    lab.bring(lab.archive(0, [contribution("t3_a"), contribution("t3_new", author_key="c" * 64)], name="again"))
+    lab.build()
+    aside = tmp_path_factory.mktemp("built")
+    for folder in folders(lab.home):
+        shutil.copytree(folder, aside / folder.name)
+    return aside
+
+
+@pytest.fixture
+def built(once_built: Path, shared_lab: Any) -> Any:
+    """A lab in which readers see ``OLD`` and the working file holds ``NEW``."""
+    for folder in folders(shared_lab.home):
+        shutil.rmtree(folder)
+        shutil.copytree(once_built / folder.name, folder)
+    return shared_lab
+
+
+def folders(home: Home) -> tuple[Path, ...]:
+    return home.raw, home.warehouse, home.published
+
+
+@contextmanager
+def reader(file: Path) -> Iterator[Callable[[], list[str]]]:
+    """Somebody with an open connection to a published file; a call asks for the ids of all contributions."""
+    with duckdb.connect() as connection:
+        # Attached to a connection of its own: DuckDB gives one instance per path and process.
+        connection.execute(f"attach {sql_text(file)} as seen (read_only)")
+        query = "select contribution_id from seen.marts.fct_contributions order by 1"
+        yield lambda: [name for (name,) in connection.execute(query).fetchall()]
+
+
+def what_readers_see(lab: Any) -> list[str]:
+    with reader(warehouse.published_file(lab.home)) as ids:
+        return ids()
+
+
+def test_publish__an_open_reader_keeps_its_state_and_a_new_one_sees_the_next(built: Any):
+    with reader(warehouse.published_file(built.home)) as ids:
+        assert ids() == OLD
+        state = built.publish()
+        assert ids() == OLD
+        assert what_readers_see(built) == NEW
+    assert warehouse.published_state(built.home) == state
+    assert raw.pending_dates(built.home) == {}
+
+
+def test_publish__again_changes_nothing(built: Any):
+    first = built.publish()
+    before = {path: path.stat().st_mtime_ns for path in built.home.published.rglob("*")}
+    assert built.publish() == first
+    assert {path: path.stat().st_mtime_ns for path in built.home.published.rglob("*")} == before
+
+
+def test_publish__leaves_the_note_of_what_was_promoted_again_after_the_build(built: Any):
+    notes = sorted(raw.pending_dates(built.home))
+    assert notes
+    # The same load came and went and came again while gate 2 looked at the build.
+    write_json(notes[0], read_json(notes[0]))
+    built.publish()
+    assert list(raw.pending_dates(built.home)) == notes[:1]
+
+
+def test_publish__no_view_on_raw_goes_with_it(built: Any):
+    with duckdb.connect(str(built.publish().file), read_only=True) as connection:
+        schemas = connection.execute("select distinct schema_name from duckdb_views() where not internal").fetchall()
+    assert schemas == []
+
+
+def test_publish__keeps_as_many_states_as_asked_though_the_clock_stands_still(built: Any):
+    unpublished = read_json(built.home.warehouse / "state.json")
+    states = []
+    for _ in range(4):
+        write_json(built.home.warehouse / "state.json", unpublished)  # as after another build
+        states.append(warehouse.publish(built.home, keep_states_n=2, clock=lambda: NOON))
+    assert sorted((built.home.published / "states").iterdir()) == [states[2].file, states[3].file]
+    assert len({state.state_id for state in states}) == 4
+    assert what_readers_see(built) == NEW
+
+
+def test_publish__without_a_build_says_what_to_do(built: Any):
+    for file in (*built.home.warehouse.glob("*.*"), *built.home.published.glob("*.*")):
+        file.unlink()
+    with pytest.raises(NothingPublished, match="nothing was built"):
+        built.publish()
+
+
+@pytest.mark.parametrize(
+    "moment", ["shutil.copyfile", "_smoke_test", "_point_readers_to", "write_json", "_WorkingState.write", "_remove_old_states"]
+)
+def test_publish__killed_at_any_moment_is_finished_by_the_next(built: Any, moment: str):
+    ended = built.run(f"warehouse.{moment} = die\nwarehouse.publish(home, keep_states_n=2, clock=clock)")
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert what_readers_see(built) in (OLD, NEW)
+    built.publish()
+    assert what_readers_see(built) == NEW
+    assert raw.pending_dates(built.home) == {}
+    assert [path.name for path in built.home.published.rglob(".*")] == [], "half-written files are swept up"
+
+
+def test_build__heals_what_a_killed_publish_and_a_killed_build_left(built: Any, look: Any):
+    ended = built.run("warehouse.write_json = die\nwarehouse.publish(home, keep_states_n=2, clock=clock)")
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    ended = built.run(
+        """
+from dbt.cli import main
+def kill_half_way(event):
+    if event.info.name == "LogModelResult" and "int_contributor_days" in event.info.msg:
+        die()
+runner = main.dbtRunner
+main.dbtRunner = lambda: runner(callbacks=[kill_half_way])
+warehouse.build(home, settings=settings)
+"""
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    with pytest.raises(BuildFailed, match="did not end well"):
+        built.publish()
+    assert built.build().contribution_dates == (built.day(0),)
+    state = built.publish()
+    assert what_readers_see(built) == NEW
+    people = {row["author_key"] for row in look(state.file)["marts.dim_contributors"]}
+    assert people == {"a" * 64, "c" * 64}, "who was lost half way is lost for good, if the half build is not undone"
+
+
+def test_publish__refuses_a_build_that_failed_or_was_of_a_selection(built: Any):
+    broken = built.home.contributions_dir("reddit", "tea", built.day(0)) / "broken.parquet"
+    broken.write_bytes(b"not Parquet at all")
+    report = warehouse.build(built.home, settings=built.settings)
+    assert not report.is_ok
+    with pytest.raises(BuildFailed, match="did not end well"):
+        built.publish()
+    broken.unlink()
+    assert warehouse.build(built.home, settings=built.settings, select="dim_communities").is_ok
+    with pytest.raises(BuildFailed, match="did not end well"):
+        built.publish()
+    assert what_readers_see(built) == OLD
+
+
+def test_build__without_the_published_file_starts_from_raw(built: Any):
+    shutil.rmtree(built.home.published / "states")
+    assert built.build().contribution_dates is None
+    built.publish()
+    assert what_readers_see(built) == NEW
+
+
+def test_build__a_full_one_forgets_tables_that_the_project_no_longer_has(built: Any):
+    built.publish()
+    with duckdb.connect(str(warehouse.working_file(built.home))) as connection:
+        connection.execute("create table marts.fct_of_last_year as select 1 as one")
+    built.build(is_full_refresh=True)
+    with duckdb.connect(str(built.publish().file), read_only=True) as connection:
+        tables = {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
+    assert "fct_contributions" in tables
+    assert "fct_of_last_year" not in tables
+    assert {name for name in tables if name.startswith("affected")} == set(), "nor helpers of a partial build"
+
+
+def test_publish__takes_only_the_build_that_was_passed_and_sees_when_the_other_run_published_it(built: Any):
+    passed = warehouse.built(built.home)
+    built.build()  # another run, between gate 2 and publish
+    other = warehouse.built(built.home)
+    assert other.build_id != passed.build_id
+    with pytest.raises(BuildReplaced, match=str(passed.build_id)) as caught:
+        warehouse.publish(built.home, keep_states_n=2, clock=built.clock, build_id=passed.build_id)
+    assert caught.value.retry_helps
+    published = warehouse.publish(built.home, keep_states_n=2, clock=built.clock, build_id=other.build_id)
+    retried = warehouse.publish(built.home, keep_states_n=2, clock=built.clock, build_id=passed.build_id)
+    assert retried == published
