@@ -1,5 +1,6 @@
 """What all tests share. Each test gets its own ``PULSE_HOME``; nothing reads the checkout's own data."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.delenv("PULSE_CONFIG", raising=False)
     monkeypatch.setenv("PULSE_AUTHOR_KEY", "key-for-tests-only")
     return Home.from_environment().create()
+
+
+@pytest.fixture(scope="session")
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Airflow's environment over a temporary home, set before anything imports it; one per test process."""
+    from pulse.orchestration import environment
+
+    root = tmp_path_factory.mktemp("airflow")
+    environment.apply_for_embedded_runs(Home(root).create())
+    os.environ["PULSE_RETRY_DELAY_S"] = "0"
+    return root
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ Heavy libraries are imported inside the steps: a step of one kind should not pay
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
@@ -20,6 +20,7 @@ from pulse.errors import BuildFailed, GateStopped, NotEnoughArrived, PulseError
 from pulse.files import read_json, write_json
 from pulse.home import Home, path_value
 from pulse.keys import author_key_bytes
+from pulse.locks import WAREHOUSE_LOCK, exclusive
 from pulse.settings import Settings, load_settings
 from pulse.text import printable
 from pulse.window import Window
@@ -163,7 +164,7 @@ class Pipeline:
     # ---- warehouse ---------------------------------------------------------
 
     def build(self, *, is_full_refresh: bool = False) -> list[dict[str, Any]]:
-        """Build the marts of the pending dates; one item per dbt node, failed ones included.
+        """Build the marts of the pending dates; one item per model, and one per data test that failed.
 
         Never raises for a failing model, so that each can be shown; :meth:`require_built` does.
         """
@@ -171,8 +172,9 @@ class Pipeline:
 
         report = warehouse.build(self.home, settings=self.settings, is_full_refresh=is_full_refresh)
         failed_n = sum(not node.is_ok for node in report.nodes)
-        log.info("dbt: %d nodes, %d failed, %d dates", len(report.nodes), failed_n, len(report.contribution_dates))
-        return [asdict(node) for node in report.nodes]
+        dates = "everything" if report.contribution_dates is None else f"{len(report.contribution_dates)} dates"
+        log.info("dbt: %d nodes, %d failed, %s", len(report.nodes), failed_n, dates)
+        return [asdict(node) for node in report.nodes if node.resource_type == "model" or not node.is_ok]
 
     @staticmethod
     def require_built(nodes: Sequence[dict[str, Any]]) -> None:
@@ -189,35 +191,43 @@ class Pipeline:
                 next_step="mend the model and run the day again; what was published before stays",
             )  # fmt: skip
 
-    def gate_marts(self, *, run_id: str) -> dict[str, int]:
-        """Check the built marts as a whole.
+    def gate_marts(self, *, run_id: str) -> dict[str, Any]:
+        """Check the built marts as a whole; the result names the build, for publishing exactly that.
 
         Raises:
             GateStopped: a critical rule failed; nothing will be published.
+            BuildFailed, NothingPublished: there is no build to check.
+            LockBusy: another process writes to raw or the warehouse.
         """
         from pulse import warehouse
         from pulse.gates import check_marts
 
-        verdict = check_marts(
-            warehouse.working_file(self.home), home=self.home, settings=self.settings, run_id=run_id, clock=self.clock
-        )
+        with exclusive(self.home, WAREHOUSE_LOCK):
+            built = warehouse.built(self.home)
+            verdict = check_marts(
+                warehouse.working_file(self.home),
+                home=self.home,
+                run_id=run_id,
+                clock=self.clock,
+                contribution_dates=built.contribution_dates,
+                sentiment_model_id=warehouse.sentiment_model_id(self.settings),
+            )
         if not verdict.is_passed:
             first = verdict.stopped_by[0]
             raise GateStopped(
-                f"gate 2, rule {first.rule}", value=first.value, limit=first.limit,
-                next_step="read docs/operations.md, \"a gate stopped\"; what was published before stays",
+                "gate 2", value=f"{first.message} ({len(verdict.stopped_by)} rules in all)", limit=first.limit,
+                next_step="read docs/operations.md, \"nothing was published\"; what was published before stays",
             )  # fmt: skip
         log.info("gate 2: %d rules passed, %d warnings", verdict.rules_n, len(verdict.warnings))
-        return {"rules_n": verdict.rules_n, "warnings_n": len(verdict.warnings)}
+        return {"build_id": built.build_id, "rules_n": verdict.rules_n, "warnings_n": len(verdict.warnings)}
 
-    def publish(self, window: Window, verdicts: Sequence[EntryVerdict]) -> dict[str, Any]:
-        """Give analysts the new state, if enough communities arrived.
+    def publish(self, window: Window, verdicts: Sequence[EntryVerdict], gated: Mapping[str, Any]) -> dict[str, Any]:
+        """Give analysts the build that gate 2 passed, if enough communities arrived.
 
         Raises:
+            BuildReplaced: another run built in between and has not published yet.
             NotEnoughArrived: fewer entries passed gate 1 than the policy asks for; what was published stays.
         """
-        from pulse import warehouse
-
         policy = self.settings.publish
         passed_n = sum(verdict["outcome"] == "passed" for verdict in verdicts)
         share = passed_n / len(verdicts) if verdicts else 0.0
@@ -227,11 +237,60 @@ class Pipeline:
                 limit=f"a share of {policy.min_communities_arrived_share:g}",
                 next_step="see `pulse status` for the reason of each; mend the sources and run the day again",
             )  # fmt: skip
-        state = warehouse.publish(self.home, keep_states_n=policy.keep_states_n, clock=self.clock)
-        log.info("published: %s", state.state_id)
-        return {"state_id": state.state_id, "communities_arrived_share": share}
+        return {"state_id": self._publish(gated), "communities_arrived_share": share}
+
+    # ---- by hand -----------------------------------------------------------
+
+    def rebuild(self, *, run_id: str) -> str:
+        """Build all marts from raw again, check and publish them; returns the state's id.
+
+        Raises:
+            BuildFailed, GateStopped: what was published before stays.
+        """
+        self.require_built(self.build(is_full_refresh=True))
+        return self._publish(self.gate_marts(run_id=run_id))
+
+    def release(self, load_id: str, *, waive: frozenset[str], reason: str, run_id: str) -> str:
+        """Make a new load of a stopped one with named rules waived, and take it all the way; returns the state's id.
+
+        Raises:
+            ConfigError: a rule that does not exist.
+            StorageError: no such load.
+            GateStopped: another rule stops the new load, or gate 2 the marts.
+            BuildFailed: dbt failed.
+        """
+        from pulse.gates import quarantine
+
+        load = quarantine.release(self.home, load_id, waive=waive, reason=reason, clock=self.clock)
+        entry_id, window = load.manifest.entry_id, load.manifest.window
+        verdicts = self.gate_loads(window, [entry_id], [load.load_id], run_id=run_id)
+        if verdicts[0]["outcome"] != "passed":
+            raise GateStopped(
+                f"released load of {entry_id}", value=verdicts[0]["message"],
+                next_step="waive that rule too if you are sure, or mend the source and run the day again",
+            )  # fmt: skip
+        self.promote(verdicts, run_id=run_id)
+        self.score(verdicts)
+        self.require_built(self.build())
+        state_id = self._publish(self.gate_marts(run_id=run_id))
+        quarantine.forget_released(self.home, load_id)
+        return state_id
 
     # ---- helpers -----------------------------------------------------------
+
+    def _publish(self, gated: Mapping[str, Any]) -> str:
+        """Publish the build that gate 2 has passed, then remove what the retention policy no longer keeps."""
+        from pulse import retention, warehouse
+
+        state = warehouse.publish(
+            self.home,
+            keep_states_n=self.settings.publish.keep_states_n,
+            clock=self.clock,
+            build_id=gated["build_id"],
+        )
+        log.info("published: %s", state.state_id)
+        retention.prune(self.home, self.settings.retention, clock=self.clock)
+        return state.state_id
 
     def _passed_loads(self, verdicts: Iterable[EntryVerdict]) -> list[landing.Load]:
         return [

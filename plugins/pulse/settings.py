@@ -139,6 +139,20 @@ def config_path() -> Path:
     return (REPOSITORY / os.environ.get("PULSE_CONFIG", "config/communities.yml")).resolve()
 
 
+def daily_deadline_h() -> float:
+    """Hours after which a daily run is late, for the DAG file.
+
+    Never raises, for a DAG must parse to tell what is wrong: a configuration that cannot be read gives the default
+    here, and its own clear error in the run's first task.
+    """
+    default = float(Settings.model_fields["daily_deadline_h"].default)
+    try:
+        document = yaml.safe_load(config_path().read_text(encoding="utf-8"))
+        return float(document.get("daily_deadline_h", default))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, TypeError, ValueError):
+        return default
+
+
 def load_settings(path: Path | None = None, *, home: Home | None = None) -> Settings:
     """Read and check the configuration.
 

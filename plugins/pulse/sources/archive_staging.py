@@ -12,6 +12,7 @@ surprise (no id, text that is no text) get it too. A line that the slow look fin
 import hashlib
 import json
 import logging
+import os
 import queue
 import shutil
 import threading
@@ -132,6 +133,7 @@ def fault_files(folder: Path) -> list[Path]:
 
 
 def _open(folder: Path, fingerprint: str) -> StagedArchive:
+    os.utime(folder)  # in use: the retention policy removes what nobody has asked for in a while
     facts = read_json(folder / SEAL)
     first, last = facts["first_day"], facts["last_day"]
     return StagedArchive(

@@ -1,0 +1,399 @@
+"""The command line: ``pulse …``. Thin: each command checks its arguments, calls one module, and shows the result.
+
+Exit status: 0 done; 1 failed, or stopped by a gate; 2 wrong use or configuration; 3 failed, but the same command may
+succeed later. Errors are one line on standard error.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from pulse.console import STATE_STYLES, line_printer, show_rows, show_run
+from pulse.errors import ConfigError, DayNotOver, PulseError, QueryError
+from pulse.text import printable
+
+if TYPE_CHECKING:
+    from pulse.home import Home
+    from pulse.orchestration.embedded import RunResult
+    from pulse.settings import Settings
+    from pulse.window import Window
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Community Pulse: community posts, checked and counted, in tables that can be trusted.",
+    epilog="Data lives in PULSE_HOME (default .pulse in the repository), the config is PULSE_CONFIG. "
+    "Exit status: 0 done, 1 failed or stopped by a gate, 2 wrong use or configuration, 3 may succeed later.",
+)
+quarantine_app = typer.Typer(no_args_is_help=True, help="What gate 1 kept out: look at it, release it.")
+sandbox_app = typer.Typer(no_args_is_help=True, help="Made-up communities whose truth is known.")
+dev_app = typer.Typer(no_args_is_help=True, hidden=True, help="For people who work on Community Pulse itself.")
+app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(sandbox_app, name="sandbox")
+app.add_typer(dev_app, name="dev")
+
+
+class OutputFormat(StrEnum):
+    """How results are written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+# ---- runs ------------------------------------------------------------------
+
+
+@app.command(epilog="Example: `pulse run --day 2026-10-31`")
+def run(
+    day: Annotated[str, typer.Option(help="UTC day to load, YYYY-MM-DD; it must be over.")],
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress lines.")] = False,
+) -> None:
+    """Run one day through the DAG `community_daily`, in this process. Safe to repeat."""
+    from pulse.clock import utc_now
+    from pulse.window import Window
+
+    with _failing_in_one_line():
+        window = Window.one_day(_day("--day", day))
+        now = utc_now()
+        window.require_over(now)
+        _run(
+            lambda embedded, home, progress: embedded.run_day(
+                home, window.first_day, started_at=now, progress=progress
+            ),
+            quiet=quiet,
+        )
+
+
+@app.command(epilog="Example: `pulse backfill --from 2026-09-01 --to 2026-09-30`")
+def backfill(
+    from_day: Annotated[str, typer.Option("--from", help="First UTC day, YYYY-MM-DD.")],
+    to_day: Annotated[str, typer.Option("--to", help="Last UTC day, included; it must be over.")],
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress lines.")] = False,
+) -> None:
+    """Run a window of days through the DAG `community_backfill`, in this process. Safe to repeat."""
+    from pulse.clock import utc_now
+
+    with _failing_in_one_line():
+        window = _window(from_day, to_day)
+        now = utc_now()
+        window.require_over(now)
+        _run(
+            lambda embedded, home, progress: embedded.run_window(home, window, started_at=now, progress=progress),
+            quiet=quiet,
+        )
+
+
+@app.command(epilog="Example: `pulse rebuild`")
+def rebuild() -> None:
+    """Build all marts from raw again, check and publish them: the repair when a mart is in doubt."""
+    with _failing_in_one_line():
+        console = Console()
+        with _progress_to(console):
+            state_id = _pipeline().rebuild(run_id=_command_id("rebuild"))
+        console.print(f"published {state_id}")
+
+
+def _run(start: "Callable[[Any, Home, Callable[[str], None]], RunResult]", *, quiet: bool) -> None:
+    from pulse.orchestration import embedded
+
+    home, _ = _home_and_settings()
+    console = Console(file=embedded.console_stream(), highlight=False, soft_wrap=True)
+    started_s = time.monotonic()
+    say = line_printer(console, started_s)
+    if not quiet:
+        say("starting Airflow in this process (some seconds) …")
+    result = start(embedded, home, (lambda _line: None) if quiet else say)
+    show_run(console, result)
+    if not result.is_success:
+        raise typer.Exit(1)
+
+
+# ---- looking ---------------------------------------------------------------
+
+
+@app.command(epilog="Example: `pulse doctor`")
+def doctor() -> None:
+    """Check this installation: versions, folders, disk, author key, configuration."""
+    from pulse import doctor as checks
+    from pulse.home import Home
+
+    findings = checks.examine(Home.from_environment())
+    console = Console(highlight=False, soft_wrap=True)
+    for finding in findings:
+        style = STATE_STYLES[finding.level]
+        console.print(f"[{style}]{finding.level:4}[/]  {finding.check:11} {escape(printable(finding.found))}")
+        if finding.next_step:
+            console.print(f"{'':18}Next: {escape(finding.next_step)}")
+    if any(finding.level == "fail" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: `pulse status`")
+def status() -> None:
+    """What is published, what became of each community lately, and what waits for somebody."""
+    from pulse.status import status_of
+
+    with _failing_in_one_line():
+        home, settings = _home_and_settings()
+        current = status_of(home, settings)
+        say = Console(highlight=False, soft_wrap=True).print
+        say(f"published: {current.state_id or 'nothing yet'}")
+        if current.pending_dates_n:
+            say(f"in raw but not published yet: {current.pending_dates_n} dates")
+        if current.writer_pid is not None:
+            say(f"being written by process {current.writer_pid}")
+        for entry in current.entries:
+            style = STATE_STYLES.get(entry.outcome or "", "default")
+            say(
+                f"[{style}]{entry.outcome or 'never tried':11}[/]  {entry.day or '-'!s:10}  "
+                f"{escape(printable(entry.entry_id))}  {entry.contributions_n or 0} contributions, "
+                f"{entry.complete_days_n} of {entry.tried_days_n} days complete"
+            )
+            if entry.reason:
+                say(f"{'':25}{escape(printable(entry.reason))}")
+        if current.stopped_loads:
+            say(f"{len(current.stopped_loads)} stopped loads in quarantine: `pulse quarantine list`")
+
+
+@app.command(epilog='Example: `pulse sql "select * from marts.dim_communities" --format csv`')
+def sql(
+    query: Annotated[str, typer.Argument(help="One SQL statement (DuckDB), or `-` to read it from standard input.")],
+    output_format: Annotated[
+        OutputFormat, typer.Option("--format", help="How to write the rows.")
+    ] = OutputFormat.TABLE,
+    limit: Annotated[int, typer.Option(help="Rows that a table shows; csv and json give all.", min=1)] = 100,
+) -> None:
+    """Query the published marts (schema `marts`) and the quality results (schema `quality`). Read-only."""
+    from pulse import query as reading
+
+    with _failing_in_one_line():
+        text = sys.stdin.read() if query == "-" else query
+        home = _home()
+        with reading.connect(home) as connection:
+            result = reading.run(connection, text)
+            if output_format is OutputFormat.CSV:
+                reading.write_csv(result, sys.stdout, is_terminal=sys.stdout.isatty())
+            elif output_format is OutputFormat.JSON:
+                reading.write_json(result, sys.stdout)
+            else:
+                show_rows(Console(), result.columns, *reading.rows_for_table(result, limit=limit))
+
+
+# ---- quarantine and upkeep -------------------------------------------------
+
+
+@quarantine_app.command("list", epilog="Example: `pulse quarantine list`")
+def quarantine_list() -> None:
+    """The loads that were stopped, and the loads of which single records were kept out."""
+    from pulse.gates import quarantine
+
+    with _failing_in_one_line():
+        home = _home()
+        say = Console(highlight=False, soft_wrap=True).print
+        stopped = quarantine.stopped_loads(home)
+        say(f"{len(stopped)} stopped loads")
+        for load in stopped:
+            say(f"  {load.load_id}  {escape(printable(load.entry_id))}, {load.window}, {load.records_n} records")
+            for message in load.reasons.values():
+                say(f"      {escape(printable(message))}")
+        stopped_ids = {load.load_id for load in stopped}
+        others = [load_id for load_id in quarantine.loads_with_records(home) if load_id not in stopped_ids]
+        say(f"{len(others)} other loads with records kept out")
+        for load_id in others:
+            say(f"  {load_id}")
+        if stopped or others:
+            say("Next: `pulse quarantine show LOAD`")
+
+
+@quarantine_app.command("show", epilog="Example: `pulse quarantine show reddit_archive-reddit-tea-…`")
+def quarantine_show(
+    load_id: Annotated[str, typer.Argument(help="As `pulse quarantine list` names it.")],
+    limit: Annotated[int, typer.Option(help="Records to show.", min=1)] = 20,
+) -> None:
+    """Why a load was stopped, and its records that were kept out, original lines included."""
+    from pulse.gates import quarantine
+
+    with _failing_in_one_line():
+        home = _home()
+        console = Console(highlight=False, soft_wrap=True)
+        for load in quarantine.stopped_loads(home):
+            if load.load_id == load_id:
+                for message in load.reasons.values():
+                    console.print(f"stopped by {escape(printable(message))}")
+        for place, day, fault, record in quarantine.kept_records(home, load_id, limit=limit):
+            console.print(f"{escape(printable(place))}, {day}: {escape(printable(fault))}")
+            console.print(f"      {escape(printable(record, max_chars=500))}")
+
+
+@quarantine_app.command("release", epilog="Example: `pulse quarantine release LOAD --waive quarantined_share`")
+def quarantine_release(
+    load_id: Annotated[str, typer.Argument(help="As `pulse quarantine list` names it.")],
+    waive: Annotated[list[str], typer.Option(help="A rule that need not hold; may be given several times.")],
+    reason: Annotated[str, typer.Option(help="Kept with the waiver.")] = "",
+) -> None:
+    """Let a stopped load through gate 1 again with named rules waived, and publish if it passes."""
+    with _failing_in_one_line():
+        console = Console()
+        with _progress_to(console):
+            state_id = _pipeline().release(
+                load_id, waive=frozenset(waive), reason=reason, run_id=_command_id("release")
+            )
+        console.print(f"released and published {state_id}")
+
+
+@app.command(epilog="Example: `pulse prune --dry-run`")
+def prune(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+) -> None:
+    """Remove what is older than the retention in the config: quarantine, landing, quality results."""
+    from pulse import retention
+    from pulse.clock import utc_now
+
+    with _failing_in_one_line():
+        home, settings = _home_and_settings()
+        for item in retention.prune(home, settings.retention, clock=utc_now, is_dry_run=dry_run):
+            verb = "would remove" if dry_run else "removed"
+            typer.echo(
+                f"{item.kind}: {verb} {item.items_n} items older than {item.days} days, {item.freed_bytes / 1e6:.1f} MB"
+            )
+
+
+# ---- sandbox, demo, UI -----------------------------------------------------
+
+
+@sandbox_app.command("world", epilog="Example: `pulse sandbox world --seed 7 --out /tmp/world`")
+def sandbox_world(
+    out: Annotated[Path, typer.Option(help="Folder to write to; it is made.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 7,
+    first_day: Annotated[str, typer.Option(help="First UTC day of the world.")] = "2026-06-01",
+    days: Annotated[int, typer.Option(help="How many days it lasts.")] = 92,
+) -> None:
+    """Write made-up communities as Reddit archive files, with the truth about them beside."""
+    from pulse.sandbox import world, world_archive
+
+    with _failing_in_one_line():
+        made = world.make_world(seed=seed, first_day=_day("--first-day", first_day), days_n=days)
+        files = world_archive.write_archives(made, out)
+        typer.echo(f"{len(made.communities)} communities, {len(made.contributions)} contributions, in {out}")
+        typer.echo(f"Next: PULSE_CONFIG={files.config} pulse backfill --from {made.first_day} --to {made.last_day}")
+
+
+@app.command(epilog="Example: `pulse demo`")
+def demo() -> None:
+    """The whole pipeline on made-up communities: no account, no service, about a minute."""
+    from pulse.demo import run_demo
+
+    with _failing_in_one_line():
+        run_demo()
+
+
+@app.command(epilog="Example: `pulse ui --port 8081`")
+def ui(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 chooses a free one.", min=0, max=65_535)] = 8080,
+) -> None:
+    """Airflow's own UI and scheduler over this home, until Ctrl-C."""
+    from pulse.orchestration import ui as airflow_ui
+
+    with _failing_in_one_line():
+        home = _home()
+        try:
+            airflow_ui.serve(home, port=port, say=typer.echo)
+        except KeyboardInterrupt:
+            typer.echo("stopped")
+
+
+@dev_app.command("data-dictionary")
+def data_dictionary(
+    check: Annotated[bool, typer.Option("--check", help="Only say whether the document is current.")] = False,
+) -> None:
+    """Write docs/data-dictionary.md from the dbt project."""
+    from pulse import dictionary
+
+    if check and not dictionary.is_current():
+        typer.echo("docs/data-dictionary.md is not current. Next: pulse dev data-dictionary", err=True)
+        raise typer.Exit(1)
+    if not check:
+        dictionary.document_path().write_text(dictionary.render(), encoding="utf-8")
+
+
+# ---- helpers ---------------------------------------------------------------
+
+
+def _home() -> "Home":
+    from pulse.home import Home
+
+    return Home.from_environment().create()
+
+
+def _home_and_settings() -> "tuple[Home, Settings]":
+    from pulse.settings import load_settings
+
+    home = _home()
+    return home, load_settings(home=home)
+
+
+def _pipeline() -> Any:
+    from pulse.pipeline import Pipeline
+
+    return Pipeline.from_environment()
+
+
+def _command_id(name: str) -> str:
+    from pulse.clock import utc_now
+
+    return f"{name}__{utc_now():%Y-%m-%dT%H:%M:%S.%f}"
+
+
+def _day(option: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(
+            option, value=text, limit="a day as YYYY-MM-DD", next_step="see `pulse COMMAND --help`"
+        ) from error
+
+
+def _window(from_day: str, to_day: str) -> "Window":
+    from pulse.window import Window
+
+    return Window(_day("--from", from_day), _day("--to", to_day))
+
+
+@contextmanager
+def _progress_to(console: Console) -> Iterator[None]:
+    from pulse.orchestration.embedded import listening
+
+    with listening(line_printer(console, time.monotonic())):
+        yield
+
+
+@contextmanager
+def _failing_in_one_line() -> Iterator[None]:
+    """Turn our errors into one line and an exit status."""
+    try:
+        yield
+    except PulseError as error:
+        typer.echo(f"pulse: {error}", err=True)
+        raise typer.Exit(_exit_status(error)) from error
+
+
+def _exit_status(error: PulseError) -> int:
+    if isinstance(error, ConfigError | QueryError | DayNotOver):
+        return 2
+    return 3 if error.retry_helps else 1
+
+
+def main() -> None:
+    """Entry point of the command ``pulse``."""
+    app()

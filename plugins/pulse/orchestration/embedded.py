@@ -1,0 +1,204 @@
+"""Runs of a DAG in this process, with ``dag.test()`` over SQLite: no service, and visible in Airflow's UI afterwards.
+
+The first run of a process pays for Airflow's imports and start-up (some ten seconds); each further one about a second
+plus its work. It fires no other DAG.
+"""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from pulse.home import Home
+from pulse.orchestration import environment
+from pulse.window import Window
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """One task instance.
+
+    Attributes:
+        label: the mapped tile's label, or the task's id.
+        wall_s: time it took, seconds.
+    """
+
+    task_id: str
+    label: str
+    state: str
+    wall_s: float
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One finished run of a DAG. Green exactly if it published.
+
+    Attributes:
+        log_file: what Airflow and the tasks printed.
+    """
+
+    dag_id: str
+    run_id: str
+    is_success: bool
+    tasks: tuple[TaskResult, ...]
+    log_file: Path
+
+    def failed(self) -> list[TaskResult]:
+        """Tasks that failed by themselves, in the order they ran."""
+        return [task for task in self.tasks if task.state == "failed"]
+
+
+def prepare(home: Home) -> None:
+    """Make Airflow ready in this process: environment, imports, an up-to-date metadata database.
+
+    Raises:
+        ConfigError: Airflow was imported for another home.
+    """
+    environment.apply_for_embedded_runs(home)
+    with _output_to(home.airflow / "logs" / "embedded" / "prepare.log"):
+        from airflow.utils.db import check_migrations, initdb
+
+        try:
+            check_migrations(0)
+        except Exception:  # noqa: BLE001  (whatever is wrong with the schema, making or upgrading it is the answer)
+            initdb()
+
+
+def run_dag(
+    home: Home,
+    dag_id: str,
+    *,
+    logical_date: datetime,
+    params: Mapping[str, Any],
+    progress: Progress | None = None,
+) -> RunResult:
+    """Run a DAG to its end.
+
+    Args:
+        logical_date: tells runs apart in Airflow, and stands there as their start. The days come from the parameters.
+        params: the run's parameters.
+        progress: called with each line that the pipeline logs.
+
+    Raises:
+        ConfigError: see :func:`prepare`.
+    """
+    prepare(home)
+    log_file = home.airflow / "logs" / "embedded" / f"{dag_id}-{logical_date:%Y%m%dT%H%M%S}.log"
+    with listening(progress), _output_to(log_file):
+        dag = _dag(dag_id)
+        dag.deadline = None  # dag.test() of 3.3 cannot run a DAG that has one; nobody waits for a run in this process
+        run = dag.test(logical_date=logical_date, run_conf=dict(params))
+        tasks = _tasks(run)
+    # The state alone is not enough: a run without tasks is a success to Airflow.
+    has_published = any(task.task_id == "publish" and task.state == "success" for task in tasks)
+    return RunResult(dag_id, run.run_id, has_published and str(run.state) == "success", tasks, log_file)
+
+
+def run_day(home: Home, day: date, *, started_at: datetime, progress: Progress | None = None) -> RunResult:
+    """One day through ``community_daily``."""
+    params = {"day": day.isoformat()}
+    return run_dag(home, "community_daily", logical_date=started_at, params=params, progress=progress)
+
+
+def run_window(home: Home, window: Window, *, started_at: datetime, progress: Progress | None = None) -> RunResult:
+    """A window of days through ``community_backfill``."""
+    params = {"from_day": window.first_day.isoformat(), "to_day": window.last_day.isoformat()}
+    return run_dag(home, "community_backfill", logical_date=started_at, params=params, progress=progress)
+
+
+def _dag(dag_id: str) -> Any:
+    from airflow.dag_processing.dagbag import DagBag
+
+    from pulse.errors import BuildFailed
+    from pulse.home import REPOSITORY
+
+    bag = DagBag(dag_folder=str(REPOSITORY / "dags" / f"{dag_id}.py"))
+    if bag.import_errors:
+        file, trace = next(iter(bag.import_errors.items()))
+        raise BuildFailed(f"DAG file {file}", value=trace.strip().splitlines()[-1], next_step="mend the file")
+    return bag.dags[dag_id]
+
+
+def _tasks(run: Any) -> tuple[TaskResult, ...]:
+    instances = sorted(
+        run.get_task_instances(), key=lambda ti: (ti.start_date is None, ti.start_date, ti.task_id, ti.map_index)
+    )
+    return tuple(
+        TaskResult(
+            ti.task_id,
+            str(getattr(ti, "rendered_map_index", None) or ti.task_id),
+            str(ti.state),
+            float(ti.duration or 0.0),
+        )
+        for ti in instances
+    )
+
+
+@contextmanager
+def listening(progress: Progress | None) -> Iterator[None]:
+    """Hand the lines that the pipeline logs to the caller; nobody else sees them meanwhile."""
+    logger = logging.getLogger("pulse")
+    before = logger.level, logger.propagate
+    handler = _Lines(progress) if progress else logging.NullHandler()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
+
+
+class _Lines(logging.Handler):
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass the line on."""
+        self._progress(record.getMessage())
+
+
+@contextmanager
+def _output_to(file: Path) -> Iterator[None]:
+    """Send what Airflow and its libraries print to a file.
+
+    Python's streams and those below them: some loggers hold on to the stream that they were made with. Handlers of the
+    caller have a stream of their own, see :func:`console_stream`.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        file.open("a", encoding="utf-8", errors="backslashreplace", buffering=1) as target,
+        warnings.catch_warnings(),
+        redirect_stdout(target),
+        redirect_stderr(target),
+    ):
+        warnings.simplefilter("ignore")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        kept = {number: os.dup(number) for number in (1, 2)}
+        try:
+            for number in kept:
+                os.dup2(target.fileno(), number)
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for number, copy in kept.items():
+                os.dup2(copy, number)
+                os.close(copy)
+
+
+def console_stream() -> TextIO:
+    """Standard output as it is now, for progress while :func:`run_dag` sends the usual one to a file."""
+    return os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", buffering=1)

@@ -1,0 +1,266 @@
+"""The tasks of a run and their order, once for all DAGs.
+
+    plan → extract (one per entry) → gate_loads → load (a tile per entry) → promote → score → build
+         → model (a tile per dbt node) → gate_marts → publish
+
+One community failing does not stop the others: gate 1 waits for all extractions however they ended, and `promote` for
+all tiles. `publish` is the only last task, so a run is green exactly if it published. Tasks hand over ids and counts.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Asset, TriggerRule, get_current_context, task
+
+from pulse.orchestration.retries import RETRIES, RETRY_DELAY, RetryByErrorType
+
+if TYPE_CHECKING:
+    from pulse.pipeline import EntryVerdict, Pipeline
+    from pulse.window import Window
+
+MARTS = Asset("community_pulse_marts")
+DEFAULT_ARGS = {"retries": RETRIES, "retry_delay": RETRY_DELAY, "retry_policy": RetryByErrorType()}
+_FORMAT = "%Y-%m-%dT00:00:00"
+
+
+def wire(window: Any) -> Any:
+    """Arrange all tasks behind one that gives the window as ``{"first_day": …, "last_day": …}``; returns the last."""
+    entry_ids = plan(window)
+    load_ids = extract.partial(window=window).expand(entry_id=entry_ids)
+    verdicts = gate_loads(window, entry_ids, load_ids)
+    tiles = load.expand(verdict=verdicts)
+    promoted = promote(verdicts)
+    tiles >> promoted
+    built = build()
+    nodes = model.expand(node=built)
+    gated = gate_marts(built)
+    promoted >> score(verdicts) >> built
+    nodes >> gated
+    return publish(window, verdicts, gated)
+
+
+# ---- the day, or the days --------------------------------------------------
+
+
+def daily_window(context: Mapping[str, Any]) -> "Window":
+    """The day of a daily run: its partition, else the day somebody gave it, else its logical date.
+
+    A run started by hand has the time of the click as its logical date; the day that still runs is refused later.
+
+    Raises:
+        ConfigError: the given day is none, or the run names no day at all.
+    """
+    from pulse.errors import ConfigError
+    from pulse.window import Window
+
+    run = context["dag_run"]
+    given = context["params"].get("day")
+    if run.partition_date is None and given:
+        return Window.one_day(parse_day("day", given))
+    moment = run.partition_date or run.logical_date
+    if moment is None:
+        raise ConfigError("day of the run", value="none", next_step="trigger it again with the parameter `day`")
+    return Window.one_day(moment.date())
+
+
+def backfill_window(context: Mapping[str, Any]) -> "Window":
+    """The days of a backfill run, from its parameters.
+
+    Raises:
+        ConfigError: a day is missing or none, in the wrong order, or the window is too long.
+    """
+    from pulse.window import Window
+
+    params = context["params"]
+    return Window(parse_day("from_day", params.get("from_day")), parse_day("to_day", params.get("to_day")))
+
+
+def parse_day(name: str, value: object) -> date:
+    """A day given as text, YYYY-MM-DD.
+
+    Raises:
+        ConfigError: it is not one.
+    """
+    from pulse.errors import ConfigError
+
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError as error:
+        raise ConfigError(
+            f"parameter {name}", value=value, limit="a day as YYYY-MM-DD", next_step="trigger the run again with it"
+        ) from error
+
+
+def as_dict(window: "Window") -> dict[str, str]:
+    """A window as tasks hand it over."""
+    return {"first_day": window.first_day.isoformat(), "last_day": window.last_day.isoformat()}
+
+
+def _window(given: Mapping[str, str]) -> "Window":
+    from pulse.window import Window
+
+    return Window(date.fromisoformat(given["first_day"]), date.fromisoformat(given["last_day"]))
+
+
+def partition_keys(window: Mapping[str, str]) -> list[str]:
+    """The asset's partition keys of a window: midnights, as the daily timetable names them."""
+    return [day.strftime(_FORMAT) for day in _window(window).days()]
+
+
+# ---- tasks -----------------------------------------------------------------
+
+
+@task
+def plan(window: Mapping[str, str]) -> list[str]:
+    """Entry ids to extract; refuses a window that is not over."""
+    return _pipeline().plan(_window(window))
+
+
+@task(map_index_template="{{ label }}")
+def extract(entry_id: str, window: Mapping[str, str]) -> str:
+    """Land one entry's window."""
+    _label(entry_id)
+    return _pipeline().extract(entry_id, _window(window), run_id=_run_id())
+
+
+@task(trigger_rule=TriggerRule.ALL_DONE)
+def gate_loads(window: Mapping[str, str], entry_ids: list[str], load_ids: Sequence[str] | None) -> list[dict[str, Any]]:
+    """Gate 1: each load apart. Tells about every load that was stopped."""
+    from pulse.orchestration.notify import Alert, send
+
+    pipeline = _pipeline()
+    arrived = [load_id for load_id in (load_ids or []) if load_id]
+    verdicts = pipeline.gate_loads(_window(window), entry_ids, arrived, run_id=_run_id())
+    for verdict in verdicts:
+        if verdict["outcome"] == "quarantined":
+            alert = Alert(
+                "load_stopped", verdict["entry_id"], verdict["rule"], verdict["value"], verdict["limit"],
+                verdict["message"], _run_url(),
+            )  # fmt: skip
+            send(alert, pipeline.settings, context=get_current_context())
+    return [dict(verdict) for verdict in verdicts]
+
+
+@task(map_index_template="{{ label }}", retries=0)
+def load(verdict: Mapping[str, Any]) -> str:
+    """One load's tile: red if it did not arrive."""
+    from pulse.errors import GateStopped
+
+    _label(f"{verdict['entry_id']}: {verdict['outcome']}")
+    if verdict["outcome"] != "passed":
+        raise GateStopped(
+            f"load of {verdict['entry_id']}",
+            value=verdict["message"],
+            next_step='the others go on; docs/operations.md, "a load was stopped"',
+        )
+    return str(verdict["message"])
+
+
+@task(trigger_rule=TriggerRule.ALL_DONE)
+def promote(verdicts: list["EntryVerdict"] | None) -> dict[str, int]:
+    """Bring passed loads into raw."""
+    return _pipeline().promote(_required(verdicts, "gate_loads"), run_id=_run_id())
+
+
+@task
+def score(verdicts: list["EntryVerdict"]) -> dict[str, int]:
+    """Judge the sentiment of new texts."""
+    return _pipeline().score(verdicts)
+
+
+@task
+def build() -> list[dict[str, Any]]:
+    """Build the marts; returns what became of each dbt node."""
+    return _pipeline().build()
+
+
+@task(map_index_template="{{ label }}", retries=0)
+def model(node: Mapping[str, Any]) -> str:
+    """One dbt node's tile: red if it failed."""
+    from pulse.errors import BuildFailed
+
+    _label(f"{node['label']}: {node['status']}")
+    if not node["is_ok"]:
+        raise BuildFailed(str(node["label"]), value=node["message"] or node["status"], next_step="mend the model")
+    return str(node["status"])
+
+
+@task(trigger_rule=TriggerRule.ALL_DONE)
+def gate_marts(nodes: list[dict[str, Any]] | None) -> dict[str, Any]:
+    """Gate 2: the marts as a whole, if every node was built."""
+    pipeline = _pipeline()
+    with _alerting(pipeline):
+        pipeline.require_built(_required(nodes, "build"))
+        return pipeline.gate_marts(run_id=_run_id())
+
+
+@task(outlets=[MARTS])
+def publish(
+    window: Mapping[str, str], verdicts: list["EntryVerdict"], gated: Mapping[str, Any], *, outlet_events: Any = None
+) -> dict[str, Any]:
+    """Give analysts the new state, and say which days it completes."""
+    pipeline = _pipeline()
+    with _alerting(pipeline):
+        published = pipeline.publish(_window(window), verdicts, gated)
+    outlet_events[MARTS].extra = {"state_id": published["state_id"], **window}
+    # A run that the partition timetable started has its one key already.
+    if get_current_context()["dag_run"].partition_key is None:
+        outlet_events[MARTS].add_partitions(partition_keys(window))
+    return published
+
+
+# ---- helpers ---------------------------------------------------------------
+
+
+def _pipeline() -> "Pipeline":
+    from pulse.pipeline import Pipeline
+
+    return Pipeline.from_environment()
+
+
+def _run_id() -> str:
+    return str(get_current_context()["run_id"])
+
+
+def _run_url() -> str:
+    from pulse.orchestration.notify import run_url
+
+    run = get_current_context()["dag_run"]
+    return run_url(run.dag_id, run.run_id)
+
+
+def _label(label: str) -> None:
+    from pulse.text import printable
+
+    get_current_context()["label"] = printable(label, max_chars=200)
+
+
+def _required(given: Any, task_id: str) -> Any:
+    from pulse.errors import GateBroken
+
+    if given is None:
+        raise GateBroken(
+            "run", value=f"task {task_id} gave no result", next_step=f"read the log of {task_id} and clear it"
+        )
+    return given
+
+
+def _alerting(pipeline: "Pipeline") -> Any:
+    """Tell about one of our errors before it fails the task."""
+    from contextlib import contextmanager
+
+    from pulse.errors import PulseError
+    from pulse.orchestration.notify import Alert, send
+
+    @contextmanager
+    def alerting() -> Any:
+        try:
+            yield
+        except PulseError as error:
+            if not error.retry_helps:
+                alert = Alert.of_error("publish_stopped", error, run_url=_run_url())
+                send(alert, pipeline.settings, context=get_current_context())
+            raise
+
+    return alerting()

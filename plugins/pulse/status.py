@@ -1,0 +1,75 @@
+"""How things stand: what is published, what became of each entry, what waits in quarantine, who holds the lock."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from pulse import locks, raw, warehouse
+from pulse.gates import quarantine
+from pulse.home import Home
+from pulse.query import all_rows
+from pulse.settings import Settings
+
+
+@dataclass(frozen=True)
+class EntryStatus:
+    """The latest outcome of a config entry; None where no run has tried it.
+
+    Attributes:
+        day: the latest UTC day that a run tried.
+        complete_days_n, tried_days_n: of all days that were ever tried.
+    """
+
+    entry_id: str
+    day: date | None
+    outcome: str | None
+    contributions_n: int | None
+    reason: str | None
+    complete_days_n: int
+    tried_days_n: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """Everything ``pulse status`` shows.
+
+    Attributes:
+        pending_dates_n: dates of creation that changed in raw and are not published yet.
+        writer_pid: process that holds the warehouse now.
+    """
+
+    state_id: str | None
+    entries: tuple[EntryStatus, ...]
+    stopped_loads: tuple[quarantine.QuarantinedLoad, ...]
+    pending_dates_n: int
+    writer_pid: int | None
+
+
+_LATEST = """
+    with latest as (
+        select entry_id, day, outcome, contributions_n, reason
+        from quality.load_outcomes
+        where entry_id = platform || '/' || community
+        qualify row_number() over (partition by entry_id, day order by recorded_at desc, run_id desc) = 1
+    )
+    select entry_id, max(day), arg_max(outcome, day), arg_max(contributions_n, day), arg_max(reason, day),
+        count(*) filter (where outcome in ('arrived', 'empty')), count(*)
+    from latest group by entry_id
+"""
+
+
+def status_of(home: Home, settings: Settings) -> Status:
+    """Read the state of a home; takes no lock."""
+    found = {row[0]: EntryStatus(*row) for row in all_rows(home, _LATEST)}
+    entries = tuple(
+        found.get(entry.entry_id, EntryStatus(entry.entry_id, None, None, None, None, 0, 0))
+        for entry in settings.communities
+    )
+    state = warehouse.published_state(home)
+    dates = {day for of_note in raw.pending_dates(home).values() for day in of_note}
+    return Status(
+        state_id=state.state_id if state else None,
+        entries=entries,
+        stopped_loads=tuple(quarantine.stopped_loads(home)),
+        pending_dates_n=len(dates),
+        writer_pid=locks.holder_pid(home, locks.WAREHOUSE_LOCK),
+    )

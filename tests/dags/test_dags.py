@@ -1,0 +1,208 @@
+"""The DAG files: light to parse, clear to a person on call, and of a shape that makes green mean published."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import pytest
+
+from pulse import errors
+from pulse.home import REPOSITORY
+from pulse.window import Window
+
+pytestmark = pytest.mark.integration
+
+DAG_IDS = ("community_backfill", "community_daily")
+HEAVY = ("praw", "dbt", "great_expectations", "duckdb", "pandas", "pyarrow", "vaderSentiment")
+
+
+@pytest.fixture(scope="module")
+def dags(airflow_home: Path) -> dict[str, Any]:
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(dag_folder=str(REPOSITORY / "dags"))
+    assert bag.import_errors == {}
+    assert set(bag.dags) == set(DAG_IDS), "the tests below would pass on nothing"
+    return dict(bag.dags)
+
+
+@pytest.mark.parametrize("dag_id", DAG_IDS)
+def test_dag__survives_serialization(dags: dict[str, Any], dag_id: str):
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    encoded = DagSerialization.to_dict(dags[dag_id])
+    json.dumps(encoded)
+    assert DagSerialization.from_dict(encoded).dag_id == dag_id
+
+
+@pytest.mark.parametrize("dag_id", DAG_IDS)
+def test_dag__tells_the_person_on_call_what_to_do(dags: dict[str, Any], dag_id: str):
+    page = dags[dag_id].doc_md
+    for word in ("**When.**", "**Writes.**", "red", "**Rerun.** Safe", "docs/operations.md"):
+        assert word in page, word
+    assert (REPOSITORY / "docs" / "operations.md").is_file()
+
+
+@pytest.mark.parametrize("dag_id", DAG_IDS)
+def test_dag__green_means_published(dags: dict[str, Any], dag_id: str):
+    leaves = [task.task_id for task in dags[dag_id].tasks if not task.downstream_task_ids]
+    assert leaves == ["publish"]
+    publish = dags[dag_id].get_task("publish")
+    assert publish.trigger_rule == "all_success"
+    assert [asset.name for asset in publish.outlets] == ["community_pulse_marts"]
+
+
+@pytest.mark.parametrize("dag_id", DAG_IDS)
+def test_dag__one_run_at_a_time_and_no_catching_up(dags: dict[str, Any], dag_id: str):
+    assert dags[dag_id].max_active_runs == 1
+    assert dags[dag_id].catchup is False
+    assert dags[dag_id].start_date < datetime(2005, 6, 23, tzinfo=UTC), "Airflow makes no tasks for days before"
+
+
+def test_dags__are_the_same_after_the_window(dags: dict[str, Any]):
+    def shape(dag: Any) -> dict[str, Any]:
+        return {task.task_id: (sorted(task.downstream_task_ids), str(task.trigger_rule)) for task in dag.tasks}
+
+    assert shape(dags["community_daily"]) == shape(dags["community_backfill"])
+
+
+@pytest.mark.parametrize("name", [*DAG_IDS, "pulse.orchestration.flow", "pulse.orchestration.retries"])
+def test_dag_files__parse_without_heavy_libraries(name: str, airflow_home: Path):
+    code = (
+        f"import sys, airflow.sdk; before = set(sys.modules); sys.path[:0] = {[str(REPOSITORY / 'dags')]!r}; "
+        f"import {name}; print([m for m in {HEAVY!r} if m in set(sys.modules) - before])"
+    )
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "plugins")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, cwd="/"
+    )
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+# ---- the day of a run ------------------------------------------------------
+
+
+def context(**facts: Any) -> dict[str, Any]:
+    run = SimpleNamespace(partition_date=facts.get("partition_date"), logical_date=facts.get("logical_date"))
+    return {"dag_run": run, "params": facts.get("params", {})}
+
+
+def test_daily_window__comes_from_the_run_never_from_the_clock(airflow_home: Path):
+    from pulse.orchestration import flow
+
+    partition, logical = datetime(2026, 10, 5, tzinfo=UTC), datetime(2026, 10, 7, 11, 30, tzinfo=UTC)
+    given = {"day": "2026-10-06"}
+    assert flow.daily_window(context(partition_date=partition, params=given)) == Window.one_day(date(2026, 10, 5))
+    assert flow.daily_window(context(logical_date=logical, params=given)) == Window.one_day(date(2026, 10, 6))
+    assert flow.daily_window(context(logical_date=logical)) == Window.one_day(date(2026, 10, 7))
+    with pytest.raises(errors.ConfigError, match="parameter `day`"):
+        flow.daily_window(context())
+    with pytest.raises(errors.ConfigError, match="YYYY-MM-DD"):
+        flow.daily_window(context(params={"day": "yesterday"}))
+
+
+def test_backfill_window__needs_both_days_in_order(airflow_home: Path):
+    from pulse.orchestration import flow
+
+    params = {"from_day": "2026-10-01", "to_day": "2026-10-03"}
+    window = flow.backfill_window(context(params=params))
+    assert window == Window(date(2026, 10, 1), date(2026, 10, 3))
+    assert flow.partition_keys(flow.as_dict(window)) == [f"2026-10-0{day}T00:00:00" for day in (1, 2, 3)]
+    for broken in ({}, {"from_day": "2026-10-01"}, {"from_day": "2026-10-03", "to_day": "2026-10-01"}):
+        with pytest.raises(errors.ConfigError):
+            flow.backfill_window(context(params=broken))
+
+
+# ---- retries ---------------------------------------------------------------
+
+
+def test_retry_policy__follows_the_error(airflow_home: Path):
+    from airflow.sdk.definitions.retry_policy import RetryAction
+
+    from pulse.orchestration.retries import RetryByErrorType
+
+    policy = RetryByErrorType()
+
+    def action(error: BaseException) -> Any:
+        return policy.evaluate(error, 1, 3)
+
+    assert action(errors.BadCredentials("reddit", next_step="check")).action is RetryAction.FAIL
+    assert action(errors.DayNotServable("x", value=1, earliest_day=None, next_step="y")).action is RetryAction.FAIL
+    assert action(errors.LockBusy("lock", holder_pid=1, waited_s=1)).action is RetryAction.DEFAULT
+    assert action(ConnectionError("reset")).action is RetryAction.DEFAULT
+    limited = action(errors.RateLimited("reddit", retry_after_s=42))
+    assert (limited.action, limited.retry_delay) == (RetryAction.RETRY, timedelta(seconds=42))
+
+
+# ---- alerts ----------------------------------------------------------------
+
+
+class Collecting:
+    """A notifier, as Airflow's are called: made with arguments, called with a context."""
+
+    received: ClassVar[list[tuple[str, Any]]] = []
+
+    def __init__(self, channel: str) -> None:
+        self._channel = channel
+
+    def __call__(self, context: Any) -> None:
+        self.received.append((self._channel, context["pulse"]))
+
+
+class Failing(Collecting):
+    def __call__(self, context: Any) -> None:
+        raise OSError("no mail today")
+
+
+def test_alert__goes_to_the_log_and_to_every_notifier_even_if_one_fails(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, airflow_home: Path
+):
+    from pulse.orchestration import notify
+    from pulse.settings import Notifier, RedditArchiveEntry, Settings
+
+    entry = RedditArchiveEntry(platform="reddit", name="tea", source="reddit_archive", path=(Path("x"),))
+    settings = Settings(
+        communities=(entry,),
+        notify=(
+            Notifier(notifier="failing", arguments={"channel": "a"}),
+            Notifier(notifier="collecting", arguments={"channel": "b"}),
+        ),
+    )
+    monkeypatch.setattr(notify, "_notifier", {"failing": Failing, "collecting": Collecting}.__getitem__)
+    Collecting.received.clear()
+    alert = notify.Alert(
+        "load_stopped", "reddit/tea", "one_author_share", "0.7", "0.5", "too much\x1b[31m", notify.run_url("d", "r +1")
+    )
+    notify.send(alert, settings)
+    ((channel, received),) = Collecting.received
+    assert channel == "b"
+    assert (received["rule"], received["value"], received["limit"]) == ("one_author_share", "0.7", "0.5")
+    assert received["run_url"].endswith("/dags/d/runs/r%20%2B1")
+    assert "one_author_share" in caplog.text
+    assert "no mail today" in caplog.text
+    assert "\x1b" not in caplog.text
+
+
+def test_deadline_missed__alerts_with_the_run(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, airflow_home: Path, tmp_path: Path
+):
+    from pulse.orchestration import notify
+
+    (tmp_path / "x.ndjson").touch()
+    (tmp_path / "c.yml").write_text(
+        "communities: [{platform: reddit, name: tea, source: reddit_archive, path: x.ndjson}]\n"
+    )
+    monkeypatch.setenv("PULSE_CONFIG", str(tmp_path / "c.yml"))
+    notify.deadline_missed(
+        context={
+            "dag_run": {"dag_id": "community_daily", "dag_run_id": "scheduled__1"},
+            "deadline": {"deadline_time": "2026-10-06T06:00:00Z"},
+        }
+    )
+    assert "alert deadline_missed" in caplog.text
+    assert "community_daily scheduled__1 is not done by 2026-10-06T06:00:00Z" in caplog.text

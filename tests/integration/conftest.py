@@ -1,0 +1,98 @@
+"""One made-up world, run once through the real DAGs in this process; several test files look at what came of it."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pulse import warehouse
+from pulse.clock import utc_now
+from pulse.home import Home
+from pulse.orchestration import embedded
+from pulse.sandbox.world import World, make_world
+from pulse.sandbox.world_archive import ArchiveFiles, write_archives
+from pulse.window import Window
+
+CONFIG = """
+communities:
+  - platform: reddit
+    name: EmberwellTea
+    source: reddit_archive
+    path: ["RS_*.zst", "RC_*.zst"]
+    bot_accounts: [AutoModerator, teatimer-bot]
+    team_accounts: [Emberwell_Team]
+  - {platform: reddit, name: "*", source: reddit_archive, path: ["RS_*.zst", "RC_*.zst"]}
+  - {platform: reddit, name: NightRideLamps, source: reddit_archive, path: feed_NightRideLamps.ndjson}
+  - {platform: reddit, name: nowhere, source: reddit_archive, path: old.ndjson}
+"""
+OLD_RECORD = (
+    '{"id": "a1", "subreddit": "nowhere", "author": "x", "title": "t", "selftext": "", "created_utc": 1300000000}\n'
+)
+
+
+@dataclass(frozen=True)
+class WorldRun:
+    """A home after a backfill of the world but its last two days, and a daily run for each of those.
+
+    ``backfill`` and ``days`` are the finished runs; ``lines`` what they told the person who waits.
+    """
+
+    home: Home
+    config: Path
+    world: World
+    files: ArchiveFiles
+    backfill: embedded.RunResult
+    days: tuple[embedded.RunResult, ...]
+    lines: tuple[str, ...]
+
+
+@pytest.fixture(scope="session")
+def world_run(airflow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorldRun]:
+    """Written for reading only: tests that change something copy the home first."""
+    folder = tmp_path_factory.mktemp("world")
+    world = make_world(seed=7, first_day=date(2026, 6, 1), days_n=40)
+    files = write_archives(world, folder)
+    (folder / "old.ndjson").write_text(OLD_RECORD)
+    config = folder / "config.yml"
+    config.write_text(CONFIG)
+    home = Home(airflow_home)
+    before = {name: os.environ.get(name) for name in ("PULSE_HOME", "PULSE_CONFIG", "PULSE_AUTHOR_KEY")}
+    os.environ |= {
+        "PULSE_HOME": str(home.root),
+        "PULSE_CONFIG": str(config),
+        "PULSE_AUTHOR_KEY": "key-for-tests-only",
+    }
+    lines: list[str] = []
+    last_days = (world.last_day - timedelta(days=1), world.last_day)
+    try:
+        window = Window(world.first_day, world.last_day - timedelta(days=2))
+        backfill = embedded.run_window(home, window, started_at=utc_now(), progress=lines.append)
+        days = tuple(embedded.run_day(home, day, started_at=utc_now(), progress=lines.append) for day in last_days)
+        yield WorldRun(home, config, world, files, backfill, days, tuple(lines))
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@pytest.fixture
+def published(world_run: WorldRun) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published marts of the world."""
+    with duckdb.connect(str(warehouse.published_file(world_run.home)), read_only=True) as connection:
+        connection.execute("set timezone = 'UTC'")
+        yield connection
+
+
+@pytest.fixture
+def in_world(world_run: WorldRun, monkeypatch: pytest.MonkeyPatch) -> WorldRun:
+    """The same, with ``PULSE_HOME`` and ``PULSE_CONFIG`` pointing to it."""
+    monkeypatch.setenv("PULSE_HOME", str(world_run.home.root))
+    monkeypatch.setenv("PULSE_CONFIG", str(world_run.config))
+    monkeypatch.setenv("PULSE_AUTHOR_KEY", "key-for-tests-only")
+    return world_run

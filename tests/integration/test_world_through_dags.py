@@ -1,0 +1,197 @@
+"""The made-up world through the real DAGs: what ran, what was stopped, and that the marts recover the planted truth."""
+
+import sqlite3
+from collections import Counter
+from datetime import date
+from typing import Any
+
+import duckdb
+import pytest
+
+from pulse import contract
+from pulse.orchestration.embedded import RunResult
+
+pytestmark = pytest.mark.integration
+
+KEY = b"key-for-tests-only"
+
+
+def states(run: RunResult, task_id: str) -> Counter[str]:
+    return Counter(task.state for task in run.tasks if task.task_id == task_id)
+
+
+# ---- the runs --------------------------------------------------------------
+
+
+def test_runs__are_green_although_one_source_failed_and_one_load_was_stopped(world_run: Any):
+    for run in (world_run.backfill, *world_run.days):
+        assert run.is_success, run.failed()
+        assert states(run, "extract") == {"success": 3, "failed": 1}
+        assert states(run, "load") == {"success": 2, "failed": 2}
+        assert states(run, "publish") == {"success": 1}
+
+
+def test_runs__tiles_have_readable_names(world_run: Any):
+    tiles = {task.label: task.state for task in world_run.backfill.tasks}
+    assert tiles["reddit/emberwelltea"] == "success"
+    assert tiles["reddit/nowhere"] == "failed"
+    assert tiles["reddit/nightridelamps: quarantined"] == "failed"
+    assert tiles["reddit/nowhere: failed"] == "failed"
+    assert tiles["fct_community_daily: success"] == "success"
+    models = [task.label for task in world_run.backfill.tasks if task.task_id == "model"]
+    assert len(models) == len(set(models)) >= 12
+
+
+def test_runs__say_what_was_stopped_by_which_rule_and_where_to_look(world_run: Any):
+    (alert, *_) = [line for line in world_run.lines if line.startswith("alert load_stopped")]
+    for part in ("reddit/nightridelamps", "quarantined_share", "limit 0.05", "/dags/community_backfill/runs/"):
+        assert part in alert
+
+
+def test_runs__each_published_day_is_a_partition_of_the_asset(world_run: Any):
+    with sqlite3.connect(world_run.home.airflow / "airflow.db") as metadata:
+        keys = [key for (key,) in metadata.execute("select partition_key from asset_event order by 1")]
+    days = {f"{world_run.world.first_day:%Y-%m-%d}T00:00:00", f"{world_run.world.last_day:%Y-%m-%d}T00:00:00"}
+    assert days <= set(keys)
+    assert len(keys) == len(set(keys)) == 40
+
+
+def test_runs__what_libraries_print_is_in_a_file_and_names_no_secret(world_run: Any):
+    text = world_run.backfill.log_file.read_text()
+    assert "DayNotServable" in text
+    assert KEY.decode() not in text
+    assert "great_expectations" not in text
+
+
+# ---- the truth -------------------------------------------------------------
+
+
+def wanted_days(world: Any) -> dict[tuple[str, date], Any]:
+    """Truth by community and day, for the communities that arrive."""
+    return {
+        (community.community, day): of_day
+        for community in world.truth.communities.values()
+        if not community.is_feed_broken
+        for day, of_day in community.days.items()
+        if of_day.posts + of_day.comments
+    }
+
+
+def test_truth__daily_counts(world_run: Any, published: duckdb.DuckDBPyConnection):
+    rows = published.execute(
+        "select community, contribution_date, posts, comments, contributors, new_contributors, removed, score_sum, "
+        "reply_count_sum from marts.fct_community_daily where posts + comments > 0"
+    ).fetchall()
+    wanted = {
+        key: (
+            day.posts, day.comments, day.contributors, day.new_contributors, day.removed, day.score_sum,
+            day.reply_count_sum if day.posts else None,
+        )
+        for key, day in wanted_days(world_run.world).items()
+    }  # fmt: skip
+    assert len(wanted) > 150
+    assert {(community, day): tuple(rest) for community, day, *rest in rows} == wanted
+
+
+def test_truth__daily_sentiment(world_run: Any, published: duckdb.DuckDBPyConnection):
+    rows = published.execute(
+        "select community, contribution_date, positive_n, neutral_n, negative_n from marts.fct_sentiment_daily"
+    ).fetchall()
+    found = {(community, day): counts for community, day, *counts in rows}
+    wanted = wanted_days(world_run.world)
+    differing = [
+        key
+        for key, day in wanted.items()
+        if (day.positive_n + day.neutral_n + day.negative_n)
+        and found.get(key) != [day.positive_n, day.neutral_n, day.negative_n]
+    ]
+    # The planted words are unmistakable; VADER may still be off on one text in a hundred.
+    assert len(differing) <= len(wanted) // 100
+
+
+def test_truth__the_day_sentiment_turns(world_run: Any, published: duckdb.DuckDBPyConnection):
+    truth = world_run.world.truth.communities["emberwelltea"]
+    turn = truth.sentiment_turn.day
+    before, after = published.execute(
+        "select sum(positive_n - negative_n) filter (where contribution_date < $day) "
+        "/ sum(scored_n) filter (where contribution_date < $day), "
+        "sum(positive_n - negative_n) filter (where contribution_date >= $day) "
+        "/ sum(scored_n) filter (where contribution_date >= $day) "
+        "from marts.fct_sentiment_daily where community = 'emberwelltea'",
+        {"day": turn},
+    ).fetchone()
+    planted = [
+        shares["positive"] - shares["negative"] for shares in (truth.sentiment_turn.before, truth.sentiment_turn.after)
+    ]
+    # Some 1,500 texts a side: two standard errors of a net of shares are about 0.04.
+    assert before == pytest.approx(planted[0], abs=0.05)
+    assert after == pytest.approx(planted[1], abs=0.05)
+
+
+def test_truth__leaders_of_the_month(world_run: Any, published: duckdb.DuckDBPyConnection):
+    for community in world_run.world.truth.communities.values():
+        leaders = community.leaders.get("2026-06", ())
+        if community.is_feed_broken or not leaders:
+            continue
+        found = dict(
+            published.execute(
+                "select author_key, count(*) from marts.fct_contributions "
+                "where community = ? and is_by_contributor and month(contribution_date) = 6 group by author_key",
+                [community.community],
+            ).fetchall()
+        )
+        wanted = {contract.author_key(KEY, "reddit", leader.author): leader.contributions for leader in leaders}
+        assert {key: found.get(key) for key in wanted} == wanted
+        assert sorted(found.values(), reverse=True)[: len(wanted)] == sorted(wanted.values(), reverse=True)
+
+
+def test_truth__an_outage_is_a_day_of_zeros_and_a_stopped_load_is_a_day_of_nulls(
+    world_run: Any, published: duckdb.DuckDBPyConnection
+):
+    outage = published.execute(
+        "select posts, comments, outcome, is_day_complete from marts.fct_community_daily "
+        "where community = 'emberwelltea' and contribution_date = ?",
+        [world_run.world.outage_day],
+    ).fetchone()
+    assert outage == (0, 0, "empty", True)
+    stopped = published.execute(
+        "select distinct posts, comments, outcome, is_day_complete from marts.fct_community_daily "
+        "where community in ('nightridelamps', 'nowhere') order by outcome"
+    ).fetchall()
+    assert stopped == [(None, None, "failed", False), (None, None, "quarantined", False)]
+    shares = published.execute("select distinct communities_arrived_share from marts.fct_community_daily").fetchall()
+    assert shares == [(0.5,)]
+
+
+def test_truth__removed_contributions_have_no_text_and_no_sentiment(
+    world_run: Any, published: duckdb.DuckDBPyConnection
+):
+    gone = {gone.contribution_id: gone for gone in world_run.world.truth.gone}
+    rows = published.execute(
+        "select contribution_id, removal, body, sentiment_label from marts.fct_contributions where removal <> 'none'"
+    ).fetchall()
+    assert len(rows) > 50
+    for contribution_id, removal, body, sentiment_label in rows:
+        assert gone[contribution_id].by in removal
+        assert (body, sentiment_label) == (None, None)
+
+
+def test_truth__clear_names_are_nowhere_but_in_quarantine(world_run: Any):
+    names = {person.name for person in world_run.world.people}
+    with duckdb.connect() as connection:
+        for folder in (world_run.home.raw, world_run.home.scores, world_run.home.quality, world_run.home.landing):
+            for file in sorted(folder.rglob("*.parquet")):
+                if file.name == "bad_lines.parquet" or file.name.startswith("faults-"):
+                    continue  # original lines, in closed folders
+                columns = [
+                    name
+                    for name, kind in connection.execute(
+                        "select column_name, column_type from (describe select * from read_parquet(?))", [str(file)]
+                    ).fetchall()
+                    if kind == "VARCHAR" and name not in {"title", "body"}
+                ]
+                for column in columns:
+                    values = connection.execute(
+                        f'select distinct "{column}" from read_parquet(?) where "{column}" is not null', [str(file)]
+                    ).fetchall()
+                    assert not names & {value for (value,) in values}, (file, column)
