@@ -1,4 +1,4 @@
-"""The warehouse: dbt in this process over one working DuckDB file, and publishing a copy of it.
+"""The warehouse: one working DuckDB file that dbt builds, and publishing a copy of it.
 
 The working file always starts a build as it was last published: a build that did not end in a publish (killed, failed,
 stopped by gate 2) is undone first. So dbt may build only what changed since the last publish, which the notes under
@@ -9,57 +9,30 @@ A build that failed, was killed or was of a selection only cannot be published.
 One writer: building and publishing hold the same lock as promotions into raw.
 """
 
-import hashlib
-import json
 import logging
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
-from pulse import quality, raw
+from pulse import raw, transform
 from pulse.clock import Clock
 from pulse.errors import BuildFailed, BuildReplaced, NothingPublished, StorageError
-from pulse.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
-from pulse.home import REPOSITORY, Home
+from pulse.files import fsync_file, fsync_folder, read_json, storage_error, write_json
+from pulse.home import Home
 from pulse.locks import WAREHOUSE_LOCK, exclusive
 from pulse.sentiment import get_scorer
-from pulse.sentiment.store import ensure_empty_file as ensure_empty_scores
-from pulse.sentiment.store import scores_glob
 from pulse.settings import Settings
-from pulse.text import printable
 
 log = logging.getLogger(__name__)
 
-DBT_PROJECT = REPOSITORY / "dbt_project"
 PUBLISHED_NAME = "community_pulse.duckdb"
-_OK_STATUSES = frozenset({"success", "pass", "warn", "no-op"})
 _STATE_ID_FORMAT = "%Y%m%dT%H%M%S%fZ"
-
-
-@dataclass(frozen=True)
-class NodeResult:
-    """What became of one dbt node (a model or a data test).
-
-    Attributes:
-        label: short name for a person.
-        status: as dbt says it: success, pass, warn, error, fail, skipped.
-    """
-
-    node_id: str
-    label: str
-    resource_type: str
-    status: str
-    is_ok: bool
-    message: str
-    execution_s: float
 
 
 @dataclass(frozen=True)
@@ -67,7 +40,7 @@ class BuildReport:
     """One dbt build. ``contribution_dates`` is None when everything was built."""
 
     is_ok: bool
-    nodes: tuple[NodeResult, ...]
+    nodes: tuple[transform.NodeResult, ...]
     contribution_dates: tuple[date, ...] | None
     sentiment_model_id: str
 
@@ -126,8 +99,8 @@ def build(
     """
     model_id = sentiment_model_id(settings)
     with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
-        _ensure_inputs(home)
-        identity = {"project": _project_digest(), "sentiment_model_id": model_id}
+        transform.ensure_inputs(home)
+        identity = {"project": transform.project_digest(), "sentiment_model_id": model_id}
         _undo_unpublished(home)
         is_full = is_full_refresh or not working_file(home).exists() or _WorkingState.read(home).identity != identity
         pending = raw.pending_dates(home)
@@ -147,7 +120,7 @@ def build(
         arguments = ["build", "--exclude-resource-type", "unit_test"]
         arguments += ["--full-refresh"] if is_full else []
         arguments += ["--select", select] if select else []
-        nodes = _run_dbt(home, arguments, variables)
+        nodes = transform.run(home, working_file(home), arguments, variables)
         is_ok = bool(nodes) and all(node.is_ok for node in nodes)
         replace(state, is_publishable=is_ok and select is None).write(home)
     return BuildReport(is_ok, nodes, None if is_full else dates, model_id)
@@ -173,134 +146,9 @@ def built(home: Home) -> Built:
     return Built(state.build_id, None if dates is None else tuple(date.fromisoformat(day) for day in dates))
 
 
-def run_unit_tests(home: Home) -> tuple[NodeResult, ...]:
-    """Run dbt's unit tests over models without rows, in a home of their own under ``scratch``.
-
-    Returns:
-        One result per model and unit test, failed ones included.
-
-    Raises:
-        BuildFailed: dbt could not start.
-    """
-    aside = Home(home.scratch / "unit_tests").create()
-    _ensure_inputs(aside)
-    _remove_working_file(aside)
-    # dbt takes the types of a test's rows from the relation they stand for; sources are files, so they get one here.
-    with duckdb.connect(str(working_file(aside))) as connection:
-        connection.execute("create schema raw")
-        for table, reader in _readers(aside).items():
-            connection.execute(f"create view raw.{table} as select * from {reader}")
-    return _run_dbt(aside, ["build", "--exclude-resource-type", "test"], {"sentiment_model_id": "model-of-the-tests"})
-
-
 def sentiment_model_id(settings: Settings) -> str:
     """Name and version of the model whose scores enter the marts; the scorer itself says it."""
     return get_scorer(settings.sentiment_model).model_id
-
-
-def _ensure_inputs(home: Home) -> None:
-    raw.ensure_empty_file(home)
-    quality.ensure_tables(home)
-    ensure_empty_scores(home)
-
-
-def _run_dbt(home: Home, arguments: Sequence[str], variables: Mapping[str, Any]) -> tuple[NodeResult, ...]:
-    """One dbt command in this process; one result per node."""
-    from dbt.cli.main import dbtRunner
-
-    with _dbt_environment(home):
-        result = dbtRunner().invoke(
-            [*_dbt_flags(home), *arguments, "--vars", json.dumps(variables), *_dbt_places(home)],
-        )
-    _close_dbt_connections()
-    if result.exception is not None or result.result is None:
-        raise BuildFailed(
-            "dbt",
-            value=printable(str(result.exception), max_chars=500),
-            next_step=f"read {home.dbt / 'logs' / 'dbt.log'}; what was published before stays",
-        )
-    return tuple(_node_result(item) for item in result.result.results)
-
-
-def _dbt_flags(home: Home) -> list[str]:
-    # The caller shows the results; dbt's own lines go to its log file.
-    return ["--log-level", "none", "--log-level-file", "info", "--log-path", str(home.dbt / "logs"), "--no-print"]
-
-
-def _dbt_places(home: Home) -> list[str]:
-    project = str(DBT_PROJECT)
-    return ["--project-dir", project, "--profiles-dir", project, "--target-path", str(home.dbt / "target")]
-
-
-@contextmanager
-def _dbt_environment(home: Home) -> Iterator[None]:
-    """Tell dbt where everything is, for the time of one call."""
-    values = {
-        "PULSE_WAREHOUSE_FILE": str(working_file(home)),
-        "PULSE_WAREHOUSE_SPILL": str(home.scratch),
-        "DO_NOT_TRACK": "1",
-    }
-    # dbt-duckdb passes these through str.format.
-    values |= {
-        f"PULSE_RAW_{table.upper()}": reader.replace("{", "{{").replace("}", "}}")
-        for table, reader in _readers(home).items()
-    }
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-def _readers(home: Home) -> dict[str, str]:
-    """What to select from, by source table.
-
-    DuckDB reads the folder names as plain paths: types and values of partitions are never guessed from them.
-    """
-    globs = {
-        "contributions": raw.contributions_glob(home),
-        "sentiment_scores": scores_glob(home),
-        "load_outcomes": quality.glob(home, quality.LOAD_OUTCOMES),
-    }
-    return {
-        table: f"read_parquet({sql_text(glob)}, hive_partitioning = false, filename = true)"
-        for table, glob in globs.items()
-    }
-
-
-def _node_result(item: Any) -> NodeResult:
-    status = str(item.status)
-    return NodeResult(
-        node_id=item.node.unique_id,
-        label=item.node.name,
-        resource_type=str(item.node.resource_type),
-        status=status,
-        is_ok=status in _OK_STATUSES,
-        message=printable(item.message or "", max_chars=500),
-        execution_s=round(item.execution_time, 3),
-    )
-
-
-def _close_dbt_connections() -> None:
-    """dbt-duckdb keeps its connection for the next run of the process; the file must be free for gate 2."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-
-    environment = DuckDBConnectionManager._ENV  # noqa: SLF001  (the only handle there is)
-    if environment is not None:
-        environment.close()
-    DuckDBConnectionManager.close_all_connections()
-
-
-def _project_digest() -> str:
-    digest = hashlib.sha256()
-    for file in sorted(path for path in DBT_PROJECT.rglob("*") if path.suffix in {".sql", ".yml"}):
-        digest.update(str(file.relative_to(DBT_PROJECT)).encode() + b"\x00" + file.read_bytes() + b"\x00")
-    return digest.hexdigest()
 
 
 # ---- the working file's state ----------------------------------------------

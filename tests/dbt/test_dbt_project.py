@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from pulse import warehouse
+from pulse import transform
 from pulse.gates.rules import ROW_RULES
 
-MODELS = warehouse.DBT_PROJECT / "models"
+MODELS = transform.DBT_PROJECT / "models"
 SQL_FILES = sorted(MODELS.rglob("*.sql"))
 LAYERS = ("staging", "intermediate", "marts")
 # DuckDB's own, or with another meaning elsewhere: belongs into a dispatching macro (macros/engines.sql).
@@ -56,7 +56,7 @@ def each(*layers: str) -> Any:
 def test_unit_tests__all_pass(tmp_path: Path):
     from pulse.home import Home
 
-    results = warehouse.run_unit_tests(Home(tmp_path / "home").create())
+    results = transform.run_unit_tests(Home(tmp_path / "home").create())
     assert [f"{result.label}: {result.message}" for result in results if not result.is_ok] == []
     ran = {result.label for result in results if result.resource_type == "unit_test"}
     written = {test["name"] for sql in SQL_FILES for test in described(sql.with_suffix(".yml")).get("unit_tests", [])}
@@ -103,7 +103,7 @@ def test_mart__has_a_contract_that_describes_every_column(sql: Path):
         types = [constraint["type"] for constraint in column.get("constraints", [])]
         assert types in ([], ["not_null"]), column["name"]
     # dbt compares names and types with the SQL when it builds, for the whole folder.
-    project = described(warehouse.DBT_PROJECT / "dbt_project.yml")
+    project = described(transform.DBT_PROJECT / "dbt_project.yml")
     assert project["models"]["community_pulse"]["marts"]["+contract"] == {"enforced": True}
     assert "contract" not in code_of(sql)
 
@@ -134,7 +134,7 @@ def test_model__incremental_ones_delete_what_they_build_again():
 def test_partition_pruning__rests_on_a_rule_of_gate_1():
     (rule,) = (rule for rule in ROW_RULES if rule.name == "created_inside_its_partition")
     assert rule.severity == "critical"
-    assert rule.name in (warehouse.DBT_PROJECT / "macros" / "affected.sql").read_text(encoding="utf-8")
+    assert rule.name in (transform.DBT_PROJECT / "macros" / "affected.sql").read_text(encoding="utf-8")
 
 
 def test_warehouse__import_stays_light():
@@ -143,3 +143,10 @@ def test_warehouse__import_stays_light():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": ":".join(sys.path)}
     )
     assert ended.stdout.strip() == "[]"
+
+
+def test_profile__what_dbt_sets_again_for_each_thread_can_be_set_again():
+    profile = yaml.safe_load((transform.DBT_PROJECT / "profiles.yml").read_text(encoding="utf-8"))
+    target = profile["community_pulse"]["outputs"]["duckdb"]
+    assert set(target["settings"]) == {"TimeZone"}, "DuckDB refuses another spill folder once something was spilled"
+    assert set(target["config_options"]) == {"memory_limit", "temp_directory", "preserve_insertion_order"}

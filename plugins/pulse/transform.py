@@ -1,0 +1,182 @@
+"""dbt in this process: one command over one DuckDB file, with a result per node.
+
+It reads raw, the scores and the outcomes where they lie under ``PULSE_HOME``, and writes its target and logs there too.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pulse import quality, raw
+from pulse.errors import BuildFailed
+from pulse.files import sql_text
+from pulse.home import REPOSITORY, Home
+from pulse.sentiment.store import ensure_empty_file as ensure_empty_scores
+from pulse.sentiment.store import scores_glob
+from pulse.text import printable
+
+DBT_PROJECT = REPOSITORY / "dbt_project"
+_OK_STATUSES = frozenset({"success", "pass", "warn", "no-op"})
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one dbt node (a model or a data test).
+
+    Attributes:
+        label: short name for a person.
+        status: as dbt says it: success, pass, warn, error, fail, skipped.
+    """
+
+    node_id: str
+    label: str
+    resource_type: str
+    status: str
+    is_ok: bool
+    message: str
+    execution_s: float
+
+
+def ensure_inputs(home: Home) -> None:
+    """Give everything dbt reads a typed file without rows, if there is none."""
+    raw.ensure_empty_file(home)
+    quality.ensure_tables(home)
+    ensure_empty_scores(home)
+
+
+def run(home: Home, database: Path, arguments: Sequence[str], variables: Mapping[str, Any]) -> tuple[NodeResult, ...]:
+    """Run one dbt command; one result per node, failed ones included.
+
+    Args:
+        database: the DuckDB file to write; free again afterwards.
+        arguments: the command and its options.
+        variables: dbt's ``--vars``.
+
+    Raises:
+        BuildFailed: dbt could not start.
+    """
+    from dbt.cli.main import dbtRunner
+
+    with _environment(home, database):
+        result = dbtRunner().invoke(
+            [*_flags(home), *arguments, "--vars", json.dumps(variables), *_places(home)],
+        )
+    _close_connections()
+    if result.exception is not None or result.result is None:
+        raise BuildFailed(
+            "dbt",
+            value=printable(str(result.exception), max_chars=500),
+            next_step=f"read {home.dbt / 'logs' / 'dbt.log'}; what was published before stays",
+        )
+    return tuple(_node_result(item) for item in result.result.results)
+
+
+def _flags(home: Home) -> list[str]:
+    # The caller shows the results; dbt's own lines go to its log file.
+    return ["--log-level", "none", "--log-level-file", "info", "--log-path", str(home.dbt / "logs"), "--no-print"]
+
+
+def _places(home: Home) -> list[str]:
+    project = str(DBT_PROJECT)
+    return ["--project-dir", project, "--profiles-dir", project, "--target-path", str(home.dbt / "target")]
+
+
+@contextmanager
+def _environment(home: Home, database: Path) -> Iterator[None]:
+    """Tell dbt where everything is, for the time of one call."""
+    values = {
+        "PULSE_WAREHOUSE_FILE": str(database),
+        "PULSE_WAREHOUSE_SPILL": str(home.scratch),
+        "DO_NOT_TRACK": "1",
+    }
+    # dbt-duckdb passes these through str.format.
+    values |= {
+        f"PULSE_RAW_{table.upper()}": reader.replace("{", "{{").replace("}", "}}")
+        for table, reader in _readers(home).items()
+    }
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _readers(home: Home) -> dict[str, str]:
+    """What to select from, by source table.
+
+    DuckDB reads the folder names as plain paths: types and values of partitions are never guessed from them.
+    """
+    globs = {
+        "contributions": raw.contributions_glob(home),
+        "sentiment_scores": scores_glob(home),
+        "load_outcomes": quality.glob(home, quality.LOAD_OUTCOMES),
+    }
+    return {
+        table: f"read_parquet({sql_text(glob)}, hive_partitioning = false, filename = true)"
+        for table, glob in globs.items()
+    }
+
+
+def _node_result(item: Any) -> NodeResult:
+    status = str(item.status)
+    return NodeResult(
+        node_id=item.node.unique_id,
+        label=item.node.name,
+        resource_type=str(item.node.resource_type),
+        status=status,
+        is_ok=status in _OK_STATUSES,
+        message=printable(item.message or "", max_chars=500),
+        execution_s=round(item.execution_time, 3),
+    )
+
+
+def _close_connections() -> None:
+    """dbt-duckdb keeps its connection for the next run of the process; the file must be free for gate 2."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    environment = DuckDBConnectionManager._ENV  # noqa: SLF001  (the only handle there is)
+    if environment is not None:
+        environment.close()
+    DuckDBConnectionManager.close_all_connections()
+
+
+def project_digest() -> str:
+    """Tells one state of the dbt project from another."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in DBT_PROJECT.rglob("*") if path.suffix in {".sql", ".yml"}):
+        digest.update(str(file.relative_to(DBT_PROJECT)).encode() + b"\x00" + file.read_bytes() + b"\x00")
+    return digest.hexdigest()
+
+
+def run_unit_tests(home: Home) -> tuple[NodeResult, ...]:
+    """Run dbt's unit tests over models without rows, in a home of their own under ``scratch``.
+
+    Returns:
+        One result per model and unit test, failed ones included.
+
+    Raises:
+        BuildFailed: dbt could not start.
+    """
+    aside = Home(home.scratch / "unit_tests").create()
+    ensure_inputs(aside)
+    database = aside.warehouse / "unit_tests.duckdb"
+    database.unlink(missing_ok=True)
+    # dbt takes the types of a test's rows from the relation they stand for; sources are files, so they get one here.
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("create schema raw")
+        for table, reader in _readers(aside).items():
+            connection.execute(f"create view raw.{table} as select * from {reader}")
+    variables = {"sentiment_model_id": "model-of-the-tests"}
+    return run(aside, database, ["build", "--exclude-resource-type", "test"], variables)
