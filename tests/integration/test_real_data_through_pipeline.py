@@ -1,0 +1,221 @@
+"""Real archives and hostile collections all the way: through the DAG or the same steps, into tables that SQL reads."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import zstandard
+
+from fixtures.reddit_lines import DAY, NOON_S, ONE_DAY, post, write
+from pulse import query, warehouse
+from pulse.contract import canonical_name
+from pulse.home import Home
+from pulse.pipeline import EntryVerdict, Pipeline
+from pulse.window import Window
+
+pytestmark = [pytest.mark.integration, pytest.mark.real_data]
+
+# Each set through `community_backfill`, in one process of its own.
+BACKFILLS = """
+import json, sys
+from datetime import date
+from pulse.clock import utc_now
+from pulse.home import Home
+from pulse.orchestration import embedded
+from pulse.window import Window
+home = Home.from_environment().create()
+for first, last in json.loads(sys.argv[1]):
+    window = Window(date.fromisoformat(first), date.fromisoformat(last))
+    result = embedded.run_window(home, window, started_at=utc_now())
+    assert result.is_success, (result.failed(), result.log_file.read_text()[-3000:])
+"""
+WINDOWS = {
+    "askmen": ("2019-10-01", "2019-10-31"),
+    "pushshift_2005": ("2005-12-12", "2005-12-31"),
+    "ufc": ("2018-10-07", "2018-10-20"),
+}
+
+
+def records(path: Path) -> Iterator[dict[str, Any]]:
+    """Every object of a file, read by the standard library."""
+    with path.open("rb") as file:
+        stream: Any = file
+        if path.suffix == ".zst":
+            stream = zstandard.ZstdDecompressor(max_window_size=2**31).stream_reader(file, read_across_frames=True)
+        for text in io.TextIOWrapper(stream, encoding="utf-8", newline="\n"):
+            yield json.loads(text)
+
+
+def files_of(recorded_data: Path) -> dict[str, list[Path]]:
+    pushshift, ufc = recorded_data / "reddit_pushshift", recorded_data / "reddit_threads_ufc"
+    return {
+        "askmen": [pushshift / "AskMen_submissions_2019-10.zst"],
+        "pushshift_2005": [pushshift / "RC_2005-12.zst"],
+        "ufc": [ufc / "submissions.jsonl", ufc / "comments.jsonl"],
+    }
+
+
+@pytest.fixture(scope="module")
+def backfilled(recorded_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home after the three backfills: askmen and ufc by name, whatever 2005 holds by the wildcard."""
+    folder = tmp_path_factory.mktemp("real")
+    files = files_of(recorded_data)
+    entries = [
+        {"platform": "reddit", "name": name, "source": "reddit_archive", "path": [str(file) for file in files[of]]}
+        for name, of in (("AskMen", "askmen"), ("ufc", "ufc"), ("*", "pushshift_2005"))
+    ]
+    config = folder / "config.yml"
+    # One of three entries has something in each window.
+    config.write_text(json.dumps({"communities": entries, "publish": {"min_communities_arrived_share": 0.3}}))
+    environment = os.environ | {
+        "PULSE_HOME": str(folder / "home"),
+        "PULSE_CONFIG": str(config),
+        "PULSE_AUTHOR_KEY": "key-for-tests-only",
+        "PULSE_RETRY_DELAY_S": "0",
+    }
+    for name in [name for name in environment if name.startswith("AIRFLOW")]:
+        del environment[name]
+    arguments = [sys.executable, "-c", BACKFILLS, json.dumps(list(WINDOWS.values()))]
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return Home(folder / "home")
+
+
+@pytest.mark.parametrize("of", WINDOWS)
+def test_backfill__daily_counts_equal_an_independent_count(backfilled: Home, recorded_data: Path, of: str):
+    counted: Counter[tuple[str, date, str]] = Counter()
+    for file in files_of(recorded_data)[of]:
+        for record in records(file):
+            day = datetime.fromtimestamp(float(record["created_utc"]), tz=UTC).date()
+            kind = "post" if "title" in record else "comment"
+            counted[canonical_name("reddit", record["subreddit"]), day, kind] += 1
+    with duckdb.connect(str(warehouse.published_file(backfilled)), read_only=True) as connection:
+        found = connection.execute(
+            "select community, contribution_date, posts, comments from marts.fct_community_daily "
+            "where contribution_date between ? and ? and posts + comments > 0",
+            list(WINDOWS[of]),
+        ).fetchall()
+    assert found
+    for community, day, posts, comments in found:
+        assert (posts, comments) == (counted[community, day, "post"], counted[community, day, "comment"])
+    assert sum(posts + comments for _, _, posts, comments in found) == sum(counted.values())
+
+
+def test_backfill__what_is_gone_and_what_is_orphaned_appears_as_such(backfilled: Home, recorded_data: Path):
+    files = files_of(recorded_data)
+    askmen, old = list(records(files["askmen"][0])), list(records(files["pushshift_2005"][0]))
+    ids = {f"t1_{record['id']}" for record in old}
+    orphans = [record for record in old if record["parent_id"].startswith("t1_") and record["parent_id"] not in ids]
+    with duckdb.connect(str(warehouse.published_file(backfilled)), read_only=True) as connection:
+        no_author, removed, with_text = connection.execute(
+            "select count(*) filter (where author_key is null), count(*) filter (where removal <> 'none'), "
+            "count(*) filter (where removal <> 'none' and (title is not null or body is not null)) "
+            "from marts.fct_contributions where community = 'askmen'"
+        ).fetchone() or (0, 0, 0)
+        found_orphans = connection.execute(
+            "select count(*) from marts.fct_contributions as answers where contribution_date < '2006-01-01' "
+            "and parent_id like 't1_%' and not exists (select 1 from marts.fct_contributions as parents "
+            "where parents.contribution_id = answers.parent_id)"
+        ).fetchone()
+        trees = connection.execute(
+            "select count(*), sum(comments), bool_and(is_root_present) from marts.fct_threads where community = 'ufc'"
+        ).fetchone()
+    gone = {"[deleted]", "[removed]"}
+    assert no_author == sum(record["author"] == "[deleted]" for record in askmen)
+    assert removed >= sum(record["selftext"] in gone for record in askmen)
+    assert with_text == 0
+    assert found_orphans == (len(orphans),)
+    assert trees == (10, 591, True)
+
+
+# ---- hostile collections through the same steps ----------------------------
+
+
+def steps(home: Home, config: Path, window: Window) -> tuple[Pipeline, list[EntryVerdict]]:
+    """Extract and gate every entry, as the DAGs do."""
+    from pulse.settings import load_settings
+
+    pipeline = Pipeline(home, load_settings(config, home=home))
+    entry_ids = pipeline.plan(window)
+    load_ids = [pipeline.extract(entry_id, window, run_id="run") for entry_id in entry_ids]
+    return pipeline, pipeline.gate_loads(window, entry_ids, load_ids, run_id="run")
+
+
+def publish(pipeline: Pipeline, verdicts: list[EntryVerdict], window: Window) -> None:
+    pipeline.promote(verdicts, run_id="run")
+    pipeline.score(verdicts)
+    pipeline.require_built(pipeline.build())
+    pipeline.publish(window, verdicts, pipeline.gate_marts(run_id="run"))
+
+
+def faulty(recorded_data: Path, tmp_path: Path, **changes: Any) -> Path:
+    path = recorded_data / "adversarial_ndjson" / "comments_with_faults.ndjson"
+    entry = {"platform": "reddit", "name": "*", "source": "reddit_archive", "path": str(path)} | changes
+    config = tmp_path / "config.yml"
+    config.write_text(json.dumps({"communities": [entry]}))
+    return config
+
+
+MONTH = Window(date(2005, 12, 12), date(2005, 12, 31))
+LAND, SKIP = {"ok", "crlf", "null_body", "score_as_string", "created_utc_string"}, {"blank_line", "duplicate_record"}
+
+
+def test_faulty_lines__at_half_allowed_all_are_accounted_for(home: Home, recorded_data: Path, tmp_path: Path):
+    pipeline, verdicts = steps(home, faulty(recorded_data, tmp_path, max_quarantined_share=0.5), MONTH)
+    assert verdicts[0]["outcome"] == "passed", verdicts[0]["message"]
+    publish(pipeline, verdicts, MONTH)
+    with (recorded_data / "adversarial_ndjson" / "faults.csv").open(newline="") as file:
+        faults = {int(row["line"]): row["fault"] for row in csv.DictReader(file)}
+    lines_n = (recorded_data / "adversarial_ndjson" / "comments_with_faults.ndjson").read_bytes().count(b"\n")
+    landed = query.all_rows(home, "select count(*) from marts.fct_contributions")[0][0]
+    quarantined = query.all_rows(home, "select line_number, reason from quality.quarantined_rows")
+    skipped = query.all_rows(home, "select sum(skipped_n) from quality.load_outcomes")[0][0]
+    wanted = {number for number, fault in faults.items() if fault not in LAND | SKIP}
+    assert {number for number, _ in quarantined} == wanted
+    assert all(reason for _, reason in quarantined)
+    assert skipped == sum(fault in SKIP for fault in faults.values())
+    assert landed + len(quarantined) + skipped == lines_n
+
+
+def test_faulty_lines__by_default_they_stop_the_load(home: Home, recorded_data: Path, tmp_path: Path):
+    _, (verdict,) = steps(home, faulty(recorded_data, tmp_path), MONTH)
+    assert (verdict["outcome"], verdict["rule"], verdict["limit"]) == ("quarantined", "quarantined_share", "0.05")
+    assert query.all_rows(home, "select count(*) from quality.load_outcomes where outcome <> 'quarantined'") == [(0,)]
+
+
+def test_naughty_strings__pass_every_step_as_plain_data(home: Home, recorded_data: Path, tmp_path: Path):
+    strings = [
+        text for text in json.loads((recorded_data / "adversarial_naughty_strings" / "blns.json").read_text()) if text
+    ]
+    lines = [
+        post(f"p{number}", subreddit=text, author=text, title=text, selftext=text, created_utc=NOON_S + number)
+        for number, text in enumerate(strings)
+    ]
+    path = write(tmp_path / "naughty.ndjson", lines)
+    config = tmp_path / "config.yml"
+    entry = {"platform": "reddit", "name": "*", "source": "reddit_archive", "path": str(path)}
+    config.write_text(json.dumps({"communities": [entry]}))
+    pipeline, verdicts = steps(home, config, ONE_DAY)
+    assert verdicts[0]["outcome"] == "passed", verdicts[0]["message"]
+    publish(pipeline, verdicts, ONE_DAY)
+    rows = query.all_rows(
+        home, "select contribution_id, community, title, body, contribution_date from marts.fct_contributions"
+    )
+    found = {contribution_id: rest for contribution_id, *rest in rows}
+    assert len(found) == len(strings)
+    for number, text in enumerate(strings):
+        assert found[f"t3_p{number}"] == [canonical_name("reddit", text), text, text, DAY]
+    communities = query.all_rows(home, "select community from marts.dim_communities where community <> '*'")
+    assert {community for (community,) in communities} == {canonical_name("reddit", text) for text in strings}
+    (wide,) = query.all_rows(home, "select sum(posts) from marts.fct_community_daily")
+    assert wide == (len(strings),)
