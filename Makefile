@@ -67,5 +67,5 @@ bench: install ## Measure: ratios in one run against the named peer or limit
 	@$(BIN)/python -m benchmarks
 
 .PHONY: clean
-clean: ## Remove the virtual environment and all pipeline data
-	rm -rf $(VENV) .pulse .mypy_cache .pytest_cache .ruff_cache
+clean: ## Remove the virtual environment and caches; PULSE_HOME with its data and author key stays
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
