@@ -44,7 +44,7 @@ def connect(home: Home) -> duckdb.DuckDBPyConnection:
         QueryError: the published file cannot be opened.
     """
     quality.ensure_tables(home)
-    connection = duckdb.connect()
+    connection = duckdb.connect(config={"temp_directory": str(home.scratch / "query")})
     try:
         connection.execute("set timezone = 'UTC'")
         published = warehouse.published_file(home)

@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -142,49 +142,33 @@ def test_retry_policy__follows_the_error(airflow_home: Path):
 # ---- alerts ----------------------------------------------------------------
 
 
-class Collecting:
-    """A notifier, as Airflow's are called: made with arguments, called with a context."""
-
-    received: ClassVar[list[tuple[str, Any]]] = []
-
-    def __init__(self, channel: str) -> None:
-        self._channel = channel
-
-    def __call__(self, context: Any) -> None:
-        self.received.append((self._channel, context["pulse"]))
-
-
-class Failing(Collecting):
-    def __call__(self, context: Any) -> None:
-        raise OSError("no mail today")
-
-
 def test_alert__goes_to_the_log_and_to_every_notifier_even_if_one_fails(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, airflow_home: Path
+    caplog: pytest.LogCaptureFixture, airflow_home: Path
 ):
+    from notifiers import Collecting
     from pulse.orchestration import notify
     from pulse.settings import Notifier, RedditArchiveEntry, Settings
 
     entry = RedditArchiveEntry(platform="reddit", name="tea", source="reddit_archive", path=(Path("x"),))
+    message = "{{ pulse.rule }}: {{ pulse.value }}, limit {{ pulse.limit }}, see {{ pulse.run_url }}"
     settings = Settings(
         communities=(entry,),
         notify=(
-            Notifier(notifier="failing", arguments={"channel": "a"}),
-            Notifier(notifier="collecting", arguments={"channel": "b"}),
+            Notifier(notifier="notifiers.Failing"),
+            Notifier(notifier="no.such.Notifier"),
+            Notifier(notifier="notifiers.Collecting", arguments={"message": message}),
         ),
     )
-    monkeypatch.setattr(notify, "_notifier", {"failing": Failing, "collecting": Collecting}.__getitem__)
     Collecting.received.clear()
-    alert = notify.Alert(
-        "load_stopped", "reddit/tea", "one_author_share", "0.7", "0.5", "too much\x1b[31m", notify.run_url("d", "r +1")
+    url = notify.run_url("d", "r +1")
+    notify.send(
+        notify.Alert("load_stopped", "reddit/tea", "one_author_share", "0.7", "0.5", "too much\x1b[31m", url), settings
     )
-    notify.send(alert, settings)
-    ((channel, received),) = Collecting.received
-    assert channel == "b"
-    assert (received["rule"], received["value"], received["limit"]) == ("one_author_share", "0.7", "0.5")
-    assert received["run_url"].endswith("/dags/d/runs/r%20%2B1")
+    assert url.endswith("/dags/d/runs/r%20%2B1")
+    assert Collecting.received == [f"one_author_share: 0.7, limit 0.5, see {url}"]
     assert "one_author_share" in caplog.text
     assert "no mail today" in caplog.text
+    assert "no.such" in caplog.text
     assert "\x1b" not in caplog.text
 
 
