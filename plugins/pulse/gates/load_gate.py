@@ -23,7 +23,7 @@ from pulse.gates.load_tables import LoadTables
 from pulse.gates.rules import LOAD_RULES, ROW_RULES, Finding, LoadRule, RowRule
 from pulse.gates.runner import Answer, Batch, Check
 from pulse.gates.volume import VolumeBands, volume_bands
-from pulse.home import Home, path_value
+from pulse.home import Home
 from pulse.landing import Load
 from pulse.settings import CommunityEntry, Settings
 from pulse.text import printable
@@ -108,7 +108,7 @@ def check_loads(
         checked_at = clock()
         prepared = _prepare_all(database, loads, home=home, settings=settings, checked_at=checked_at)
         batches = [batch for number, item in enumerate(prepared) for batch in _batches(number, item)]
-        answers = runner.run(database, batches, home=home, docs=path_value(run_id))
+        answers = runner.run(database, batches, home=home, docs=run_id)
         return [
             _conclude(item, _answers_of(number, answers), home=home, run_id=run_id, recorded_at=checked_at)
             for number, item in enumerate(prepared)
@@ -179,7 +179,7 @@ def _batches(number: int, item: _Prepared) -> list[Batch]:
         return []
     batches = [
         Batch(
-            f"{number:04d} {item.load.load_id}: load",
+            f"{number:04d}-{item.load.load_id}-load",
             item.tables.numbers_table,
             [_load_check(rule, _limit(rule, item)) for rule in LOAD_RULES],
         )
@@ -187,7 +187,7 @@ def _batches(number: int, item: _Prepared) -> list[Batch]:
     if item.tables.rows_n:
         batches.append(
             Batch(
-                f"{number:04d} {item.load.load_id}: rows",
+                f"{number:04d}-{item.load.load_id}-rows",
                 item.tables.rows_table,
                 [_row_check(rule) for rule in ROW_RULES],
             )
@@ -225,7 +225,7 @@ def _answers_of(number: int, answers: dict[str, dict[str, Answer]]) -> dict[str,
     return {
         rule: answer
         for batch, by_rule in answers.items()
-        if batch.startswith(f"{number:04d} ")
+        if batch.startswith(f"{number:04d}-")
         for rule, answer in by_rule.items()
     }
 

@@ -12,7 +12,7 @@ from pulse.gates import runner
 from pulse.gates.mart_rules import MART_RULES, MartRule
 from pulse.gates.rules import Finding
 from pulse.gates.runner import Answer, Batch, Check
-from pulse.home import Home, path_value
+from pulse.home import Home
 from pulse.text import printable
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def check_marts(
         StorageError: the results cannot be written.
     """
     batches = _batches(rules, contribution_dates, sentiment_model_id)
-    answers = runner.run(database, batches, home=home, docs=f"{path_value(run_id)}-marts", has_examples=True)
+    answers = runner.run(database, batches, home=home, docs=f"{run_id}-marts", has_examples=True)
     by_rule = {name: answer for of_batch in answers.values() for name, answer in of_batch.items()}
     findings = [_finding(rule, by_rule.get(rule.name)) for rule in rules]
     stopped = tuple(found for found in findings if found is not None and found.severity == "critical")
@@ -77,7 +77,7 @@ def _batches(rules: Sequence[MartRule], contribution_dates: Sequence[date] | Non
     tables = dict.fromkeys(rule.table for rule in rules)
     return [
         Batch(
-            f"{GATE} {table}",
+            f"{GATE}-{table}",
             table,
             [_check(rule, contribution_dates, model_id) for rule in rules if rule.table == table],
         )

@@ -7,6 +7,7 @@ breaks the gate, and row counts are checked by rules of their own.
 
 import logging
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from pulse.home import Home
 from pulse.text import printable
 
 _MAX_DOC_PAGES = 40
+# Browsers decode what looks percent-encoded, so folders that people open have plain names.
+_NO_FILE_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 _NOISY_LOGGERS = ("great_expectations", "great_expectations.data_context", "great_expectations.validator", "alembic")
 
 
@@ -112,7 +115,7 @@ def _validate(
         checkpoint = gx.Checkpoint(name="gate", validation_definitions=definitions, result_format=result_format)
         results = context.checkpoints.add(checkpoint).run().run_results
         if docs is not None:
-            _build_docs(context, home.quality / "data_docs" / docs, results)
+            _build_docs(context, home.quality / "data_docs" / _NO_FILE_NAME.sub("-", docs)[:150], results)
         # Results come in the order of their definitions.
         return {batch.name: result for batch, result in zip(batches, results.values(), strict=True)}
     finally:
