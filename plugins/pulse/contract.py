@@ -110,7 +110,11 @@ def canonical_name_sql(platform: str, name_sql: str) -> str:
     """The same as :func:`canonical_name` as a DuckDB expression."""
     if platform not in CASE_INSENSITIVE_PLATFORMS:
         return name_sql
-    return f"translate({name_sql}, '{string.ascii_uppercase}', '{string.ascii_lowercase}')"
+    # Nearly all names are ASCII, for which lower() says the same in a fraction of the time.
+    return (
+        f"case when strlen({name_sql}) = length({name_sql}) then lower({name_sql}) "
+        f"else translate({name_sql}, '{string.ascii_uppercase}', '{string.ascii_lowercase}') end"
+    )
 
 
 def author_key(key: bytes, platform: str, name: str) -> str:

@@ -1,7 +1,8 @@
 """Parsing an archive once: decompressed stream → chunks at line ends → DuckDB → sealed Parquet chunks.
 
-The decompressor runs in a thread of its own while DuckDB parses the chunk before. A sealed chunk is never parsed
-again: after a kill, only the decompression is repeated up to where it stopped. Memory does not grow with the file.
+The decompressor runs in a thread of its own while DuckDB parses the chunks before, two at a time. A sealed chunk is
+never parsed again: after a kill, only the decompression is repeated up to where it stopped. Memory does not grow with
+the file.
 
 Per chunk: lines that hold something the bulk reader would forgive go to the slow look at once. The rest is read
 strictly; DuckDB refuses bad UTF-8, control characters, two objects on a line, repeated or wrongly typed fields. A
@@ -16,9 +17,10 @@ import os
 import queue
 import shutil
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -41,6 +43,7 @@ from pulse.window import Window
 
 log = logging.getLogger(__name__)
 
+_WORKERS_N = 2
 SKIPPED_FAULTS = frozenset({"blank_line"})
 SEAL = "archive.json"
 _FAULT_SCHEMA = pa.schema(
@@ -191,6 +194,34 @@ class _Tally:
         self.unknown_keys_sampled_n += later.unknown_keys_sampled_n
 
 
+@dataclass(frozen=True)
+class _Worker:
+    """What one parsing thread has to itself."""
+
+    connection: duckdb.DuckDBPyConnection
+    scratch: Path
+
+
+@dataclass(frozen=True)
+class _Neighbours:
+    """Community and time of the good rows of a chunk before and after a line; None where there is none."""
+
+    earlier_community: str | None = None
+    earlier_s: float | None = None
+    later_community: str | None = None
+    later_s: float | None = None
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """What a chunk gave. ``neighbours`` are by line number, of bad lines that do not tell whose they are."""
+
+    tally: _Tally
+    bad_lines: list[BadLine] = field(default_factory=list)
+    neighbours: dict[int, _Neighbours] = field(default_factory=dict)
+    is_sealed: bool = False
+
+
 class _Staging:
     """One pass over one archive."""
 
@@ -211,17 +242,28 @@ class _Staging:
         self._wanted = None if any(entry.is_wildcard for entry in entries) else [entry.community for entry in entries]
         self._named = [entry.community for entry in entries if not entry.is_wildcard]
         self._scratch = context.home.scratch / f"staging-{folder.name}"
+        self._free_workers: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
 
     def parse(self) -> "_Tally":
-        """Seal every chunk that is not sealed yet; returns the sum of all."""
+        """Seal every chunk that is not sealed yet; returns the sum of all.
+
+        Two chunks are parsed at a time beside the decompressing thread, and sealed in file order.
+        """
         tally = _Tally()
         shutil.rmtree(self._scratch, ignore_errors=True)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._scratch.mkdir(parents=True)
-            with self._connection() as connection, _Ahead(self._path, self._chunk_bytes) as chunks:
-                for item in chunks:
-                    tally.add(self._seal_chunk(connection, item, tally))
+            with ExitStack() as stack:
+                for number in range(_WORKERS_N):
+                    self._free_workers.put(stack.enter_context(self._worker(number)))
+                pool = stack.enter_context(ThreadPoolExecutor(_WORKERS_N, thread_name_prefix="parse"))
+                started: deque[tuple[Chunk | LineTooLong, Future[_Parsed]]] = deque()
+                for item in stack.enter_context(_Ahead(self._path, self._chunk_bytes)):
+                    started.append((item, pool.submit(self._parse_unless_sealed, item)))
+                    if len(started) > _WORKERS_N:
+                        tally.add(self._seal_chunk(*started.popleft(), tally))
+                while started:
+                    tally.add(self._seal_chunk(*started.popleft(), tally))
         except OSError as error:
             raise storage_error(self._folder, error) from error
         except duckdb.Error as error:
@@ -236,16 +278,19 @@ class _Staging:
         return tally
 
     @contextmanager
-    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _worker(self, number: int) -> "Iterator[_Worker]":
+        """A database of its own: statements of two threads on one would wait for each other."""
+        scratch = self._scratch / str(number)
+        scratch.mkdir(parents=True)
         with duckdb.connect(
-            config={"memory_limit": "1GB", "temp_directory": str(self._scratch / "spill"), "threads": "2"}
+            config={"memory_limit": "500MB", "temp_directory": str(scratch / "spill"), "threads": "1"}
         ) as connection:
             connection.execute("set timezone = 'UTC'")
             connection.execute("create table accounts (scope VARCHAR, account VARCHAR, account_role VARCHAR)")
             rows = list(self._accounts())
             if rows:
                 connection.executemany("insert into accounts values (?, ?, ?)", rows)
-            yield connection
+            yield _Worker(connection, scratch)
 
     def _accounts(self) -> Iterator[tuple[str, str, str]]:
         for entry in self._entries:
@@ -256,31 +301,43 @@ class _Staging:
 
     # ---- one chunk ---------------------------------------------------------
 
-    def _seal_chunk(
-        self, connection: duckdb.DuckDBPyConnection, item: Chunk | LineTooLong, before: "_Tally"
-    ) -> "_Tally":
-        """Parse one chunk, unless a run before did; the tally file is written last and is the chunk's seal."""
+    def _files_of(self, item: Chunk | LineTooLong) -> tuple[Path, Path, Path]:
+        """Seal, rows and faults of a chunk."""
         number = f"{item.first_line:012d}-{'lines' if isinstance(item, Chunk) else 'too-long'}"
-        seal, rows_file = self._folder / f"tally-{number}.json", self._folder / f"chunk-{number}.parquet"
-        if seal.is_file() and (isinstance(item, LineTooLong) or rows_file.is_file()):
-            return _Tally(**read_json(seal))
-        if isinstance(item, LineTooLong):
-            tally, fault = _Tally(), ndjson.line_too_long()
-            neighbour = before.last_row or (None, None)
-            bad = [BadLine(item.first_line, fault.name, fault.detail, item.start, *neighbour)]
-        else:
-            tally, bad = self._parse_chunk(connection, item, before, rows_file)
-        if bad:
-            _write_faults(self._folder / f"faults-{number}.parquet", self._fault_table(bad))
-        write_json(seal, vars(tally))
-        return tally
+        return (
+            self._folder / f"tally-{number}.json",
+            self._folder / f"chunk-{number}.parquet",
+            self._folder / f"faults-{number}.parquet",
+        )
 
-    def _parse_chunk(
-        self, connection: duckdb.DuckDBPyConnection, chunk: Chunk, before: "_Tally", rows_file: Path
-    ) -> "tuple[_Tally, list[BadLine]]":
-        reader = ChunkReader(connection, self._scratch, with_extra=self._with_extra)
+    def _parse_unless_sealed(self, item: Chunk | LineTooLong) -> "_Parsed":
+        """In a worker's thread: write the chunk's rows, unless a run before sealed them."""
+        seal, rows_file, _ = self._files_of(item)
+        if seal.is_file() and (isinstance(item, LineTooLong) or rows_file.is_file()):
+            return _Parsed(_Tally(**read_json(seal)), is_sealed=True)
+        if isinstance(item, LineTooLong):
+            fault = ndjson.line_too_long()
+            return _Parsed(_Tally(), [BadLine(item.first_line, fault.name, fault.detail, item.start)])
+        worker = self._free_workers.get()
+        try:
+            return self._parse_chunk(worker, item, rows_file)
+        finally:
+            self._free_workers.put(worker)
+
+    def _seal_chunk(self, item: Chunk | LineTooLong, parsing: "Future[_Parsed]", before: "_Tally") -> "_Tally":
+        """Write the chunk's faults, then its tally, which is its seal."""
+        parsed = parsing.result()
+        if not parsed.is_sealed:
+            seal, _, faults_file = self._files_of(item)
+            if parsed.bad_lines:
+                _write_faults(faults_file, self._fault_table(_charged(parsed, before)))
+            write_json(seal, vars(parsed.tally))
+        return parsed.tally
+
+    def _parse_chunk(self, worker: "_Worker", chunk: Chunk, rows_file: Path) -> "_Parsed":
+        reader = ChunkReader(worker.connection, worker.scratch, with_extra=self._with_extra)
         reader.read(chunk)
-        row = connection.execute(
+        row = worker.connection.execute(
             "select min(created_utc), max(created_utc), arg_min(community_name, line_number), "
             "arg_min(created_utc, line_number), arg_max(community_name, line_number), "
             "arg_max(created_utc, line_number) from parsed"
@@ -289,10 +346,10 @@ class _Staging:
         if row and row[0] is not None:
             tally.first_s, tally.last_s = row[:2]
             tally.first_row, tally.last_row = row[2:4], row[4:]
-        bad = _charged(connection, reader.bad_lines, before)
-        self._write_rows(connection, rows_file)
+        parsed = _Parsed(tally, reader.bad_lines, _neighbours(worker.connection, reader.bad_lines))
+        self._write_rows(worker.connection, rows_file)
         reader.close()
-        return tally, bad
+        return parsed
 
     def _write_rows(self, connection: duckdb.DuckDBPyConnection, rows_file: Path) -> None:
         select = reddit.contract_select(
@@ -345,41 +402,42 @@ def _write_faults(file: Path, table: pa.Table) -> None:
     draft.replace(file)
 
 
-def _charged(connection: duckdb.DuckDBPyConnection, bad: list[BadLine], before: _Tally) -> list[BadLine]:
+def _neighbours(connection: duckdb.DuckDBPyConnection, bad: list[BadLine]) -> "dict[int, _Neighbours]":
+    """The good rows of the chunk on either side of each bad line that does not tell its community and time itself."""
+    unknown = [line.line_number for line in bad if line.community is None or line.created_s is None]
+    if not unknown:
+        return {}
+    connection.register("asked", pa.table({"asked_line": unknown}))
+    rows = connection.execute(
+        """
+        select asked_line, earlier.community_name, earlier.created_utc, later.community_name, later.created_utc
+        from asked
+        asof left join parsed as earlier on asked_line >= earlier.line_number
+        asof left join parsed as later on asked_line <= later.line_number
+        """
+    ).fetchall()
+    connection.unregister("asked")
+    return {line: _Neighbours(*beside) for line, *beside in rows}
+
+
+def _charged(parsed: "_Parsed", before: _Tally) -> list[BadLine]:
     """Give every bad line a community and a time: its own, else those of the good row before it, else after it.
 
     Archives are in order of time, so a line that cannot be read most likely belongs where its neighbours do.
     """
-    unknown = [line for line in bad if line.community is None or line.created_s is None]
-    if not unknown:
-        return bad
     before_community, before_s = before.last_row or (None, None)
-    connection.register("asked", pa.table({"asked_line": [line.line_number for line in unknown]}))
-    neighbours = {
-        line: (community, created_s)
-        for line, community, created_s in connection.execute(
-            """
-            select asked_line,
-                   coalesce(earlier.community_name, $community, later.community_name),
-                   coalesce(earlier.created_utc, $last_row_s, later.created_utc)
-            from asked
-            asof left join parsed as earlier on asked_line >= earlier.line_number
-            asof left join parsed as later on asked_line <= later.line_number
-            """,
-            {"community": before_community, "last_row_s": before_s},
-        ).fetchall()
-    }
-    connection.unregister("asked")
-    return [
-        replace(
-            line,
-            community=line.community or neighbours[line.line_number][0],
-            created_s=line.created_s if line.created_s is not None else neighbours[line.line_number][1],
+    charged = []
+    for line in parsed.bad_lines:
+        beside = parsed.neighbours.get(line.line_number, _Neighbours())
+        times = (line.created_s, beside.earlier_s, before_s, beside.later_s)
+        charged.append(
+            replace(
+                line,
+                community=line.community or beside.earlier_community or before_community or beside.later_community,
+                created_s=next((time for time in times if time is not None), None),
+            )
         )
-        if line.line_number in neighbours
-        else line
-        for line in bad
-    ]
+    return charged
 
 
 def _seal_archive(path: Path, folder: Path, tally: _Tally) -> None:

@@ -1,8 +1,9 @@
 """The cheap screen: which lines of a chunk need the slow look before the bulk reader sees them.
 
-The bulk reader forgives a comma before a closing bracket, NaN and infinities, and it follows brackets to any depth.
-Whatever it forgives must be found here, or a line would be good or bad depending on what lies beside it. The screen
-works on whole arrays of bytes, never line by line. A suspicion costs one slow look and decides nothing.
+The bulk reader forgives a comma before a closing bracket, NaN, infinities and a byte order mark where it begins to
+read, and it follows brackets to any depth. Whatever it forgives must be found here, or a line would be good or bad
+depending on what lies beside it. The screen works on whole arrays of bytes, never line by line. A suspicion costs one
+slow look and decides nothing.
 """
 
 from typing import Any
@@ -18,6 +19,7 @@ _WHITE = b" \t\r"
 _IS_WHITE = np.isin(np.arange(256), list(_WHITE))
 # How many blanks in a row are stepped over before the line is looked at by itself.
 _MAX_BLANKS = 32
+_BYTE_ORDER_MARK_START = 0xEF
 _FORGIVEN_WORDS = (b"nan", b"inf", b"infinity")
 
 
@@ -64,7 +66,10 @@ def suspicious(lines: Lines) -> list[int]:
     too_deep = np.flatnonzero(openers_n > ndjson.MAX_NESTING)
     too_long = np.flatnonzero(lines.ends - lines.starts > ndjson.MAX_LINE_BYTES)
     forgiven = np.searchsorted(lines.ends, _forgiven_at(lines.array))
-    return [int(index) for index in np.unique(np.concatenate((too_deep, too_long, forgiven)))]
+    # A byte order mark is skipped where a stretch begins with it, and refused elsewhere.
+    first = lines.array[lines.starts[lines.filled]] if len(lines.filled) else lines.array[:0]
+    marked = lines.filled[np.flatnonzero(first == _BYTE_ORDER_MARK_START)]
+    return [int(index) for index in np.unique(np.concatenate((too_deep, too_long, forgiven, marked)))]
 
 
 def _forgiven_at(array: ByteArray) -> Positions:

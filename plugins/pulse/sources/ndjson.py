@@ -19,7 +19,8 @@ import zstandard
 
 from pulse.errors import ArchiveUnreadable, SourceUnavailable
 
-DEFAULT_CHUNK_BYTES = 64 * 1024 * 1024
+# Small enough for the allocator to use the same memory again: it maps larger pieces anew, page by page, each time.
+DEFAULT_CHUNK_BYTES = 16 * 1024 * 1024
 # A chunk of very short lines ends here: what is kept per bad line must not grow with their number.
 MAX_CHUNK_LINES = 250_000
 # Reddit's texts end at 40,000 characters, and records with all their media are far below one MiB.
