@@ -61,20 +61,26 @@ class Lines:
 
 def suspicious(lines: Lines) -> list[int]:
     """Indexes of the lines that the bulk reader must not be trusted with."""
-    openers = np.flatnonzero((lines.array == ord("[")) | (lines.array == ord("{")))
+    # Square and curly brackets differ in one bit: one comparison finds both.
+    folded = lines.array | 0x20
+    openers = np.flatnonzero(folded == ord("{"))
     openers_n = np.searchsorted(openers, lines.ends) - np.searchsorted(openers, lines.starts)
     too_deep = np.flatnonzero(openers_n > ndjson.MAX_NESTING)
     too_long = np.flatnonzero(lines.ends - lines.starts > ndjson.MAX_LINE_BYTES)
-    forgiven = np.searchsorted(lines.ends, _forgiven_at(lines.array))
+    forgiven = np.searchsorted(lines.ends, _forgiven_at(lines.array, folded))
     # A byte order mark is skipped where a stretch begins with it, and refused elsewhere.
     first = lines.array[lines.starts[lines.filled]] if len(lines.filled) else lines.array[:0]
     marked = lines.filled[np.flatnonzero(first == _BYTE_ORDER_MARK_START)]
     return [int(index) for index in np.unique(np.concatenate((too_deep, too_long, forgiven, marked)))]
 
 
-def _forgiven_at(array: ByteArray) -> Positions:
-    """Positions of commas and closing brackets before which something stands that JSON does not allow there."""
-    closers = np.flatnonzero((array == ord(",")) | (array == ord("}")) | (array == ord("]")))
+def _forgiven_at(array: ByteArray, folded: ByteArray) -> Positions:
+    """Positions of commas and closing brackets before which something stands that JSON does not allow there.
+
+    Args:
+        folded: the bytes with 0x20 set.
+    """
+    closers = np.flatnonzero((array == ord(",")) | (folded == ord("}")))
     before = np.maximum(closers - 1, 0)
     white = np.flatnonzero(_IS_WHITE[array[before]])
     for _ in range(_MAX_BLANKS):
