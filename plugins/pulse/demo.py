@@ -46,13 +46,13 @@ QUESTIONS = (
         """
         select community,
             round(sum(positive_n - negative_n) filter (where day(contribution_date) <= 15)
-                / sum(scored_n) filter (where day(contribution_date) <= 15), 3) as net_sentiment_first_half,
+                / sum(scored_n) filter (where day(contribution_date) <= 15), 3) as net_first_half,
             round(sum(positive_n - negative_n) filter (where day(contribution_date) > 15)
-                / sum(scored_n) filter (where day(contribution_date) > 15), 3) as net_sentiment_second_half,
+                / sum(scored_n) filter (where day(contribution_date) > 15), 3) as net_second_half,
             sum(scored_n) as scored_n
         from marts.fct_sentiment_daily
         where contribution_date between date '2026-07-01' and date '2026-07-31'
-        group by community order by abs(net_sentiment_second_half - net_sentiment_first_half) desc
+        group by community order by abs(net_second_half - net_first_half) desc
         """,
     ),
     (

@@ -4,6 +4,7 @@ The first run of a process pays for Airflow's imports and start-up (some ten sec
 plus its work. It fires no other DAG.
 """
 
+import io
 import logging
 import os
 import sys
@@ -169,34 +170,67 @@ class _Lines(logging.Handler):
         self._progress(record.getMessage())
 
 
+class _Output(io.TextIOBase):
+    """Stands in for the standard streams while a run lasts.
+
+    Loggers of Airflow keep the stream that they were made with for the life of the process, so it is one object that is
+    never closed; between runs it drops what it is given.
+    """
+
+    target: TextIO | None = None
+
+    def write(self, text: str, /) -> int:
+        """Pass the text on to the run's file."""
+        return self.target.write(text) if self.target is not None else len(text)
+
+    def flush(self) -> None:
+        """Flush the run's file."""
+        if self.target is not None:
+            self.target.flush()
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+
+_OUTPUT = _Output()
+
+
 @contextmanager
 def _output_to(file: Path) -> Iterator[None]:
-    """Send what Airflow and its libraries print to a file.
+    """Send what Airflow and its libraries print to a file: through Python's streams, and through those below them.
 
-    Python's streams and those below them: some loggers hold on to the stream that they were made with. Handlers of the
-    caller have a stream of their own, see :func:`console_stream`.
+    Handlers of the caller have a stream of their own, see :func:`console_stream`.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     with (
         file.open("a", encoding="utf-8", errors="backslashreplace", buffering=1) as target,
         warnings.catch_warnings(),
-        redirect_stdout(target),
-        redirect_stderr(target),
+        _descriptors_to(target),
+        redirect_stdout(_OUTPUT),
+        redirect_stderr(_OUTPUT),
     ):
         warnings.simplefilter("ignore")
-        sys.stdout.flush()
-        sys.stderr.flush()
-        kept = {number: os.dup(number) for number in (1, 2)}
+        _OUTPUT.target = target
         try:
-            for number in kept:
-                os.dup2(target.fileno(), number)
             yield
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for number, copy in kept.items():
-                os.dup2(copy, number)
-                os.close(copy)
+            _OUTPUT.target = None
+
+
+@contextmanager
+def _descriptors_to(target: TextIO) -> Iterator[None]:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = {number: os.dup(number) for number in (1, 2)}
+    try:
+        for number in kept:
+            os.dup2(target.fileno(), number)
+        yield
+    finally:
+        for number, copy in kept.items():
+            os.dup2(copy, number)
+            os.close(copy)
 
 
 def console_stream() -> TextIO:

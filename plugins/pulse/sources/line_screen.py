@@ -62,7 +62,7 @@ class Lines:
 def suspicious(lines: Lines) -> list[int]:
     """Indexes of the lines that the bulk reader must not be trusted with."""
     # Square and curly brackets differ in one bit: one comparison finds both.
-    folded = lines.array | 0x20
+    folded = lines.array | np.uint8(0x20)
     openers = np.flatnonzero(folded == ord("{"))
     openers_n = np.searchsorted(openers, lines.ends) - np.searchsorted(openers, lines.starts)
     too_deep = np.flatnonzero(openers_n > ndjson.MAX_NESTING)
