@@ -12,7 +12,9 @@ pytestmark = pytest.mark.integration
 
 
 def test_demo__goes_from_nothing_to_answers(tmp_path: Path):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PULSE"))}
+    # Airflow logs in another way where it sees pytest.
+    hidden = ("AIRFLOW", "PULSE", "PYTEST")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
     environment |= {"PULSE_HOME": str(tmp_path / "home"), "COLUMNS": "160"}
     done = subprocess.run(
         [sys.executable, "-m", "pulse.cli", "demo"], env=environment, capture_output=True, text=True, check=False

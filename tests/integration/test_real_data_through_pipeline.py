@@ -83,7 +83,7 @@ def backfilled(recorded_data: Path, tmp_path_factory: pytest.TempPathFactory) ->
         "PULSE_AUTHOR_KEY": "key-for-tests-only",
         "PULSE_RETRY_DELAY_S": "0",
     }
-    for name in [name for name in environment if name.startswith("AIRFLOW")]:
+    for name in [name for name in environment if name.startswith(("AIRFLOW", "PYTEST"))]:
         del environment[name]
     arguments = [sys.executable, "-c", BACKFILLS, json.dumps(list(WINDOWS.values()))]
     done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
