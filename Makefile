@@ -46,8 +46,8 @@ ui: install ## Airflow's own UI on 127.0.0.1, with the runs made so far
 	@$(BIN)/pulse ui
 
 .PHONY: test
-test: install ## All tests
-	@$(BIN)/python -m pytest
+test: install ## All tests, on two cores
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 .PHONY: check
 check: install ## Lint, types, yml style, and the generated documents are current

@@ -40,3 +40,23 @@ def recorded_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the recorded data folder is not there: {folder}")
     return folder
+
+
+# Files that look at the same made-up world, which is run once per test process.
+_WORLD_FILES = frozenset({"test_cli.py", "test_marts_gate.py", "test_world_through_dags.py"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers, keep together what shares a costly fixture; the largest groups begin."""
+    for item in items:
+        folder = item.path.parent.name
+        shared = "world" if item.path.name in _WORLD_FILES else folder if folder == "dbt" else item.path.name
+        item.add_marker(pytest.mark.xdist_group(shared))
+    first = ("test_demo.py", "dbt", "world", "test_real_data_through_pipeline.py")
+    order = {name: number for number, name in enumerate(first)}
+
+    def rank(item: pytest.Item) -> int:
+        marker = item.get_closest_marker("xdist_group")
+        return order.get(marker.args[0], len(first)) if marker else len(first)
+
+    items.sort(key=rank)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pulse.errors import ArchiveUnreadable, SourceUnavailable
-from pulse.sources import ndjson
+from pulse.sources import line_screen, ndjson
 from pulse.sources.line_screen import Lines, suspicious
 from pulse.sources.ndjson import Chunk, Fault, LineTooLong, Record, examine, read_chunks
 
@@ -321,13 +321,18 @@ def naively_suspicious(line: bytes) -> bool:
         ).map(b"".join),
         min_size=1,
         max_size=6,
-    )
+    ),
+    st.integers(1, 9),
 )
 @settings(max_examples=300, deadline=None, derandomize=True)
-def test_suspicious__misses_nothing_that_the_bulk_reader_forgives(content: list[bytes]):
+def test_suspicious__misses_nothing_that_the_bulk_reader_forgives(content: list[bytes], block_bytes: int):
     lines = Lines(b"\n".join(content) + b"\n")
     expected = {index for index, line in enumerate(content) if naively_suspicious(line)}
     assert expected <= set(suspicious(lines))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line_screen, "_BLOCK_BYTES", block_bytes)
+        in_blocks = suspicious(lines)
+    assert in_blocks == suspicious(lines), "wherever blocks end"
 
 
 def test_suspicious__long_runs_of_blanks_hide_nothing():

@@ -138,6 +138,15 @@ def test_stage__line_numbers_are_those_of_the_file(home: Home, tmp_path: Path):
     assert numbers == {f"t3_p{number}": number + 2 for number in range(50)} | {"t1_c1": 53, "t1_c2": 55}
 
 
+def test_stage__rows_lie_in_file_order_whatever_the_roles(home: Home, tmp_path: Path):
+    path = write(tmp_path / "archive", [post(f"p{number}", author="abc"[number % 3]) for number in range(300)])
+    tea = entry(path, bot_accounts=("b",), team_accounts=("c",))
+    [chunk] = stage(path, [tea], context(home, tea)).chunk_files()
+    with duckdb.connect() as connection:
+        numbers = connection.execute("select line_number from read_parquet($file)", {"file": str(chunk)}).fetchall()
+    assert [number for (number,) in numbers] == list(range(1, 301))
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -179,7 +188,7 @@ def test_stage__cut_off_archive_is_refused_again_and_again(home: Home, tmp_path:
     for _ in range(2):
         with pytest.raises(ArchiveUnreadable, match=r"archive \S+: .*Next: fetch the file again"):
             stage(path, [entry(path)], context(home, entry(path)), chunk_bytes=2_000)
-    assert "decompress" not in {thread.name for thread in threading.enumerate()}
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("parse")]
     write(path, whole)
     assert stage(path, [entry(path)], context(home, entry(path))).first_day == DAY
 

@@ -1,8 +1,8 @@
 """Parsing an archive once: decompressed stream → chunks at line ends → DuckDB → sealed Parquet chunks.
 
-The decompressor runs in a thread of its own while DuckDB parses the chunks before, two at a time. A sealed chunk is
-never parsed again: after a kill, only the decompression is repeated up to where it stopped. Memory does not grow with
-the file.
+The caller's thread decompresses while two others, with a DuckDB each, parse the chunks before. A sealed chunk is never
+parsed again: after a kill, only the decompression is repeated up to where it stopped. Memory does not grow with the
+file.
 
 Per chunk: lines that hold something the bulk reader would forgive go to the slow look at once. The rest is read
 strictly; DuckDB refuses bad UTF-8, control characters, two objects on a line, repeated or wrongly typed fields. A
@@ -16,7 +16,6 @@ import logging
 import os
 import queue
 import shutil
-import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -247,7 +246,7 @@ class _Staging:
     def parse(self) -> "_Tally":
         """Seal every chunk that is not sealed yet; returns the sum of all.
 
-        Two chunks are parsed at a time beside the decompressing thread, and sealed in file order.
+        Two chunks are parsed at a time beside the decompression, and sealed in file order.
         """
         tally = _Tally()
         shutil.rmtree(self._scratch, ignore_errors=True)
@@ -258,7 +257,7 @@ class _Staging:
                     self._free_workers.put(stack.enter_context(self._worker(number)))
                 pool = stack.enter_context(ThreadPoolExecutor(_WORKERS_N, thread_name_prefix="parse"))
                 started: deque[tuple[Chunk | LineTooLong, Future[_Parsed]]] = deque()
-                for item in stack.enter_context(_Ahead(self._path, self._chunk_bytes)):
+                for item in ndjson.read_chunks(self._path, chunk_bytes=self._chunk_bytes):
                     started.append((item, pool.submit(self._parse_unless_sealed, item)))
                     if len(started) > _WORKERS_N:
                         tally.add(self._seal_chunk(*started.popleft(), tally))
@@ -338,14 +337,15 @@ class _Staging:
         reader = ChunkReader(worker.connection, worker.scratch, with_extra=self._with_extra)
         reader.read(chunk)
         row = worker.connection.execute(
-            "select min(created_utc), max(created_utc), arg_min(community_name, line_number), "
-            "arg_min(created_utc, line_number), arg_max(community_name, line_number), "
+            "select min(created_utc), max(created_utc), arg_min(subreddit, line_number), "
+            "arg_min(created_utc, line_number), arg_max(subreddit, line_number), "
             "arg_max(created_utc, line_number) from parsed"
         ).fetchone()
         tally = _Tally(unknown_keys=reader.unknown_keys, unknown_keys_sampled_n=reader.unknown_keys_sampled_n)
         if row and row[0] is not None:
-            tally.first_s, tally.last_s = row[:2]
-            tally.first_row, tally.last_row = row[2:4], row[4:]
+            tally.first_s, tally.last_s, first_community, first_row_s, last_community, last_row_s = row
+            tally.first_row = (canonical_name(reddit.PLATFORM, first_community), first_row_s)
+            tally.last_row = (canonical_name(reddit.PLATFORM, last_community), last_row_s)
         parsed = _Parsed(tally, reader.bad_lines, _neighbours(worker.connection, reader.bad_lines))
         self._write_rows(worker.connection, rows_file)
         reader.close()
@@ -361,7 +361,6 @@ class _Staging:
         )
         wanted = "true" if self._wanted is None else "list_contains($wanted, community_name)"
         draft = rows_file.with_suffix(".tmp")
-        # One thread reads in file order and keeps it; sorting again would cost a tenth.
         connection.execute(
             f"""
             copy (
@@ -371,6 +370,7 @@ class _Staging:
                     and accounts.scope =
                         case when list_contains($named, community_name) then community_name else '*' end
                 where {wanted}
+                order by line_number  -- the join hands on matching rows first
             ) to {sql_text(draft)} (format parquet, compression zstd, compression_level 1)
             """,
             {"named": self._named} | ({} if self._wanted is None else {"wanted": self._wanted}),
@@ -491,47 +491,3 @@ def _day(created_s: float | None) -> date | None:
 def _day_text(created_s: float | None) -> str | None:
     day = _day(created_s)
     return day.isoformat() if day else None
-
-
-class _Ahead:
-    """The archive's chunks, decompressed in a thread of their own, one chunk ahead of the reader."""
-
-    def __init__(self, path: Path, chunk_bytes: int) -> None:
-        self._path = path
-        self._chunk_bytes = chunk_bytes
-        self._waiting: queue.Queue[Chunk | LineTooLong | BaseException | None] = queue.Queue(maxsize=1)
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._decompress, name="decompress", daemon=True)
-
-    def __enter__(self) -> "_Ahead":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def __iter__(self) -> Iterator[Chunk | LineTooLong]:
-        while (item := self._waiting.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-
-    def _decompress(self) -> None:
-        try:
-            for item in ndjson.read_chunks(self._path, chunk_bytes=self._chunk_bytes):
-                if not self._put(item):
-                    return
-            self._put(None)
-        except BaseException as error:  # noqa: BLE001  (it is raised again where the chunks are read)
-            self._put(error)
-
-    def _put(self, item: Chunk | LineTooLong | BaseException | None) -> bool:
-        """Hand over, waiting for room; gives up once the reader has stopped."""
-        while not self._stopped.is_set():
-            try:
-                self._waiting.put(item, timeout=0.2)
-            except queue.Full:
-                continue
-            return True
-        return False

@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from pulse.contract import canonical_name, canonical_name_sql
+from pulse.contract import canonical_name
 from pulse.files import sql_text
 from pulse.sources import ndjson, reddit
 from pulse.sources.line_screen import Lines, suspicious
@@ -47,8 +47,8 @@ class BadLine:
 class ChunkReader:
     """Reads one chunk into the view ``parsed`` of the connection.
 
-    Columns of ``parsed``: the fields of :func:`pulse.sources.reddit.raw_columns`, ``line_number``, ``community_name``
-    and ``author_name`` (both canonical). Lines that gave no row are in :attr:`bad_lines`.
+    Columns of ``parsed``: those of :func:`pulse.sources.reddit.understood_sql`, and ``line_number``. Lines that gave no
+    row are in :attr:`bad_lines`.
 
     Attributes:
         unknown_keys: how often each field that nobody knows occurs among the chunk's first records.
@@ -63,7 +63,7 @@ class ChunkReader:
         self._columns_sql = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items()) + "}"
         self._empty_sql = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns.items())
         self._selects: list[str] = []
-        self._tables_n = 0
+        self._tables: list[str] = []
         self.bad_lines: list[BadLine] = []
         self.unknown_keys: dict[str, int] = {}
         self.unknown_keys_sampled_n = 0
@@ -72,7 +72,7 @@ class ChunkReader:
         """Replace ``parsed`` and the attributes by what this chunk holds."""
         self.close()
         self.bad_lines = []
-        lines = Lines(chunk.data)
+        lines = Lines(chunk.data, chunk.ends)
         self._count_blank(lines, chunk.first_line)
         lines = self._without_bad(lines, suspicious(lines), chunk.first_line)
         self._sample_keys(lines)
@@ -82,23 +82,13 @@ class ChunkReader:
     def close(self) -> None:
         """Drop the chunk's rows."""
         self._connection.execute("drop view if exists parsed")
-        for number in range(self._tables_n + 1):  # the last may be one that was refused
-            self._connection.execute(f"drop table if exists stretch_{number}")
-            self._connection.execute(f"drop table if exists numbers_{number}")
-        self._selects, self._tables_n = [], 0
-        self._file.unlink(missing_ok=True)
+        for table in self._tables:
+            self._connection.execute(f"drop table {table}")
+        self._selects, self._tables = [], []
 
     def _create_view(self) -> None:
         selects = self._selects or [f"select {self._empty_sql}, cast(0 as bigint) as line_number where false"]
-        self._connection.execute(
-            f"""
-            create view parsed as
-            select *,
-                   {canonical_name_sql(reddit.PLATFORM, "subreddit")} as community_name,
-                   {canonical_name_sql(reddit.PLATFORM, "author")} as author_name
-            from ({" union all ".join(selects)})
-            """
-        )
+        self._connection.execute(f"create view parsed as {reddit.understood_sql(' union all '.join(selects))}")
 
     # ---- the slow look -----------------------------------------------------
 
@@ -152,13 +142,13 @@ class ChunkReader:
 
     def _read_strictly(self, lines: Lines, first_line: int) -> bool:
         """Read a stretch whole, or not at all. Returns whether DuckDB took every line that holds something."""
-        self._file.write_bytes(lines.data)
-        table = f"stretch_{self._tables_n}"
+        self._write(lines.data)
+        table = f"stretch_{len(self._selects)}"
         try:
             self._connection.execute(
                 f"create or replace table {table} as select * from read_json({sql_text(self._file)}, "
                 f"format = 'newline_delimited', columns = {self._columns_sql}, hive_partitioning = false, "
-                f"maximum_object_size = {ndjson.MAX_LINE_BYTES * 2})"
+                f"maximum_object_size = {_object_bytes(lines)})"
             )
         except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException):
             return False
@@ -167,20 +157,20 @@ class ChunkReader:
             if len(lines) == 1:
                 raise
             return False
-        count = self._connection.execute(f"select count(*) from {table}").fetchone()
-        if count != (len(lines.filled),):
+        rows_n, odd = self._connection.execute(
+            f"select count(*), list(rowid) filter (where {reddit.needs_slow_look_sql()}) from {table}"
+        ).fetchall()[0]
+        if rows_n != len(lines.filled):
+            self._connection.execute(f"drop table {table}")
             return False
-        self._look_at_odd_rows(table, lines, first_line)
+        self._tables.append(table)
+        self._look_at_odd_rows(table, sorted(odd or []), lines, first_line)
         self._selects.append(self._numbered(table, lines, first_line))
-        self._tables_n += 1
         return True
 
-    def _look_at_odd_rows(self, table: str, lines: Lines, first_line: int) -> None:
-        odd = self._connection.execute(
-            f"select rowid from {table} where {reddit.needs_slow_look_sql()} order by rowid"
-        ).fetchall()
+    def _look_at_odd_rows(self, table: str, rows: list[int], lines: Lines, first_line: int) -> None:
         bad = []
-        for (row,) in odd:
+        for row in rows:
             index = int(lines.filled[row])
             if self._is_bad(lines.line(index), first_line + index):
                 bad.append(row)
@@ -192,11 +182,18 @@ class ChunkReader:
         if len(lines.filled) == len(lines):
             return f"select *, rowid + {first_line} as line_number from {table}"
         numbers = pa.table({"place": np.arange(len(lines.filled)), "line_number": lines.filled + first_line})
-        name = f"numbers_{self._tables_n}"
+        name = f"numbers_{len(self._selects)}"
         self._connection.register("arriving_numbers", numbers)
         self._connection.execute(f"create or replace table {name} as select * from arriving_numbers")
         self._connection.unregister("arriving_numbers")
+        self._tables.append(name)
         return f"select {table}.*, {name}.line_number from {table} join {name} on {table}.rowid = {name}.place"
+
+    def _write(self, data: bytes) -> None:
+        """Hand over to DuckDB, in the same blocks again and again: new ones cost as much as parsing some of it."""
+        with self._file.open("r+b" if self._file.exists() else "wb") as file:
+            file.write(data)
+            file.truncate()
 
     # ---- looking for drift -------------------------------------------------
 
@@ -205,24 +202,37 @@ class ChunkReader:
         sampled_n = min(int(np.searchsorted(lines.ends, _SAMPLED_BYTES)), _SAMPLED_LINES)
         if not sampled_n:
             return
-        self._file.write_bytes(lines.data[: int(lines.ends[sampled_n - 1])])
-        source = (
-            f"read_json({sql_text(self._file)}, format = 'newline_delimited', records = 'false', "
-            f"columns = {{'record': 'JSON'}}, ignore_errors = true, hive_partitioning = false, "
-            f"maximum_object_size = {ndjson.MAX_LINE_BYTES * 2})"
-        )
+        self._write(lines.data[: int(lines.ends[sampled_n - 1])])
         try:
-            sampled = self._connection.execute(f"select count(*) from {source} where record is not null").fetchone()
             rows = self._connection.execute(
-                f"select key, count(*) from (select unnest(json_keys(record)) as key from {source} "
-                "where json_type(record) = 'OBJECT') where not list_contains($known, key) "
-                f"group by key order by count(*) desc, key limit {MAX_UNKNOWN_KEYS}",
+                f"""
+                with sampled as materialized (
+                    select record from read_json({sql_text(self._file)}, format = 'newline_delimited',
+                        records = 'false', columns = {{'record': 'JSON'}}, ignore_errors = true,
+                        hive_partitioning = false, maximum_object_size = {_object_bytes(lines)})
+                    where record is not null
+                ), counted as (
+                    select key, count(*) as records_n
+                    from (select unnest(json_keys(record)) as key from sampled where json_type(record) = 'OBJECT')
+                    where not list_contains($known, key)
+                    group by key order by records_n desc, key limit {MAX_UNKNOWN_KEYS}
+                )
+                select null, count(*) from sampled
+                union all
+                select key, records_n from counted
+                """,
                 {"known": sorted(reddit.KNOWN_FIELDS)},
             ).fetchall()
         except duckdb.InvalidInputException:
             return  # a sample of broken lines tells nothing; the lines themselves are dealt with elsewhere
-        self.unknown_keys = {printable(key, max_chars=100): count for key, count in rows}
-        self.unknown_keys_sampled_n = int(sampled[0]) if sampled else 0
+        self.unknown_keys_sampled_n = next(count for key, count in rows if key is None)
+        self.unknown_keys = {printable(key, max_chars=100): count for key, count in rows if key is not None}
+
+
+def _object_bytes(lines: Lines) -> int:
+    """DuckDB reads through two buffers of this size: small ones stay in the cache, and are used again."""
+    longest = int((lines.ends - lines.starts).max(initial=0))
+    return max(2 * longest, _SMALL_BYTES)
 
 
 def _told_by(record: Record) -> tuple[str | None, float | None]:

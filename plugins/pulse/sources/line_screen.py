@@ -11,15 +11,18 @@ from typing import Any
 import numpy as np
 
 from pulse.sources import ndjson
+from pulse.sources.ndjson import Positions
 
 ByteArray = np.ndarray[Any, np.dtype[np.uint8]]
-Positions = np.ndarray[Any, np.dtype[np.int64]]
 
 _WHITE = b" \t\r"
 _IS_WHITE = np.isin(np.arange(256), list(_WHITE))
 # How many blanks in a row are stepped over before the line is looked at by itself.
 _MAX_BLANKS = 32
 _BYTE_ORDER_MARK_START = 0xEF
+# Fits into the cache of a core, with what is made of it.
+_BLOCK_BYTES = 256 * 1024
+_NONE: Positions = np.empty(0, dtype=np.int64)
 _FORGIVEN_WORDS = (b"nan", b"inf", b"infinity")
 
 
@@ -31,11 +34,10 @@ class Lines:
         filled: indexes of the lines that are not blank.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, ends: Positions | None = None) -> None:
         self.data = data
         self.array: ByteArray = np.frombuffer(data, dtype=np.uint8)
-        ends = np.flatnonzero(self.array == ord("\n"))
-        self.ends: Positions = ends if data.endswith(b"\n") else np.append(ends, len(data))
+        self.ends: Positions = ends if ends is not None else ndjson.line_ends(data)
         self.starts: Positions = np.concatenate(([0], self.ends[:-1] + 1))
         self.filled: Positions = np.flatnonzero(~self._are_blank())
 
@@ -61,32 +63,41 @@ class Lines:
 
 def suspicious(lines: Lines) -> list[int]:
     """Indexes of the lines that the bulk reader must not be trusted with."""
-    # Square and curly brackets differ in one bit: one comparison finds both.
-    folded = lines.array | np.uint8(0x20)
-    openers = np.flatnonzero(folded == ord("{"))
+    openers, forgiven_at = _openers_and_forgiven(lines.array)
     openers_n = np.searchsorted(openers, lines.ends) - np.searchsorted(openers, lines.starts)
     too_deep = np.flatnonzero(openers_n > ndjson.MAX_NESTING)
     too_long = np.flatnonzero(lines.ends - lines.starts > ndjson.MAX_LINE_BYTES)
-    forgiven = np.searchsorted(lines.ends, _forgiven_at(lines.array, folded))
+    forgiven = np.searchsorted(lines.ends, forgiven_at)
     # A byte order mark is skipped where a stretch begins with it, and refused elsewhere.
     first = lines.array[lines.starts[lines.filled]] if len(lines.filled) else lines.array[:0]
     marked = lines.filled[np.flatnonzero(first == _BYTE_ORDER_MARK_START)]
     return [int(index) for index in np.unique(np.concatenate((too_deep, too_long, forgiven, marked)))]
 
 
-def _forgiven_at(array: ByteArray, folded: ByteArray) -> Positions:
-    """Positions of commas and closing brackets before which something stands that JSON does not allow there.
+def _openers_and_forgiven(array: ByteArray) -> tuple[Positions, Positions]:
+    """Positions of opening brackets, and of what :func:`_forgiven_at` finds, block by block."""
+    openers, forgiven = [], []
+    for start in range(0, len(array), _BLOCK_BYTES):
+        block = array[start : start + _BLOCK_BYTES]
+        # Square and curly brackets differ in one bit: one comparison finds both.
+        folded = block | np.uint8(0x20)
+        openers.append(np.flatnonzero(folded == ord("{")) + start)
+        closers = np.flatnonzero((block == ord(",")) | (folded == ord("}"))) + start
+        forgiven.append(_forgiven_at(array, closers))
+    return np.concatenate(openers or [_NONE]), np.concatenate(forgiven or [_NONE])
 
-    Args:
-        folded: the bytes with 0x20 set.
-    """
-    closers = np.flatnonzero((array == ord(",")) | (folded == ord("}")))
+
+def _forgiven_at(array: ByteArray, closers: Positions) -> Positions:
+    """The commas and closing brackets before which something stands that JSON does not allow there."""
     before = np.maximum(closers - 1, 0)
-    white = np.flatnonzero(_IS_WHITE[array[before]])
-    for _ in range(_MAX_BLANKS):
-        before[white] = np.maximum(before[white] - 1, 0)
-        white = white[_IS_WHITE[array[before[white]]]]
     last = array[before]
+    white = np.flatnonzero(_IS_WHITE[last])
+    for _ in range(_MAX_BLANKS):
+        if not len(white):
+            break
+        before[white] = np.maximum(before[white] - 1, 0)
+        last[white] = array[before[white]]
+        white = white[_IS_WHITE[last[white]]]
     commas = np.flatnonzero(last == ord(","))
     trailing = commas[array[closers[commas]] != ord(",")]
     words = [_ends_with(array, before, last, word) for word in _FORGIVEN_WORDS]

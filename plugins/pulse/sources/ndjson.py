@@ -12,15 +12,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+import numpy as np
 import zstandard
 
 from pulse.errors import ArchiveUnreadable, SourceUnavailable
 
-# Small enough for the allocator to use the same memory again: it maps larger pieces anew, page by page, each time.
-DEFAULT_CHUNK_BYTES = 16 * 1024 * 1024
+# Below 32 MiB, so that the allocator uses the same memory again: it maps larger pieces anew, page by page, each time.
+DEFAULT_CHUNK_BYTES = 30 * 1024 * 1024
 # A chunk of very short lines ends here: what is kept per bad line must not grow with their number.
 MAX_CHUNK_LINES = 250_000
 # Reddit's texts end at 40,000 characters, and records with all their media are far below one MiB.
@@ -33,6 +35,7 @@ KEPT_LINE_BYTES = 64 * 1024
 _READ_BYTES = 4 * 1024 * 1024
 # Zstandard packs up to 32,768 to 1, and the decompressor returns all that its input gives: 128 MiB for this much.
 _ZSTD_INPUT_BYTES = 4 * 1024
+_SPARE_BYTES = 256 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGICS = (b"\x28\xb5\x2f\xfd", *(bytes([0x50 + low, 0x2A, 0x4D, 0x18]) for low in range(16)))
 _FOREIGN_MAGICS = {
@@ -48,6 +51,9 @@ _FOREIGN_MAGICS = {
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
+Positions = np.ndarray[Any, np.dtype[np.int64]]
+
+
 @dataclass(frozen=True)
 class Chunk:
     """Whole lines of an archive, in file order.
@@ -60,11 +66,15 @@ class Chunk:
     first_line: int
     data: bytes
 
+    @cached_property
+    def ends(self) -> Positions:
+        """Where its lines end; found once, for it takes as long as a copy."""
+        return line_ends(self.data)
+
     @property
     def lines_n(self) -> int:
         """How many lines it holds."""
-        ends_n = self.data.count(b"\n")
-        return ends_n if self.data.endswith(b"\n") or not self.data else ends_n + 1
+        return len(self.ends)
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,12 @@ class LineTooLong:
 
     first_line: int
     start: bytes
+
+
+def line_ends(data: bytes) -> Positions:
+    """Positions at which lines end; what follows the last line end is a line too, unless it is empty."""
+    ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == ord("\n"))
+    return ends if data.endswith(b"\n") else np.append(ends, len(data))
 
 
 def read_chunks(path: Path, *, chunk_bytes: int = DEFAULT_CHUNK_BYTES) -> Iterator[Chunk | LineTooLong]:
@@ -195,61 +211,72 @@ class _WholeZstd:
 
 
 class _Buffer:
-    """What was read from a stream and not handed on yet."""
+    """What was read from a stream and not handed on yet, in memory that is used again for each chunk."""
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
-        self._held = b""
-        self._position = 0
+        self._room = bytearray()
+        self._start = self._end = 0  # of what is held
         self._has_ended = False
 
     def fill(self, size: int) -> int:
         """Hold at least ``size`` bytes if the stream has that many; returns how many are held."""
-        held_bytes = len(self._held) - self._position
-        if held_bytes >= size or self._has_ended:
-            return held_bytes
-        pieces = [self._held[self._position :]] if held_bytes else []
-        self._held, self._position = b"", 0  # not kept beside its copy
-        while held_bytes < size and not self._has_ended:
+        while self._end - self._start < size and not self._has_ended:
             piece = self._stream.read(_READ_BYTES)
             self._has_ended = not piece
-            pieces.append(piece)
-            held_bytes += len(piece)
-        self._held = b"".join(pieces)
-        return held_bytes
+            self._append(piece, size)
+        return self._end - self._start
 
-    def take(self, size: int) -> bytes:
-        """Hand on the next bytes."""
-        self._position += size
-        return self._held[self._position - size : self._position]
+    def peek(self, size: int) -> bytes:
+        """A copy of the next bytes."""
+        with memoryview(self._room) as room:
+            return bytes(room[self._start : self._start + size])
+
+    def drop(self, size: int) -> None:
+        """Go on behind the next bytes."""
+        self._start += size
 
     def starts_with(self, prefix: bytes) -> bool:
         """Whether these are the next bytes."""
-        return self._held.startswith(prefix, self._position)
+        return self._room.startswith(prefix, self._start, self._end)
 
     def chunk_size(self, chunk_bytes: int) -> int:
         """Size of the next whole lines: as many as fit into ``chunk_bytes``, or one; 0 if that one is too long."""
-        if self.fill(chunk_bytes) < chunk_bytes:
-            size = len(self._held) - self._position
-        else:
-            size = self._last_end(chunk_bytes) or self._end_of_long_line()
-        while self._held.count(b"\n", self._position, self._position + size) > MAX_CHUNK_LINES:
-            size = self._last_end(size // 2) or self._first_end()
-        return size
+        held_bytes = self.fill(chunk_bytes)
+        return held_bytes if held_bytes < chunk_bytes else self._last_end(chunk_bytes) or self._end_of_long_line()
+
+    def half_of(self, size: int) -> int:
+        """Size of about half of these whole lines, or of the first."""
+        return self._last_end(size // 2) or self._first_end()
 
     def skip_line(self) -> None:
         """Leave out everything up to the next line's start."""
         while self.fill(1):
             size = self._first_end()
-            self._position = self._position + size if size else len(self._held)
+            self._start = self._start + size if size else self._end
             if size:
                 return
 
+    def _append(self, piece: bytes, expected: int) -> None:
+        end = self._end + len(piece)
+        if end > len(self._room):
+            held = self.peek(self._end - self._start)
+            end = len(held) + len(piece)
+            if end > len(self._room):
+                self._room = bytearray()  # not kept beside its successor
+                # With room for what comes after the chunk in the piece that completes it.
+                self._room = bytearray(max(end, expected + _SPARE_BYTES))
+            self._room[: len(held)] = held
+            self._start, self._end = 0, len(held)
+        with memoryview(self._room) as room:  # a slice of the array itself would copy the piece once more
+            room[self._end : end] = piece
+        self._end = end
+
     def _last_end(self, size: int) -> int:
-        return max(self._held.rfind(b"\n", self._position, self._position + size) + 1 - self._position, 0)
+        return max(self._room.rfind(b"\n", self._start, self._start + size) + 1 - self._start, 0)
 
     def _first_end(self) -> int:
-        return max(self._held.find(b"\n", self._position) + 1 - self._position, 0)
+        return max(self._room.find(b"\n", self._start, self._end) + 1 - self._start, 0)
 
     def _end_of_long_line(self) -> int:
         held_bytes = self.fill(MAX_LINE_BYTES + 1)
@@ -263,15 +290,19 @@ def _cut(buffer: _Buffer, chunk_bytes: int) -> Iterator[Chunk | LineTooLong]:
     line_number = 1
     buffer.fill(len(_BYTE_ORDER_MARK))
     if buffer.starts_with(_BYTE_ORDER_MARK):
-        buffer.take(len(_BYTE_ORDER_MARK))
+        buffer.drop(len(_BYTE_ORDER_MARK))
     while buffer.fill(1):
         size = buffer.chunk_size(chunk_bytes)
         if size:
-            chunk = Chunk(line_number, buffer.take(size))
+            chunk = Chunk(line_number, buffer.peek(size))
+            while chunk.lines_n > MAX_CHUNK_LINES:
+                size = buffer.half_of(size)
+                chunk = Chunk(line_number, buffer.peek(size))
+            buffer.drop(size)
             yield chunk
             line_number += chunk.lines_n
         else:
-            yield LineTooLong(line_number, buffer.take(min(KEPT_LINE_BYTES, MAX_LINE_BYTES)))
+            yield LineTooLong(line_number, buffer.peek(min(KEPT_LINE_BYTES, MAX_LINE_BYTES)))
             buffer.skip_line()
             line_number += 1
 

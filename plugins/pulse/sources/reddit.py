@@ -101,13 +101,23 @@ def needs_slow_look_sql() -> str:
 
 
 def _may_be_no_text_sql(field: str) -> str:
-    """Many titles, and all placeholders, lie in brackets; only what reads as JSON is worth a look."""
-    is_bracketed = f"{field}[1] in ('{{', '[') and {field}[-1] in ('}}', ']')"
-    is_plain = f"{field} in ('true', 'false')"
-    if field != "parent_id":  # which may be a number
-        is_plain += f" or regexp_matches({field}, '^-?[0-9][0-9.eE+-]*$')"
-    is_long = f"length({field}) > {_LONGEST_JSON_CHARS}"
-    return f"case when not ({is_bracketed}) then {is_plain} when {is_long} then true else json_valid({field}) end"
+    """Many titles, and all placeholders, lie in brackets; only what reads as JSON is worth a look.
+
+    Nearly all values are told by their first byte, in few comparisons: the order is that of ASCII.
+    """
+    number = f"regexp_matches({field}, '^-?[0-9][0-9.eE+-]*$')"
+    if field == "parent_id":  # which may be a number
+        number = "false"
+    json = (
+        f"case when not (ends_with({field}, '}}') or ends_with({field}, ']')) then false "
+        f"when length({field}) > {_LONGEST_JSON_CHARS} then true else json_valid({field}) end"
+    )
+    return (
+        f"case when {field} < '[' then case when {field} between '0' and ':' or {field} between '-' and '.' "
+        f"then {number} else false end "
+        f"when {field} >= '\\' and {field} < '{{' then {field} in ('true', 'false') "
+        f"when {field} < '|' then {json} else false end"
+    )
 
 
 def check_record(record: Record, *, fields: Container[str]) -> Fault | None:
@@ -159,10 +169,30 @@ def _missing(record: Record) -> Fault | None:
     return None
 
 
+def understood_sql(rows_sql: str) -> str:
+    """Select the fields of :func:`raw_columns`, and what several columns of the contract are made of.
+
+    Step by step, because what stands in an expression twice is planned, and may be reckoned, twice.
+    """
+    return f"""
+        select *,
+               case when title in {_GONE_TEXTS} then null else nullif(title, '') end as kept_title,
+               case when told in {_GONE_TEXTS} then null else nullif(told, '') end as kept_body
+        from (
+            select *,
+                   title is not null as is_post,
+                   case when title is not null then selftext else body end as told,
+                   {canonical_name_sql(PLATFORM, "subreddit")} as community_name,
+                   {canonical_name_sql(PLATFORM, "author")} as author_name
+            from ({rows_sql})
+        )
+    """
+
+
 def contract_select(
     *, author_key: bytes, role_sql: str, observed_fallback_s: float, source: str, with_extra: bool
 ) -> str:
-    """Select list from the fields of :func:`raw_columns` to the contract's columns.
+    """Select list from :func:`understood_sql` to the contract's columns.
 
     Args:
         author_key: key material; the returned text holds a form of it and must not be logged.
@@ -172,9 +202,7 @@ def contract_select(
 
     ``load_id`` is left empty: a load fills it in.
     """
-    is_post = "title is not null"
     author_gone = "(author is null or author in ('', '[deleted]', '[removed]'))"
-    text = f"case when {is_post} then selftext else body end"
     moderator = "case when distinguished in ('moderator', 'admin') then 'moderator' end"
     edited_s = "try_cast(edited as double)"
     # Arctic Shift looks a second time after some 36 hours; the counts are from then. `_meta` may hold anything.
@@ -194,36 +222,34 @@ def contract_select(
     )
     permalink = (
         "coalesce(nullif(permalink, ''), '/r/' || subreddit || '/comments/' || "
-        f"case when {is_post} then id else regexp_replace(link_id, '^t3_', '') || '/_/' || id end || '/')"
+        "case when is_post then id else regexp_replace(link_id, '^t3_', '') || '/_/' || id end || '/')"
     )
     removal = (
-        f"case when removed_by_category in ('author', 'deleted') or ({text}) in ('[deleted]', '[deleted by user]') "
-        f"then 'by_author' when removed_by_category is not null or ({text}) in {_GONE_TEXTS} then 'by_moderator' "
+        "case when removed_by_category in ('author', 'deleted') or told in ('[deleted]', '[deleted by user]') "
+        f"then 'by_author' when removed_by_category is not null or told in {_GONE_TEXTS} then 'by_moderator' "
         "else 'none' end"
     )
-    body = f"case when ({text}) in {_GONE_TEXTS} then null else nullif({text}, '') end"
-    title = f"case when title in {_GONE_TEXTS} then null else nullif(title, '') end"
     return projection(
         overrides={
             "platform": f"'{PLATFORM}'",
-            "community": canonical_name_sql(PLATFORM, "subreddit"),
-            "contribution_id": f"case when {is_post} then 't3_' else 't1_' end || id",
-            "kind": f"case when {is_post} then 'post' else 'comment' end",
-            "thread_id": f"case when {is_post} then 't3_' || id else {thread} end",
-            "parent_id": f"case when {is_post} then null else coalesce({parent}, {thread}) end",
+            "community": "community_name",
+            "contribution_id": "case when is_post then 't3_' else 't1_' end || id",
+            "kind": "case when is_post then 'post' else 'comment' end",
+            "thread_id": f"case when is_post then 't3_' || id else {thread} end",
+            "parent_id": f"case when is_post then null else coalesce({parent}, {thread}) end",
             "created_at": "to_timestamp(created_utc)",
             "edited_at": f"to_timestamp({_time_sql(edited_s)})",
             "observed_at": f"to_timestamp({observed_s})",
-            "title": title,
-            "body": body,
-            "url": f"case when {is_post} then nullif(url, '') end",
+            "title": "kept_title",
+            "body": "kept_body",
+            "url": "case when is_post then nullif(url, '') end",
             "permalink": permalink,
             "tags": "list_filter([nullif(link_flair_text, ''), case when over_18 = 'true' then 'nsfw' end, "
             "case when spoiler = 'true' then 'spoiler' end], tag -> tag is not null)",
             "author_key": f"case when not {author_gone} then {author_key_sql(author_key, PLATFORM, 'author')} end",
             "author_role": f"coalesce({role_sql}, {moderator}, 'member')",
             "score": "round(coalesce(score, ups))",
-            "reply_count": f"case when {is_post} then round(num_comments) end",
+            "reply_count": "case when is_post then round(num_comments) end",
             "award_count": "round(coalesce(total_awards_received, gilded))",
             "view_count": "round(view_count)",
             "share_count": "round(num_crossposts)",
