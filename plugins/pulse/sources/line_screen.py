@@ -20,8 +20,8 @@ _IS_WHITE = np.isin(np.arange(256), list(_WHITE))
 # How many blanks in a row are stepped over before the line is looked at by itself.
 _MAX_BLANKS = 32
 _BYTE_ORDER_MARK_START = 0xEF
-# Fits into the cache of a core, with what is made of it.
-_BLOCK_BYTES = 256 * 1024
+# Small enough that what is made of a block takes the memory of the block before, and stays near the core.
+_BLOCK_BYTES = 1024 * 1024
 _NONE: Positions = np.empty(0, dtype=np.int64)
 _FORGIVEN_WORDS = (b"nan", b"inf", b"infinity")
 
