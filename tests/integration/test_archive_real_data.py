@@ -1,16 +1,13 @@
 """Real archives and hostile collections through the archive source, against plain Python readings of the same files."""
 
 import csv
-import io
 import json
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-import zstandard
 
 from fixtures.reddit_lines import (
     DAY,
@@ -23,6 +20,7 @@ from fixtures.reddit_lines import (
     entry,
     line,
     post,
+    records,
     rows_of,
     write,
 )
@@ -37,16 +35,6 @@ from pulse.window import Window
 pytestmark = pytest.mark.real_data
 
 GONE = {"[deleted]", "[removed]"}
-
-
-def records(path: Path) -> Iterator[dict[str, Any]]:
-    """Every object of a file of good lines, read by the standard library."""
-    with path.open("rb") as file:
-        stream: Any = file
-        if path.suffix == ".zst":
-            stream = zstandard.ZstdDecompressor(max_window_size=2**31).stream_reader(file, read_across_frames=True)
-        for text in io.TextIOWrapper(stream, encoding="utf-8", newline="\n"):
-            yield json.loads(text)
 
 
 def day_of(record: dict[str, Any]) -> date:

@@ -1,22 +1,19 @@
 """Real archives and hostile collections all the way: through the DAG or the same steps, into tables that SQL reads."""
 
 import csv
-import io
 import json
 import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-import zstandard
 
-from fixtures.reddit_lines import DAY, NOON_S, ONE_DAY, post, write
+from fixtures.reddit_lines import DAY, NOON_S, ONE_DAY, post, records, write
 from pulse import query, warehouse
 from pulse.contract import canonical_name
 from pulse.home import Home
@@ -44,16 +41,6 @@ WINDOWS = {
     "pushshift_2005": ("2005-12-12", "2005-12-31"),
     "ufc": ("2018-10-07", "2018-10-20"),
 }
-
-
-def records(path: Path) -> Iterator[dict[str, Any]]:
-    """Every object of a file, read by the standard library."""
-    with path.open("rb") as file:
-        stream: Any = file
-        if path.suffix == ".zst":
-            stream = zstandard.ZstdDecompressor(max_window_size=2**31).stream_reader(file, read_across_frames=True)
-        for text in io.TextIOWrapper(stream, encoding="utf-8", newline="\n"):
-            yield json.loads(text)
 
 
 def files_of(recorded_data: Path) -> dict[str, list[Path]]:
