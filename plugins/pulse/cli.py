@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -49,6 +49,13 @@ class OutputFormat(StrEnum):
     TABLE = "table"
     CSV = "csv"
     JSON = "json"
+
+
+class SandboxCounts(StrEnum):
+    """How a sandbox tells the counts of archived posts."""
+
+    AS_RECORDED = "as-recorded"
+    GROWING = "growing"
 
 
 # ---- runs ------------------------------------------------------------------
@@ -289,6 +296,44 @@ def sandbox_world(
         typer.echo(f"Next: PULSE_CONFIG={files.config} pulse backfill --from {made.first_day} --to {made.last_day}")
 
 
+@sandbox_app.command("serve", epilog="Example: `pulse sandbox serve --now 2026-06-08T00:00:00+00:00 --port 8765`")
+def sandbox_serve(
+    archive: Annotated[
+        list[Path] | None, typer.Option(help="Archive file to serve instead of a world; may be given several times.")
+    ] = None,
+    world_seed: Annotated[int, typer.Option(help="Seed of the world to serve where no archive is given.")] = 7,
+    now: Annotated[
+        str | None, typer.Option(help="Simulated now, ISO with zone; it stands still. Default: the data's end.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="0 chooses a free one.", min=0, max=65_535)] = 8765,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; other machines cannot reach 127.0.0.1.")
+    ] = "127.0.0.1",
+    counts: Annotated[
+        SandboxCounts, typer.Option(help="Counts of archives: as in the file, or growing towards it for 30 days.")
+    ] = SandboxCounts.AS_RECORDED,
+    hide_removed: Annotated[bool, typer.Option("--hide-removed", help="Leave removed ones out of listings.")] = False,
+    rate_limit: Annotated[int | None, typer.Option(help="API calls per window; default no limit.", min=1)] = None,
+    rate_window_s: Annotated[float, typer.Option(help="Seconds of a rate-limit window.", min=1.0)] = 600.0,
+) -> None:
+    """Answer as Reddit's API on this machine, from made-up communities or an archive, until Ctrl-C."""
+    from pulse.sandbox import serving
+
+    with _failing_in_one_line():
+        at = None if now is None else _moment("--now", now)
+        data = serving.archive_data(archive, counts=counts.value) if archive else serving.world_data(world_seed)
+        serving.serve(
+            data,
+            now=at,
+            host=host,
+            port=port,
+            say=typer.echo,
+            hides_removed=hide_removed,
+            rate_limit=rate_limit,
+            rate_window_s=rate_window_s,
+        )
+
+
 @app.command(epilog="Example: `pulse demo`")
 def demo() -> None:
     """The whole pipeline on made-up communities: no account, no service, about a minute."""
@@ -362,6 +407,21 @@ def _day(option: str, text: str) -> date:
         raise ConfigError(
             option, value=text, limit="a day as YYYY-MM-DD", next_step="see `pulse COMMAND --help`"
         ) from error
+
+
+def _moment(option: str, text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ConfigError(
+            option,
+            value=text,
+            limit="a time with zone such as 2026-06-08T00:00:00+00:00",
+            next_step="see `pulse COMMAND --help`",
+        )
+    return moment
 
 
 def _window(from_day: str, to_day: str) -> "Window":
