@@ -1,6 +1,7 @@
 """Builders that several tests use: contract rows and sealed loads made by hand."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import duckdb
 
 from pulse import landing
-from pulse.contract import COLUMN_NAMES, CONTRACT_VERSION, duckdb_columns
+from pulse.contract import COLUMN_NAMES, CONTRACT_VERSION, CommunityObservation, duckdb_columns
 from pulse.home import Home
 from pulse.landing import BAD_LINES_COLUMNS, Load, LoadManifest
 from pulse.window import Window
@@ -45,6 +46,15 @@ def contribution(contribution_id: str = "t3_a", **changes: Any) -> dict[str, Any
     return row
 
 
+def community_observation(**changes: Any) -> CommunityObservation:
+    """One good observation of a community, by a live source."""
+    facts: dict[str, Any] = {
+        "platform": "reddit", "community": "tea", "observed_at": NOON + timedelta(days=1), "members_n": 5_000,
+        "active_n": 42, "source": "reddit_api", "load_id": "load",
+    }  # fmt: skip
+    return CommunityObservation(**(facts | changes))
+
+
 def write_contract_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows as one Parquet file with the contract's exact types; the text hash is derived."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,9 +79,10 @@ def sealed_load(
     community: str = "tea",
     window: Window | None = None,
     bad_lines: Iterable[Mapping[str, Any]] = (),
+    communities: Iterable[CommunityObservation] = (),
     **manifest: Any,
 ) -> Load:
-    """Seal a load of these rows in landing, as a source would; the rows' ``load_id`` is set."""
+    """Seal a load of these rows in landing, as a source would; the ``load_id`` of rows and observations is set."""
     rows = [{**row, "load_id": load_id} for row in rows]
     window = window or Window.one_day(NOON.date())
     folder = landing.draft(home, load_id)
@@ -88,6 +99,7 @@ def sealed_load(
             marks = ", ".join("?" for _ in names)
             connection.execute(f"insert into bad_lines ({', '.join(names)}) values ({marks})", list(line.values()))
         connection.table("bad_lines").write_parquet(str(folder / "bad_lines.parquet"))
+    seen = [replace(one, load_id=load_id) for one in communities]
     facts: dict[str, Any] = {
         "load_id": load_id,
         "platform": "reddit",
@@ -98,6 +110,7 @@ def sealed_load(
         "first_day": window.first_day,
         "last_day": window.last_day,
         "rows_by_day": {day: len(of_day) for day, of_day in by_day.items()},
+        "community_observations_n": landing.write_community_observations(folder, seen),
         "bad_lines_n": len(bad),
         "sealed_at": NOON + timedelta(days=31),
     }

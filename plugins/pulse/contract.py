@@ -1,17 +1,18 @@
-"""The contract: one contribution, as observed once.
+"""The contract: one contribution, as observed once; and the community itself, as observed once a day.
 
 Every source hands over rows with exactly these columns; nothing after the source step knows a platform's own fields.
-An observation is unique by (platform, community, contribution_id, observed_at) and is never changed, only added to.
-NULL means "this source cannot see it"; 0 means zero.
+An observation is unique by (platform, community, contribution_id, observed_at), that of a community by (platform,
+community, observed_at), and is never changed, only added to. NULL means "this source cannot see it"; 0 means zero.
 
-The same record exists three times, kept together here: as DuckDB columns (bulk path), as an Arrow schema (Parquet
-files) and as the two derived values, the author key and the text hash.
+Kept together here: the columns of both records and the two derived values, the author key and the text hash.
 """
 
 import hashlib
 import hmac
 import string
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, get_args
 
 CONTRACT_VERSION = 1
@@ -72,11 +73,53 @@ COLUMNS: tuple[Column, ...] = (
 COLUMN_NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
 
 
+# The second record: how large the community is. Sources that can see it write it beside the contributions of a load.
+COMMUNITY_COLUMNS: tuple[Column, ...] = (
+    Column("platform", "VARCHAR", False, "platform name, lower case: reddit"),
+    Column("community", "VARCHAR", False, "community name; lower case where the platform ignores case"),
+    Column("observed_at", "TIMESTAMPTZ", False, "when the counts were seen"),
+    Column("members_n", "BIGINT", True, "accounts that belong to it: subscribers, members"),
+    Column("active_n", "BIGINT", True, "accounts there at that moment, as the platform counts them"),
+    Column("source", "VARCHAR", False, "the source module that saw it"),
+    Column("load_id", "VARCHAR", False, "the load that brought it"),
+    Column("contract_version", "INTEGER", False, "version of this contract"),
+)
+
+
+@dataclass(frozen=True)
+class CommunityObservation:
+    """One community as seen once; fields as in ``COMMUNITY_COLUMNS``. The time must have a zone."""
+
+    platform: str
+    community: str
+    observed_at: datetime
+    members_n: int | None
+    active_n: int | None
+    source: str
+    load_id: str
+    contract_version: int = CONTRACT_VERSION
+
+
 def duckdb_columns() -> str:
-    """Column definitions for ``create table``."""
+    """Column definitions of a contribution, for ``create table``."""
+    return _definitions(COLUMNS)
+
+
+def community_duckdb_columns() -> str:
+    """Column definitions of a community's observation, for ``create table``."""
+    return _definitions(COMMUNITY_COLUMNS)
+
+
+def _definitions(columns: Iterable[Column]) -> str:
     return ", ".join(
-        f"{column.name} {column.duckdb_type}{'' if column.is_nullable else ' not null'}" for column in COLUMNS
+        f"{column.name} {column.duckdb_type}{'' if column.is_nullable else ' not null'}" for column in columns
     )
+
+
+def no_rows_sql(columns: Iterable[Column] = COLUMNS) -> str:
+    """A select of contract columns that gives no row."""
+    nulls = ", ".join(f"cast(null as {column.duckdb_type}) as {column.name}" for column in columns)
+    return f"select {nulls} where false"
 
 
 def projection(*, overrides: dict[str, str] | None = None) -> str:

@@ -26,7 +26,8 @@ _INTRODUCTION = """\
 Written by `pulse dev data-dictionary` from the dbt project and the quality tables; edit there, not here.
 
 - NULL means "this cannot be seen", 0 means zero.
-- Times end in `_at`, days in `_date`; both are UTC. Marts are dated by `contribution_date`, the day of writing.
+- Times end in `_at`, days in `_date`; both are UTC. Marts are dated by `contribution_date`, the day of writing, and
+  sizes of communities by `observation_date`, the day of looking.
 - `<count>_observed_n` says how many contributions a sum of `<count>` is over.
 - Sums and counts show the latest observation; `fct_engagement_at_age` compares contributions at the same age.
 """

@@ -112,6 +112,14 @@ class Home:
         """The raw partition of one community and UTC day."""
         return self.raw / "contributions" / partition_path(platform, community, day)
 
+    def community_contributions_dir(self, platform: str, community: str) -> Path:
+        """All raw partitions of one community."""
+        return self.raw / "contributions" / community_path(platform, community)
+
+    def tombstones_dir(self, platform: str, community: str) -> Path:
+        """Which contributions of one community were taken back, by the load that saw it."""
+        return self.raw / "tombstones" / community_path(platform, community)
+
     def scores_dir(self, model_id: str, platform: str, community: str, day: date) -> Path:
         """The scores one model gave to one raw partition."""
         return self.scores / f"model_id={path_value(model_id)}" / partition_path(platform, community, day)
@@ -119,7 +127,12 @@ class Home:
 
 def partition_path(platform: str, community: str, day: date) -> Path:
     """``platform=…/community=…/day=YYYY-MM-DD``. The true names are in the rows; never read them back from here."""
-    return Path(f"platform={path_value(platform)}") / f"community={path_value(community)}" / f"day={day.isoformat()}"
+    return community_path(platform, community) / f"day={day.isoformat()}"
+
+
+def community_path(platform: str, community: str) -> Path:
+    """``platform=…/community=…``; the same holds."""
+    return Path(f"platform={path_value(platform)}") / f"community={path_value(community)}"
 
 
 def path_value(value: str) -> str:

@@ -6,21 +6,28 @@ accepted rows go on to raw. Sealed loads stay for a while and can be replayed.
 """
 
 import hashlib
+import logging
 import re
 import shutil
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass
 from datetime import date
 from pathlib import Path
 
+import duckdb
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from pulse.contract import CONTRACT_VERSION
+from pulse.contract import COMMUNITY_COLUMNS, CONTRACT_VERSION, CommunityObservation, community_duckdb_columns
 from pulse.errors import StorageError
 from pulse.files import fsync_file, fsync_folder, read_json, storage_error, write_json
 from pulse.home import Home
 from pulse.window import Window
 
+log = logging.getLogger(__name__)
+
 MANIFEST = "load.json"
+COMMUNITIES_FILE = "communities.parquet"
 BAD_LINES_COLUMNS = (
     "file VARCHAR, line_number BIGINT, fault VARCHAR, detail VARCHAR, line BLOB, community VARCHAR, day DATE"
 )
@@ -34,10 +41,14 @@ class LoadManifest(BaseModel):
         entry_id: ``platform/community`` of the config entry; the community is ``*`` for the wildcard.
         is_replayable: the source can give the same rows again, so the load replaces its days; else it adds to them.
         rows_by_day: contributions by raw partition day; days without rows are left out.
+        earlier_rows_n: how many of the last day's rows are looks again at contributions from before the window.
+        community_observations_n: observations of the community itself, in ``communities.parquet``; no file where 0.
         bad_lines_n: records that could not be read at all; they are in ``bad_lines.parquet``.
         skipped: documented skips by reason (``blank_line``, ``duplicate_record``).
         incomplete_days: days of the window that the source could not prove to have listed from end to end; on any other
             day, no rows means that there was nothing.
+        partial_reason: why days are incomplete, in the source's words; None where it has nothing to add.
+        api_calls_n: calls to the platform that this load took.
         unknown_keys: how often each field name occurred that neither the contract nor the source's list knows, among
             ``unknown_keys_sampled_n`` records looked at.
         named_elsewhere: communities that a wildcard load leaves to other entries of the config.
@@ -56,9 +67,12 @@ class LoadManifest(BaseModel):
     first_day: date
     last_day: date
     rows_by_day: dict[date, int]
+    earlier_rows_n: int = 0
+    community_observations_n: int = 0
     bad_lines_n: int = 0
     skipped: dict[str, int] = {}
     incomplete_days: tuple[date, ...] = ()
+    partial_reason: str | None = None
     api_calls_n: int = 0
     unknown_keys: dict[str, int] = {}
     unknown_keys_sampled_n: int = 0
@@ -72,6 +86,13 @@ class LoadManifest(BaseModel):
     def window(self) -> Window:
         """The days the load speaks for."""
         return Window(self.first_day, self.last_day)
+
+    @property
+    def created_by_day(self) -> dict[date, int]:
+        """Contributions by the day on which they were created; days without any are left out."""
+        counts = Counter(self.rows_by_day)
+        counts[self.last_day] -= self.earlier_rows_n
+        return dict(+counts)
 
     @property
     def is_listing_complete(self) -> bool:
@@ -100,6 +121,13 @@ class Load:
     def bad_lines_file(self) -> Path:
         """Records that could not be read; always there, maybe without rows. Columns: ``BAD_LINES_COLUMNS``."""
         return self.folder / "bad_lines.parquet"
+
+    @property
+    def community_file(self) -> Path:
+        """What the source saw of the community itself; there only if it saw anything. Columns: the contract's second
+        record.
+        """
+        return self.folder / COMMUNITIES_FILE
 
     @property
     def accepted_folder(self) -> Path:
@@ -137,6 +165,32 @@ def draft(home: Home, load_id: str) -> Path:
     return folder
 
 
+def write_community_observations(folder: Path, observations: Sequence[CommunityObservation]) -> int:
+    """Write what was seen of the community itself into a draft; without any, no file is made.
+
+    Args:
+        folder: the draft, see :func:`draft`.
+
+    Returns:
+        How many: what the manifest's ``community_observations_n`` must say.
+
+    Raises:
+        StorageError: the draft cannot be written.
+    """
+    if not observations:
+        return 0
+    file = folder / COMMUNITIES_FILE
+    marks = ", ".join("?" for _ in COMMUNITY_COLUMNS)
+    try:
+        with duckdb.connect() as connection:
+            connection.execute(f"create table communities ({community_duckdb_columns()})")
+            connection.executemany(f"insert into communities values ({marks})", [astuple(one) for one in observations])
+            connection.sql("from communities order by platform, community, observed_at").write_parquet(str(file))
+    except (OSError, duckdb.IOException) as error:
+        raise storage_error(file, error) from error
+    return len(observations)
+
+
 def seal(home: Home, folder: Path, manifest: LoadManifest) -> Load:
     """Flush the draft and rename it to its final name; an older load of the same id is replaced."""
     final = _folder(home, manifest.load_id)
@@ -170,6 +224,15 @@ def require(home: Home, load_id: str) -> Load:
     if load is None:
         raise StorageError(f"load {load_id}", value="not in landing", next_step="run the extraction of that day again")
     return load
+
+
+def sealed_loads(home: Home) -> Iterator[Load]:
+    """The sealed loads in landing, by id. One whose manifest cannot be read is left out, with a warning."""
+    for folder in sorted((home.landing / "loads").glob("[!.]*")):
+        try:
+            yield open_load(folder)
+        except StorageError as error:
+            log.warning("landing: %s", error)
 
 
 def open_load(folder: Path) -> Load:

@@ -1,15 +1,15 @@
 """Raw: the Parquet partitions that passed gate 1, and the one way in.
 
-A promotion may touch many files. It is written down first (a journal, flushed), then carried out by renames and
-removals that can be repeated; whoever comes next finishes what a killed process left half done. So a partition is
-always either as before or as after.
+Contributions and what was seen of communities have partitions of their own. A promotion may touch many files. It is
+written down first (a journal, flushed), then carried out by renames and removals that can be repeated; whoever comes
+next finishes what a killed process left half done. So a partition is always either as before or as after.
 """
 
 import glob
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,9 +17,10 @@ from typing import Any
 
 import duckdb
 
-from pulse.contract import duckdb_columns
+from pulse import erasure
+from pulse.contract import community_duckdb_columns, duckdb_columns
 from pulse.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
-from pulse.home import Home, path_value
+from pulse.home import Home, partition_path, path_value
 from pulse.landing import Load, LoadManifest
 from pulse.locks import WAREHOUSE_LOCK, exclusive
 from pulse.settings import WILDCARD
@@ -27,6 +28,7 @@ from pulse.settings import WILDCARD
 log = logging.getLogger(__name__)
 
 JOURNAL = "journal.json"
+_CONTRIBUTIONS, _COMMUNITIES = "contributions", "communities"
 
 
 @dataclass(frozen=True, order=True)
@@ -56,20 +58,33 @@ class Promotion:
 
 def contributions_glob(home: Home) -> str:
     """What to hand to DuckDB's ``read_parquet`` for all of raw, the typed empty file included."""
-    return f"{glob.escape(str(home.raw / 'contributions'))}/**/*.parquet"
+    return _glob(home, _CONTRIBUTIONS)
+
+
+def community_observations_glob(home: Home) -> str:
+    """The same for what was seen of communities themselves."""
+    return _glob(home, _COMMUNITIES)
+
+
+def _glob(home: Home, record: str) -> str:
+    return f"{glob.escape(str(home.raw / record))}/**/*.parquet"
 
 
 def ensure_empty_file(home: Home) -> None:
-    """Give raw a typed file without rows, so that it can be read from the first day."""
-    file = home.raw / "contributions" / "_empty.parquet"
+    """Give each record of raw a typed file without rows, so that it can be read from the first day."""
+    _ensure_empty_file(home.raw / _CONTRIBUTIONS / "_empty.parquet", duckdb_columns())
+    _ensure_empty_file(home.raw / _COMMUNITIES / "_empty.parquet", community_duckdb_columns())
+
+
+def _ensure_empty_file(file: Path, columns: str) -> None:
     if file.exists():
         return
     draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with duckdb.connect() as connection:
-            connection.execute(f"create table contributions ({duckdb_columns()})")
-            connection.table("contributions").write_parquet(str(draft))
+            connection.execute(f"create table nothing ({columns})")
+            connection.table("nothing").write_parquet(str(draft))
         fsync_file(draft)
         draft.replace(file)
     except OSError as error:
@@ -80,8 +95,9 @@ def promote(home: Home, load: Load, *, timeout_s: float = 600.0) -> Promotion:
     """Bring a load that gate 1 accepted into raw.
 
     A replayable load replaces every day of its window for the communities it speaks for, days without rows included;
-    a live load adds its rows. Repeating a promotion changes nothing. The dates to build again are noted under
-    ``warehouse/pending`` before the first visible change, and stay until a publish that included them.
+    a live load adds its rows, and what it saw removed goes from older ones (:mod:`pulse.erasure`). Repeating a
+    promotion changes nothing. The dates to build again are noted under ``warehouse/pending`` before the first visible
+    change, and stay until a publish that included them.
 
     Raises:
         LockBusy: another process writes to raw or the warehouse.
@@ -142,27 +158,40 @@ def _prepare(home: Home, load: Load, staging: Path) -> Promotion:
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     arriving = _split_by_partition(load, staging)
-    leaving = _files_to_remove(home, load, arriving) if load.manifest.is_replayable else []
-    puts = {
-        partition: home.contributions_dir(partition.platform, partition.community, partition.day)
-        / f"{load.load_id}.parquet"
-        for partition in arriving
-    }
-    if not leaving and all(target.exists() for target in puts.values()):
+    puts = {_partition_file(home, load, _CONTRIBUTIONS, partition): file for partition, file in arriving.items()}
+    puts |= _stage_communities(home, load, staging)
+    is_replayable = load.manifest.is_replayable
+    leaving = _files_to_remove(home, load, _CONTRIBUTIONS, puts) if is_replayable else []
+    leaving_communities = _files_to_remove(home, load, _COMMUNITIES, puts) if is_replayable else []
+    if not leaving and not leaving_communities and all(target.exists() for target in puts):
         return Promotion(load.load_id, (), (), load.manifest.rows_n)  # promoted before, nothing to change
     dates = _contribution_dates([*leaving, *arriving.values()])
+    erased = erasure.prepare(home, load, _by_community(arriving), staging, untouched=frozenset({*puts, *leaving}))
+    puts |= erased.puts
     write_json(
         staging / JOURNAL,
         {
             "load_id": load.load_id,
-            "puts": [
-                [arriving[partition].name, str(target.relative_to(home.raw))] for partition, target in puts.items()
-            ],
-            "removes": [str(file.relative_to(home.raw)) for file in leaving],
+            "puts": [[file.name, str(target.relative_to(home.raw))] for target, file in puts.items()],
+            "removes": [str(file.relative_to(home.raw)) for file in (*leaving, *leaving_communities)],
+            "tombstones": [str(file.relative_to(home.raw)) for file in erased.tombstones],
             "contribution_dates": [day.isoformat() for day in dates],
         },
     )
-    return Promotion(load.load_id, tuple(sorted(puts)), dates, load.manifest.rows_n)
+    return Promotion(load.load_id, tuple(sorted(arriving)), dates, load.manifest.rows_n)
+
+
+def _partition_file(home: Home, load: Load, record: str, partition: Partition) -> Path:
+    """Where the load's rows of a partition belong."""
+    path = partition_path(partition.platform, partition.community, partition.day)
+    return home.raw / record / path / f"{load.load_id}.parquet"
+
+
+def _by_community(files: Mapping[Partition, Path]) -> dict[tuple[str, str], list[Path]]:
+    found: dict[tuple[str, str], list[Path]] = {}
+    for partition, file in files.items():
+        found.setdefault((partition.platform, partition.community), []).append(file)
+    return found
 
 
 def _split_by_partition(load: Load, staging: Path) -> dict[Partition, Path]:
@@ -183,6 +212,23 @@ def _split_by_partition(load: Load, staging: Path) -> dict[Partition, Path]:
     return found
 
 
+def _stage_communities(home: Home, load: Load, staging: Path) -> dict[Path, Path]:
+    """What the load saw of communities themselves, one file per community, under the last day of its window."""
+    file = load.community_file
+    if not file.exists():
+        return {}
+    found: dict[Path, Path] = {}
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        for platform, community in _communities_in(connection, file):
+            staged = staging / f"communities-{len(found):06d}.parquet"
+            _copy_community(connection, file, staged, platform, community, order_by="observed_at")
+            fsync_file(staged)
+            partition = Partition(platform, community, load.manifest.last_day)
+            found[_partition_file(home, load, _COMMUNITIES, partition)] = staged
+    return found
+
+
 def _communities_in(connection: duckdb.DuckDBPyConnection, file: Path) -> list[tuple[str, str]]:
     return connection.execute(
         "select distinct platform, community from read_parquet(?, hive_partitioning = false) order by all", [str(file)]
@@ -190,41 +236,44 @@ def _communities_in(connection: duckdb.DuckDBPyConnection, file: Path) -> list[t
 
 
 def _copy_community(
-    connection: duckdb.DuckDBPyConnection, file: Path, target: Path, platform: str, community: str
+    connection: duckdb.DuckDBPyConnection,
+    file: Path,
+    target: Path,
+    platform: str,
+    community: str,
+    *,
+    order_by: str = "created_at, contribution_id, observed_at",
 ) -> None:
     connection.execute(
         "copy (select * from read_parquet($file, hive_partitioning = false) "
         "where platform = $platform and community = $community "
-        f"order by created_at, contribution_id, observed_at) to {sql_text(target)} (format parquet, compression zstd)",
+        f"order by {order_by}) to {sql_text(target)} (format parquet, compression zstd)",
         {"file": str(file), "platform": platform, "community": community},
     )
 
 
-def _files_to_remove(home: Home, load: Load, arriving: Iterable[Partition]) -> list[Path]:
+def _files_to_remove(home: Home, load: Load, record: str, arriving: Iterable[Path]) -> list[Path]:
     """What an earlier load of the same source left in the window, for the communities this load speaks for.
 
     A named entry speaks for its community; a wildcard for all that no other entry names. Rows that a live source
     observed stay: they cannot be asked for again.
     """
-    manifest = load.manifest
-    own_name = f"{load.load_id}.parquet"
-    arriving_folders = {home.contributions_dir(part.platform, part.community, part.day) for part in arriving}
-    leaving = []
-    for day in manifest.window.days():
-        for folder in _folders_spoken_for(home, manifest, day):
-            leaving += [
-                file
-                for file in sorted(folder.glob(f"{manifest.source}-*.parquet"))
-                if file.name != own_name or folder not in arriving_folders
-            ]
-    return leaving
+    staying = frozenset(arriving)
+    return [
+        file
+        for day in load.manifest.window.days()
+        for folder in _folders_spoken_for(home, load.manifest, record, day)
+        for file in sorted(folder.glob(f"{load.manifest.source}-*.parquet"))
+        if file not in staying
+    ]
 
 
-def _folders_spoken_for(home: Home, manifest: LoadManifest, day: date) -> Iterable[Path]:
+def _folders_spoken_for(home: Home, manifest: LoadManifest, record: str, day: date) -> Iterable[Path]:
+    root = home.raw / record
     if manifest.community != WILDCARD:
-        return [home.contributions_dir(manifest.platform, manifest.community, day)]
-    named = {home.contributions_dir(manifest.platform, name, day) for name in manifest.named_elsewhere}
-    platform_folder = home.raw / "contributions" / f"platform={path_value(manifest.platform)}"
+        return [root / partition_path(manifest.platform, manifest.community, day)]
+    named = {root / partition_path(manifest.platform, name, day) for name in manifest.named_elsewhere}
+    platform_folder = root / f"platform={path_value(manifest.platform)}"
     return [folder for folder in sorted(platform_folder.glob(f"community=*/day={day}")) if folder not in named]
 
 
@@ -266,6 +315,7 @@ def _finish(home: Home, staging: Path) -> None:
             {"load_id": journal["load_id"], "contribution_dates": journal["contribution_dates"]},
         )
         _carry_out(home, staging, journal)
+        erasure.erase_landed(home, [home.raw / relative for relative in journal.get("tombstones", ())])
         (staging / JOURNAL).unlink()
     shutil.rmtree(staging, ignore_errors=True)
 

@@ -120,6 +120,7 @@ def _readers(home: Home) -> dict[str, str]:
     """
     globs = {
         "contributions": raw.contributions_glob(home),
+        "community_observations": raw.community_observations_glob(home),
         "sentiment_scores": scores_glob(home),
         "load_outcomes": quality.glob(home, quality.LOAD_OUTCOMES),
     }

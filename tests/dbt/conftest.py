@@ -23,7 +23,7 @@ from pulse.landing import Load, LoadManifest
 from pulse.sentiment import get_scorer, score_partitions
 from pulse.settings import Settings
 from pulse.window import Window
-from support import NOON, contribution, sealed_load, write_contract_rows
+from support import NOON, community_observation, contribution, sealed_load, write_contract_rows
 
 # A folder that paths, globs, format strings and SQL could stumble over.
 HOME_NAME = "it's {a} [b]* home, day=2020-01-01"
@@ -74,17 +74,26 @@ class Lab:
             window=Window.one_day(self.day(number)),
         )
 
-    def live(self, number: int, rows: list[dict[str, Any]], *, community: str = "tea") -> Load:
-        """A sealed live load: what was seen on one day, written then or earlier, lies in that day's partition."""
+    def live(
+        self, number: int, rows: list[dict[str, Any]], *, community: str = "tea", members_n: int | None = None
+    ) -> Load:
+        """A sealed live load: what was seen on one day, written then or earlier, lies in that day's partition.
+
+        With ``members_n`` the community itself was seen too, at noon of that day.
+        """
         load_id = f"reddit_api-{community}-{number}"
         folder = landing.draft(self.home, load_id)
         seen = {"community": community, "source": "reddit_api", "load_id": load_id}
         write_contract_rows(folder / "rows" / f"day={self.day(number)}.parquet", [row | seen for row in rows])
+        seen_at = NOON + timedelta(days=number)
+        size = community_observation(community=community, load_id=load_id, members_n=members_n, observed_at=seen_at)
+        sizes = [] if members_n is None else [size]
         facts: dict[str, Any] = {
             "load_id": load_id,
             "platform": "reddit",
             "entry_id": f"reddit/{community}",
             "community": community,
+            "community_observations_n": landing.write_community_observations(folder, sizes),
             "source": "reddit_api",
             "is_replayable": False,
             "first_day": self.day(number),

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse import warehouse
+from pulse import erasure, raw, warehouse
 from support import NOON
 
 pytestmark = pytest.mark.integration
@@ -77,7 +77,10 @@ def loads(lab: Any, rows: Any) -> list[Any]:
         days = written(chance, rows, community=community)
         sealed += [lab.archive(number, of_day, community=community) for number, of_day in enumerate(days)]
         if community == "tea":
-            sealed += [lab.live(number, seen_again(chance, days, number=number)) for number in (1, 3, 9)]
+            sealed += [
+                lab.live(number, seen_again(chance, days, number=number), members_n=100 + number)
+                for number in (1, 3, 9)
+            ]
     return sealed
 
 
@@ -114,6 +117,52 @@ def test_build__any_order_of_arrival_gives_the_same_marts(
             lab.build()  # never published, so it must leave no trace
     assert lab.build().contribution_dates, "a partial build is what this test is about"
     assert differences(look(lab.publish().file), built_at_once) == {}
+
+
+def test_build__sizes_of_communities_are_there_by_day(built_at_once: Any, shared_lab: Any):
+    sizes = {
+        row["observation_date"]: (row["community"], row["members_n"], row["members_change_n"])
+        for row in built_at_once["marts.fct_community_size_daily"]
+    }
+    assert sizes == {
+        shared_lab.day(1): ("tea", 101, None), shared_lab.day(3): ("tea", 103, 2), shared_lab.day(9): ("tea", 109, 6),
+    }  # fmt: skip
+
+
+# ---- erasure -------------------------------------------------------------------
+
+
+def held_in_raw(lab: Any) -> dict[str, int]:
+    """Rows in raw, and how many of them hold a text and an author."""
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            "select count(*), count(text_sha256), count(author_key) from read_parquet(?, hive_partitioning = false)",
+            [raw.contributions_glob(lab.home)],
+        ).fetchone()
+    return dict(zip(("rows", "texts", "authors"), found or (), strict=True))
+
+
+def test_build__erasure_changes_no_mart(
+    built_at_once: Any, lab: Any, rows: Any, look: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """No mart shows text or author of an observation but the latest, and that one is not erased."""
+
+    def built() -> tuple[Tables, dict[str, int]]:
+        lab.empty()
+        for load in loads(lab, rows):
+            lab.bring(load)
+        lab.build(is_full_refresh=True)
+        return look(warehouse.working_file(lab.home)), held_in_raw(lab)
+
+    with monkeypatch.context() as without:
+        without.setattr(erasure, "prepare", lambda *_, **__: erasure.Erasure())
+        marts_before, before = built()
+    marts_after, after = built()
+    assert differences(marts_before, marts_after) == {}
+    assert differences(marts_after, built_at_once) == {}
+    assert after["rows"] == before["rows"]
+    assert after["texts"] < before["texts"], "nothing was erased, so nothing was shown"
+    assert after["authors"] < before["authors"]
 
 
 # ---- one story, told in four builds --------------------------------------------
@@ -156,7 +205,8 @@ def story(built_at_once: Any, shared_lab: Any, rows: Any, look: Any) -> Story:
     # Later: t1_tried is not there when asked again, the post is taken back, the missing post turns up.
     lab.bring(lab.archive(1, [at(1, "t3_late", author_key="c" * 64)], name="again"))
     taken_back = {"removal": "by_author", "body": None, "observed_at": NOON + timedelta(days=40)}
-    lab.bring(lab.live(40, [secret | taken_back]))
+    seen_again = at(1, "t3_late", author_key="c" * 64, observed_at=NOON + timedelta(days=40))
+    lab.bring(lab.live(40, [secret | taken_back, seen_again]))
     dates_later = lab.build().contribution_dates
     later = look(lab.publish().file)
 

@@ -18,7 +18,7 @@ from pulse.home import Home
 from pulse.landing import Load
 from pulse.settings import RedditArchiveEntry, Settings
 from pulse.window import Window
-from support import NOON, contribution, sealed_load, write_contract_rows
+from support import NOON, community_observation, contribution, sealed_load, write_contract_rows
 
 pytestmark = pytest.mark.integration
 
@@ -242,6 +242,22 @@ def lost_half(home: Home) -> Load:
     return sealed_load(home, rows(200))
 
 
+def with_communities(home: Home, *changes: dict[str, Any], **manifest: Any) -> Load:
+    """A good live load that also saw its community, once per set of changes."""
+    return sealed_load(
+        home, rows(source="reddit_api"), load_id="reddit_api-tea", source="reddit_api", is_replayable=False,
+        communities=[community_observation(**change) for change in changes], **manifest,
+    )  # fmt: skip
+
+
+def unseen_community(home: Home) -> Load:
+    return with_communities(home, community_observations_n=1)
+
+
+def implausible_community(home: Home) -> Load:
+    return with_communities(home, {"members_n": -1})
+
+
 STOPPED: dict[str, Callable[[Home], Load]] = {
     "one_author_share": flood,
     "empty_text_share": emptied,
@@ -253,6 +269,8 @@ STOPPED: dict[str, Callable[[Home], Load]] = {
     "quarantined_share": broken_feed,
     "observed_late_h": late,
     "volume_days_out_of_band": lost_half,
+    "community_observations_are_the_loads": unseen_community,
+    "community_observations_are_plausible": implausible_community,
 }
 
 
@@ -312,6 +330,73 @@ def test_load_rules__warnings_do_not_stop(home: Home):
     assert {finding.rule for finding in verdict.warnings} == {
         "volume_days_above_band", "removed_share", "unknown_fields_n",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"members_n": None, "active_n": None}, {"members_n": 0, "active_n": 70_000_000}]
+)
+def test_community_observations__good_ones_pass(home: Home, changes: dict[str, Any]):
+    (verdict,) = gate(home, with_communities(home, changes))
+    assert (verdict.is_passed, verdict.rows_n) == (True, 60)
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes"),
+    [
+        ("community_observations_are_the_loads", [{"community": "mate"}]),
+        ("community_observations_are_the_loads", [{"community": ""}]),
+        ("community_observations_are_the_loads", [{"platform": "discord"}]),
+        ("community_observations_are_the_loads", [{"source": "somewhere"}]),
+        ("community_observations_are_the_loads", [{"contract_version": 99}]),
+        ("community_observations_are_the_loads", [{}, {"members_n": 6_000}]),
+        ("community_observations_are_plausible", [{"active_n": -1}]),
+        ("community_observations_are_plausible", [{"members_n": 1_700_000_000}]),
+        ("community_observations_are_plausible", [{"observed_at": NOW + timedelta(hours=1)}]),
+        ("community_observations_are_plausible", [{"observed_at": datetime(1970, 1, 21, tzinfo=UTC)}]),
+    ],
+)
+def test_community_observations__one_that_cannot_be_stops_the_load(
+    home: Home, rule: str, changes: list[dict[str, Any]]
+):
+    (verdict,) = gate(home, with_communities(home, *changes))
+    assert stopped_by(verdict) == {rule}
+
+
+def test_community_observations__a_wildcard_may_see_any_but_those_named_elsewhere(home: Home):
+    options: dict[str, Any] = {"community": "*", "named_elsewhere": ("mate",)}
+    assert gate(home, with_communities(home, {"community": "x"}, {"community": "y"}, **options), config=settings("*"))[
+        0
+    ].is_passed
+    (verdict,) = gate(home, with_communities(home, {"community": "mate"}, **options), config=settings("*"))
+    assert stopped_by(verdict) == {"community_observations_are_the_loads"}
+
+
+def test_community_observations__a_file_that_nobody_sealed_or_of_another_schema_stops_the_load(home: Home):
+    load = with_communities(home, {})
+    (load.folder / landing.MANIFEST).write_text(
+        load.manifest.model_copy(update={"community_observations_n": 0}).model_dump_json()
+    )
+    (verdict,) = gate(home, landing.open_load(load.folder))
+    assert stopped_by(verdict) == {"community_observations_are_the_loads"}
+    load = with_communities(home, {})
+    with duckdb.connect() as connection:
+        connection.sql("select 1 as members_n").write_parquet(str(load.community_file))
+    (verdict,) = gate(home, load)
+    assert stopped_by(verdict) == {"schema_matches"}
+    assert "communities.parquet: column platform is missing" in verdict.stopped_by[0].message
+
+
+def test_community_observations__go_to_quarantine_with_their_load_and_come_back_with_its_release(home: Home):
+    load = with_communities(home, {"members_n": -1})
+    assert not gate(home, load)[0].is_passed
+    waived = "community_observations_are_plausible"
+    released = quarantine.release(home, load.load_id, waive=frozenset({waived}), reason="", clock=lambda: NOW)
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            "select members_n, load_id from read_parquet(?, hive_partitioning = false)", [str(released.community_file)]
+        ).fetchall()
+    assert found == [(-1, released.load_id)]
+    assert gate(home, released, run_id="release")[0].is_passed
 
 
 def test_empty_load__passes_only_with_proof(home: Home):

@@ -34,6 +34,10 @@ BREAKS = {
         "where community = 'crumbclub' and contribution_date = date '2026-06-12'"
     ),
     "communities_are_all_there": "delete from marts.dim_communities where community = 'crumbclub'",
+    "community_sizes_are_the_last_seen": (
+        "insert into marts.fct_community_size_daily values "
+        "('reddit', 'crumbclub', date '2026-06-10', timestamptz '2026-06-10 12:00:00+00', 5, null, null)"
+    ),
     "sentiment_classes_add_up": f"update marts.fct_sentiment_daily set positive_n = positive_n + 1 where {ONE_DAY}",
     "sentiment_is_of_the_days_contributions": (
         "update marts.fct_sentiment_daily set contributions = contributions + 1 where community = 'crumbclub'"

@@ -12,7 +12,7 @@ import pytest
 from pulse import raw
 from pulse.home import Home
 from pulse.window import Window
-from support import NOON, contribution, sealed_load
+from support import NOON, community_observation, contribution, sealed_load
 
 DAY = NOON.date()
 NEXT_DAY = DAY + timedelta(days=1)
@@ -112,6 +112,93 @@ def test_promote__hostile_community_names_stay_data(home: Home):
     assert sorted(name for (name,) in found) == sorted(names)
     outside = [path for path in home.root.parent.rglob("*.parquet") if home.root not in path.parents]
     assert outside == []
+
+
+# ---- communities -------------------------------------------------------------
+
+LIVE = {"is_replayable": False, "source": "reddit_api"}
+
+
+def communities_in_raw(home: Home) -> list[tuple[str, int | None, str]]:
+    """Community, members and load of every observation."""
+    raw.ensure_empty_file(home)
+    with duckdb.connect() as connection:
+        return connection.execute(
+            "select community, members_n, load_id from read_parquet(?, hive_partitioning = false) order by all",
+            [raw.community_observations_glob(home)],
+        ).fetchall()
+
+
+def test_promote__community_observations_lie_under_the_last_day_of_the_window(home: Home):
+    load = sealed_load(
+        home, [contribution("t3_a", source="reddit_api")], load_id="reddit_api-one", window=TWO_DAYS,
+        communities=[community_observation()], **LIVE,
+    )  # fmt: skip
+    promotion = raw.promote(home, load)
+    assert promotion.partitions == (raw.Partition("reddit", "tea", DAY),), "these are of contributions"
+    assert communities_in_raw(home) == [("tea", 5_000, "reddit_api-one")]
+    (file,) = (home.raw / "communities").glob("platform=*/**/*.parquet")
+    assert file.relative_to(home.raw / "communities").parts == (
+        "platform=reddit", "community=tea", f"day={NEXT_DAY}", "reddit_api-one.parquet",
+    )  # fmt: skip
+
+
+def test_promote__a_load_without_contributions_still_brings_its_community(home: Home):
+    load = sealed_load(home, [], load_id="reddit_api-one", communities=[community_observation(members_n=None)], **LIVE)
+    assert raw.promote(home, load).contribution_dates == ()
+    assert communities_in_raw(home) == [("tea", None, "reddit_api-one")]
+    assert ids_in_raw(home) == []
+
+
+def test_promote__live_observations_of_communities_add_up_and_archives_leave_them(home: Home):
+    for name in ("one", "two"):
+        raw.promote(
+            home, sealed_load(home, [], load_id=f"reddit_api-{name}", communities=[community_observation()], **LIVE)
+        )
+    raw.promote(home, sealed_load(home, [contribution("t3_a")], load_id="reddit_archive-one"))
+    assert [load_id for *_, load_id in communities_in_raw(home)] == ["reddit_api-one", "reddit_api-two"]
+
+
+def test_promote__replayable_source_replaces_its_observations_of_communities(home: Home):
+    for name, members_n in (("one", 1), ("two", 2)):
+        seen = community_observation(source="reddit_archive", members_n=members_n)
+        raw.promote(home, sealed_load(home, [], load_id=f"reddit_archive-{name}", communities=[seen]))
+    assert communities_in_raw(home) == [("tea", 2, "reddit_archive-two")]
+
+
+def test_promote__wildcard_splits_observations_by_community(home: Home):
+    seen = [community_observation(community=name) for name in ("x", "../y")]
+    raw.promote(home, sealed_load(home, [], load_id="reddit_api-w", community="*", communities=seen, **LIVE))
+    assert [name for name, *_ in communities_in_raw(home)] == ["../y", "x"]
+    assert len(list((home.raw / "communities").glob("platform=reddit/community=*/*/*.parquet"))) == 2
+
+
+def test_promote__community_observations_cut_off_are_finished_by_the_next(home: Home):
+    sealed_load(
+        home, [contribution("t3_a", source="reddit_api")], load_id="reddit_api-one",
+        communities=[community_observation()], **LIVE,
+    )  # fmt: skip
+    code = """
+import os, pathlib, signal
+from pulse import landing, raw
+from pulse.home import Home
+home = Home.from_environment()
+original = pathlib.Path.replace
+def dying(self, target):
+    if "/raw/communities/" in str(target):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(self, target)
+pathlib.Path.replace = dying
+raw.promote(home, landing.require(home, "reddit_api-one"))
+"""
+    assert run_python(code).returncode == -signal.SIGKILL
+    assert communities_in_raw(home) == []
+    assert raw.recover(home) == 1
+    assert communities_in_raw(home) == [("tea", 5_000, "reddit_api-one")]
+    assert ids_in_raw(home) == ["t3_a"]
+
+
+# ---- killed, or out of room ----------------------------------------------------
 
 
 @pytest.mark.parametrize("moment", ["replace", "unlink"])

@@ -2,7 +2,8 @@
 
 Three tables per load in a private DuckDB file, so that Great Expectations can open them read-only afterwards:
 
-- ``facts_N``: one row of what is known beforehand (manifest, limits, time), which predicates may name as ``facts``.
+- ``facts_N``: one row of what is known beforehand (manifest, limits, time, community observations), which predicates
+  may name as ``facts``.
 - ``rows_N``: one row per contribution: where it lies, one boolean per row rule, and ``is_accepted``.
 - ``numbers_N``: one row, one number per load rule.
 
@@ -18,9 +19,15 @@ from typing import Any
 
 import duckdb
 
-from pulse.contract import COLUMNS
+from pulse.contract import COLUMNS, COMMUNITY_COLUMNS, Column, no_rows_sql
 from pulse.files import sql_text
-from pulse.gates.rules import LOAD_RULES, ROW_RULES, RowRule
+from pulse.gates.rules import (
+    COMMUNITY_OBSERVATION_IS_PLAUSIBLE,
+    COMMUNITY_OBSERVATION_IS_THE_LOADS,
+    LOAD_RULES,
+    ROW_RULES,
+    RowRule,
+)
 from pulse.gates.volume import VolumeBands
 from pulse.landing import Load
 from pulse.settings import WILDCARD
@@ -73,10 +80,17 @@ def build(
         waived: rules that do not decide about acceptance; they are computed all the same.
     """
     files = [str(file) for file in load.rows_files().values()]
-    differences = tuple(difference for file in files for difference in _schema_differences(connection, file))
+    communities = [str(load.community_file)] if load.community_file.exists() else []
+    differences = tuple(
+        difference
+        for of_record, columns in ((files, COLUMNS), (communities, COMMUNITY_COLUMNS))
+        for file in of_record
+        for difference in _schema_differences(connection, file, columns)
+    )
     readable = [] if differences else files
     facts, rows, numbers = f"facts_{number}", f"rows_{number}", f"numbers_{number}"
     _write_facts(connection, facts, load, bands, len(differences), max_quarantined_share, checked_at)
+    _count_community_observations(connection, facts, [] if differences else communities)
     _judge_rows(connection, facts, rows, readable, waived)
     values = _write_numbers(connection, facts, rows, numbers)
     counted = connection.execute(
@@ -90,9 +104,9 @@ def build(
     )  # fmt: skip
 
 
-def schema_difference(found: Sequence[tuple[str, str]], file: str) -> list[str]:
+def schema_difference(found: Sequence[tuple[str, str]], file: str, columns: Sequence[Column] = COLUMNS) -> list[str]:
     """How the columns of a file (name, DuckDB type; in order) differ from the contract's, in words."""
-    expected = [(column.name, _type_name(column.duckdb_type)) for column in COLUMNS]
+    expected = [(column.name, _type_name(column.duckdb_type)) for column in columns]
     if list(found) == expected:
         return []
     name = Path(file).name
@@ -108,12 +122,12 @@ def schema_difference(found: Sequence[tuple[str, str]], file: str) -> list[str]:
     return differences or [f"{name}: columns are in another order"]
 
 
-def _schema_differences(connection: duckdb.DuckDBPyConnection, file: str) -> list[str]:
+def _schema_differences(connection: duckdb.DuckDBPyConnection, file: str, columns: Sequence[Column]) -> list[str]:
     described = connection.execute(
         "select column_name, column_type from (describe select * from read_parquet(?, hive_partitioning = false))",
         [file],
     ).fetchall()
-    return schema_difference(described, file)
+    return schema_difference(described, file, columns)
 
 
 def _type_name(duckdb_type: str) -> str:
@@ -145,6 +159,7 @@ def _write_facts(
         "max_quarantined_share": ("DOUBLE", max_quarantined_share),
         "schema_differences_n": ("BIGINT", schema_differences_n),
         "manifest_rows_n": ("BIGINT", manifest.rows_n),
+        "manifest_community_observations_n": ("BIGINT", manifest.community_observations_n),
         "bad_lines_n": ("BIGINT", manifest.bad_lines_n),
         "incomplete_days_n": ("BIGINT", len(manifest.incomplete_days)),
         "unknown_keys_n": ("BIGINT", len(manifest.unknown_keys)),
@@ -154,6 +169,32 @@ def _write_facts(
     }
     columns = ", ".join(f"cast(${name} as {kind}) as {name}" for name, (kind, _) in facts.items())
     _create_as(connection, table, f"select {columns}", {name: value for name, (_, value) in facts.items()})
+
+
+def _count_community_observations(connection: duckdb.DuckDBPyConnection, facts: str, files: list[str]) -> None:
+    """Add to the facts how many observations of communities there are, and how many of them break what."""
+    source = (
+        f"read_parquet({sql_text(files[0])}, hive_partitioning = false)"
+        if files
+        else f"({no_rows_sql(COMMUNITY_COLUMNS)})"
+    )
+    _create_as(
+        connection,
+        facts,
+        f"""
+        with counted as (
+            select count(*) as community_observations_n,
+                count(*) - count(distinct (platform, community, observed_at)) as repeated_community_observations_n,
+                count(*) filter (where not coalesce({COMMUNITY_OBSERVATION_IS_THE_LOADS}, false))
+                    as stray_community_observations_n,
+                count(*) filter (where not coalesce({COMMUNITY_OBSERVATION_IS_PLAUSIBLE}, false))
+                    as implausible_community_observations_n
+            from {source} cross join (select known as facts from {facts} as known)
+        )
+        select * from {facts} cross join counted
+        """,
+        {},
+    )
 
 
 def _create_as(connection: duckdb.DuckDBPyConnection, table: str, select: str, parameters: dict[str, Any]) -> None:
@@ -213,8 +254,7 @@ def deciding_rules(waived: frozenset[str]) -> list[RowRule]:
 
 
 def _no_rows() -> str:
-    nulls = ", ".join(f"cast(null as {column.duckdb_type}) as {column.name}" for column in COLUMNS)
-    return f"select {nulls}, '' as filename, cast(0 as bigint) as file_row_number where false"
+    return f"select *, '' as filename, cast(0 as bigint) as file_row_number from ({no_rows_sql()})"
 
 
 def _write_numbers(connection: duckdb.DuckDBPyConnection, facts: str, rows: str, table: str) -> dict[str, float | None]:

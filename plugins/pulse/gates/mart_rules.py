@@ -191,6 +191,25 @@ MART_RULES: tuple[MartRule, ...] = (
         "Joins to the dimension must lose nothing.",
     ),
     MartRule(
+        "community_sizes_are_the_last_seen",
+        "marts.fct_community_size_daily",
+        """
+        , seen as (
+            select platform, community, observation_date, max(observed_at) as last_at
+            from staging.stg_community_observations group by platform, community, observation_date
+        )
+        select coalesce(mart.platform, seen.platform) as platform,
+            coalesce(mart.community, seen.community) as community,
+            coalesce(mart.observation_date, seen.observation_date) as observation_date,
+            mart.observed_at, seen.last_at
+        from mart full outer join seen
+            on mart.platform = seen.platform and mart.community = seen.community
+            and mart.observation_date = seen.observation_date
+        where mart.observed_at is distinct from seen.last_at
+        """,
+        "Every day on which a community was seen is there once, as it was seen last.",
+    ),
+    MartRule(
         "sentiment_classes_add_up",
         "marts.fct_sentiment_daily",
         """

@@ -311,10 +311,10 @@ def _copy_as_new_load(home: Home, given: Load, waive: frozenset[str], clock: Clo
     try:
         with duckdb.connect() as connection:
             connection.execute("set timezone = 'UTC'")
-            for file in given.rows_files().values():
+            for file in [*given.rows_files().values(), *_community_files(given)]:
                 connection.execute(
                     f"copy (select * replace ({sql_text(new_id)} as load_id) from read_parquet({sql_text(file)}, "
-                    f"hive_partitioning = false)) to {sql_text(folder / 'rows' / file.name)} "
+                    f"hive_partitioning = false)) to {sql_text(folder / file.relative_to(given.folder))} "
                     "(format parquet, compression zstd)"
                 )
         shutil.copyfile(given.bad_lines_file, folder / "bad_lines.parquet")
@@ -332,6 +332,10 @@ def _copy_as_new_load(home: Home, given: Load, waive: frozenset[str], clock: Clo
             }
         ),
     )
+
+
+def _community_files(load: Load) -> list[Path]:
+    return [load.community_file] if load.community_file.exists() else []
 
 
 def forget_released(home: Home, released_from: str) -> None:

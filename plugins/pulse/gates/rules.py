@@ -42,6 +42,7 @@ class LoadRule:
         metric: DuckDB SQL over the checked rows (``checked``) and the facts known beforehand (``facts``).
         minimum, maximum: limits, both included; None for none. The load's own limit where ``maximum`` is a fact's name.
         reason: why the rule is there, and where its tolerance comes from.
+        is_waivable: as for row rules.
     """
 
     name: str
@@ -51,6 +52,7 @@ class LoadRule:
     maximum: float | str | None = None
     severity: Severity = "critical"
     level: Level = "load"
+    is_waivable: bool = True
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,8 @@ ROW_RULES: tuple[RowRule, ...] = (
         "text_hash_matches",
         "(text_sha256 is null) = (coalesce(title, '') = '' and coalesce(body, '') = '') "
         "and (text_sha256 is null or length(text_sha256) = 64)",
-        "Scores are found by the hash; without it a text would silently count as not scorable.",
+        "Scores are found by the hash; without it a text would silently count as not scorable. Erasure needs it too.",
+        is_waivable=False,
     ),
     RowRule(
         "placeholders_are_not_text",
@@ -186,12 +189,25 @@ ROW_RULES: tuple[RowRule, ...] = (
 
 _ENOUGH_ROWS = 50
 
+# What the two rules on community observations hold each of them to: predicates over the contract's second record and
+# ``facts``. They are counted beforehand, since load rules look at contributions.
+COMMUNITY_OBSERVATION_IS_THE_LOADS = (
+    "platform = facts.platform and source = facts.source and load_id = facts.load_id and observed_at is not null "
+    "and community <> '' and case when facts.is_wildcard then not list_contains(facts.named_elsewhere, community) "
+    f"else community = facts.community end and contract_version between 1 and {CONTRACT_VERSION}"
+)
+COMMUNITY_OBSERVATION_IS_PLAUSIBLE = (
+    "observed_at between timestamptz '2005-06-23 00:00:00+00' and facts.checked_at + interval 10 minutes "
+    "and coalesce(members_n, 0) between 0 and 1000000000 and coalesce(active_n, 0) between 0 and 1000000000"
+)
+
 LOAD_RULES: tuple[LoadRule, ...] = (
     LoadRule(
         "schema_matches",
         "facts.schema_differences_n",
         "Columns and types are the contract's exactly; text where a time should be compares without a word.",
         maximum=0,
+        is_waivable=False,
     ),
     LoadRule(
         "rows_or_proof",
@@ -203,6 +219,22 @@ LOAD_RULES: tuple[LoadRule, ...] = (
         "rows_match_manifest",
         "abs(facts.read_rows_n - facts.manifest_rows_n)",
         "What is gated must be what was sealed.",
+        maximum=0,
+    ),
+    LoadRule(
+        "community_observations_are_the_loads",
+        "abs(facts.community_observations_n - facts.manifest_community_observations_n) "
+        "+ facts.repeated_community_observations_n + facts.stray_community_observations_n",
+        "As many as were sealed, none twice, each of the load's own community: anything else is a fault of the source, "
+        "and raw files them by these names.",
+        maximum=0,
+        is_waivable=False,
+    ),
+    LoadRule(
+        "community_observations_are_plausible",
+        "facts.implausible_community_observations_n",
+        "Members and active accounts are counts, seen in the past. The largest communities have some tens of millions; "
+        "a billion is a wrong field. Ten minutes for clocks that disagree.",
         maximum=0,
     ),
     LoadRule(
@@ -282,5 +314,8 @@ LOAD_RULES: tuple[LoadRule, ...] = (
 )
 
 WAIVABLE_RULES = frozenset(
-    {*(rule.name for rule in ROW_RULES if rule.is_waivable), *(rule.name for rule in LOAD_RULES)} - {"schema_matches"}
+    {
+        *(rule.name for rule in ROW_RULES if rule.is_waivable),
+        *(rule.name for rule in LOAD_RULES if rule.is_waivable),
+    }
 )

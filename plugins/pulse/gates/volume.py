@@ -42,7 +42,7 @@ def volume_bands(home: Home, load: Load) -> VolumeBands:
     A day that the source proved empty, or could not list whole, is neither judged nor used: its number says nothing.
     """
     manifest = load.manifest
-    own = [(day, n) for day, n in sorted(manifest.rows_by_day.items()) if n and day not in manifest.incomplete_days]
+    own = [(day, n) for day, n in sorted(manifest.created_by_day.items()) if day not in manifest.incomplete_days]
     if not own:
         return VolumeBands()
     with duckdb.connect() as connection:
