@@ -11,7 +11,14 @@ from typing import Literal
 from pulse.errors import PulseError
 from pulse.home import Home
 from pulse.keys import author_key_bytes
-from pulse.settings import Settings, config_path, load_settings
+from pulse.settings import config_path, load_settings
+from pulse.sources.reddit_credentials import (
+    ACCESS_POLICY_URL,
+    REDDIT_URL,
+    RedditCredentials,
+    connection_id,
+    from_environment,
+)
 
 Level = Literal["ok", "warn", "fail"]
 _PACKAGES = ("apache-airflow", "praw", "dbt-core", "dbt-duckdb", "duckdb", "great-expectations")
@@ -39,6 +46,7 @@ def examine(home: Home) -> list[Finding]:
         ("config", _config),
         ("dag files", _dag_files),
         ("sources", _sources),
+        ("reddit api", _reddit_api),
     )
     return [_guarded(name, check, home) for name, check in checks]
 
@@ -110,14 +118,43 @@ def _dag_files(_: Home) -> Finding:
 
 
 def _sources(home: Home) -> Finding:
-    try:
-        settings: Settings | None = load_settings(home=home)
-    except PulseError:
-        settings = None
-    used = sorted({entry.source for entry in settings.communities}) if settings else []
     return Finding(
         "sources",
         "ok",
-        f"configured: {', '.join(used) or 'none'}. Without any account: reddit_archive, for Pushshift and Arctic Shift "
-        "files as they are (.zst, .gz or plain)",
+        f"configured: {', '.join(_sources_used(home)) or 'none'}. Without any account: reddit_archive, for Pushshift "
+        "and Arctic Shift files as they are (.zst, .gz or plain)",
     )
+
+
+def _sources_used(home: Home) -> list[str]:
+    try:
+        return sorted({entry.source for entry in load_settings(home=home).communities})
+    except PulseError:  # the check of the configuration tells
+        return []
+
+
+def _reddit_api(home: Home) -> Finding:
+    """Whether there are credentials. Nothing is sent: whether Reddit takes them, the first run says."""
+    if "reddit_api" not in _sources_used(home):
+        return Finding("reddit api", "ok", "not used: no community has source reddit_api")
+    given, place = from_environment(), "the environment"
+    if given is None:
+        given, place = _stored_in_airflow(home), f"Airflow's connection {connection_id()}"
+    if given is None:
+        return Finding(
+            "reddit api", "fail", f"no credentials, neither in PULSE_REDDIT_* nor in {place}",
+            f"README, \"Reddit live\". A new key needs Reddit's approval: {ACCESS_POLICY_URL}. Without one, archives "
+            "work: source reddit_archive",
+        )  # fmt: skip
+    elsewhere = "" if given.url == REDDIT_URL else f", asking {given.url}"
+    return Finding("reddit api", "ok", f"{given.grant}, from {place}, as {given.user_agent!r}{elsewhere}")
+
+
+def _stored_in_airflow(home: Home) -> RedditCredentials | None:
+    """Airflow is started only here, where nothing nearer says: that takes seconds."""
+    from pulse.orchestration import environment
+
+    environment.apply_for_embedded_runs(home)
+    from pulse.orchestration.connections import stored_reddit_credentials
+
+    return stored_reddit_credentials()

@@ -9,8 +9,8 @@ Heavy libraries are imported inside the steps: a step of one kind should not pay
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -22,11 +22,13 @@ from pulse.home import Home, path_value
 from pulse.keys import author_key_bytes
 from pulse.locks import WAREHOUSE_LOCK, exclusive
 from pulse.settings import Settings, load_settings
+from pulse.sources.reddit_credentials import RedditCredentials, required_from_environment
 from pulse.text import printable
 from pulse.window import Window
 
 if TYPE_CHECKING:
     from pulse.gates import LoadVerdict
+    from pulse.sources import SourceContext
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +54,24 @@ class EntryVerdict(TypedDict):
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The steps over one home and one configuration."""
+    """The steps over one home and one configuration.
+
+    Attributes:
+        reddit_credentials: where the source that needs them gets them; by default the environment.
+    """
 
     home: Home
     settings: Settings
     clock: Clock = utc_now
+    reddit_credentials: Callable[[], RedditCredentials] = field(default=required_from_environment, repr=False)
 
     @classmethod
-    def from_environment(cls, *, clock: Clock = utc_now) -> "Pipeline":
+    def from_environment(
+        cls,
+        *,
+        clock: Clock = utc_now,
+        reddit_credentials: Callable[[], RedditCredentials] = required_from_environment,
+    ) -> "Pipeline":
         """Over ``PULSE_HOME`` and ``PULSE_CONFIG``; makes the folders.
 
         Raises:
@@ -67,7 +79,7 @@ class Pipeline:
             StorageError: the home cannot be written.
         """
         home = Home.from_environment().create()
-        return cls(home, load_settings(home=home), clock)
+        return cls(home, load_settings(home=home), clock, reddit_credentials)
 
     # ---- before anything is read -------------------------------------------
 
@@ -85,6 +97,7 @@ class Pipeline:
         raw.recover(self.home)
         entry_ids = [entry.entry_id for entry in self.settings.communities]
         log.info("plan: %s, %d communities", window, len(entry_ids))
+        self._tell_calls(window)
         return entry_ids
 
     # ---- source to landing -------------------------------------------------
@@ -94,13 +107,12 @@ class Pipeline:
 
         A failure is noted for the gate, which lists it as an outcome, and raised again.
         """
-        from pulse.sources import SourceContext, extract
+        from pulse.sources import extract
 
         note = self._failure_note(run_id, entry_id)
         entry = self.settings.entry(entry_id)
-        context = SourceContext(self.home, self.settings, self.clock, author_key_bytes(self.home))
         try:
-            load = extract(entry, window, context)
+            load = extract(entry, window, self._source_context())
         except Exception as error:
             reason = str(error) if isinstance(error, PulseError) else f"{type(error).__name__}: {error}"
             write_json(note, {"reason": printable(reason)})
@@ -277,6 +289,22 @@ class Pipeline:
         return state_id
 
     # ---- helpers -----------------------------------------------------------
+
+    def _source_context(self) -> "SourceContext":
+        from pulse.sources import SourceContext
+
+        key = author_key_bytes(self.home)
+        return SourceContext(self.home, self.settings, self.clock, key, self.reddit_credentials)
+
+    def _tell_calls(self, window: Window) -> None:
+        """Say what live sources will ask for. Whatever is wrong with it fails their extractions, and no others."""
+        from pulse.sources import describe_plan
+
+        try:
+            for line in describe_plan(window, self._source_context()):
+                log.info("plan: %s", line)
+        except PulseError as error:
+            log.warning("plan: %s", error)
 
     def _publish(self, gated: Mapping[str, Any]) -> str:
         """Publish the build that gate 2 has passed, then remove what the retention policy no longer keeps."""

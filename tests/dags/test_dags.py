@@ -71,7 +71,9 @@ def test_dags__are_the_same_after_the_window(dags: dict[str, Any]):
     assert shape(dags["community_daily"]) == shape(dags["community_backfill"])
 
 
-@pytest.mark.parametrize("name", [*DAG_IDS, "pulse.orchestration.flow", "pulse.orchestration.retries"])
+@pytest.mark.parametrize(
+    "name", [*DAG_IDS, *(f"pulse.orchestration.{name}" for name in ("flow", "retries", "provider", "reddit_hook"))]
+)
 def test_dag_files__parse_without_heavy_libraries(name: str, airflow_home: Path):
     code = (
         f"import sys, airflow.sdk; before = set(sys.modules); sys.path[:0] = {[str(REPOSITORY / 'dags')]!r}; "
@@ -137,6 +139,85 @@ def test_retry_policy__follows_the_error(airflow_home: Path):
     assert action(ConnectionError("reset")).action is RetryAction.DEFAULT
     limited = action(errors.RateLimited("reddit", retry_after_s=42))
     assert (limited.action, limited.retry_delay) == (RetryAction.RETRY, timedelta(seconds=42))
+
+
+@pytest.mark.parametrize(
+    ("asked_s", "waited_s"),
+    [(42, 60), (600, 600), (7 * 86_400, 3_600), (float("inf"), 3_600), (float("nan"), 60), (-1, 60)],
+)
+def test_retry_policy__waits_as_asked_but_neither_too_short_nor_too_long(
+    monkeypatch: pytest.MonkeyPatch, airflow_home: Path, asked_s: float, waited_s: float
+):
+    from pulse.orchestration import retries
+
+    monkeypatch.setattr(retries, "RETRY_DELAY", timedelta(seconds=60))
+    decision = retries.RetryByErrorType().evaluate(errors.RateLimited("reddit", retry_after_s=asked_s), 1, 3)
+    assert decision.retry_delay == timedelta(seconds=waited_s)
+
+
+class Store(dict[str, int]):
+    """What Airflow keeps of a task between its tries."""
+
+    def set(self, key: str, value: int) -> None:
+        self[key] = value
+
+
+class BrokenStore:
+    """One that cannot be reached."""
+
+    def get(self, key: str, default: int) -> int:
+        raise RuntimeError("gone")
+
+    set = get
+
+
+LIMITED, FAULT = errors.RateLimited("reddit", retry_after_s=1), errors.SourceUnavailable("reddit", next_step="wait")
+
+
+def tries_until_failed(tries: list[Exception], store: Any, *, first_try: int = 1) -> int:
+    """After how many of the tries the extraction fails for good, by the policy or because Airflow allows no more."""
+    from airflow.sdk.definitions.retry_policy import RetryAction
+
+    from pulse.orchestration.retries import RATE_LIMIT_RETRIES, RETRIES, RetryByErrorType
+
+    policy = RetryByErrorType(rate_limit_retries=RATE_LIMIT_RETRIES)
+    max_tries = first_try - 1 + RETRIES + RATE_LIMIT_RETRIES
+    for number, error in enumerate(tries):
+        try_number = first_try + number
+        decision = policy.evaluate(error, try_number, max_tries, {"task_state_store": store})
+        if decision.action is RetryAction.FAIL or try_number > max_tries:
+            return number + 1
+    return 0
+
+
+def test_retry_policy__rate_limits_do_not_use_up_the_tries_for_faults(airflow_home: Path):
+    assert tries_until_failed([LIMITED] * 30 + [FAULT] * 4, Store()) == 34
+    assert tries_until_failed([FAULT, LIMITED] * 5, Store()) == 7
+    assert tries_until_failed([FAULT] * 9, Store()) == 4
+    assert tries_until_failed([LIMITED] * 99, Store()) == 34
+    assert tries_until_failed([ConnectionError("reset")] * 9, Store()) == 4
+    assert tries_until_failed([LIMITED, errors.BadCredentials("reddit", next_step="check")], Store()) == 2
+
+
+def test_retry_policy__a_cleared_task_begins_anew(airflow_home: Path):
+    store = Store()
+    assert tries_until_failed([LIMITED, LIMITED, FAULT, FAULT, FAULT, FAULT], store) == 6
+    assert tries_until_failed([FAULT, LIMITED, FAULT, FAULT, FAULT], store, first_try=7) == 5
+
+
+@pytest.mark.parametrize("store", [None, BrokenStore()])
+def test_retry_policy__without_a_store_it_gives_up_earlier_rather_than_never(store: Any, airflow_home: Path):
+    assert tries_until_failed([LIMITED] * 5 + [FAULT], store) == 6
+    assert tries_until_failed([LIMITED] * 99, store) == 34
+    assert tries_until_failed([FAULT] * 9, store) == 4
+
+
+def test_extract__alone_has_retries_for_rate_limits(dags: dict[str, Any]):
+    for dag in dags.values():
+        retries = {task.task_id: task.retries for task in dag.tasks}
+        assert retries.pop("extract") == 33
+        assert set(retries.values()) <= {0, 3}
+        assert dag.get_task("extract").retry_policy.rate_limit_retries == 30
 
 
 # ---- alerts ----------------------------------------------------------------

@@ -59,6 +59,18 @@ def test_ui__serves_behind_a_login_and_leaves_nothing_behind(tmp_path: Path):
         assert refused.value.code == 401
         token = ask(f"{address}/auth/token", content={"username": user, "password": password})["access_token"]
         assert ask(f"{address}/api/v2/version", token=token)["version"].startswith("3.3")
+        forms = ask(f"{address}/ui/connections/hook_meta", token=token)
+        (form,) = [form for form in forms if form["connection_type"] == "reddit"]
+        assert "user_agent" in form["extra_fields"]
+        extra = json.dumps({"user_agent": "linux:pulse:0.1", "refresh_token": "1234-refresh-token"})
+        connection = {"connection_id": "reddit_default", "conn_type": "reddit", "login": "abc123", "extra": extra}
+        ask(f"{address}/api/v2/connections", token=token, content=connection | {"password": "s3cr3t-of-the-app"})
+        shown = json.dumps(ask(f"{address}/api/v2/connections/reddit_default", token=token))
+        assert "linux:pulse:0.1" in shown
+        database = (tmp_path / "home" / "airflow" / "airflow.db").read_bytes()
+        for secret in ("s3cr3t-of-the-app", "1234-refresh-token"):
+            assert secret not in shown
+            assert secret.encode() not in database, "stored as plain text"
         processes = descendants(server.pid)
         assert len(processes) >= 4
         for file in ("ui_passwords.json", "ui_secret"):

@@ -160,14 +160,20 @@ def listening(progress: Progress | None) -> Iterator[None]:
         logger.propagate = before[1]
 
 
+def _masked(text: str) -> str:
+    """The text without what Airflow was told to mask: it filters a worker's output, not what this process prints."""
+    airflow_log = sys.modules.get("airflow.sdk.log")
+    return text if airflow_log is None else str(airflow_log.redact(text))
+
+
 class _Lines(logging.Handler):
     def __init__(self, progress: Progress) -> None:
         super().__init__()
         self._progress = progress
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass the line on."""
-        self._progress(record.getMessage())
+        """Pass the line on, without secrets."""
+        self._progress(_masked(record.getMessage()))
 
 
 class _Output(io.TextIOBase):
@@ -180,8 +186,10 @@ class _Output(io.TextIOBase):
     target: TextIO | None = None
 
     def write(self, text: str, /) -> int:
-        """Pass the text on to the run's file."""
-        return self.target.write(text) if self.target is not None else len(text)
+        """Pass the text on to the run's file, without secrets."""
+        if self.target is not None:
+            self.target.write(_masked(text))
+        return len(text)
 
     def flush(self) -> None:
         """Flush the run's file."""

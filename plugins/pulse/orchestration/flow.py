@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, TriggerRule, get_current_context, task
 
-from pulse.orchestration.retries import RETRIES, RETRY_DELAY, RetryByErrorType
+from pulse.orchestration.retries import RATE_LIMIT_RETRIES, RETRIES, RETRY_DELAY, RetryByErrorType
 
 if TYPE_CHECKING:
     from pulse.pipeline import EntryVerdict, Pipeline
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 MARTS = Asset("community_pulse_marts")
 DEFAULT_ARGS = {"retries": RETRIES, "retry_delay": RETRY_DELAY, "retry_policy": RetryByErrorType()}
+# Only a source is asked by others to wait.
+_EXTRACT_ARGS: dict[str, Any] = {
+    "retries": RETRIES + RATE_LIMIT_RETRIES,
+    "retry_policy": RetryByErrorType(rate_limit_retries=RATE_LIMIT_RETRIES),
+}
 _FORMAT = "%Y-%m-%dT00:00:00"
 
 
@@ -117,7 +122,7 @@ def plan(window: Mapping[str, str]) -> list[str]:
     return _pipeline().plan(_window(window))
 
 
-@task(map_index_template="{{ label }}")
+@task(map_index_template="{{ label }}", **_EXTRACT_ARGS)
 def extract(entry_id: str, window: Mapping[str, str]) -> str:
     """Land one entry's window."""
     _label(entry_id)
@@ -214,9 +219,10 @@ def publish(
 
 
 def _pipeline() -> "Pipeline":
+    from pulse.orchestration.connections import reddit_credentials
     from pulse.pipeline import Pipeline
 
-    return Pipeline.from_environment()
+    return Pipeline.from_environment(reddit_credentials=reddit_credentials)
 
 
 def _run_id() -> str:
