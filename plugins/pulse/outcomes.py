@@ -20,6 +20,8 @@ from pulse.landing import Load
 from pulse.settings import CommunityEntry
 from pulse.window import Window
 
+_NOT_PROVEN = "the source could not prove that it listed the whole day"
+
 
 def absence_rows(
     entry: CommunityEntry,
@@ -60,7 +62,8 @@ def arrival_rows(
     """Say what a promoted load brought: one row per community and day of its window.
 
     A wildcard entry has a row ``*`` per day, which sums up its communities. Skips and calls are known per load, not per
-    day; they lie on its first day.
+    day; they lie on its first day. Only what was created on a day counts for it: looks again at earlier contributions
+    say nothing of how much a day brought.
     """
     manifest = load.manifest
     accepted = _accepted_counts(load)
@@ -78,14 +81,14 @@ def arrival_rows(
                 "platform": entry.platform,
                 "entry_id": entry.entry_id,
                 "community": community,
-                "source": entry.source,
+                "source": manifest.source,
                 "day": day,
                 "outcome": _outcome(contributions_n, is_proven=is_proven),
                 "contributions_n": contributions_n,
                 "quarantined_rows_n": quarantined[community, day],
                 "skipped_n": sum(manifest.skipped.values()) if is_first else 0,
                 "api_calls_n": manifest.api_calls_n if is_first else 0,
-                "reason": None if is_proven else "the source could not prove that it listed the whole day",
+                "reason": None if is_proven else manifest.partial_reason or _NOT_PROVEN,
                 "recorded_at": recorded_at,
             }
         )
@@ -99,12 +102,14 @@ def _outcome(contributions_n: int, *, is_proven: bool) -> str:
 
 
 def _accepted_counts(load: Load) -> Counter[tuple[str, date]]:
-    """Accepted rows by (community, partition day); for a wildcard also by ``*`` and day."""
+    """Accepted contributions of each (community, day); for a wildcard also by ``*`` and day."""
     counts: Counter[tuple[str, date]] = Counter()
     with duckdb.connect() as connection:
         for day, file in load.accepted_files().items():
             for community, rows_n in connection.execute(
-                "select community, count(*) from read_parquet(?, hive_partitioning = false) group by all", [str(file)]
+                "select community, count(*) from read_parquet($file, hive_partitioning = false) "
+                "where cast(timezone('UTC', created_at) as date) = $day group by all",
+                {"file": str(file), "day": day},
             ).fetchall():
                 counts[community, day] += rows_n
                 if load.manifest.community != community:

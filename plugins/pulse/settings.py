@@ -5,6 +5,7 @@ Unknown keys, duplicate communities and missing files are refused here, before a
 
 import glob
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +19,8 @@ from pulse.home import REPOSITORY, Home
 
 WILDCARD = "*"
 _HOME_VARIABLE = "${PULSE_HOME}"
+# Reddit's own limits are 3 to 21; a few older names are shorter or longer.
+_SUBREDDIT_NAME = re.compile(r"[A-Za-z0-9_]{2,24}")
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -61,16 +64,15 @@ class CommunityEntry(Strict):
         return f"{self.platform}/{self.community}"
 
 
-class RedditArchiveEntry(CommunityEntry):
-    """A community read from Pushshift or Arctic Shift files.
+class RedditEntry(CommunityEntry):
+    """A community on Reddit.
 
     Attributes:
-        path: the files, found and absolute. In the config: one path, glob or a list of them, relative to the config
-            file; ``${PULSE_HOME}`` stands for that folder.
+        path: Pushshift or Arctic Shift files, found and absolute. In the config: one path, glob or a list of them,
+            relative to the config file; ``${PULSE_HOME}`` stands for that folder.
         extra_fields: whether to keep the source's allow-listed further fields in ``extra``.
     """
 
-    source: Literal["reddit_archive"]
     path: tuple[Path, ...]
     extra_fields: bool = False
 
@@ -78,6 +80,56 @@ class RedditArchiveEntry(CommunityEntry):
     @classmethod
     def _as_list(cls, value: object) -> object:
         return (value,) if isinstance(value, str | Path) else value
+
+
+class RedditArchiveEntry(RedditEntry):
+    """A community read from archive files alone."""
+
+    source: Literal["reddit_archive"]
+
+
+class RedditApiEntry(RedditEntry):
+    """A community asked for live, through Reddit's API.
+
+    Attributes:
+        path: archive files of its past, if there are any: windows that lie within what they span are read from them.
+    """
+
+    source: Literal["reddit_api"]
+    path: tuple[Path, ...] = ()
+
+    @field_validator("name")
+    @classmethod
+    def _refuse_wildcard(cls, value: str) -> str:
+        if not _SUBREDDIT_NAME.fullmatch(value):
+            raise ValueError(f"not a community that can be asked for: {value!r} (limit: 2 to 24 of A-Z a-z 0-9 _)")
+        return value
+
+
+class RedditApiPolicy(Strict):
+    """How source ``reddit_api`` treats Reddit; one client, shared by all tasks of all runs.
+
+    Attributes:
+        max_calls_per_run: API calls that one run may make over all communities. The planner leaves the oldest looks out
+            first when they do not fit.
+        calls_per_window, window_s: how many calls the client may start in a window. Reddit allows 100 a minute.
+        longest_wait_s: how long a task sits out a limit by itself; a longer wait is left to Airflow's retry, and the
+            worker is free meanwhile.
+        retry_wait_s: before the second try of a call that failed in passing; doubled for the third.
+        timeout_s: without a byte from Reddit for so long, a call has failed.
+        late_days: how far back listings are read behind the day, for posts that a filter held back.
+        min_comments_seen_share: where the stream of comments did not reach back to the day's beginning, threads are
+            read one by one, largest gap first, until this share of the counted comments was seen.
+    """
+
+    max_calls_per_run: Annotated[int, Field(ge=1)] = 2_000
+    calls_per_window: Annotated[int, Field(ge=1)] = 100
+    window_s: Annotated[float, Field(gt=0, le=3_600)] = 60.0
+    longest_wait_s: Annotated[float, Field(ge=0, le=600)] = 15.0
+    retry_wait_s: Annotated[float, Field(ge=0, le=60)] = 2.0
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
+    late_days: Annotated[int, Field(ge=0, le=30)] = 7
+    min_comments_seen_share: Share = 0.98
 
 
 class PublishPolicy(Strict):
@@ -107,17 +159,21 @@ class Notifier(Strict):
     arguments: dict[str, Any] = {}
 
 
+Entry = Annotated[RedditArchiveEntry | RedditApiEntry, Field(discriminator="source")]
+
+
 class Settings(Strict):
     """The whole configuration."""
 
-    communities: tuple[RedditArchiveEntry, ...] = Field(min_length=1)
+    communities: tuple[Entry, ...] = Field(min_length=1)
+    reddit_api: RedditApiPolicy = RedditApiPolicy()
     publish: PublishPolicy = PublishPolicy()
     retention: Retention = Retention()
     notify: tuple[Notifier, ...] = ()
     sentiment_model: Literal["vader"] = "vader"
     daily_deadline_h: Annotated[float, Field(gt=0, le=24)] = 6.0
 
-    def entry(self, entry_id: str) -> RedditArchiveEntry:
+    def entry(self, entry_id: str) -> RedditArchiveEntry | RedditApiEntry:
         """The entry with that id.
 
         Raises:
@@ -193,7 +249,9 @@ def _read_yaml(path: Path) -> object:
 
 def _first_fault(path: Path, error: ValidationError) -> ConfigError:
     fault = error.errors()[0]
-    where = ".".join(str(part) for part in fault["loc"]) or "the document"
+    # Below an entry of `communities`, pydantic names the kind of entry that it took it for.
+    loc = [part for place, part in enumerate(fault["loc"]) if place != 2 or fault["loc"][0] != "communities"]
+    where = ".".join(map(str, loc)) or "the document"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if fault["type"] == "extra_forbidden":
         return ConfigError(
@@ -215,7 +273,7 @@ def _refuse_duplicates(path: Path, settings: Settings) -> None:
         seen.add(entry.entry_id)
 
 
-def _find_files(entry: RedditArchiveEntry, config: Path, home: Home) -> Iterator[Path]:
+def _find_files(entry: RedditEntry, config: Path, home: Home) -> Iterator[Path]:
     """Absolute files of one entry, in order, each once."""
     seen: set[Path] = set()
     for pattern in entry.path:

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -30,13 +30,14 @@ import pyarrow.parquet as pq
 
 from pulse.contract import CONTRACT_VERSION, canonical_name
 from pulse.errors import ArchiveUnreadable, SourceError, StorageError
-from pulse.files import fsync_file, read_json, sql_text, storage_error, write_json
+from pulse.files import read_json, storage_error, write_json
 from pulse.locks import exclusive
-from pulse.settings import RedditArchiveEntry
+from pulse.settings import RedditEntry
 from pulse.sources import ndjson, reddit
 from pulse.sources.chunk_reader import MAX_UNKNOWN_KEYS, BadLine, ChunkReader
 from pulse.sources.context import SourceContext
 from pulse.sources.ndjson import Chunk, LineTooLong
+from pulse.sources.reddit_rows import FAULT_SCHEMA, create_accounts, day_of, fault_table, write_faults, write_rows
 from pulse.text import printable
 from pulse.window import Window
 
@@ -45,18 +46,6 @@ log = logging.getLogger(__name__)
 _WORKERS_N = 2
 SKIPPED_FAULTS = frozenset({"blank_line"})
 SEAL = "archive.json"
-_FAULT_SCHEMA = pa.schema(
-    [
-        ("file", pa.string()),
-        ("line_number", pa.int64()),
-        ("fault", pa.string()),
-        ("detail", pa.string()),
-        ("line", pa.binary()),
-        ("community", pa.string()),
-        ("day", pa.date32()),
-        ("lines_n", pa.int64()),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -96,7 +85,7 @@ class StagedArchive:
 
 def stage(
     path: Path,
-    entries: Sequence[RedditArchiveEntry],
+    entries: Sequence[RedditEntry],
     context: SourceContext,
     *,
     chunk_bytes: int = ndjson.DEFAULT_CHUNK_BYTES,
@@ -148,7 +137,7 @@ def _open(folder: Path, fingerprint: str) -> StagedArchive:
     )
 
 
-def _fingerprint(path: Path, entries: Sequence[RedditArchiveEntry], context: SourceContext, chunk_bytes: int) -> str:
+def _fingerprint(path: Path, entries: Sequence[RedditEntry], context: SourceContext, chunk_bytes: int) -> str:
     identity = {
         "file": ndjson.fingerprint_of(path),
         "contract": CONTRACT_VERSION,
@@ -227,7 +216,7 @@ class _Staging:
     def __init__(
         self,
         path: Path,
-        entries: Sequence[RedditArchiveEntry],
+        entries: Sequence[RedditEntry],
         context: SourceContext,
         folder: Path,
         chunk_bytes: int,
@@ -239,7 +228,6 @@ class _Staging:
         self._chunk_bytes = chunk_bytes
         self._with_extra = any(entry.extra_fields for entry in entries)
         self._wanted = None if any(entry.is_wildcard for entry in entries) else [entry.community for entry in entries]
-        self._named = [entry.community for entry in entries if not entry.is_wildcard]
         self._scratch = context.home.scratch / f"staging-{folder.name}"
         self._free_workers: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
 
@@ -285,18 +273,8 @@ class _Staging:
             config={"memory_limit": "500MB", "temp_directory": str(scratch / "spill"), "threads": "1"}
         ) as connection:
             connection.execute("set timezone = 'UTC'")
-            connection.execute("create table accounts (scope VARCHAR, account VARCHAR, account_role VARCHAR)")
-            rows = list(self._accounts())
-            if rows:
-                connection.executemany("insert into accounts values (?, ?, ?)", rows)
+            create_accounts(connection, self._entries)
             yield _Worker(connection, scratch)
-
-    def _accounts(self) -> Iterator[tuple[str, str, str]]:
-        for entry in self._entries:
-            bots = {canonical_name(entry.platform, name) for name in entry.bot_accounts}
-            team = {canonical_name(entry.platform, name) for name in entry.team_accounts} - bots
-            for role, names in (("bot", bots), ("team", team)):
-                yield from ((entry.community, name, role) for name in sorted(names))
 
     # ---- one chunk ---------------------------------------------------------
 
@@ -329,7 +307,7 @@ class _Staging:
         if not parsed.is_sealed:
             seal, _, faults_file = self._files_of(item)
             if parsed.bad_lines:
-                _write_faults(faults_file, self._fault_table(_charged(parsed, before)))
+                write_faults(faults_file, fault_table(str(self._path), _charged(parsed, before)))
             write_json(seal, vars(parsed.tally))
         return parsed.tally
 
@@ -359,47 +337,7 @@ class _Staging:
             source="reddit_archive",
             with_extra=self._with_extra,
         )
-        wanted = "true" if self._wanted is None else "list_contains($wanted, community_name)"
-        draft = rows_file.with_suffix(".tmp")
-        connection.execute(
-            f"""
-            copy (
-                select {select}, line_number
-                from parsed left join accounts
-                    on accounts.account = parsed.author_name
-                    and accounts.scope =
-                        case when list_contains($named, community_name) then community_name else '*' end
-                where {wanted}
-                order by line_number  -- the join hands on matching rows first
-            ) to {sql_text(draft)} (format parquet, compression zstd, compression_level 1)
-            """,
-            {"named": self._named} | ({} if self._wanted is None else {"wanted": self._wanted}),
-        )
-        fsync_file(draft)
-        draft.replace(rows_file)
-
-    def _fault_table(self, bad: list[BadLine]) -> pa.Table:
-        rows = [
-            {
-                "file": printable(str(self._path)),
-                "line_number": line.line_number,
-                "fault": line.fault,
-                "detail": line.detail,
-                "line": line.line,
-                "community": line.community,
-                "day": _day(line.created_s),
-                "lines_n": line.lines_n,
-            }
-            for line in sorted(bad, key=lambda line: (line.line_number, line.fault))
-        ]
-        return pa.Table.from_pylist(rows, schema=_FAULT_SCHEMA)
-
-
-def _write_faults(file: Path, table: pa.Table) -> None:
-    draft = file.with_suffix(".tmp")
-    pq.write_table(table, draft)
-    fsync_file(draft)
-    draft.replace(file)
+        write_rows(connection, select, rows_file, entries=self._entries, communities=self._wanted)
 
 
 def _neighbours(connection: duckdb.DuckDBPyConnection, bad: list[BadLine]) -> "dict[int, _Neighbours]":
@@ -478,16 +416,12 @@ def _charge_leading(folder: Path, community: str, created_s: float) -> None:
         if not known["community"].null_count and not known["day"].null_count:
             continue
         table = pq.read_table(file)
-        for name, value in (("community", community), ("day", _day(created_s))):
+        for name, value in (("community", community), ("day", day_of(created_s))):
             position = table.schema.get_field_index(name)
-            table = table.set_column(position, _FAULT_SCHEMA.field(name), table[name].fill_null(value))
-        _write_faults(file, table)
-
-
-def _day(created_s: float | None) -> date | None:
-    return None if created_s is None else datetime.fromtimestamp(created_s, tz=UTC).date()
+            table = table.set_column(position, FAULT_SCHEMA.field(name), table[name].fill_null(value))
+        write_faults(file, table)
 
 
 def _day_text(created_s: float | None) -> str | None:
-    day = _day(created_s)
+    day = day_of(created_s)
     return day.isoformat() if day else None

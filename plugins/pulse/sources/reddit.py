@@ -5,14 +5,14 @@ the fields named here and nothing else, and one select list turns them into cont
 record, and two routes cannot disagree.
 """
 
-from collections.abc import Container
+from collections.abc import Collection, Container
 
 from pulse.contract import author_key_sql, canonical_name_sql, projection
 from pulse.sources.ndjson import Fault, Record, number_in
 
 PLATFORM = "reddit"
 # Raised whenever the mapping changes what rows come out, so that staged archives are read again.
-MAPPING_VERSION = 1
+MAPPING_VERSION = 2
 
 _NUMBER_FIELDS = (
     "created_utc",
@@ -42,7 +42,7 @@ _TEXT_FIELDS = (
     "removed_by_category",
 )
 # Read as text because their type changes from year to year: `edited` is false or a time, `parent_id` text or a number.
-_MIXED_FIELDS = ("edited", "parent_id", "over_18", "spoiler", "_meta")
+_MIXED_FIELDS = ("edited", "parent_id", "over_18", "spoiler", "score_hidden", "_meta")
 # Further fields that may be kept in `extra`. None says anything about a person.
 EXTRA_FIELDS = (
     "archived",
@@ -190,7 +190,13 @@ def understood_sql(rows_sql: str) -> str:
 
 
 def contract_select(
-    *, author_key: bytes, role_sql: str, observed_fallback_s: float, source: str, with_extra: bool
+    *,
+    author_key: bytes,
+    role_sql: str,
+    observed_fallback_s: float,
+    source: str,
+    with_extra: bool,
+    unobservable: Collection[str] = (),
 ) -> str:
     """Select list from :func:`understood_sql` to the contract's columns.
 
@@ -199,6 +205,7 @@ def contract_select(
         role_sql: expression for ``author_role`` apart from moderators, NULL where no account is listed.
         observed_fallback_s: seconds since 1970 to take as ``observed_at`` where a record does not say when it was seen.
         source: name of the route, for the column ``source``.
+        unobservable: columns that this route cannot see, whatever the record says: NULL.
 
     ``load_id`` is left empty: a load fills it in.
     """
@@ -248,7 +255,8 @@ def contract_select(
             "case when spoiler = 'true' then 'spoiler' end], tag -> tag is not null)",
             "author_key": f"case when not {author_gone} then {author_key_sql(author_key, PLATFORM, 'author')} end",
             "author_role": f"coalesce({role_sql}, {moderator}, 'member')",
-            "score": "round(coalesce(score, ups))",
+            # While a community hides a young comment's score, Reddit shows 1 instead.
+            "score": "case when score_hidden = 'true' then null else round(coalesce(score, ups)) end",
             "reply_count": "case when is_post then round(num_comments) end",
             "award_count": "round(coalesce(total_awards_received, gilded))",
             "view_count": "round(view_count)",
@@ -259,6 +267,7 @@ def contract_select(
             "load_id": "''",
             "extra": _extra_sql() if with_extra else "null",
         }
+        | dict.fromkeys(unobservable, "null")
     )
 
 

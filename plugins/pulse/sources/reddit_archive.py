@@ -17,7 +17,7 @@ from pulse.errors import DayNotServable, StorageError
 from pulse.files import sql_text
 from pulse.landing import BAD_LINES_COLUMNS, Load, LoadManifest
 from pulse.locks import exclusive
-from pulse.settings import RedditArchiveEntry, Settings
+from pulse.settings import RedditEntry, Settings
 from pulse.sources.archive_staging import SKIPPED_FAULTS, StagedArchive, stage
 from pulse.sources.context import SourceContext
 from pulse.window import Window
@@ -28,7 +28,7 @@ SOURCE = "reddit_archive"
 _MEMORY_LIMIT = "1GB"
 
 
-def extract(entry: RedditArchiveEntry, window: Window, context: SourceContext) -> Load:
+def extract(entry: RedditEntry, window: Window, context: SourceContext) -> Load:
     """Land the entry's contributions that were created in the window.
 
     The load's id is a digest of the files, the window and what decides the mapping; a sealed load of that id is
@@ -62,12 +62,22 @@ def extract(entry: RedditArchiveEntry, window: Window, context: SourceContext) -
             ) from None
 
 
-def entries_of(path: Path, settings: Settings) -> tuple[RedditArchiveEntry, ...]:
+def spans(entry: RedditEntry, window: Window, context: SourceContext) -> bool:
+    """Whether the entry's files hold every day of the window.
+
+    Raises:
+        SourceError, LockBusy, StorageError: see :func:`extract`; files are parsed to know.
+    """
+    archives = [stage(path, entries_of(path, context.settings), context) for path in entry.path]
+    return all(any(archive.proves(day) for archive in archives) for day in window.days())
+
+
+def entries_of(path: Path, settings: Settings) -> tuple[RedditEntry, ...]:
     """The entries that read this file; what is staged of it serves all of them."""
     return tuple(entry for entry in settings.communities if path in entry.path)
 
 
-def _named_elsewhere(entry: RedditArchiveEntry, settings: Settings) -> tuple[str, ...]:
+def _named_elsewhere(entry: RedditEntry, settings: Settings) -> tuple[str, ...]:
     """Communities that a wildcard leaves to other entries, whatever files those read."""
     if not entry.is_wildcard:
         return ()
@@ -80,7 +90,7 @@ def _named_elsewhere(entry: RedditArchiveEntry, settings: Settings) -> tuple[str
     )
 
 
-def _require_servable(entry: RedditArchiveEntry, window: Window, archives: Sequence[StagedArchive]) -> None:
+def _require_servable(entry: RedditEntry, window: Window, archives: Sequence[StagedArchive]) -> None:
     spans = [archive for archive in archives if archive.first_day is not None]
     if any(span.covers_any(window) for span in spans):
         return
@@ -94,7 +104,7 @@ def _require_servable(entry: RedditArchiveEntry, window: Window, archives: Seque
 
 
 def _seal_selection(
-    entry: RedditArchiveEntry,
+    entry: RedditEntry,
     window: Window,
     context: SourceContext,
     archives: Sequence[StagedArchive],
@@ -145,7 +155,7 @@ def _merged_counts(counts: Iterable[dict[str, int]]) -> dict[str, int]:
 
 def _select_rows(
     connection: duckdb.DuckDBPyConnection,
-    entry: RedditArchiveEntry,
+    entry: RedditEntry,
     window: Window,
     archives: Sequence[StagedArchive],
     named_elsewhere: tuple[str, ...],
@@ -181,7 +191,7 @@ def _select_rows(
     return int(row[0]) if row else 0
 
 
-def _community_filter(entry: RedditArchiveEntry) -> str:
+def _community_filter(entry: RedditEntry) -> str:
     return "not list_contains($names, community)" if entry.is_wildcard else "list_contains($names, community)"
 
 
@@ -201,7 +211,7 @@ def _write_days(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[dat
 
 def _write_bad_lines(
     connection: duckdb.DuckDBPyConnection,
-    entry: RedditArchiveEntry,
+    entry: RedditEntry,
     window: Window,
     archives: Sequence[StagedArchive],
     named_elsewhere: tuple[str, ...],

@@ -1,0 +1,251 @@
+"""Source ``reddit_api``: communities on Reddit, live, through PRAW.
+
+A load is what one run could see: the contributions of its days, earlier ones that are looked at again, and the
+community itself. Nothing can be seen twice in the same state, so loads of this source add to raw and never replace.
+
+Cannot be seen: awards and views (NULL). Posts and comments that were removed before the first look are left out of
+Reddit's listings.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+
+from pulse import landing
+from pulse.contract import CONTRACT_VERSION, projection
+from pulse.errors import DayNotServable, LockBusy, RateLimited, SourceError, StorageError
+from pulse.files import sql_text
+from pulse.landing import BAD_LINES_COLUMNS, Load, LoadManifest
+from pulse.locks import exclusive
+from pulse.settings import RedditApiEntry
+from pulse.sources.archive_staging import SKIPPED_FAULTS
+from pulse.sources.context import SourceContext
+from pulse.sources.reddit_extraction import Extraction, Seen
+from pulse.sources.reddit_plan import Group, Plan, make_plan
+from pulse.sources.reddit_shelf import SOURCE, Shelf, open_shelf, shelf_name
+from pulse.window import Window
+
+log = logging.getLogger(__name__)
+
+# Tasks of one group wait for each other this long by themselves, then through Airflow's retry.
+_WAIT_FOR_GROUP_S = 20.0
+
+
+def extract(
+    entry: RedditApiEntry, window: Window, context: SourceContext, *, live_entries: Sequence[RedditApiEntry]
+) -> Load:
+    """Land what Reddit shows of the entry's community for the window.
+
+    The first task of a group asks for all its communities; the others find the pages sealed.
+
+    Args:
+        live_entries: all entries that this window is to be asked for live, in the order of the config.
+
+    Raises:
+        DayNotOver: Reddit's own clock stands before the window's end.
+        DayNotServable: Reddit's listings no longer reach back to one of the days.
+        RateLimited: to be tried again after a wait; the pages so far are kept.
+        SourceUnavailable, SourceError, BadCredentials: see :mod:`pulse.sources.reddit_client`.
+        ConfigError: no credentials, or the listings do not fit the budget.
+        StorageError: landing cannot be written.
+    """
+    plan = make_plan(live_entries, window, context)
+    group = plan.group_of(entry)
+    lock = f"reddit-{shelf_name(context, group.entries, window)}"
+    try:
+        with (
+            exclusive(context.home, lock, timeout_s=_WAIT_FOR_GROUP_S),
+            open_shelf(context, group.entries, window, for_entry=entry) as shelf,
+        ):
+            load = _extract(entry, window, context, shelf, group, plan)
+            shelf.mark_used(entry)
+            return load
+    except LockBusy as error:
+        raise RateLimited(
+            f"listing of {len(group.entries)} communities, which process {error.holder_pid} is asking for",
+            retry_after_s=_WAIT_FOR_GROUP_S,
+        ) from None
+
+
+def _extract(
+    entry: RedditApiEntry, window: Window, context: SourceContext, shelf: Shelf, group: Group, plan: Plan
+) -> Load:
+    load_id = landing.load_id_for(SOURCE, entry.entry_id, window, shelf.token)
+    existing = landing.find(context.home, load_id)
+    if existing is not None:
+        log.info("reddit_api: %s is sealed already", load_id)
+        return existing
+    extraction = Extraction(shelf, context, group, plan, window)
+    seen = extraction.run()[entry.community]
+    if seen.refused is not None:
+        shelf.mark_used(entry)
+        raise SourceError(
+            f"community r/{entry.name}", value=seen.refused, next_step="take it out of the config, or ask to be let in"
+        )
+    _require_servable(entry, window, seen)
+    try:
+        return _seal(entry, window, context, shelf, seen, load_id, is_on_time=extraction.is_on_time)
+    except duckdb.Error as error:
+        raise StorageError(
+            f"load {load_id}", value=type(error).__name__, next_step="free space or memory, then run again"
+        ) from None
+
+
+def _require_servable(entry: RedditApiEntry, window: Window, seen: Seen) -> None:
+    """Refuse a window with a day of which not one post can be listed any more."""
+    since = seen.posts_since
+    if since is not None and since.date() > window.first_day:
+        raise DayNotServable(
+            f"Reddit's listing of r/{entry.name}",
+            value=f"nothing from {window.first_day}, it ends at {since:%Y-%m-%d %H:%M} UTC",
+            earliest_day=since.date(),
+            next_step="choose later days, or name an archive that holds the earlier ones as `path` of the entry",
+        )
+
+
+# ---- the load --------------------------------------------------------------
+
+
+def _seal(
+    entry: RedditApiEntry,
+    window: Window,
+    context: SourceContext,
+    shelf: Shelf,
+    seen: Seen,
+    load_id: str,
+    *,
+    is_on_time: bool,
+) -> Load:
+    folder = landing.draft(context.home, load_id)
+    _select_rows(shelf, entry, window, load_id, with_earlier=is_on_time)
+    rows_by_day = _write_days(shelf.connection, folder)
+    earlier_rows_n = _count(shelf.connection, "select count(*) from selected where created_at < $at", window.start_at)
+    bad_lines_n = _write_bad_lines(shelf, entry, window, folder)
+    observations = [replace(seen.observation, load_id=load_id)] if seen.observation else []
+    incomplete_days = tuple(day for day in window.days() if not seen.proves(day))
+    unknown_keys, sampled_n = shelf.unknown_keys()
+    manifest = LoadManifest(
+        load_id=load_id,
+        platform=entry.platform,
+        entry_id=entry.entry_id,
+        community=entry.community,
+        source=SOURCE,
+        is_replayable=False,
+        first_day=window.first_day,
+        last_day=window.last_day,
+        rows_by_day=rows_by_day,
+        earlier_rows_n=earlier_rows_n,
+        community_observations_n=landing.write_community_observations(folder, observations),
+        bad_lines_n=bad_lines_n,
+        skipped={"not_returned": seen.not_returned_n} if seen.not_returned_n else {},
+        incomplete_days=incomplete_days,
+        partial_reason=_partial_reason(seen) if incomplete_days else None,
+        api_calls_n=shelf.calls_of(entry),
+        unknown_keys=unknown_keys,
+        unknown_keys_sampled_n=sampled_n,
+        contract_version=CONTRACT_VERSION,
+        sealed_at=context.clock(),
+    )
+    return landing.seal(context.home, folder, manifest)
+
+
+def _partial_reason(seen: Seen) -> str:
+    parts = []
+    if seen.posts_since is not None:
+        parts.append(f"Reddit's listing of posts ends at {seen.posts_since:%Y-%m-%d %H:%M} UTC")
+    if seen.comments_since is not None:
+        share = 1 - seen.unseen_comments_n / seen.counted_comments_n if seen.counted_comments_n else 1.0
+        parts.append(
+            f"its stream of comments ends at {seen.comments_since:%Y-%m-%d %H:%M} UTC; with threads read one by one, "
+            f"{share:.1%} of the counted comments were seen"
+        )
+    if seen.has_spent_its_calls:
+        parts.append("the calls of this run were spent")
+    return "; ".join(parts)
+
+
+def _select_rows(shelf: Shelf, entry: RedditApiEntry, window: Window, load_id: str, *, with_earlier: bool) -> None:
+    """Make table ``selected``: the community's contributions, each as last seen by this run, with its partition day.
+
+    What was created in the window belongs to its day. Earlier contributions belong to the last day, when the run that
+    saw them was due; of them stay those due to be seen again, those that were removed meanwhile, and those that raw
+    should know and does not: they appeared late. Later ones are left to the run of their own day.
+    """
+    overrides = {"load_id": sql_text(load_id), "extra": "extra" if entry.extra_fields else "null"}
+    earlier = """(
+        contribution_id in (select contribution_id from due)
+        or (contribution_id not in (select contribution_id from known)
+            and created_at >= (
+                select date_trunc('day', min(created_at)) from known where known.community = $community
+            ))
+        or (removal <> 'none' and contribution_id in (select contribution_id from known where removal = 'none'))
+    )"""
+    shelf.connection.execute(
+        f"""
+        create or replace table selected as
+        select {projection(overrides=overrides)},
+            case when created_at >= $start_at then cast(timezone('UTC', created_at) as date) else $last_day end
+                as partition_day
+        from {shelf.rows_sql()}
+        where community = $community and created_at < $end_at
+            and (created_at >= $start_at or {earlier if with_earlier else "false"})
+        qualify row_number() over (partition by contribution_id order by observed_at desc, line_number) = 1
+        """,
+        {
+            "community": entry.community,
+            "start_at": window.start_at,
+            "end_at": window.end_at,
+            "last_day": window.last_day,
+        },
+    )
+
+
+def _write_days(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[date, int]:
+    days = connection.execute("select partition_day, count(*) from selected group by all order by all").fetchall()
+    for day, _ in days:
+        connection.execute(
+            "copy (select * exclude (partition_day) from selected where partition_day = $day "
+            "order by created_at, contribution_id, observed_at) "
+            f"to {sql_text(folder / 'rows' / f'day={day}.parquet')} (format parquet, compression zstd)",
+            {"day": day},
+        )
+    return dict(days)
+
+
+def _write_bad_lines(shelf: Shelf, entry: RedditApiEntry, window: Window, folder: Path) -> int:
+    """Write records that gave no row; one that names no community is charged to the first of its group."""
+    connection = shelf.connection
+    connection.execute(f"create or replace table bad_lines ({BAD_LINES_COLUMNS})")
+    files = [str(file) for file in shelf.fault_files()]
+    if files:
+        connection.execute(
+            """
+            insert into bad_lines by name
+            select file, line_number, fault, detail, line, $community as community,
+                least(greatest(coalesce(day, $last_day), $first_day), $last_day) as day
+            from read_parquet($files, hive_partitioning = false)
+            where coalesce(community, $heir) = $community and not list_contains($skips, fault)
+            """,
+            {
+                "files": files,
+                "community": entry.community,
+                "heir": shelf.heir,
+                "first_day": window.first_day,
+                "last_day": window.last_day,
+                "skips": sorted(SKIPPED_FAULTS),
+            },
+        )
+    connection.execute(
+        "copy (select * from bad_lines order by file, line_number) "
+        f"to {sql_text(folder / 'bad_lines.parquet')} (format parquet, compression zstd)"
+    )
+    return _count(connection, "select count(*) from bad_lines")
+
+
+def _count(connection: duckdb.DuckDBPyConnection, sql: str, at: datetime | None = None) -> int:
+    row = connection.execute(sql, {} if at is None else {"at": at}).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,411 @@
+"""Asking Reddit for a window of days, frugally: listings first, single threads only where they are known to have gaps.
+
+Works on a shelf of sealed pages: run again, it asks the same questions in the same order and finds the answers that
+came before. Order: the communities themselves; new posts; new comments of the whole community; looks again at earlier
+contributions, in hundreds; threads with gaps, the largest first.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import Literal
+
+from pulse.contract import CommunityObservation
+from pulse.errors import DayNotOver, SourceError, SourceUnavailable
+from pulse.sources.context import SourceContext
+from pulse.sources.reddit_known import REMEMBERED_DAYS, create_known, due_sql
+from pulse.sources.reddit_pages import Page, Stub, listing_page, more_children_page, tree_page
+from pulse.sources.reddit_plan import PAGE_ITEMS, Group, Plan
+from pulse.sources.reddit_shelf import SOURCE, SealedPage, Shelf
+from pulse.text import printable
+from pulse.window import Window
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["new", "comments"]
+# A listing that ends after so many things was cut off by Reddit (at about 1,000), not by the community's beginning.
+CUT_OFF_ITEMS = 900
+_MOST_PAGES = 12
+# A later run is about the past: it does not say what is so today.
+_ON_TIME = timedelta(hours=24)
+_OTHER_CURSORS_N = 3
+LARGEST_TREE = 500
+
+
+@dataclass
+class Seen:
+    """What the extraction can say of one community.
+
+    Attributes:
+        refused: why Reddit would not tell anything; None otherwise.
+        observation: the community itself; None when the run is late.
+        posts_since, comments_since: how far back the listing reached; None when it was read to its end, or as far as
+            was asked.
+        unseen_comments_n, counted_comments_n: of the threads seen: comments that Reddit counts and nobody showed, and
+            all it counts.
+        not_returned_n: asked for by id and not given back.
+    """
+
+    refused: str | None = None
+    observation: CommunityObservation | None = None
+    posts_since: datetime | None = None
+    comments_since: datetime | None = None
+    unseen_comments_n: int = 0
+    counted_comments_n: int = 0
+    not_returned_n: int = 0
+    has_spent_its_calls: bool = False
+
+    def proves(self, day: date) -> bool:
+        """Whether posts and comments of that UTC day were listed from its beginning."""
+        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        return all(since is None or since < start for since in (self.posts_since, self.comments_since))
+
+
+@dataclass
+class _Gap:
+    """A thread of which comments are missing."""
+
+    community: str
+    thread_id: str
+    missing_n: int
+
+
+class Extraction:
+    """One pass over one group."""
+
+    def __init__(self, shelf: Shelf, context: SourceContext, group: Group, plan: Plan, window: Window) -> None:
+        self._shelf = shelf
+        self._context = context
+        self._group = group
+        self._plan = plan
+        self._window = window
+        self._policy = context.settings.reddit_api
+        self._by_name = {entry.community: entry for entry in group.entries}
+        self._seen = {entry.community: Seen() for entry in group.entries}
+        self._now = window.end_at
+
+    def run(self) -> dict[str, Seen]:
+        """Ask for everything; returns what can be said of each community, by its name as rows carry it.
+
+        Raises:
+            DayNotOver: Reddit's own clock stands before the window's end.
+            SourceError: nothing could be had, or a call failed; what was sealed stays.
+            StorageError: landing cannot be written.
+        """
+        self._ask_communities()
+        members = [name for name, seen in self._seen.items() if seen.refused is None]
+        if not members:
+            return self._seen
+        self._list("new", members, self._window.start_at - self._late)
+        self._list("comments", members, self._window.start_at)
+        self._look_again()
+        self._fill_gaps()
+        return self._seen
+
+    @property
+    def is_on_time(self) -> bool:
+        """Whether the platform shows what was so when the window ended, or soon after."""
+        return self._now < self._window.end_at + _ON_TIME
+
+    @property
+    def _late(self) -> timedelta:
+        return timedelta(days=self._policy.late_days if self.is_on_time else 0)
+
+    # ---- the communities themselves ----------------------------------------
+
+    def _ask_communities(self) -> None:
+        told = {name: self._shelf.about(entry) for name, entry in self._by_name.items()}
+        self._now = max((one.observed_at for one in told.values() if one.facts), default=self._now)
+        if self._now < self._window.end_at:
+            raise DayNotOver(
+                f"day {self._window.last_day.isoformat()}",
+                value=f"Reddit's clock says {self._now:%Y-%m-%d %H:%M} UTC",
+                limit="the day must be over",
+                next_step=f"run again after {self._window.end_at:%Y-%m-%d %H:%M} UTC",
+            )
+        for name, one in told.items():
+            self._seen[name].refused = one.refused
+            if one.facts and self.is_on_time:
+                self._seen[name].observation = CommunityObservation(
+                    "reddit", name, one.observed_at, one.facts.members_n, one.facts.active_n, SOURCE, load_id=""
+                )
+
+    # ---- listings ----------------------------------------------------------
+
+    def _list(self, kind: Kind, members: Sequence[str], until: datetime) -> None:
+        """Read a listing of some communities back to a time; one that is cut off before it, in halves again."""
+        try:
+            since = self._read_listing(kind, members, until)
+        except SourceError as error:
+            if type(error) is not SourceError:
+                raise
+            if len(members) == 1:
+                self._seen[members[0]].refused = str(error)
+                return
+            since = datetime.max.replace(tzinfo=UTC)  # one of them spoils it for all
+        if since is None or len(members) == 1:
+            for name in members:
+                setattr(self._seen[name], "posts_since" if kind == "new" else "comments_since", since)
+            return
+        half = len(members) // 2
+        self._list(kind, members[:half], until)
+        self._list(kind, members[half:], until)
+
+    def _read_listing(self, kind: Kind, members: Sequence[str], until: datetime) -> datetime | None:
+        """Page back; returns None when the listing reached the time or its own end, else how far it came."""
+        names = "+".join(self._by_name[name].name for name in members)
+        community = members[0] if len(members) == 1 else None
+        seen: list[str] = []
+        oldest: datetime | None = None
+        cursor: str | None = None
+        for _ in range(_MOST_PAGES):
+            page = self._next_page(f"/r/{names}/{kind}", cursor, seen, community)
+            seen += page.ids
+            if page.oldest_s is not None:
+                oldest = datetime.fromtimestamp(page.oldest_s, tz=UTC)
+            if oldest is not None and oldest < until:
+                return None
+            if page.after is None:
+                is_cut_off = len(seen) >= CUT_OFF_ITEMS or (cursor is not None and not page.ids)
+                return oldest if is_cut_off else None
+            cursor = page.after
+        return oldest
+
+    def _next_page(self, path: str, cursor: str | None, seen: list[str], community: str | None) -> SealedPage:
+        """The page after the cursor.
+
+        A cursor that is gone gives an empty page, a wrong one the same things again: then the page after one of the
+        last things seen.
+
+        Raises:
+            SourceUnavailable: whatever the cursor, nothing new comes.
+        """
+        cursors: list[str | None] = [cursor]
+        if cursor:
+            cursors += [name for name in reversed(seen) if name != cursor][:_OTHER_CURSORS_N]
+        parse = partial(_new_page, path=path, seen=frozenset(seen))
+        page: SealedPage | None = None
+        repeats: _Repeats | None = None
+        for one in cursors:
+            params: dict[str, str | int] = {"limit": PAGE_ITEMS}
+            if one:
+                params |= {"after": one, "count": len(seen)}
+            try:
+                page = self._shelf.page(path, params, parse, community=community)
+            except _Repeats as error:
+                repeats = error
+                continue
+            if page.ids or page.after:
+                return page
+        if page is None:
+            raise repeats or AssertionError("unreachable")
+        return page
+
+    # ---- looks again -------------------------------------------------------
+
+    def _look_again(self) -> None:
+        """Ask for what is due by its id, unless the listings showed it; table ``due`` names it all."""
+        since = self._window.first_day - timedelta(days=REMEMBERED_DAYS)
+        connection = self._shelf.connection
+        create_known(connection, self._context.home, self._group.entries, since=since)
+        ages_d = self._plan.ages_d if self.is_on_time else ()
+        connection.execute(f"create or replace table due as {due_sql(ages_d)}", {"now": self._now})
+        rows = connection.execute(
+            f"""
+            select community, contribution_id from due
+            where contribution_id not in (select contribution_id from {self._shelf.rows_sql()})
+            order by community, created_at desc, contribution_id
+            """
+        ).fetchall()
+        due = [(community, full_id) for community, full_id in rows if self._seen[community].refused is None]
+        for start in range(0, len(due), PAGE_ITEMS):
+            batch = due[start : start + PAGE_ITEMS]
+            page = self._shelf.page("/api/info", {"id": ",".join(full_id for _, full_id in batch)}, listing_page)
+            returned = set(page.ids)
+            for community, full_id in batch:
+                self._seen[community].not_returned_n += full_id not in returned
+
+    # ---- threads with gaps -------------------------------------------------
+
+    def _fill_gaps(self) -> None:
+        """Read threads of which comments are missing, as far as the group's calls allow."""
+        gaps = self._gaps()
+        known = self._known_comments(gaps)
+        for name, seen in self._seen.items():
+            own = [gap for gap in gaps if gap.community == name]
+            seen.unseen_comments_n = sum(gap.missing_n for gap in own)
+            seen.counted_comments_n = self._counted(name)
+            tolerated = 0.0
+            if seen.comments_since is not None:
+                tolerated = (1 - self._policy.min_comments_seen_share) * seen.counted_comments_n
+            for gap in own:
+                if seen.unseen_comments_n <= tolerated:
+                    break
+                if not self._has_calls_left():
+                    seen.has_spent_its_calls = True
+                    break
+                seen.unseen_comments_n -= min(self._read_thread(gap, known[gap.thread_id]), gap.missing_n)
+
+    def _has_calls_left(self) -> bool:
+        return self._shelf.calls().total() < self._group.max_calls_n
+
+    def _read_thread(self, gap: _Gap, known: set[str]) -> int:
+        """Read a thread until nothing is missing or it has no more to give; returns how many comments were new.
+
+        A thread that Reddit refuses to show, as one thread among many, keeps its gap.
+
+        Args:
+            known: ids of its comments that anybody has shown; those found are added.
+        """
+        before_n = len(known)
+        try:
+            self._read_into(known, gap, before_n + gap.missing_n)
+        except SourceError as error:
+            if type(error) is not SourceError:
+                raise
+            log.warning("reddit_api: thread %s: %s", printable(gap.thread_id), error)
+        return len(known) - before_n
+
+    def _read_into(self, known: set[str], gap: _Gap, enough_n: int) -> None:
+        """Add the ids of the thread's comments, until there are enough."""
+        thread = gap.thread_id.removeprefix("t3_")
+        page = self._shelf.page(
+            f"/comments/{thread}", {"limit": LARGEST_TREE, "sort": "new"}, tree_page, community=gap.community
+        )
+        known.update(full_id for full_id in page.ids if full_id.startswith("t1_"))
+        stubs = _Stubs(list(page.stubs))
+        while len(known) < enough_n and self._has_calls_left():
+            question = stubs.next_question(thread, known)
+            if question is None:
+                break
+            path, params = question
+            parse = more_children_page if path.endswith("morechildren") else tree_page
+            page = self._shelf.page(path, params, parse, community=gap.community)
+            known.update(full_id for full_id in page.ids if full_id.startswith("t1_"))
+            stubs.open += page.stubs
+
+    def _known_comments(self, gaps: Sequence[_Gap]) -> dict[str, set[str]]:
+        """Comments that anybody has shown, by thread."""
+        rows = self._shelf.connection.execute(
+            f"""
+            select thread_id, list(contribution_id)
+            from (
+                select thread_id, contribution_id from {self._shelf.rows_sql()} where kind = 'comment'
+                union
+                select thread_id, contribution_id from known where not is_post
+            )
+            where list_contains($threads, thread_id)
+            group by thread_id
+            """,
+            {"threads": [gap.thread_id for gap in gaps]},
+        ).fetchall()
+        return {gap.thread_id: set() for gap in gaps} | {thread_id: set(ids) for thread_id, ids in rows}
+
+    def _counted(self, community: str) -> int:
+        row = self._shelf.connection.execute(
+            f"select coalesce(sum(reply_count), 0) from ({_LATEST_POSTS.format(rows=self._shelf.rows_sql())}) "
+            "where community = $community",
+            {"community": community},
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def _gaps(self) -> list[_Gap]:
+        """Threads that Reddit counts more comments of than anybody has shown, largest gap first.
+
+        What was missing already when raw last saw the post stays out: Reddit counts removed comments for ever. Where
+        the stream of comments reached back, only threads that raw knows can have a gap: comments that appeared late.
+        """
+        cut_off = [name for name, seen in self._seen.items() if seen.comments_since is not None]
+        rows = self._shelf.connection.execute(
+            f"""
+            with posts as ({_LATEST_POSTS.format(rows=self._shelf.rows_sql())}),
+            comments as (
+                select thread_id, contribution_id, min(created_at) as created_at
+                from (
+                    select thread_id, contribution_id, created_at from {self._shelf.rows_sql()} where kind = 'comment'
+                    union all
+                    select thread_id, contribution_id, created_at from known where not is_post
+                )
+                group by all
+            ),
+            counted as (
+                select posts.community, posts.contribution_id as thread_id, posts.created_at,
+                    known.contribution_id is not null as is_known,
+                    posts.reply_count - count(comments.contribution_id) as missing_n,
+                    coalesce(
+                        any_value(known.reply_count)
+                        - count(comments.contribution_id) filter (where comments.created_at <= known.observed_at),
+                        0
+                    ) as missed_before_n
+                from posts
+                left join known on known.contribution_id = posts.contribution_id
+                left join comments on comments.thread_id = posts.contribution_id
+                group by posts.community, posts.contribution_id, posts.created_at, posts.reply_count,
+                    known.contribution_id
+            )
+            select community, thread_id, missing_n - greatest(missed_before_n, 0) as gap_n
+            from counted
+            where missing_n > greatest(missed_before_n, 0) and (is_known or list_contains($cut_off, community))
+            order by gap_n desc, created_at desc, thread_id
+            """,
+            {"cut_off": cut_off},
+        ).fetchall()
+        return [_Gap(*row) for row in rows]
+
+
+_LATEST_POSTS = (
+    "select community, contribution_id, created_at, observed_at, reply_count from {rows} where kind = 'post' "
+    "qualify row_number() over (partition by contribution_id order by observed_at desc) = 1"
+)
+
+
+@dataclass
+class _Stubs:
+    """What a thread left out so far."""
+
+    open: list[Stub] = field(default_factory=list)
+
+    def next_question(self, thread: str, known: set[str]) -> tuple[str, dict[str, str | int]] | None:
+        """A hundred of the left-out comments by id, or a branch that goes on elsewhere; None when nothing is left."""
+        wanted: list[str] = []
+        deeper: str | None = None
+        rest: list[Stub] = []
+        for stub in self.open:
+            unknown = [child for child in stub.children if f"t1_{child}" not in known]
+            if not stub.children and deeper is None:
+                deeper = stub.parent_id.removeprefix("t1_")
+            elif not stub.children or len(wanted) == PAGE_ITEMS:
+                rest.append(stub)
+            else:
+                room = PAGE_ITEMS - len(wanted)
+                wanted += unknown[:room]
+                if unknown[room:]:
+                    rest.append(Stub(stub.parent_id, tuple(unknown[room:])))
+        if wanted:
+            if deeper is not None:
+                rest.append(Stub(f"t1_{deeper}"))
+            self.open = rest
+            return "/api/morechildren", {
+                "api_type": "json", "link_id": f"t3_{thread}", "children": ",".join(wanted), "sort": "new",
+            }  # fmt: skip
+        self.open = rest
+        if deeper is None:
+            return None
+        return f"/comments/{thread}/_/{deeper}", {"limit": LARGEST_TREE, "sort": "new"}
+
+
+class _Repeats(SourceUnavailable):
+    """A page of a listing brought nothing but what came before."""
+
+
+def _new_page(content: object, observed_at: datetime, *, path: str, seen: frozenset[str]) -> Page:
+    """A listing's page, if it brings anything that the pages before did not."""
+    page = listing_page(content, observed_at)
+    if page.ids and seen.issuperset(page.ids):
+        raise _Repeats(
+            f"Reddit's listing {path}", value=f"the same things again after {len(seen)}",
+            limit="each page goes further back", next_step="nothing: it is asked again",
+        )  # fmt: skip
+    return page

@@ -1,0 +1,118 @@
+"""What raw already knows of communities on Reddit: whom to look at again, and how much to expect."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+
+from pulse.contract import no_rows_sql
+from pulse.files import sql_text
+from pulse.home import Home
+from pulse.settings import RedditApiEntry
+
+# Counts drift for days; a contribution is seen again at about these ages, in days: by the daily run that meets the age
+# within half a day. Scores count as settled from seven days on, so that look is at seven days or later.
+EARLIEST_AGE_D = {1: 0.5, 3: 2.5, 7: 7.0, 30: 29.5}
+AGES_D = tuple(EARLIEST_AGE_D)
+# A look that no run was there for is made up for within a quarter of the age: the marts take it for that age till then.
+_LATE_SHARE = 1.25
+_DAY_S = 86_400
+# Nothing older is looked at again.
+REMEMBERED_DAYS = 38
+EXPECTED_FROM_DAYS = 28
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a community usually brings in a day; means over the days that raw has of the last four weeks."""
+
+    posts_n: float
+    comments_n: float
+
+
+def create_known(
+    connection: duckdb.DuckDBPyConnection, home: Home, entries: Sequence[RedditApiEntry], *, since: date
+) -> None:
+    """Make table ``known``: grain contribution, as last observed, of partitions since a day.
+
+    Columns: ``community``, ``contribution_id``, ``is_post``, ``thread_id``, ``created_at``, ``observed_at``,
+    ``reply_count``, ``removal``.
+    """
+    files = [sql_text(file) for entry in entries for file in _partition_files(home, entry, since)]
+    rows = f"read_parquet([{', '.join(files)}], hive_partitioning = false)" if files else f"({no_rows_sql()})"
+    connection.execute(
+        f"""
+        create or replace table known as
+        select community, contribution_id, kind = 'post' as is_post, thread_id, created_at, observed_at, reply_count,
+            removal
+        from {rows}
+        qualify row_number() over (partition by contribution_id order by observed_at desc, load_id desc) = 1
+        """
+    )
+
+
+def expected(home: Home, entry: RedditApiEntry, *, before: date) -> Expected | None:
+    """What to expect of a day, from the contributions of the days before; None where raw has none.
+
+    Of each partition only what was created on its day counts: earlier contributions are looks again.
+    """
+    since = before - timedelta(days=EXPECTED_FROM_DAYS)
+    files = [file for file in _partition_files(home, entry, since) if _day_of(file) < before]
+    if not files:
+        return None
+    with duckdb.connect() as connection:
+        row = connection.execute(
+            """
+            with found as (
+                select distinct contribution_id, kind, cast(timezone('UTC', created_at) as date) as day
+                from read_parquet($files, hive_partitioning = false)
+            )
+            select count(*) filter (where kind = 'post') / $days_n, count(*) filter (where kind = 'comment') / $days_n
+            from found where day >= $since and day < $before
+            """,
+            {
+                "files": [str(file) for file in files],
+                "days_n": len({_day_of(file) for file in files}),
+                "since": since,
+                "before": before,
+            },
+        ).fetchone()
+    return Expected(*row) if row else None
+
+
+def due_sql(ages_d: Collection[int]) -> str:
+    """Select from ``known`` what to look at again at ``$now``: ``community``, ``contribution_id``, ``created_at``.
+
+    Due for an age is what has reached it, is not much older, and was last seen before. What its author deleted stays
+    deleted and is left in peace.
+    """
+    is_due = " or ".join(f"({_is_due_sql(age_d)})" for age_d in sorted(ages_d))
+    return f"""
+        select community, contribution_id, created_at
+        from (
+            select *, epoch($now) - epoch(created_at) as age_s, epoch(observed_at) - epoch(created_at) as seen_age_s
+            from known
+        )
+        where removal <> 'by_author' and ({is_due or "false"})
+    """
+
+
+def _is_due_sql(age_d: int) -> str:
+    earliest_d = EARLIEST_AGE_D[age_d]
+    latest_d = max(earliest_d + 1, age_d * _LATE_SHARE)
+    return (
+        f"age_s > {earliest_d * _DAY_S:.0f} and age_s <= {latest_d * _DAY_S:.0f} "
+        f"and seen_age_s <= {earliest_d * _DAY_S:.0f}"
+    )
+
+
+def _partition_files(home: Home, entry: RedditApiEntry, since: date) -> list[Path]:
+    """Raw files of an entry's community, of partitions since a day; those of archives too."""
+    folder = home.contributions_dir(entry.platform, entry.community, since).parent
+    return sorted(file for file in folder.glob("day=*/*.parquet") if _day_of(file) >= since)
+
+
+def _day_of(file: Path) -> date:
+    return date.fromisoformat(file.parent.name.removeprefix("day="))

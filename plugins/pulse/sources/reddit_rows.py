@@ -1,0 +1,116 @@
+"""Parsed records of Reddit as Parquet: contract rows, and the records that give none.
+
+The same for archives and for pages of the API.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pulse.contract import canonical_name
+from pulse.files import fsync_file, sql_text
+from pulse.settings import WILDCARD, RedditEntry
+from pulse.sources.chunk_reader import BadLine
+from pulse.text import printable
+
+# Grain: a line that gave no row, or all blank lines of a chunk together.
+FAULT_SCHEMA = pa.schema(
+    [
+        ("file", pa.string()),
+        ("line_number", pa.int64()),
+        ("fault", pa.string()),
+        ("detail", pa.string()),
+        ("line", pa.binary()),
+        ("community", pa.string()),
+        ("day", pa.date32()),
+        ("lines_n", pa.int64()),
+    ]
+)
+
+
+def create_accounts(connection: duckdb.DuckDBPyConnection, entries: Sequence[RedditEntry]) -> None:
+    """Make table ``accounts``: whom the entries list as bots or as the brand's team. Grain: entry and account."""
+    connection.execute("create table accounts (scope VARCHAR, account VARCHAR, account_role VARCHAR)")
+    accounts = list(_accounts(entries))
+    if accounts:
+        connection.executemany("insert into accounts values (?, ?, ?)", accounts)
+
+
+def _accounts(entries: Sequence[RedditEntry]) -> Iterator[tuple[str, str, str]]:
+    for entry in entries:
+        bots = {canonical_name(entry.platform, name) for name in entry.bot_accounts}
+        team = {canonical_name(entry.platform, name) for name in entry.team_accounts} - bots
+        for role, names in (("bot", bots), ("team", team)):
+            yield from ((entry.community, name, role) for name in sorted(names))
+
+
+def write_rows(
+    connection: duckdb.DuckDBPyConnection,
+    contract_select: str,
+    file: Path,
+    *,
+    entries: Sequence[RedditEntry],
+    communities: Collection[str] | None = None,
+) -> None:
+    """Write what view ``parsed`` holds as contract columns and ``line_number``, in order of the lines; flushed.
+
+    Args:
+        contract_select: of :func:`pulse.sources.reddit.contract_select`, with ``account_role`` as the role.
+        entries: those of :func:`create_accounts`. A community that one of them names has that entry's accounts, any
+            other the wildcard's.
+        communities: the only ones to keep; None keeps all.
+    """
+    named = [entry.community for entry in entries if not entry.is_wildcard]
+    wanted = "true" if communities is None else "list_contains($wanted, community_name)"
+    draft = file.with_suffix(".tmp")
+    connection.execute(
+        f"""
+        copy (
+            select {contract_select}, line_number
+            from parsed left join accounts
+                on accounts.account = parsed.author_name
+                and accounts.scope =
+                    case when list_contains($named, community_name) then community_name else '{WILDCARD}' end
+            where {wanted}
+            order by line_number  -- the join hands on matching rows first
+        ) to {sql_text(draft)} (format parquet, compression zstd, compression_level 1)
+        """,
+        {"named": named} | ({} if communities is None else {"wanted": list(communities)}),
+    )
+    fsync_file(draft)
+    draft.replace(file)
+
+
+def fault_table(file: str, bad: Iterable[BadLine]) -> pa.Table:
+    """Lines of ``file`` that gave no row, in order, as ``FAULT_SCHEMA``."""
+    rows = [
+        {
+            "file": printable(file),
+            "line_number": line.line_number,
+            "fault": line.fault,
+            "detail": line.detail,
+            "line": line.line,
+            "community": line.community,
+            "day": day_of(line.created_s),
+            "lines_n": line.lines_n,
+        }
+        for line in sorted(bad, key=lambda line: (line.line_number, line.fault))
+    ]
+    return pa.Table.from_pylist(rows, schema=FAULT_SCHEMA)
+
+
+def write_faults(file: Path, table: pa.Table) -> None:
+    """Write such a table; flushed."""
+    draft = file.with_suffix(".tmp")
+    pq.write_table(table, draft)
+    fsync_file(draft)
+    draft.replace(file)
+
+
+def day_of(created_s: float | None) -> date | None:
+    """The UTC day of a time in seconds since 1970."""
+    return None if created_s is None else datetime.fromtimestamp(created_s, tz=UTC).date()

@@ -1,0 +1,103 @@
+"""Two ways to the same contributions: by archive and by PRAW from the sandbox the rows are the same."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.live_reddit import KEY, Live, live, shortly_after
+from fixtures.reddit_lines import rows_of
+from pulse.clock import utc_now
+from pulse.home import Home
+from pulse.sandbox.reddit_data import ArchiveData
+from pulse.sandbox.world import make_world
+from pulse.sandbox.world_archive import write_archives
+from pulse.settings import RedditArchiveEntry, Settings
+from pulse.sources import SourceContext, extract
+from pulse.sources.reddit_shelf import UNOBSERVABLE
+from pulse.window import Window
+
+pytestmark = pytest.mark.integration
+
+# What differs by the route: when and by whom it was seen, and what the API cannot see.
+OF_THE_ROUTE = {"observed_at", "source", "load_id", *UNOBSERVABLE}
+
+
+def days_of(first: date, n: int) -> list[date]:
+    return [first + timedelta(days=number) for number in range(n)]
+
+
+def by_archive(home: Home, files: Iterable[Path], name: str, days: Iterable[date]) -> dict[str, dict[str, Any]]:
+    """Rows of the route by file, by contribution."""
+    of_files = RedditArchiveEntry(platform="reddit", name=name, source="reddit_archive", path=tuple(files))
+    context = SourceContext(home, Settings(communities=(of_files,)), utc_now, KEY)
+    return compared(row for day in days for row in rows_of(extract(of_files, Window.one_day(day), context)))
+
+
+def by_praw(running: Live, name: str, days: Iterable[date]) -> dict[str, dict[str, Any]]:
+    """Rows of the live route, each day asked for shortly after its end; every day must be complete."""
+    rows = []
+    for day in days:
+        running.at_end_of(day)
+        load = running.extract(day, name)
+        assert load.manifest.incomplete_days == ()
+        rows += rows_of(load)
+    return compared(rows)
+
+
+def compared(rows: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    found = {}
+    for row in rows:
+        assert row["contribution_id"] not in found
+        found[row["contribution_id"]] = {name: value for name, value in row.items() if name not in OF_THE_ROUTE}
+    return found
+
+
+def test_world__is_the_same_by_archive_and_by_praw(home: Home, tmp_path: Path):
+    world = make_world(seed=7, days_n=40)
+    files = write_archives(world, tmp_path)
+    paths = [files.submissions, files.comments]
+    days = [*days_of(world.first_day + timedelta(days=20), 3), world.outage_day]
+    names = [
+        one.name
+        for one in world.communities
+        if not one.is_feed_broken and one.opens_at.date() < world.first_day + timedelta(days=1)
+    ]
+    assert len(names) >= 4
+    with live(home, ArchiveData(paths), names, day=days[0]) as running:
+        for name in names:
+            wanted = by_archive(home, paths, name, days)
+            assert wanted
+            assert by_praw(running, name, days) == wanted
+
+
+@pytest.mark.real_data
+def test_ufc__is_the_same_by_archive_and_by_praw(home: Home, recorded_data: Path):
+    paths = [recorded_data / "reddit_threads_ufc" / name for name in ("submissions.jsonl", "comments.jsonl")]
+    window = Window(date(2018, 10, 7), date(2018, 10, 20))
+    with live(home, ArchiveData(paths), ["ufc"], day=window.last_day) as running:
+        load = running.extract(window)
+        assert load.manifest.incomplete_days == ()
+        found = compared(rows_of(load))
+    assert len(found) == 601
+    assert found == by_archive(home, paths, "ufc", window.days())
+
+
+@pytest.mark.real_data
+def test_askmen__is_the_same_by_archive_and_by_praw(home: Home, recorded_data: Path):
+    paths = [recorded_data / "reddit_pushshift" / "AskMen_submissions_2019-10.zst"]
+    days = days_of(date(2019, 10, 1), 31)
+    with live(home, ArchiveData(paths), ["AskMen"], day=days[0]) as running:
+        found = by_praw(running, "AskMen", days)
+    assert len(found) == 13_050
+    assert found == by_archive(home, paths, "AskMen", days)
+
+
+def test_now_of_the_platform__stamps_the_rows(home: Home, tmp_path: Path):
+    world = make_world(seed=7, days_n=40)
+    files = write_archives(world, tmp_path)
+    day = world.first_day + timedelta(days=20)
+    with live(home, ArchiveData([files.submissions, files.comments]), ["EmberwellTea"], day=day) as running:
+        assert {row["observed_at"] for row in rows_of(running.extract(day))} == {shortly_after(day)}
