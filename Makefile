@@ -47,7 +47,7 @@ ui: install ## Airflow's own UI on 127.0.0.1, with the runs made so far
 
 .PHONY: test
 test: install ## All tests, on two cores
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses 2
 
 .PHONY: check
 check: install ## Lint, types, yml style, and the generated documents are current

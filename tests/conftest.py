@@ -1,7 +1,8 @@
 """What all tests share. Each test gets its own ``PULSE_HOME``; nothing reads the checkout's own data."""
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -42,21 +43,30 @@ def recorded_data() -> Path:
     return folder
 
 
-# Files that look at the same made-up world, which is run once per test process.
-_WORLD_FILES = frozenset({"test_cli.py", "test_marts_gate.py", "test_world_through_dags.py"})
+# What shares a costly fixture runs in one worker; the largest groups begin. A file that is not named is its own group.
+_GROUPS = {"test_cli.py": "world", "test_marts_gate.py": "world", "test_world_through_dags.py": "world"}
+_FIRST = ("test_demo.py", "world", "dbt", "test_reddit_week.py", "test_real_data_through_pipeline.py")
+
+
+def _group_of(path: str) -> str:
+    file = PurePosixPath(path)
+    return file.parent.name if file.parent.name == "dbt" else _GROUPS.get(file.name, file.name)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers, keep together what shares a costly fixture; the largest groups begin."""
-    for item in items:
-        folder = item.path.parent.name
-        shared = "world" if item.path.name in _WORLD_FILES else folder if folder == "dbt" else item.path.name
-        item.add_marker(pytest.mark.xdist_group(shared))
-    first = ("test_demo.py", "dbt", "world", "test_real_data_through_pipeline.py")
-    order = {name: number for number, name in enumerate(first)}
+    """Costly groups first, so that no worker is left with one at the end."""
+    order = {name: number for number, name in enumerate(_FIRST)}
+    items.sort(key=lambda item: order.get(_group_of(item.nodeid.split("::")[0]), len(_FIRST)))
 
-    def rank(item: pytest.Item) -> int:
-        marker = item.get_closest_marker("xdist_group")
-        return order.get(marker.args[0], len(first)) if marker else len(first)
 
-    items.sort(key=rank)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out whole groups. xdist's own ``loadgroup`` writes to node ids, which pytest 9.2 no longer reads."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group_of(nodeid.split("::", maxsplit=1)[0])
+
+    config.option.loadscopereorder = False
+    return ByGroup(config, log)

@@ -25,7 +25,7 @@ from pulse.sandbox.world_model import (
     score_at,
 )
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("reddit_week")]
+pytestmark = pytest.mark.integration
 
 FIRST_DAY, DAYS_N = date(2026, 6, 15), 9
 LAST_DAY = FIRST_DAY + timedelta(days=DAYS_N - 1)
