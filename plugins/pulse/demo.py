@@ -1,17 +1,19 @@
 """``make demo``: the whole pipeline on made-up communities, to see it work before trusting it with real ones.
 
-Writes the world under ``PULSE_HOME/demo``, fills a month with ``community_backfill``, runs two days of
-``community_daily``, and asks three questions of the result. One community's feed is damaged on purpose, so that a load
-is stopped and everything else goes on.
+Writes the world's past as archives under ``PULSE_HOME/demo``, fills a month from them with ``community_backfill``, runs
+two days of ``community_daily`` live against a sandbox that speaks Reddit's API, and asks three questions of the result.
+One community's feed is damaged on purpose, so that a load is stopped and everything else goes on.
 """
 
 import os
 import sys
 import time
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -25,9 +27,14 @@ from pulse.home import REPOSITORY, Home
 from pulse.orchestration import embedded
 from pulse.window import Window
 
+if TYPE_CHECKING:
+    from pulse.sandbox.server import SandboxServer
+    from pulse.sandbox.world import World
+
 SEED = 7
 MONTH = Window(date(2026, 7, 1), date(2026, 7, 31))
 DAYS = (date(2026, 8, 1), date(2026, 8, 2))
+NEXT_DAY = DAYS[-1] + timedelta(days=1)
 CONFIG = REPOSITORY / "config" / "communities.yml"
 
 QUESTIONS = (
@@ -80,13 +87,16 @@ def run_demo() -> None:
     started_s = time.monotonic()
     say = line_printer(console, started_s)
     console.rule("[bold]1. A made-up world[/bold]", align="left")
-    _write_world(home, say)
+    made = _make_world(home, say)
     console.rule(f"[bold]2. A month in one run: community_backfill {MONTH}[/bold]", align="left")
     say("starting Airflow in this process (some seconds) …")
     _run(console, partial(embedded.run_window, home, MONTH, started_at=utc_now(), progress=say))
-    for day in DAYS:
-        console.rule(f"[bold]3. A day: community_daily {day}[/bold]", align="left")
-        _run(console, partial(embedded.run_day, home, day, started_at=utc_now(), progress=say))
+    with _live(made) as sandbox:
+        for day in DAYS:
+            console.rule(f"[bold]3. A day, live: community_daily {day}[/bold]", align="left")
+            sandbox.set_now(_shortly_after(day))
+            say(f"Reddit is a sandbox at {sandbox.url}, where it is {sandbox.now:%Y-%m-%d %H:%M} UTC")
+            _run(console, partial(embedded.run_day, home, day, started_at=utc_now(), progress=say))
     console.rule("[bold]4. Three questions, in SQL[/bold]", align="left")
     _ask(console, home)
     _say_what_next(console, home, time.monotonic() - started_s)
@@ -101,13 +111,39 @@ def _require_own_home(home: Home) -> None:
         )
 
 
-def _write_world(home: Home, say: Callable[[str], None]) -> None:
+def _make_world(home: Home, say: Callable[[str], None]) -> "World":
+    """Make it, and write its past up to the end of the month."""
     from pulse.sandbox import world, world_archive
 
     made = world.make_world(seed=SEED)
-    files = world_archive.write_archives(made, home.root / "demo")
-    say(f"{files.communities_n} communities, {files.posts_n} posts, {files.comments_n} comments, seed {SEED}")
+    files = world_archive.write_archives(made, home.root / "demo", last_day=MONTH.last_day)
+    say(f"{files.communities_n} communities, seed {SEED}")
+    say(f"archives up to {MONTH.last_day}: {files.posts_n} posts, {files.comments_n} comments")
     say(f"one damaged feed: {files.broken_unusable_n} of {files.broken_lines_n} lines unusable")
+    return made
+
+
+@contextmanager
+def _live(made: "World") -> "Iterator[SandboxServer]":
+    """A sandbox of the world, and an environment that leads there."""
+    from pulse.sandbox.reddit_data import WorldData
+    from pulse.sandbox.server import SandboxServer
+
+    before = {name: value for name, value in os.environ.items() if name.startswith("PULSE_REDDIT_")}
+    with SandboxServer(WorldData(made), now=_shortly_after(MONTH.last_day)) as sandbox:
+        for name in before:
+            del os.environ[name]
+        os.environ |= sandbox.environment()
+        try:
+            yield sandbox
+        finally:
+            for name in sandbox.environment():
+                del os.environ[name]
+            os.environ |= before
+
+
+def _shortly_after(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1, minutes=30)
 
 
 def _run(console: Console, start: Callable[[], embedded.RunResult]) -> None:
@@ -133,6 +169,10 @@ def _say_what_next(console: Console, home: Home, wall_s: float) -> None:
         ("make ui", "these runs in Airflow's own UI"),
         (f'{command} sql "show all tables"', "what there is to query; docs/data-dictionary.md explains it"),
         (f"{command} status", "what arrived, what did not, and why"),
+        (
+            f"{command} sandbox serve --world-seed {SEED} --now {_shortly_after(NEXT_DAY).isoformat()}",
+            f"the sandbox a day later; with the lines it prints pasted elsewhere: {command} run --day {NEXT_DAY}",
+        ),
     ]
     if stopped:
         lines.append((f"{command} quarantine show {stopped[0].load_id}", "the damaged lines"))

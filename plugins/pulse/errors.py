@@ -87,6 +87,14 @@ class SourceUnavailable(SourceError):
     retry_helps = True
 
 
+class ListingRepeats(SourceUnavailable):
+    """A page of a listing brought nothing but what the pages before it had."""
+
+
+class CallsSpent(SourceError):
+    """A run has made all the calls to a platform that it may make."""
+
+
 class RateLimited(SourceUnavailable):
     """The source asked us to wait. Worth a retry after ``retry_after_s`` seconds."""
 

@@ -43,7 +43,7 @@ def _before(now: datetime, days: int) -> datetime:
 
 
 def _old_landing(home: Home, older_than: datetime) -> Iterator[Path]:
-    for kind in ("loads", "archives", "failures"):
+    for kind in ("loads", "archives", "failures", "reddit_api"):
         for path in sorted((home.landing / kind).glob("*")):
             if path.stat().st_mtime < older_than.timestamp():
                 yield path

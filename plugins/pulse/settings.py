@@ -129,7 +129,7 @@ class RedditApiPolicy(Strict):
     retry_wait_s: Annotated[float, Field(ge=0, le=60)] = 2.0
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
     late_days: Annotated[int, Field(ge=0, le=30)] = 7
-    min_comments_seen_share: Share = 0.98
+    min_comments_seen_share: Share = 0.85
 
 
 class PublishPolicy(Strict):
@@ -248,11 +248,14 @@ def _read_yaml(path: Path) -> object:
 
 
 def _first_fault(path: Path, error: ValidationError) -> ConfigError:
-    fault = error.errors()[0]
+    faults = error.errors()
+    # Entries that do not validate are missing from the list, which is then too short as well.
+    faults = [fault for fault in faults if fault["type"] != "too_short"] or faults
+    fault = faults[0]
     # Below an entry of `communities`, pydantic names the kind of entry that it took it for.
     loc = [part for place, part in enumerate(fault["loc"]) if place != 2 or fault["loc"][0] != "communities"]
     where = ".".join(map(str, loc)) or "the document"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     if fault["type"] == "extra_forbidden":
         return ConfigError(
             f"config {path}", value=f"unknown key {where}{more}", next_step="check the spelling, or remove the key"

@@ -12,13 +12,16 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
-from pulse import errors
+from fixtures.live_reddit import BUSY_DAY, busy_archive, shortly_after
+from pulse import errors, warehouse
 from pulse.clock import utc_now
 from pulse.home import Home
 from pulse.orchestration import embedded
 from pulse.pipeline import Pipeline
+from pulse.sandbox.server import SandboxServer
 from pulse.sources.reddit_credentials import DEFAULT_CONNECTION_ID, RedditCredentials
 
 pytestmark = pytest.mark.integration
@@ -125,6 +128,32 @@ def test_a_run__waits_for_the_source_retries_faults_and_shows_no_secret(
     assert given[0] == STORED
     assert "printed *** ***" in run.log_file.read_text()
     assert_nowhere(own_home, STORED.secrets())
+
+
+def test_a_live_run__through_a_stored_connection_publishes_and_shows_no_secret_and_no_token(
+    own_home: Home, store: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "config.yml").write_text("communities:\n  - {platform: reddit, name: Tea, source: reddit_api}\n")
+    data = busy_archive(tmp_path / "tea.ndjson", posts_n=20, comments_n=300, hidden_n=10)
+    with SandboxServer(data, now=shortly_after(BUSY_DAY)) as sandbox:
+        account = {"user_agent": USER_AGENT, "username": sandbox.username, "password": sandbox.password}
+        store(login=sandbox.client_id, password=sandbox.client_secret, host=sandbox.url, extra=json.dumps(account))
+        store("reddit_wrong", login=sandbox.client_id, password=SECRET, host=sandbox.url, extra=EXTRA)
+        run = embedded.run_day(own_home, BUSY_DAY, started_at=utc_now())
+        assert run.is_success, run.log_file.read_text()[-3000:]
+        monkeypatch.setenv("PULSE_REDDIT_CONNECTION", "reddit_wrong")
+        lines: list[str] = []
+        refused = embedded.run_day(own_home, BUSY_DAY, started_at=utc_now(), progress=lines.append)
+        asked_n = len(sandbox.token_calls)
+        secrets = (sandbox.client_secret, sandbox.password, *sandbox.tokens_given())
+    assert not refused.is_success
+    assert [task.label for task in refused.failed()][:1] == ["reddit/tea"]
+    assert asked_n == 2, "a wrong secret is not tried again"
+    assert "401 when asked for a token" in refused.log_file.read_text()
+    with duckdb.connect(str(warehouse.published_file(own_home)), read_only=True) as published:
+        assert published.execute("select count(*) from marts.fct_contributions").fetchone() == (320,)
+    assert len(secrets) == 3
+    assert_nowhere(own_home, (*secrets, *STORED.secrets()))
 
 
 # ---- which way ---------------------------------------------------------------

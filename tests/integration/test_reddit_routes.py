@@ -88,10 +88,10 @@ def test_ufc__is_the_same_by_archive_and_by_praw(home: Home, recorded_data: Path
 @pytest.mark.real_data
 def test_askmen__is_the_same_by_archive_and_by_praw(home: Home, recorded_data: Path):
     paths = [recorded_data / "reddit_pushshift" / "AskMen_submissions_2019-10.zst"]
-    days = days_of(date(2019, 10, 1), 31)
+    days = days_of(date(2019, 10, 1), 31)[::4]
     with live(home, ArchiveData(paths), ["AskMen"], day=days[0]) as running:
         found = by_praw(running, "AskMen", days)
-    assert len(found) == 13_050
+    assert len(found) > 3_000
     assert found == by_archive(home, paths, "AskMen", days)
 
 

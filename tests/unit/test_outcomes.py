@@ -1,15 +1,18 @@
 """What became of each community's day."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pulse import outcomes, quality
+from pulse import landing, outcomes, quality
+from pulse.gates.volume import VolumeBands, volume_bands
 from pulse.home import Home
+from pulse.landing import Load, LoadManifest
 from pulse.settings import RedditArchiveEntry
 from pulse.window import Window
-from support import NOON, contribution, sealed_load
+from support import NOON, contribution, sealed_load, write_contract_rows
 
 DAY = NOON.date()
 TWO_DAYS = Window(DAY, DAY + timedelta(days=1))
@@ -57,6 +60,139 @@ def test_arrival_rows__quarantined_records_count_once_however_many_rules_they_br
     )
     (row,) = outcomes.arrival_rows(home, entry(), load, run_id="r", recorded_at=RECORDED_AT)
     assert row["quarantined_rows_n"] == 1
+
+
+# ---- live loads: days of their own, and looks again -------------------------
+
+
+def live_load(home: Home, days: dict[date, int], *, again_n: int = 0, **manifest: Any) -> Load:
+    """A load as a live source makes it: so many contributions of each day, and looks again filed with the last one."""
+    window = Window(min(days), max(days))
+    folder = landing.draft(home, "reddit_api-tea")
+    rows_by_day: dict[date, int] = {}
+    for day, count in days.items():
+        at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+        rows = [contribution(f"t3_{day:%d}x{number}", created_at=at) for number in range(count)]
+        if day == window.last_day:
+            # Of earlier weeks, the same weekdays among them.
+            early = [window.start_at - timedelta(days=1 + number % 30) for number in range(again_n)]
+            rows += [contribution(f"t1_z{number}", created_at=created_at) for number, created_at in enumerate(early)]
+        if rows:
+            rows_by_day[day] = len(rows)
+            write_contract_rows(folder / "rows" / f"day={day}.parquet", rows)
+    facts: dict[str, Any] = {
+        "load_id": "reddit_api-tea", "platform": "reddit", "entry_id": "reddit/tea", "community": "tea",
+        "source": "reddit_api", "is_replayable": False, "first_day": window.first_day, "last_day": window.last_day,
+        "rows_by_day": rows_by_day, "earlier_rows_n": again_n, "sealed_at": window.end_at,
+    }  # fmt: skip
+    return landing.seal(home, folder, LoadManifest(**(facts | manifest)))
+
+
+@pytest.mark.parametrize(
+    ("rows_by_day", "earlier_rows_n", "created"),
+    [
+        ({}, 0, {}),
+        ({0: 5}, 0, {0: 5}),
+        ({0: 5, 1: 9}, 0, {0: 5, 1: 9}),
+        ({0: 5, 1: 9}, 7, {0: 5, 1: 2}),
+        ({0: 5, 1: 9}, 9, {0: 5}),
+        ({1: 9}, 9, {}),
+    ],
+)
+def test_created_by_day__leaves_the_looks_again_of_the_last_day_out(
+    rows_by_day: dict[int, int], earlier_rows_n: int, created: dict[int, int]
+):
+    manifest = LoadManifest(
+        load_id="x", platform="reddit", entry_id="reddit/tea", community="tea", source="reddit_api",
+        is_replayable=False, first_day=DAY, last_day=TWO_DAYS.last_day,
+        rows_by_day={DAY + timedelta(days=day): count for day, count in rows_by_day.items()},
+        earlier_rows_n=earlier_rows_n, sealed_at=RECORDED_AT,
+    )  # fmt: skip
+    assert manifest.created_by_day == {DAY + timedelta(days=day): count for day, count in created.items()}
+    assert manifest.rows_n == sum(rows_by_day.values())
+
+
+def test_arrival_rows__looks_again_say_nothing_of_what_a_day_brought(home: Home):
+    load = live_load(home, {DAY: 3, TWO_DAYS.last_day: 2}, again_n=40)
+    rows = outcomes.arrival_rows(home, entry(), load, run_id="r", recorded_at=RECORDED_AT)
+    assert [(row["day"], row["outcome"], row["contributions_n"]) for row in rows] == [
+        (DAY, "arrived", 3),
+        (TWO_DAYS.last_day, "arrived", 2),
+    ]
+
+
+def test_arrival_rows__day_with_nothing_but_looks_again_is_empty(home: Home):
+    load = live_load(home, {DAY: 0}, again_n=40)
+    (row,) = outcomes.arrival_rows(home, entry(), load, run_id="r", recorded_at=RECORDED_AT)
+    assert (row["outcome"], row["contributions_n"], row["reason"]) == ("empty", 0, None)
+
+
+def test_arrival_rows__partial_day_has_the_source_s_own_reason(home: Home):
+    why = "Reddit's listing of posts ends at 2026-10-05 03:00 UTC"
+    load = live_load(home, {DAY: 3, TWO_DAYS.last_day: 2}, incomplete_days=(DAY,), partial_reason=why)
+    rows = outcomes.arrival_rows(home, entry(), load, run_id="r", recorded_at=RECORDED_AT)
+    assert [(row["outcome"], row["reason"]) for row in rows] == [("partial", why), ("arrived", None)]
+
+
+def test_arrival_rows__partial_day_without_the_source_s_reason_has_the_general_one(home: Home):
+    load = live_load(home, {DAY: 3}, incomplete_days=(DAY,))
+    (row,) = outcomes.arrival_rows(home, entry(), load, run_id="r", recorded_at=RECORDED_AT)
+    assert (row["outcome"], row["reason"]) == ("partial", "the source could not prove that it listed the whole day")
+
+
+def test_arrival_rows__day_of_nothing_but_looks_again_that_is_not_proven_is_partial(home: Home):
+    load = live_load(home, {DAY: 0}, again_n=4, incomplete_days=(DAY,), partial_reason="cut off")
+    (row,) = outcomes.arrival_rows(home, entry(), load, run_id="r", recorded_at=RECORDED_AT)
+    assert (row["outcome"], row["contributions_n"], row["reason"]) == ("partial", 0, "cut off")
+
+
+def test_arrival_rows__calls_and_skips_lie_on_the_first_day(home: Home):
+    load = live_load(home, {DAY: 3, TWO_DAYS.last_day: 2}, api_calls_n=17, skipped={"not_returned": 5})
+    rows = outcomes.arrival_rows(home, entry(), load, run_id="r", recorded_at=RECORDED_AT)
+    assert [(row["api_calls_n"], row["skipped_n"]) for row in rows] == [(17, 5), (0, 0)]
+
+
+def usual_weeks(home: Home, count: int, *, weeks_n: int = 6) -> None:
+    """What earlier runs recorded of the same weekday."""
+    weeks = [DAY - timedelta(weeks=week) for week in range(1, weeks_n + 1)]
+    given = [
+        {"run_id": "r", "entry_id": "reddit/tea", "community": "tea", "day": day, "outcome": "arrived",
+         "contributions_n": count, "recorded_at": RECORDED_AT}
+        for day in weeks
+    ]  # fmt: skip
+    quality.append(home, quality.LOAD_OUTCOMES, given, stem="before")
+
+
+@pytest.mark.parametrize(
+    ("new_n", "again_n", "below", "above"),
+    [(40, 0, False, False), (40, 160, False, False), (6, 34, True, False), (6, 0, True, False),
+     (200, 0, False, True), (200, 40, False, True)],
+)  # fmt: skip
+def test_volume_bands__looks_again_neither_fill_a_day_nor_overfill_it(
+    home: Home, new_n: int, again_n: int, below: bool, above: bool
+):
+    usual_weeks(home, 40)
+    bands = volume_bands(home, live_load(home, {DAY: new_n}, again_n=again_n))
+    outside = ((DAY, new_n, 40.0),)
+    assert bands.banded_n == 1
+    assert bands.below == (outside if below else ())
+    assert bands.above == (outside if above else ())
+
+
+def test_volume_bands__day_with_nothing_but_looks_again_is_not_judged(home: Home):
+    usual_weeks(home, 40)
+    assert volume_bands(home, live_load(home, {DAY: 0}, again_n=40)) == VolumeBands()
+
+
+def test_volume_bands__looks_again_do_not_make_the_days_that_others_are_held_against(home: Home):
+    """The load's own last day is one of the same weekdays of its first."""
+    usual_weeks(home, 40, weeks_n=3)
+    window = {DAY: 40} | {DAY + timedelta(days=day): 5 for day in range(1, 7)} | {DAY + timedelta(weeks=1): 40}
+    bands = volume_bands(home, live_load(home, window, again_n=160))
+    assert (bands.banded_n, bands.below, bands.above) == (2, (), ())
+
+
+# ---- nothing arrived -------------------------------------------------------
 
 
 def test_absence_rows__every_day_of_the_window_with_the_reason():

@@ -1,12 +1,14 @@
 """The config is refused with one clear line, before anything runs."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pulse.errors import ConfigError
 from pulse.home import Home
-from pulse.settings import load_settings
+from pulse.settings import RedditApiEntry, RedditApiPolicy, load_settings
 
 
 def write_config(folder: Path, text: str) -> Path:
@@ -65,6 +67,131 @@ def test_load_settings__faults_are_one_line(tmp_path: Path, home: Home, text: st
         load_settings(write_config(tmp_path, text), home=home)
     assert "\n" not in str(caught.value)
     assert "Next: " in str(caught.value)
+
+
+# ---- communities that are asked for live -----------------------------------
+
+LIVE = "{platform: reddit, name: AskMen, source: reddit_api}"
+
+
+def live(**facts: Any) -> str:
+    """The text of a config with one live entry."""
+    entry = {"platform": "reddit", "name": "AskMen", "source": "reddit_api"} | facts
+    return json.dumps({"communities": [entry]})  # JSON is YAML
+
+
+def test_load_settings__live_entry_needs_no_path(tmp_path: Path, home: Home):
+    (entry,) = load_settings(write_config(tmp_path, live()), home=home).communities
+    assert isinstance(entry, RedditApiEntry)
+    assert (entry.entry_id, entry.path, entry.is_wildcard) == ("reddit/askmen", (), False)
+
+
+@pytest.mark.parametrize("path", ["a.ndjson", ["a.ndjson", "b.ndjson"], "[ab].ndjson"])
+def test_load_settings__live_entry_may_name_archives_of_its_past(tmp_path: Path, home: Home, path: Any):
+    (entry,) = load_settings(write_config(tmp_path, live(path=path)), home=home).communities
+    assert entry.path == (
+        (tmp_path / "a.ndjson", tmp_path / "b.ndjson") if "b" in str(path) else (tmp_path / "a.ndjson",)
+    )
+
+
+def test_load_settings__archive_of_a_live_entry_must_be_there(tmp_path: Path, home: Home):
+    with pytest.raises(ConfigError, match=r"path of reddit/askmen: gone\.zst"):
+        load_settings(write_config(tmp_path, live(path="gone.zst")), home=home)
+
+
+def test_load_settings__archive_entry_still_needs_a_path(tmp_path: Path, home: Home):
+    with pytest.raises(ConfigError, match=r"communities\.0\.path: Field required"):
+        load_settings(write_config(tmp_path, live(source="reddit_archive")), home=home)
+
+
+@pytest.mark.parametrize("name", ["ab", "AskMen", "a_b", "_x_", "2007scape", "x" * 24])
+def test_load_settings__name_that_can_be_asked_for_is_taken_as_it_is(tmp_path: Path, home: Home, name: str):
+    (entry,) = load_settings(write_config(tmp_path, live(name=name)), home=home).communities
+    assert entry.name == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["*", "a", "x" * 25, "r/AskMen", "/r/AskMen", "Ask Men", "ask-men", "a+b", "a.b", "../x", "AskMen\n", " AskMen",
+     "u_x?limit=1", "a/about", "übung", "ask%6den", "٣٣٣"],
+)  # fmt: skip
+def test_load_settings__wildcard_and_other_names_that_cannot_be_asked_for_are_refused(
+    tmp_path: Path, home: Home, name: str
+):
+    """Each name becomes part of an address."""
+    with pytest.raises(ConfigError, match=r"communities\.0\.name: .*limit: 2 to 24 of A-Z a-z 0-9 _"):
+        load_settings(write_config(tmp_path, live(name=name)), home=home)
+
+
+def test_load_settings__the_same_community_live_and_from_an_archive_is_named_twice(tmp_path: Path, home: Home):
+    text = f"communities: [{ENTRY}, {LIVE.replace('AskMen', 'ASKMEN')}]"
+    with pytest.raises(ConfigError, match="reddit/askmen stands twice"):
+        load_settings(write_config(tmp_path, text), home=home)
+
+
+@pytest.mark.parametrize("source", ["reddit_api", "reddit_archive"])
+def test_load_settings__unknown_key_is_named_as_it_stands_in_the_config(tmp_path: Path, home: Home, source: str):
+    with pytest.raises(ConfigError, match=r"unknown key communities\.0\.psth\b"):
+        load_settings(write_config(tmp_path, live(source=source, path="a.ndjson", psth="x")), home=home)
+
+
+def test_load_settings__one_mistake_is_not_told_as_two(tmp_path: Path, home: Home):
+    with pytest.raises(ConfigError) as caught:
+        load_settings(write_config(tmp_path, live(psth="x")), home=home)
+    assert "more)" not in str(caught.value)
+
+
+def test_load_settings__wrong_value_is_named_as_it_stands_in_the_config(tmp_path: Path, home: Home):
+    with pytest.raises(ConfigError, match=r": communities\.0\.extra_fields: "):
+        load_settings(write_config(tmp_path, live(extra_fields="perhaps")), home=home)
+
+
+# ---- how the platform is treated -------------------------------------------
+
+# The least and the most that each setting may be; None where there is no such end.
+POLICY_RANGES: dict[str, tuple[float, float | None]] = {
+    "max_calls_per_run": (1, None),
+    "calls_per_window": (1, None),
+    "window_s": (0.001, 3_600),
+    "longest_wait_s": (0, 600),
+    "retry_wait_s": (0, 60),
+    "timeout_s": (0.001, 600),
+    "late_days": (0, 30),
+    "min_comments_seen_share": (0, 1),
+}
+
+
+def test_policy__every_setting_has_a_range():
+    assert POLICY_RANGES.keys() == RedditApiPolicy.model_fields.keys()
+
+
+@pytest.mark.parametrize(("name", "least", "most"), [(name, *ends) for name, ends in POLICY_RANGES.items()])
+def test_policy__ends_of_the_range_are_taken_and_what_lies_beyond_is_refused(
+    tmp_path: Path, home: Home, name: str, least: float, most: float | None
+):
+    for value in (least, most):
+        if value is not None:
+            text = f"communities: [{LIVE}]\nreddit_api: {{{name}: {value}}}"
+            policy = load_settings(write_config(tmp_path, text), home=home).reddit_api
+            assert getattr(policy, name) == value
+    for beyond in (-1, least - 1, ".nan", "soon", *([] if most is None else [most + 0.5, most + 1, ".inf"])):
+        text = f"communities: [{LIVE}]\nreddit_api: {{{name}: {beyond}}}"
+        with pytest.raises(ConfigError, match=rf": reddit_api\.{name}: "):
+            load_settings(write_config(tmp_path, text), home=home)
+
+
+def test_policy__a_config_that_says_nothing_keeps_to_what_reddit_allows(tmp_path: Path, home: Home):
+    policy = load_settings(write_config(tmp_path, live()), home=home).reddit_api
+    assert policy.calls_per_window / policy.window_s <= 100 / 60
+
+
+def test_policy__unknown_key_is_named(tmp_path: Path, home: Home):
+    text = f"communities: [{LIVE}]\nreddit_api: {{calls_per_minute: 5}}"
+    with pytest.raises(ConfigError, match=r"unknown key reddit_api\.calls_per_minute"):
+        load_settings(write_config(tmp_path, text), home=home)
+
+
+# ---- the file --------------------------------------------------------------
 
 
 def test_load_settings__missing_file_names_the_variable(tmp_path: Path, home: Home):

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from pulse.sandbox.faults import TOKEN_PATHS, Fault
-from pulse.sandbox.reddit_api import JSON_TYPE, error_body
+from pulse.sandbox.reddit_endpoints import JSON_TYPE, error_body
 from pulse.sandbox.sandbox_state import SandboxState
 
 Scope = MutableMapping[str, Any]

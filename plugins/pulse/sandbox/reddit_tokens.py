@@ -98,6 +98,11 @@ class Tokens:
             self._ends_s.pop(token, None)
         return TokenAnswer(200, {})
 
+    def given(self) -> tuple[str, ...]:
+        """Tokens given out and not revoked, in order."""
+        with self._lock:
+            return tuple(self._ends_s)
+
     def expire_all(self) -> None:
         """Let every token given out so far have run out."""
         with self._lock:

@@ -14,12 +14,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from pulse.errors import ConfigError
 from pulse.sandbox import reddit_tokens
 from pulse.sandbox.faults import Fault
-from pulse.sandbox.reddit_api import make_app
 from pulse.sandbox.reddit_data import RedditData
+from pulse.sandbox.reddit_endpoints import make_app
 from pulse.sandbox.reddit_gate import ABORT, App, Gate, Receive, Scope, Send
 from pulse.sandbox.sandbox_state import Behaviour, Call, SandboxState
 
 LOCALHOST = "127.0.0.1"
+USER_AGENT = "linux:community-pulse-sandbox:1 (by /u/nobody)"
 _START_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 5.0
 
@@ -86,6 +87,15 @@ class SandboxServer:
         host, port = self._socket.getsockname()[:2]
         return f"http://{host}:{port}"
 
+    def environment(self) -> dict[str, str]:
+        """Variables that lead the pipeline here."""
+        return {
+            "PULSE_REDDIT_CLIENT_ID": self.client_id,
+            "PULSE_REDDIT_CLIENT_SECRET": self.client_secret,
+            "PULSE_REDDIT_USER_AGENT": USER_AGENT,
+            "PULSE_REDDIT_URL": self.url,
+        }
+
     @property
     def calls(self) -> list[Call]:
         """API calls so far, spoiled ones included: method, path, parameters (query and form)."""
@@ -121,6 +131,10 @@ class SandboxServer:
     def clear_faults(self) -> None:
         """Spoil nothing more."""
         self._state.faults.clear()
+
+    def tokens_given(self) -> tuple[str, ...]:
+        """Access tokens given out and not revoked, for tests that look for them where they must not be."""
+        return self._state.tokens.given()
 
     def expire_tokens(self) -> None:
         """Let every token given out so far have run out: the next call with one is refused with 401."""

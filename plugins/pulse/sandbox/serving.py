@@ -1,5 +1,6 @@
 """The sandbox for the command line: choose the data, say how to reach it, serve until interrupted."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -68,8 +69,5 @@ def _introduction(server: SandboxServer, *, skipped_n: int) -> list[str]:
         f"account (password flow): {server.username} / {server.password}; refresh token: {server.refresh_token}",
         f"another now: curl -X PUT {server.url}/sandbox/now --json '{_EXAMPLE_NOW}'",
         "Next: give the pipeline these",
-        f"export PULSE_REDDIT_CLIENT_ID={server.client_id}",
-        f"export PULSE_REDDIT_CLIENT_SECRET={server.client_secret}",
-        "export PULSE_REDDIT_USER_AGENT='community-pulse sandbox (by u/nobody)'",
-        f"export PULSE_REDDIT_URL={server.url}",
+        *(f"export {name}={shlex.quote(value)}" for name, value in server.environment().items()),
     ]

@@ -9,7 +9,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -71,17 +71,25 @@ class ArchiveFiles:
         return self.broken_unusable_n / self.broken_lines_n
 
 
-def write_archives(world: World, out: Path, *, observed_after: timedelta = OBSERVED_AFTER) -> ArchiveFiles:
+def write_archives(
+    world: World, out: Path, *, observed_after: timedelta = OBSERVED_AFTER, last_day: date | None = None
+) -> ArchiveFiles:
     """Write the world under ``out``; files that are there are replaced.
 
     Args:
         observed_after: age at which each contribution is recorded; what has not appeared by then is left out.
+        last_day: where the archives end; None for the world's last day. The broken feed goes on to the end.
 
     Raises:
         StorageError: ``out`` cannot be written.
     """
-    span = f"{world.first_day}_{world.last_day}"
-    usable = _observed(world.contributions, observed_after, is_feed_broken=False)
+    last_day = last_day or world.last_day
+    span = f"{world.first_day}_{last_day}"
+    usable = [
+        one
+        for one in _observed(world.contributions, observed_after, is_feed_broken=False)
+        if one.created_at.date() <= last_day
+    ]
     damaged = _observed(world.contributions, observed_after, is_feed_broken=True)
     broken = next(community for community in world.communities if community.is_feed_broken)
     submissions, comments = out / f"RS_{span}.zst", out / f"RC_{span}.zst"

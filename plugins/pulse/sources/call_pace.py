@@ -57,18 +57,15 @@ class CallPace:
     def block(self, seconds: float) -> None:
         """Let nobody call for so long, at most an hour, because the platform asked for it."""
         with self._locked():
-            starts, blocked_until_s = self._read()
-            self._write(starts, max(blocked_until_s, self._now_s() + min(seconds, _LONGEST_BLOCK_S)))
+            now_s = self._now_s()
+            starts, blocked_until_s = self._read(now_s)
+            self._write(starts, max(blocked_until_s, now_s + min(seconds, _LONGEST_BLOCK_S)))
 
     def _take_or_wait_s(self) -> float:
         """Note a call if one is free, and return 0; else for how long none is."""
         with self._locked():
             now_s = self._now_s()
-            starts, blocked_until_s = self._read()
-            # Times of the future are from before the clock was set back.
-            recent = [start for start in starts if now_s - self.window_s < start <= now_s]
-            if blocked_until_s > now_s + _LONGEST_BLOCK_S:
-                blocked_until_s = 0.0
+            recent, blocked_until_s = self._read(now_s)
             wait_s = max(0.0, blocked_until_s - now_s)
             if len(recent) >= self.calls_n:
                 wait_s = max(wait_s, recent[-self.calls_n] + self.window_s - now_s)
@@ -86,12 +83,17 @@ class CallPace:
     def _locked(self) -> AbstractContextManager[None]:
         return exclusive(self.home, self._name, timeout_s=60)
 
-    def _read(self) -> tuple[list[float], float]:
+    def _read(self, now_s: float) -> tuple[list[float], float]:
+        """Starts within the window, in order, and until when nobody may call; both without what the clock forbids."""
         try:
             content = json.loads((self.home.landing / f"{self._name}.json").read_bytes())
-            return [float(start) for start in content["starts"]], float(content["blocked_until"])
+            starts = [float(start) for start in content["starts"]]
+            blocked_until_s = float(content["blocked_until"])
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return [], 0.0  # none yet, or cut off by a crash: at worst the platform itself says no
+        # Times of the future are from before the clock was set back.
+        recent = [start for start in starts if now_s - self.window_s < start <= now_s]
+        return recent, blocked_until_s if blocked_until_s <= now_s + _LONGEST_BLOCK_S else 0.0
 
     def _write(self, starts: list[float], blocked_until_s: float) -> None:
         """Replace the file; not flushed to disk, for after a crash of the machine the window is over anyway."""

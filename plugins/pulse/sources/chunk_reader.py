@@ -55,8 +55,18 @@ class ChunkReader:
         unknown_keys_sampled_n: how many records were looked at for that.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, scratch: Path, *, with_extra: bool) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, scratch: Path, *, with_extra: bool, samples_keys: bool = True
+    ) -> None:
+        """A reader over one connection.
+
+        Args:
+            scratch: an existing folder for a file of its own.
+            with_extra: whether to read the fields for ``extra`` too.
+            samples_keys: whether to look for unknown fields; not where the caller has the records parsed.
+        """
         self._connection = connection
+        self._samples_keys = samples_keys
         self._file = scratch / "stretch.ndjson"
         columns = reddit.raw_columns(with_extra=with_extra)
         self._check = partial(reddit.check_record, fields=frozenset(columns))
@@ -75,7 +85,8 @@ class ChunkReader:
         lines = Lines(chunk.data, chunk.ends)
         self._count_blank(lines, chunk.first_line)
         lines = self._without_bad(lines, suspicious(lines), chunk.first_line)
-        self._sample_keys(lines)
+        if self._samples_keys:
+            self._sample_keys(lines)
         self._read_stretch(lines, chunk.first_line, is_cleaned=False)
         self._create_view()
 

@@ -6,6 +6,7 @@ decides good or bad, and a good line goes back to the bulk path, so a line means
 
 import gzip
 import json
+import math
 import re
 import zlib
 from collections import Counter
@@ -370,11 +371,15 @@ def line_too_long() -> Fault:
 def number_in(value: object) -> float | None:
     """The number that a JSON value says: a number, a truth value, or plain text of a number; else None.
 
-    The bulk reader takes the same texts and no others: no blanks, no underscores, no plus sign, no foreign digits.
+    The bulk reader takes the same texts and no others: no blanks, no underscores, no plus sign, no foreign digits. What
+    is too large for a number is infinite.
     """
     if isinstance(value, str):
         return float(value) if _NUMBER.fullmatch(value) else None
-    return float(value) if isinstance(value, int | float) else None
+    try:
+        return float(value) if isinstance(value, int | float) else None
+    except OverflowError:  # a whole number of over 300 digits
+        return math.inf if value > 0 else -math.inf  # type: ignore[operator]
 
 
 _NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")

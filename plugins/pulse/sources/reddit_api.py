@@ -59,7 +59,7 @@ def extract(
     try:
         with (
             exclusive(context.home, lock, timeout_s=_WAIT_FOR_GROUP_S),
-            open_shelf(context, group.entries, window, for_entry=entry) as shelf,
+            open_shelf(context, group.entries, window, for_entry=entry, max_calls_n=group.max_calls_n) as shelf,
         ):
             load = _extract(entry, window, context, shelf, group, plan)
             shelf.mark_used(entry)

@@ -142,10 +142,10 @@ class RedditClient:
             raise
         except (prawcore.PrawcoreException, RedditAPIException) as error:
             raise _translated(path, error) from None
-        except (ValueError, KeyError, TypeError):
-            # Only the answer to the request for a token is taken apart without a look.
+        except (ValueError, KeyError, TypeError, RecursionError):
+            # The answer to the request for a token is taken apart without a look; brackets may lie thousands deep.
             raise SourceUnavailable(
-                "Reddit's answer to the request for a token", value="not what it should be",
+                f"Reddit's answer to {path}, or to the request for a token", value="not what it should be",
                 next_step="nothing: it is asked again",
             ) from None  # fmt: skip
 

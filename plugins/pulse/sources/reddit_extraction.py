@@ -6,14 +6,14 @@ contributions, in hundreds; threads with gaps, the largest first.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Literal
 
 from pulse.contract import CommunityObservation
-from pulse.errors import DayNotOver, SourceError, SourceUnavailable
+from pulse.errors import CallsSpent, DayNotOver, ListingRepeats, SourceError
 from pulse.sources.context import SourceContext
 from pulse.sources.reddit_known import REMEMBERED_DAYS, create_known, due_sql
 from pulse.sources.reddit_pages import Page, Stub, listing_page, more_children_page, tree_page
@@ -95,14 +95,16 @@ class Extraction:
             StorageError: landing cannot be written.
         """
         self._ask_communities()
-        members = [name for name, seen in self._seen.items() if seen.refused is None]
-        if not members:
+        self._list("new", self._readable(), self._window.start_at - self._late)
+        self._list("comments", self._readable(), self._window.start_at)
+        if not self._readable():
             return self._seen
-        self._list("new", members, self._window.start_at - self._late)
-        self._list("comments", members, self._window.start_at)
         self._look_again()
         self._fill_gaps()
         return self._seen
+
+    def _readable(self) -> list[str]:
+        return [name for name, seen in self._seen.items() if seen.refused is None]
 
     @property
     def is_on_time(self) -> bool:
@@ -136,13 +138,15 @@ class Extraction:
 
     def _list(self, kind: Kind, members: Sequence[str], until: datetime) -> None:
         """Read a listing of some communities back to a time; one that is cut off before it, in halves again."""
+        if not members:
+            return
         try:
             since = self._read_listing(kind, members, until)
         except SourceError as error:
             if type(error) is not SourceError:
                 raise
             if len(members) == 1:
-                self._seen[members[0]].refused = str(error)
+                self._seen[members[0]].refused = f"{error.thing}: {error.value}"
                 return
             since = datetime.max.replace(tzinfo=UTC)  # one of them spoils it for all
         if since is None or len(members) == 1:
@@ -161,7 +165,13 @@ class Extraction:
         oldest: datetime | None = None
         cursor: str | None = None
         for _ in range(_MOST_PAGES):
-            page = self._next_page(f"/r/{names}/{kind}", cursor, seen, community)
+            try:
+                page = self._next_page(f"/r/{names}/{kind}", cursor, seen, community)
+            except CallsSpent:
+                if oldest is None:
+                    raise
+                self._note_spent(members)
+                break
             seen += page.ids
             if page.oldest_s is not None:
                 oldest = datetime.fromtimestamp(page.oldest_s, tz=UTC)
@@ -187,14 +197,14 @@ class Extraction:
             cursors += [name for name in reversed(seen) if name != cursor][:_OTHER_CURSORS_N]
         parse = partial(_new_page, path=path, seen=frozenset(seen))
         page: SealedPage | None = None
-        repeats: _Repeats | None = None
+        repeats: ListingRepeats | None = None
         for one in cursors:
             params: dict[str, str | int] = {"limit": PAGE_ITEMS}
             if one:
                 params |= {"after": one, "count": len(seen)}
             try:
                 page = self._shelf.page(path, params, parse, community=community)
-            except _Repeats as error:
+            except ListingRepeats as error:
                 repeats = error
                 continue
             if page.ids or page.after:
@@ -222,7 +232,11 @@ class Extraction:
         due = [(community, full_id) for community, full_id in rows if self._seen[community].refused is None]
         for start in range(0, len(due), PAGE_ITEMS):
             batch = due[start : start + PAGE_ITEMS]
-            page = self._shelf.page("/api/info", {"id": ",".join(full_id for _, full_id in batch)}, listing_page)
+            try:
+                page = self._shelf.page("/api/info", {"id": ",".join(full_id for _, full_id in batch)}, listing_page)
+            except CallsSpent:
+                self._note_spent({community for community, _ in due[start:]})
+                break
             returned = set(page.ids)
             for community, full_id in batch:
                 self._seen[community].not_returned_n += full_id not in returned
@@ -241,15 +255,13 @@ class Extraction:
             if seen.comments_since is not None:
                 tolerated = (1 - self._policy.min_comments_seen_share) * seen.counted_comments_n
             for gap in own:
-                if seen.unseen_comments_n <= tolerated:
-                    break
-                if not self._has_calls_left():
-                    seen.has_spent_its_calls = True
+                if seen.unseen_comments_n <= tolerated or seen.has_spent_its_calls:
                     break
                 seen.unseen_comments_n -= min(self._read_thread(gap, known[gap.thread_id]), gap.missing_n)
 
-    def _has_calls_left(self) -> bool:
-        return self._shelf.calls().total() < self._group.max_calls_n
+    def _note_spent(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._seen[name].has_spent_its_calls = True
 
     def _read_thread(self, gap: _Gap, known: set[str]) -> int:
         """Read a thread until nothing is missing or it has no more to give; returns how many comments were new.
@@ -262,6 +274,8 @@ class Extraction:
         before_n = len(known)
         try:
             self._read_into(known, gap, before_n + gap.missing_n)
+        except CallsSpent:
+            self._note_spent([gap.community])
         except SourceError as error:
             if type(error) is not SourceError:
                 raise
@@ -276,15 +290,16 @@ class Extraction:
         )
         known.update(full_id for full_id in page.ids if full_id.startswith("t1_"))
         stubs = _Stubs(list(page.stubs))
-        while len(known) < enough_n and self._has_calls_left():
+        while len(known) < enough_n:
             question = stubs.next_question(thread, known)
             if question is None:
                 break
             path, params = question
             parse = more_children_page if path.endswith("morechildren") else tree_page
             page = self._shelf.page(path, params, parse, community=gap.community)
+            before_n = len(known)
             known.update(full_id for full_id in page.ids if full_id.startswith("t1_"))
-            stubs.open += page.stubs
+            stubs.take(page, brought_n=len(known) - before_n)
 
     def _known_comments(self, gaps: Sequence[_Gap]) -> dict[str, set[str]]:
         """Comments that anybody has shown, by thread."""
@@ -304,12 +319,23 @@ class Extraction:
         return {gap.thread_id: set() for gap in gaps} | {thread_id: set(ids) for thread_id, ids in rows}
 
     def _counted(self, community: str) -> int:
+        """Comments that Reddit counts since raw last looked: all of new posts, and what known ones gained."""
         row = self._shelf.connection.execute(
-            f"select coalesce(sum(reply_count), 0) from ({_LATEST_POSTS.format(rows=self._shelf.rows_sql())}) "
-            "where community = $community",
-            {"community": community},
+            f"""
+            select coalesce(sum(greatest(posts.reply_count - coalesce(known.reply_count, 0), 0)), 0)
+            from ({_LATEST_POSTS.format(rows=self._shelf.rows_sql())}) as posts
+            left join known on known.contribution_id = posts.contribution_id
+            where posts.community = $community
+                and (known.contribution_id is not null or posts.created_at >= $earliest)
+            """,
+            {"community": community, "earliest": self._earliest_new_post},
         ).fetchone()
         return int(row[0]) if row else 0
+
+    @property
+    def _earliest_new_post(self) -> datetime:
+        """Of a post that nobody knows, old comments are missing as well; one of the day before has mostly new ones."""
+        return self._window.start_at - timedelta(days=1)
 
     def _gaps(self) -> list[_Gap]:
         """Threads that Reddit counts more comments of than anybody has shown, largest gap first.
@@ -347,10 +373,11 @@ class Extraction:
             )
             select community, thread_id, missing_n - greatest(missed_before_n, 0) as gap_n
             from counted
-            where missing_n > greatest(missed_before_n, 0) and (is_known or list_contains($cut_off, community))
+            where missing_n > greatest(missed_before_n, 0)
+                and (is_known or (list_contains($cut_off, community) and created_at >= $earliest))
             order by gap_n desc, created_at desc, thread_id
             """,
-            {"cut_off": cut_off},
+            {"cut_off": cut_off, "earliest": self._earliest_new_post},
         ).fetchall()
         return [_Gap(*row) for row in rows]
 
@@ -363,48 +390,49 @@ _LATEST_POSTS = (
 
 @dataclass
 class _Stubs:
-    """What a thread left out so far."""
+    """What a thread left out so far.
+
+    Attributes:
+        asked: comments and branches that were asked for. Reddit names some that it does not give, again and again.
+        last_asked: the comments of the last question.
+    """
 
     open: list[Stub] = field(default_factory=list)
+    asked: set[str] = field(default_factory=set)
+    last_asked: list[str] = field(default_factory=list)
+
+    def take(self, page: SealedPage, *, brought_n: int) -> None:
+        """Add what an answer left out. An answer has room for a hundred, those below them included: what did not fit
+        may be asked for again, if the answer brought anything.
+        """
+        self.open += page.stubs
+        if brought_n:
+            self.asked.difference_update(self.last_asked)
 
     def next_question(self, thread: str, known: set[str]) -> tuple[str, dict[str, str | int]] | None:
         """A hundred of the left-out comments by id, or a branch that goes on elsewhere; None when nothing is left."""
-        wanted: list[str] = []
-        deeper: str | None = None
-        rest: list[Stub] = []
-        for stub in self.open:
-            unknown = [child for child in stub.children if f"t1_{child}" not in known]
-            if not stub.children and deeper is None:
-                deeper = stub.parent_id.removeprefix("t1_")
-            elif not stub.children or len(wanted) == PAGE_ITEMS:
-                rest.append(stub)
-            else:
-                room = PAGE_ITEMS - len(wanted)
-                wanted += unknown[:room]
-                if unknown[room:]:
-                    rest.append(Stub(stub.parent_id, tuple(unknown[room:])))
+        children = dict.fromkeys(child for stub in self.open for child in stub.children)
+        wanted = [child for child in children if f"t1_{child}" not in known and child not in self.asked][:PAGE_ITEMS]
         if wanted:
-            if deeper is not None:
-                rest.append(Stub(f"t1_{deeper}"))
-            self.open = rest
+            self.asked.update(wanted)
+            self.last_asked = wanted
             return "/api/morechildren", {
                 "api_type": "json", "link_id": f"t3_{thread}", "children": ",".join(wanted), "sort": "new",
             }  # fmt: skip
-        self.open = rest
-        if deeper is None:
+        branches = (stub.parent_id for stub in self.open if not stub.children)
+        branch = next((parent_id for parent_id in branches if parent_id not in self.asked), None)
+        if branch is None:
             return None
-        return f"/comments/{thread}/_/{deeper}", {"limit": LARGEST_TREE, "sort": "new"}
-
-
-class _Repeats(SourceUnavailable):
-    """A page of a listing brought nothing but what came before."""
+        self.asked.add(branch)
+        self.last_asked = []
+        return f"/comments/{thread}/_/{branch.removeprefix('t1_')}", {"limit": LARGEST_TREE, "sort": "new"}
 
 
 def _new_page(content: object, observed_at: datetime, *, path: str, seen: frozenset[str]) -> Page:
     """A listing's page, if it brings anything that the pages before did not."""
     page = listing_page(content, observed_at)
     if page.ids and seen.issuperset(page.ids):
-        raise _Repeats(
+        raise ListingRepeats(
             f"Reddit's listing {path}", value=f"the same things again after {len(seen)}",
             limit="each page goes further back", next_step="nothing: it is asked again",
         )  # fmt: skip

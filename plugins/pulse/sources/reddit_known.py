@@ -33,14 +33,24 @@ class Expected:
 
 
 def create_known(
-    connection: duckdb.DuckDBPyConnection, home: Home, entries: Sequence[RedditApiEntry], *, since: date
+    connection: duckdb.DuckDBPyConnection,
+    home: Home,
+    entries: Sequence[RedditApiEntry],
+    *,
+    since: date,
+    before: date | None = None,
 ) -> None:
-    """Make table ``known``: grain contribution, as last observed, of partitions since a day.
+    """Make table ``known``: grain contribution, as last observed, of partitions since a day, and before another.
 
     Columns: ``community``, ``contribution_id``, ``is_post``, ``thread_id``, ``created_at``, ``observed_at``,
     ``reply_count``, ``removal``.
     """
-    files = [sql_text(file) for entry in entries for file in _partition_files(home, entry, since)]
+    files = [
+        sql_text(file)
+        for entry in entries
+        for file in _partition_files(home, entry, since)
+        if before is None or _day_of(file) < before
+    ]
     rows = f"read_parquet([{', '.join(files)}], hive_partitioning = false)" if files else f"({no_rows_sql()})"
     connection.execute(
         f"""
@@ -66,18 +76,15 @@ def expected(home: Home, entry: RedditApiEntry, *, before: date) -> Expected | N
         row = connection.execute(
             """
             with found as (
-                select distinct contribution_id, kind, cast(timezone('UTC', created_at) as date) as day
-                from read_parquet($files, hive_partitioning = false)
+                select distinct contribution_id, kind
+                from read_parquet($files, hive_partitioning = false, filename = true)
+                where cast(timezone('UTC', created_at) as date)
+                    = cast(regexp_extract(filename, 'day=([0-9-]{10})/[^/]*$', 1) as date)
             )
             select count(*) filter (where kind = 'post') / $days_n, count(*) filter (where kind = 'comment') / $days_n
-            from found where day >= $since and day < $before
+            from found
             """,
-            {
-                "files": [str(file) for file in files],
-                "days_n": len({_day_of(file) for file in files}),
-                "since": since,
-                "before": before,
-            },
+            {"files": [str(file) for file in files], "days_n": len({_day_of(file) for file in files})},
         ).fetchone()
     return Expected(*row) if row else None
 

@@ -11,7 +11,10 @@ from typing import Any
 
 from pulse.errors import SourceUnavailable
 from pulse.sources.ndjson import number_in
+from pulse.sources.reddit import EARLIEST_S, LATEST_S
 
+# More people than there are; what is larger is no count.
+_LARGEST_COUNT = 10**11
 CONTRIBUTION_KINDS = frozenset({"t1", "t3"})
 
 
@@ -49,9 +52,9 @@ class Page:
 
     @property
     def oldest_s(self) -> float | None:
-        """When the oldest record was created, seconds since 1970; None without records."""
+        """When the oldest record was created, seconds since 1970; None where none tells a possible time."""
         times = (number_in(record.get("created_utc")) for record in self.records)
-        return min((time for time in times if time is not None), default=None)
+        return min((time for time in times if time is not None and EARLIEST_S <= time <= LATEST_S), default=None)
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,8 @@ def listing_page(content: object, observed_at: datetime) -> Page:
     """
     data = _listing(content)
     after = data.get("after")
-    return Page([_record(thing, observed_at) for thing in _things(data)], after if isinstance(after, str) else None)
+    records = [_record(thing, observed_at) for thing in _things(data) if _kind(thing) in CONTRIBUTION_KINDS]
+    return Page(records, after if isinstance(after, str) else None)
 
 
 def tree_page(content: object, observed_at: datetime) -> Page:
@@ -124,6 +128,9 @@ def community_facts(content: object, observed_at: datetime) -> CommunityFacts:  
 # ---- taking apart ----------------------------------------------------------
 
 
+_END = object()
+
+
 @dataclass
 class _Flat:
     """Records and stubs of a forest, whatever its depth."""
@@ -136,8 +143,8 @@ class _Flat:
         """Add things and all that hangs from them, in reading order."""
         open_levels: list[Iterator[object]] = [iter(things)]
         while open_levels:
-            thing = next(open_levels[-1], None)
-            if thing is None:
+            thing = next(open_levels[-1], _END)
+            if thing is _END:
                 open_levels.pop()
             elif _kind(thing) == "more":
                 self._add_stub(thing)
@@ -178,8 +185,9 @@ def _record(thing: object, observed_at: datetime) -> dict[str, Any]:
     return record
 
 
-def _kind(thing: object) -> object:
-    return thing.get("kind") if isinstance(thing, dict) else None
+def _kind(thing: object) -> str | None:
+    kind = thing.get("kind") if isinstance(thing, dict) else None
+    return kind if isinstance(kind, str) else None
 
 
 def _data(thing: object) -> dict[str, Any]:
@@ -191,7 +199,7 @@ def _data(thing: object) -> dict[str, Any]:
 
 def _count(value: object) -> int | None:
     number = number_in(value)
-    return None if number is None or number < 0 else round(number)
+    return round(number) if number is not None and 0 <= number <= _LARGEST_COUNT else None
 
 
 def _wrong_shape(expected: str) -> SourceUnavailable:

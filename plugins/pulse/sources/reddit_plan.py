@@ -106,15 +106,18 @@ def make_plan(entries: Sequence[RedditApiEntry], window: Window, context: Source
 def _grouped(
     entries: Sequence[RedditApiEntry], usual: Mapping[str, Expected | None], policy: RedditApiPolicy
 ) -> list[tuple[RedditApiEntry, ...]]:
-    """Quiet communities share listings; a lively one, or one that nobody knows yet, is asked for alone."""
+    """Quiet communities share listings, a lively one is asked for alone.
+
+    A community that nobody knows yet is taken for one that fills a page: if it is not, its group is asked in halves.
+    """
     groups: list[tuple[RedditApiEntry, ...]] = []
     shared: list[RedditApiEntry] = []
     posts_n = comments_n = 0.0
     for entry in entries:
         known = usual[entry.entry_id]
-        own_posts_n = 0.0 if known is None else known.posts_n * (policy.late_days + 1)
-        own_comments_n = 0.0 if known is None else known.comments_n
-        if known is None or max(own_posts_n, own_comments_n) > _SHARED_LISTING_ITEMS:
+        own_posts_n = PAGE_ITEMS if known is None else known.posts_n * (policy.late_days + 1)
+        own_comments_n = _comments_n(known)
+        if max(own_posts_n, own_comments_n) > _SHARED_LISTING_ITEMS:
             groups.append((entry,))
             continue
         is_full = max(posts_n + own_posts_n, comments_n + own_comments_n) > _SHARED_LISTING_ITEMS
@@ -158,7 +161,8 @@ def _due_n(
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         entries = [entry for of_group in members for entry in of_group]
-        create_known(connection, context.home, entries, since=window.first_day - timedelta(days=REMEMBERED_DAYS))
+        since = window.first_day - timedelta(days=REMEMBERED_DAYS)
+        create_known(connection, context.home, entries, since=since, before=window.first_day)
         for age_d in AGES_D:
             counts = connection.execute(
                 f"select community, count(*) from ({due_sql([age_d])}) group by all", {"now": window.end_at}

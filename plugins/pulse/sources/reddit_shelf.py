@@ -1,8 +1,9 @@
 """Pages of Reddit's API that were asked for once: where a killed extraction resumes.
 
 A shelf belongs to the communities that are asked for together, and to a window of days. Each answer is turned into
-contract rows at once, so that no author's name reaches the disk, and sealed; the same question finds its sealed page
-and asks nobody. A shelf is used by each of its communities once; after that, or six hours, the next run starts anew.
+contract rows at once and sealed, so that names of authors reach the disk only in records that cannot be used and are
+kept whole for quarantine; the same question finds its sealed page and asks nobody. A shelf is used by each of its
+communities once; after that, or after six hours, the next run starts anew.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from typing import Any
 import duckdb
 
 from pulse.contract import CONTRACT_VERSION, no_rows_sql
-from pulse.errors import SourceError, StorageError
+from pulse.errors import CallsSpent, SourceError, StorageError
 from pulse.files import read_json, sql_text, storage_error, write_json
 from pulse.settings import RedditApiEntry
 from pulse.sources import reddit
@@ -32,6 +33,7 @@ from pulse.sources.ndjson import Chunk
 from pulse.sources.reddit_client import Answer, RedditClient, Told
 from pulse.sources.reddit_pages import CommunityFacts, Page, Stub, community_facts
 from pulse.sources.reddit_rows import create_accounts, fault_table, write_faults, write_rows
+from pulse.text import printable
 from pulse.window import Window
 
 log = logging.getLogger(__name__)
@@ -88,12 +90,15 @@ class Shelf:
         folder: Path,
         connection: duckdb.DuckDBPyConnection,
         scratch: Path,
+        max_calls_n: int,
     ) -> None:
         self.connection = connection
         self._context = context
         self._entries = entries
         self._folder = folder
-        self._reader = ChunkReader(connection, scratch, with_extra=any(entry.extra_fields for entry in entries))
+        self._max_calls_n = max_calls_n
+        with_extra = any(entry.extra_fields for entry in entries)
+        self._reader = ChunkReader(connection, scratch, with_extra=with_extra, samples_keys=False)
         self._client: RedditClient | None = None
         self._label = _SHARED
 
@@ -109,6 +114,7 @@ class Shelf:
             community: whom to charge the call to; None shares it.
 
         Raises:
+            CallsSpent: it would have to be asked, and no call is left.
             SourceError: see :meth:`pulse.sources.reddit_client.RedditClient.get`, and what ``parse`` raises.
             StorageError: landing cannot be written.
         """
@@ -164,6 +170,12 @@ class Shelf:
         parse: Callable[[object, datetime], Told],
         community: str | None,
     ) -> Answer[Told]:
+        calls_n = self.calls().total()
+        if calls_n >= self._max_calls_n:
+            raise CallsSpent(
+                f"calls of this run to Reddit, for {len(self._entries)} communities", value=calls_n,
+                limit=self._max_calls_n, next_step="raise reddit_api.max_calls_per_run, or listen to fewer communities",
+            )  # fmt: skip
         if self._client is None:
             context = self._context
             credentials = context.reddit_credentials()
@@ -208,7 +220,10 @@ class Shelf:
         return self._entries[0].community
 
     def _write_rows(self, key: str, path: str, page: Page, observed_at: datetime) -> dict[str, int]:
-        """Write the records as contract rows, and those that give none; returns the unknown field names."""
+        """Write the records as contract rows, and those that give none; returns how often unknown fields occur.
+
+        A page is small, and planning its statements costs more than carrying them out: they are taken as they stand.
+        """
         lines = b"".join(json.dumps(record).encode("ascii") + b"\n" for record in page.records)
         select = reddit.contract_select(
             author_key=self._context.author_key,
@@ -219,6 +234,7 @@ class Shelf:
             unobservable=UNOBSERVABLE,
         )
         try:
+            self.connection.execute("pragma disable_optimizer")
             self._reader.read(Chunk(1, lines))
             write_rows(self.connection, select, self._folder / f"{key}.parquet", entries=self._entries)
             if self._reader.bad_lines:
@@ -230,7 +246,10 @@ class Shelf:
             raise StorageError(
                 f"page of {path}", value=type(error).__name__, next_step="free space or memory, then run again"
             ) from None
-        return dict(self._reader.unknown_keys)
+        finally:
+            self.connection.execute("pragma enable_optimizer")
+        unknown = Counter(key for record in page.records for key in record.keys() - reddit.KNOWN_FIELDS)
+        return {printable(key, max_chars=100): count for key, count in sorted(unknown.items())}
 
     def rows_sql(self) -> str:
         """All rows of sealed pages: contract columns and ``line_number``. The same contribution may stand twice."""
@@ -285,10 +304,10 @@ class Shelf:
         started = self._folder / _STARTED
         if started.is_file():
             age = now - datetime.fromisoformat(read_json(started)["started_at"])
-            if timedelta(0) <= age <= RESUME_WITHIN and entry.entry_id not in self._users():
-                calls_n = self.calls().total()
-                if calls_n:
-                    log.info("reddit_api: going on with the pages of %d calls", calls_n)
+            users = self._users()
+            if timedelta(0) <= age <= RESUME_WITHIN and entry.entry_id not in users:
+                if not users:
+                    log.info("reddit_api: going on after %d calls of an earlier try", self.calls().total())
                 return
         try:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -305,9 +324,18 @@ _USED = "used.json"
 
 @contextmanager
 def open_shelf(
-    context: SourceContext, entries: Sequence[RedditApiEntry], window: Window, *, for_entry: RedditApiEntry
+    context: SourceContext,
+    entries: Sequence[RedditApiEntry],
+    window: Window,
+    *,
+    for_entry: RedditApiEntry,
+    max_calls_n: int,
 ) -> Iterator[Shelf]:
-    """The shelf of these communities and this window, for the use of one of them. The caller holds its lock."""
+    """The shelf of these communities and this window, for the use of one of them. The caller holds its lock.
+
+    Args:
+        max_calls_n: calls that may have been made when one more is asked for; those of earlier tries count.
+    """
     name = shelf_name(context, entries, window)
     folder = context.home.landing / "reddit_api" / name
     scratch = context.home.scratch / f"shelf-{name}"
@@ -319,7 +347,7 @@ def open_shelf(
         ) as connection:
             connection.execute("set timezone = 'UTC'")
             create_accounts(connection, entries)
-            shelf = Shelf(context, entries, folder, connection, scratch)
+            shelf = Shelf(context, entries, folder, connection, scratch, max_calls_n)
             shelf.renew_if_spent(for_entry)
             try:
                 yield shelf
