@@ -1,8 +1,8 @@
 """A window of UTC days of every configured community in one run: extracted, checked, built, published.
 
 **When.** By hand only, with the parameters `from_day` and `to_day` (YYYY-MM-DD, both included, up to 366 days, all
-over). For sources that can serve the past: archives and files, and live ones as far back as the platform still lists; the
-error names the earliest day.
+over). For sources that can serve the past: archives and files, and live ones as far back as the platform still lists;
+the error names the earliest day.
 
 **Writes.** Raw partitions of those days, sentiment scores, the published DuckDB file; quality results whatever happens.
 Each published day counts as one of `community_daily`, so a month that is filled this way closes like any other.

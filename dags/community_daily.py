@@ -6,8 +6,8 @@ not over is refused.
 **Writes.** Raw partitions of that day, sentiment scores, the published DuckDB file; quality results whatever happens.
 
 **Live sources** show what is so when they are asked: a run in time also looks again at contributions of about 1, 3, 7
-and 30 days and counts members; a run more than a day late lists its day and nothing more. The log of `plan` says how many
-calls it will take. A yellow `extract` waits for a rate limit, by itself.
+and 30 days and counts members; a run more than a day late lists its day and nothing more. The log of `plan` says how
+many calls it will take. A yellow `extract` waits for a rate limit, by itself.
 
 **A tile is red.** `extract`: that community's source failed. `load`: gate 1 stopped it; the rule is in the tile and in
 `pulse status`. The other communities go on in both cases. `model`: dbt failed. `gate_marts` or `publish`: nothing new
