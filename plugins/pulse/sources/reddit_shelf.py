@@ -306,8 +306,9 @@ class Shelf:
             age = now - datetime.fromisoformat(read_json(started)["started_at"])
             users = self._users()
             if timedelta(0) <= age <= RESUME_WITHIN and entry.entry_id not in users:
-                if not users:
-                    log.info("reddit_api: going on after %d calls of an earlier try", self.calls().total())
+                calls_n = self.calls().total()
+                if calls_n and not users:
+                    log.info("reddit_api: going on after %d calls of an earlier try", calls_n)
                 return
         try:
             shutil.rmtree(self._folder, ignore_errors=True)
