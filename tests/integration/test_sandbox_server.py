@@ -666,7 +666,8 @@ def test_server__a_thousand_items_of_the_whole_world_in_milliseconds(server: San
 # ---- the command line ------------------------------------------------------
 
 
-def test_command__serves_until_it_is_interrupted(tmp_path: Path):
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_command__serves_until_it_is_interrupted(tmp_path: Path, ending: signal.Signals):
     path = write(tmp_path / "archive", [post("a"), comment("b", link_id="t3_a"), b"no json"])
     command = [sys.executable, "-m", "pulse.cli", "sandbox", "serve", "--archive", str(path), "--port", "0"]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "plugins"), "PYTHONUNBUFFERED": "1"}
@@ -680,7 +681,7 @@ def test_command__serves_until_it_is_interrupted(tmp_path: Path):
             token = requests.post(f"{url}/api/v1/access_token", auth=account, data=form, timeout=5).json()
             bearer = {"authorization": f"bearer {token['access_token']}"}
             answer = requests.get(f"{url}/r/tea/new", headers=bearer, timeout=5)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(ending)
             rest = process.stdout.read().split()
         finally:
             process.kill()

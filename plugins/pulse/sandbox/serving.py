@@ -1,6 +1,7 @@
 """The sandbox for the command line: choose the data, say how to reach it, serve until interrupted."""
 
 import shlex
+import signal
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -39,7 +40,7 @@ def archive_data(paths: Sequence[Path], *, counts: Literal["as-recorded", "growi
 def serve(
     data: RedditData, *, now: datetime | None, host: str, port: int, say: Callable[[str], None], **behaviour: Any
 ) -> None:
-    """Serve until Ctrl-C, and say first what a client needs.
+    """Serve until Ctrl-C or the signal to end, and say first what a client needs. For the main thread of a process.
 
     Args:
         now: simulated time; None for a second after the last contribution.
@@ -48,6 +49,9 @@ def serve(
     Raises:
         ConfigError: the port is taken.
     """
+    # A shell that starts us in the background lets us ignore Ctrl-C; whoever ends us by a signal means it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     last = data.catalogue.last_at()
     server = SandboxServer(data, now=now or last + timedelta(seconds=1), host=host, port=port, **behaviour)
     with server:
