@@ -40,7 +40,7 @@ def one_more_day(folder: str, history_rows_n: int) -> Cost:
     from pulse.settings import RedditArchiveEntry, Settings
 
     entry = RedditArchiveEntry(platform="reddit", name="bench", source="reddit_archive", path=(Path("x"),))
-    settings = Settings(communities=(entry,))
+    settings = Settings(communities=(entry,), sentiment_model="vader")
     days_n = history_rows_n // DAY_ROWS
     with tempfile.TemporaryDirectory(dir=folder) as root:
         home = Home(Path(root)).create()

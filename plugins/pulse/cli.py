@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from pulse.console import STATE_STYLES, line_printer, show_rows, show_run
 from pulse.errors import ConfigError, DayNotOver, PulseError, QueryError
@@ -27,7 +29,32 @@ if TYPE_CHECKING:
     from pulse.settings import Settings
     from pulse.window import Window
 
+
+class _Commands(TyperGroup):
+    """All commands. What was typed is shown in errors of wrong use, so it is made printable first."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Parse this group's own options."""
+        with _printable_errors():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, *arguments: Any, **options: Any) -> Any:
+        """Parse and run a command."""
+        with _printable_errors():
+            return super().invoke(*arguments, **options)
+
+
+@contextmanager
+def _printable_errors() -> Iterator[None]:
+    try:
+        yield
+    except TyperException as error:
+        error.message = printable(error.message)
+        raise
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -49,6 +76,13 @@ class OutputFormat(StrEnum):
     TABLE = "table"
     CSV = "csv"
     JSON = "json"
+
+
+class SentimentModel(StrEnum):
+    """Which model judges."""
+
+    PULSE = "pulse"
+    VADER = "vader"
 
 
 class SandboxCounts(StrEnum):
@@ -195,6 +229,29 @@ def sql(
                 reading.write_json(result, sys.stdout)
             else:
                 show_rows(Console(), result.columns, *reading.rows_for_table(result, limit=limit))
+
+
+@app.command(epilog="Example: `pulse score reviews.csv --text-column body --output judged.parquet`")
+def score(
+    file: Annotated[Path, typer.Argument(help="CSV, NDJSON (.ndjson, .jsonl) or Parquet, told by its name.")],
+    text_column: Annotated[str, typer.Option(help="The column that holds the texts.")] = "text",
+    output: Annotated[
+        Path | None, typer.Option(help="File for the rows with their judgement; its name tells the kind.")
+    ] = None,
+    model: Annotated[SentimentModel, typer.Option(help="Which sentiment model judges.")] = SentimentModel.PULSE,
+) -> None:
+    """Judge the sentiment of the texts in a file; shows how many feel how."""
+    from pulse.sentiment.files import score_file
+
+    with _failing_in_one_line():
+        done = score_file(file, text_column=text_column, output=output, model=model.value)
+        typer.echo(f"{done.texts_n} texts judged by {done.model_id}")
+        for outcome, count in done.labels.items():
+            typer.echo(f"  {outcome}: {count}")
+        if done.mean_score is not None:
+            typer.echo(f"mean score of the scorable: {done.mean_score:+.3f}")
+        if output is not None:
+            typer.echo(f"written: {printable(str(output))}")
 
 
 # ---- quarantine and upkeep -------------------------------------------------

@@ -89,7 +89,7 @@ class Home:
         return self.root / "author.key"
 
     def create(self) -> "Home":
-        """Make the folders (mode 0700 for all that holds text before publishing). Safe to repeat.
+        """Make the folders (mode 0700 for all that holds text before publishing, or secrets). Safe to repeat.
 
         Raises:
             StorageError: the root cannot be created or written.
@@ -100,7 +100,7 @@ class Home:
                 self.published, self.airflow, self.dbt, self.scratch, self.locks,
             ):  # fmt: skip
                 folder.mkdir(parents=True, exist_ok=True)
-            for private in (self.landing, self.raw, self.quarantine, self.warehouse, self.scratch):
+            for private in (self.landing, self.raw, self.quarantine, self.warehouse, self.airflow, self.scratch):
                 private.chmod(0o700)
         except OSError as error:
             raise StorageError(
@@ -122,7 +122,11 @@ class Home:
 
     def scores_dir(self, model_id: str, platform: str, community: str, day: date) -> Path:
         """The scores one model gave to one raw partition."""
-        return self.scores / f"model_id={path_value(model_id)}" / partition_path(platform, community, day)
+        return self.model_scores_dir(model_id) / partition_path(platform, community, day)
+
+    def model_scores_dir(self, model_id: str) -> Path:
+        """All scores that one model gave."""
+        return self.scores / f"model_id={path_value(model_id)}"
 
 
 def partition_path(platform: str, community: str, day: date) -> Path:

@@ -118,7 +118,8 @@ class Pipeline:
             write_json(note, {"reason": printable(reason)})
             raise
         note.unlink(missing_ok=True)
-        log.info("extract: %s, %d rows, %d bad lines", entry_id, load.manifest.rows_n, load.manifest.bad_lines_n)
+        manifest = load.manifest
+        log.info("extract: %s, %d rows, %d bad lines", printable(entry_id), manifest.rows_n, manifest.bad_lines_n)
         return load.load_id
 
     # ---- gate 1 ------------------------------------------------------------
@@ -163,12 +164,18 @@ class Pipeline:
         return counts
 
     def score(self, verdicts: Sequence[EntryVerdict]) -> dict[str, int]:
-        """Judge the sentiment of texts in the loads' partitions that this model has not judged yet."""
-        from pulse.sentiment import get_scorer, score_partitions
+        """Judge the sentiment of texts that this model has not judged yet.
 
-        partitions = sorted({part for load in self._passed_loads(verdicts) for part in raw.partitions_of(load)})
+        They are in the loads' partitions, and in those it never saw: the whole history when the model is a new one,
+        for marts hold the scores of one model only.
+        """
+        from pulse.sentiment import get_scorer, score_partitions, unjudged_partitions
+
+        arrived = {part for load in self._passed_loads(verdicts) for part in raw.partitions_of(load)}
         scorer = get_scorer(self.settings.sentiment_model)
-        scored = score_partitions(self.home, scorer, [(part.platform, part.community, part.day) for part in partitions])
+        partitions = {(part.platform, part.community, part.day) for part in arrived}
+        partitions.update(unjudged_partitions(self.home, scorer.model_id))
+        scored = score_partitions(self.home, scorer, sorted(partitions))
         counts: dict[str, int] = asdict(scored)
         log.info("score: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
         return counts
@@ -259,6 +266,7 @@ class Pipeline:
         Raises:
             BuildFailed, GateStopped: what was published before stays.
         """
+        self.score([])
         self.require_built(self.build(is_full_refresh=True))
         return self._publish(self.gate_marts(run_id=run_id))
 

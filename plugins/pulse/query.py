@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from glob import escape
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
@@ -19,12 +20,13 @@ from pulse import quality, warehouse
 from pulse.errors import QueryError
 from pulse.files import sql_text
 from pulse.home import Home
+from pulse.sentiment import sql_function
 from pulse.text import printable
 
 Format = Literal["table", "csv", "json"]
 _BATCH_ROWS = 1_000
-# A spreadsheet takes a cell that begins so for a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet takes a cell that begins so for a formula; some take the full-width forms too.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Result:
 def connect(home: Home) -> duckdb.DuckDBPyConnection:
     """A private in-memory database with the views ``marts.*`` (if anything is published) and ``quality.*``.
 
-    Times are shown in UTC. Files other than those behind the views cannot be read, nor anything written.
+    Times are shown in UTC; ``sentiment(text)`` judges any text. Files other than those behind the views cannot be read,
+    nor anything written.
 
     Raises:
         QueryError: the published file cannot be opened.
@@ -56,7 +59,10 @@ def connect(home: Home) -> duckdb.DuckDBPyConnection:
                 f"create view quality.{table} as "
                 f"select * from read_parquet({sql_text(quality.glob(home, table))}, hive_partitioning = false)"
             )
-        connection.execute(f"set allowed_directories = [{sql_text(home.quality)}]")
+        sql_function.register(connection)
+        # Views name the folder as a pattern: where its name has characters of patterns, that is another text.
+        folders = ", ".join(sql_text(folder) for folder in (str(home.quality), escape(str(home.quality))))
+        connection.execute(f"set allowed_directories = [{folders}]")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
     except duckdb.Error as error:
@@ -85,8 +91,12 @@ def run(connection: duckdb.DuckDBPyConnection, sql: str) -> Result:
     """
     try:
         cursor = connection.execute(sql)
+    except UnicodeEncodeError as error:
+        raise QueryError("query", value=sql, limit="UTF-8 text", next_step="mend the query") from error
     except duckdb.Error as error:
         raise QueryError("query", value=str(error), next_step=_advice(connection, error)) from error
+    if cursor is None:  # blanks or a comment; DuckDB runs nothing then
+        raise QueryError("query", value="no statement in it", next_step='try `pulse sql "show all tables"`')
     columns = tuple(column[0] for column in cursor.description or ())
     return Result(columns, _batches(cursor))
 
@@ -110,7 +120,11 @@ def _advice(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> str:
 
 
 def write_csv(result: Result, stream: TextIO, *, is_terminal: bool) -> None:
-    """Comma-separated, with a header; cells that a spreadsheet would run get a leading apostrophe."""
+    """Comma-separated, with a header; text that a spreadsheet would run gets a leading apostrophe, numbers do not.
+
+    The people who get such files open them in spreadsheets; whoever needs text to the letter takes JSON. Control
+    characters are made visible on a terminal only: a file keeps them.
+    """
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([_csv_cell(name, is_terminal=is_terminal) for name in result.columns])
     for batch in result.batches:

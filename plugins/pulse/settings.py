@@ -170,7 +170,7 @@ class Settings(Strict):
     publish: PublishPolicy = PublishPolicy()
     retention: Retention = Retention()
     notify: tuple[Notifier, ...] = ()
-    sentiment_model: Literal["vader"] = "vader"
+    sentiment_model: Literal["pulse", "vader"] = "pulse"
     daily_deadline_h: Annotated[float, Field(gt=0, le=24)] = 6.0
 
     def entry(self, entry_id: str) -> RedditArchiveEntry | RedditApiEntry:
@@ -205,7 +205,7 @@ def daily_deadline_h() -> float:
     try:
         document = yaml.safe_load(config_path().read_text(encoding="utf-8"))
         return float(document.get("daily_deadline_h", default))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, TypeError, ValueError):
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, AttributeError, TypeError, ValueError):
         return default
 
 
@@ -240,6 +240,10 @@ def _read_yaml(path: Path) -> object:
     except OSError as error:
         raise ConfigError(
             f"config file {path}", value=error.strerror, next_step="create it, or set PULSE_CONFIG"
+        ) from error
+    except RecursionError as error:
+        raise ConfigError(
+            f"config file {path}", value="nested too deeply", next_step="mend it: a few levels are enough"
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(
@@ -281,7 +285,10 @@ def _find_files(entry: RedditEntry, config: Path, home: Home) -> Iterator[Path]:
     seen: set[Path] = set()
     for pattern in entry.path:
         absolute = config.parent / str(pattern).replace(_HOME_VARIABLE, str(home.root))
-        files = [absolute.resolve()] if absolute.is_file() else _files_matching(str(pattern), config, home)
+        try:
+            files = [absolute.resolve()] if absolute.is_file() else _files_matching(str(pattern), config, home)
+        except (OSError, ValueError):  # no file can have that name
+            files = []
         if not files:
             raise ConfigError(
                 f"path of {entry.entry_id}",

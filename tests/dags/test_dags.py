@@ -18,7 +18,7 @@ from pulse.window import Window
 pytestmark = pytest.mark.integration
 
 DAG_IDS = ("community_backfill", "community_daily")
-HEAVY = ("praw", "dbt", "great_expectations", "duckdb", "pandas", "pyarrow", "vaderSentiment")
+HEAVY = ("praw", "dbt", "great_expectations", "duckdb", "pandas", "pyarrow", "vaderSentiment", "numba")
 
 
 @pytest.fixture(scope="module")

@@ -107,7 +107,7 @@ class Lab:
         """Promote a load, judge its texts and note its outcome."""
         raw.promote(self.home, load)
         parts = [(part.platform, part.community, part.day) for part in raw.partitions_of(load)]
-        score_partitions(self.home, get_scorer("vader"), parts)
+        score_partitions(self.home, get_scorer(self.settings.sentiment_model), parts)
         entry = self.settings.entry(load.manifest.entry_id)
         run_id = f"run-{self._ticks}"
         rows = outcomes.arrival_rows(self.home, entry, load, run_id=run_id, recorded_at=self.clock())

@@ -13,10 +13,11 @@ from pulse import quality, warehouse
 from pulse.gates import MartsVerdict, check_marts
 from pulse.gates.mart_rules import MART_RULES
 from pulse.home import Home
+from pulse.sentiment import get_scorer
 
 pytestmark = pytest.mark.integration
 
-MODEL_ID = "vader-3.3.2"
+MODEL_ID = get_scorer("pulse").model_id
 ONE_DAY = "community = 'emberwelltea' and contribution_date = date '2026-06-10'"
 
 # By rule: what breaks it, in the copy of the built file.

@@ -9,7 +9,7 @@ import pytest
 from pulse import raw
 from pulse.errors import ConfigError
 from pulse.home import Home
-from pulse.sentiment import get_scorer, score_partitions
+from pulse.sentiment import get_scorer, score_partitions, unjudged_partitions
 from pulse.sentiment.store import SCORE_SCHEMA, ensure_empty_file, scores_glob
 from pulse.sentiment.vader import MAX_CHARS
 from support import NOON, contribution, sealed_load
@@ -43,6 +43,27 @@ def test_score_partitions__judges_each_text_once_and_edits_again(home: Home):
     raw.promote(home, sealed_load(home, rows, load_id="reddit_archive-two"))
     edited = score_partitions(home, get_scorer("vader"), [PARTITION])
     assert (edited.texts_scored_n, edited.already_scored_n) == (1, 2)
+
+
+def test_unjudged_partitions__are_all_after_a_change_of_the_model(home: Home):
+    for community in ("tea", "a/b =c", "x" * 300):
+        rows = [contribution("t3_a", community=community, body="I love it")]
+        raw.promote(home, sealed_load(home, rows, load_id=f"reddit_archive-{len(community)}", community=community))
+    everything = sorted(("reddit", community, NOON.date()) for community in ("tea", "a/b =c", "x" * 300))
+    vader, engine = get_scorer("vader"), get_scorer("pulse")
+    assert unjudged_partitions(home, vader.model_id) == everything
+    score_partitions(home, vader, everything)
+    assert unjudged_partitions(home, vader.model_id) == []
+    assert unjudged_partitions(home, engine.model_id) == everything
+    score_partitions(home, engine, everything)
+    assert unjudged_partitions(home, engine.model_id) == []
+    assert len(scores(home)) == 2 * len(everything)
+
+
+def test_unjudged_partitions__are_not_those_without_text(home: Home):
+    assert unjudged_partitions(home, "any") == []
+    raw.promote(home, sealed_load(home, [contribution("t1_gone", body=None)]))
+    assert unjudged_partitions(home, "any") == []
 
 
 def test_score_partitions__keeps_no_text(home: Home):

@@ -34,7 +34,8 @@ class Scorer(Protocol):
         Returns:
             One row per text, of ``JUDGEMENT_SCHEMA``: the three probabilities (NULL where the model gives none), a
             graded score in [-1, 1], the label (negative, neutral, positive), or ``is_scorable`` false with a reason
-            (``gone`` for NULL, ``empty``, ``no_words``) and NULL elsewhere.
+            (``gone`` for NULL, ``empty``, ``no_words``, ``language``: one that the model does not know) and NULL
+            elsewhere.
         """
 
 
@@ -44,8 +45,14 @@ def get_scorer(name: str) -> Scorer:
     Raises:
         ConfigError: no such model.
     """
+    if name == "pulse":
+        from pulse.sentiment.engine import EngineScorer
+
+        return EngineScorer()
     if name == "vader":
         from pulse.sentiment.vader import VaderScorer
 
         return VaderScorer()
-    raise ConfigError("sentiment model", value=name, limit="vader", next_step="mend sentiment_model in the config")
+    raise ConfigError(
+        "sentiment model", value=name, limit="pulse, vader", next_step="mend sentiment_model in the config"
+    )

@@ -77,6 +77,31 @@ def score_partitions(home: Home, scorer: Scorer, partitions: Iterable[tuple[str,
     return ScoreCounts(*totals)
 
 
+def unjudged_partitions(home: Home, model_id: str) -> list[tuple[str, str, date]]:
+    """Raw partitions with texts of which this model has judged none: the whole history after a change of the model."""
+    raw, judged = home.raw / "contributions", home.model_scores_dir(model_id)
+    files = [
+        str(file)
+        for folder in sorted(raw.glob("*/*/day=*"))
+        if not (judged / folder.relative_to(raw)).exists()
+        for file in sorted(folder.glob("*.parquet"))
+    ]
+    if not files:
+        return []
+    with duckdb.connect() as connection:
+        # The true names are in the rows; the day is that of the folder.
+        rows = connection.execute(
+            """
+            select distinct platform, community, cast(regexp_extract(filename, '/day=([0-9-]+)/[^/]*$', 1) as date)
+            from read_parquet($files, hive_partitioning = false, union_by_name = true, filename = true)
+            where text_sha256 is not null
+            order by all
+            """,
+            {"files": files},
+        ).fetchall()
+    return [(platform, community, day) for platform, community, day in rows]
+
+
 def _score_partition(
     connection: duckdb.DuckDBPyConnection, home: Home, scorer: Scorer, partition: Partition
 ) -> tuple[int, int, int]:

@@ -1,0 +1,81 @@
+"""The model file: one line that says what it is, then the one record of ``kernel.MODEL``, byte by byte.
+
+Beside it lies its SHA-256 in the format of ``sha256sum``; a file that does not match is refused.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pulse.errors import StorageError
+from pulse.files import storage_error
+from pulse.sentiment import kernel
+
+FILE = Path(__file__).parent / "model" / "pulse-english.model"
+_KIND = "community-pulse sentiment model"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model.
+
+    Attributes:
+        version: raised by hand when a model is to replace another.
+        sha256: of the file; part of the model's id, so that no two models share scores.
+        record: one row of ``kernel.MODEL``.
+    """
+
+    version: str
+    sha256: str
+    record: np.ndarray
+
+
+def write(file: Path, record: np.ndarray, *, version: str) -> str:
+    """Write the model and its checksum file; the same record gives the same bytes. Returns the SHA-256."""
+    header = {"kind": _KIND, "version": version, "features_version": kernel.FEATURES_VERSION}
+    content = json.dumps(header).encode() + b"\n" + record.tobytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    checksum_file(file).write_text(f"{sha256}  {file.name}\n", encoding="ascii")
+    return sha256
+
+
+def checksum_file(file: Path) -> Path:
+    """Where the checksum of a model lies."""
+    return file.with_name(f"{file.name}.sha256")
+
+
+def read(file: Path = FILE) -> Model:
+    """Read and verify a model.
+
+    Raises:
+        StorageError: there is none, it is not what its checksum says, or it was made for another version of the code.
+    """
+    try:
+        content = file.read_bytes()
+        wanted = checksum_file(file).read_text(encoding="ascii").split()[0]
+    except (OSError, IndexError, UnicodeDecodeError) as error:
+        reason = error if isinstance(error, OSError) else OSError("the checksum file holds no checksum")
+        raise storage_error(file, reason) from error
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 != wanted:
+        raise StorageError(
+            f"sentiment model {file}",
+            value=f"its SHA-256 is {sha256[:16]}…",
+            limit=f"{wanted[:16]}…, as the checksum file beside it says",
+            next_step="install Community Pulse again",
+        )
+    line, _, payload = content.partition(b"\n")
+    header = json.loads(line)
+    if header["features_version"] != kernel.FEATURES_VERSION or len(payload) != kernel.MODEL.itemsize:
+        raise StorageError(
+            f"sentiment model {file}",
+            value=f"made for features {header['features_version']}",
+            limit=f"{kernel.FEATURES_VERSION}, which this code makes",
+            next_step="train it again: `make train-sentiment GOEMOTIONS=…`, see docs/sentiment.md",
+        )
+    return Model(header["version"], sha256, np.frombuffer(payload, kernel.MODEL))
