@@ -56,6 +56,7 @@ def hand_written(folder: str, rows_n: int) -> Cost:
     """Every row rule and load rule of gate 1 in one statement over the load's Parquet file."""
     import duckdb
 
+    from pulse.gates.load_tables import IS_PERMALINK_STRAYED
     from pulse.gates.rules import LOAD_RULES, ROW_RULES
 
     with tempfile.TemporaryDirectory(dir=folder) as root:
@@ -69,7 +70,10 @@ def hand_written(folder: str, rows_n: int) -> Cost:
                 timestamptz '{CHECKED_AT.isoformat(sep=" ")}' as checked_at,
                 0.05 as max_quarantined_share, 0 as schema_differences_n,
                 {rows_n} as manifest_rows_n, {rows_n} as read_rows_n, 0 as bad_lines_n, 0 as incomplete_days_n,
-                0 as unknown_keys_n, 0 as days_banded_n, 0 as days_below_band_n, 0 as days_above_band_n
+                0 as unknown_keys_n, 0 as days_banded_n, 0 as days_below_band_n, 0 as days_above_band_n,
+                0 as community_observations_n, 0 as manifest_community_observations_n,
+                0 as repeated_community_observations_n, 0 as stray_community_observations_n,
+                0 as implausible_community_observations_n
         """
         failed = ", ".join(f"count(*) filter (where not coalesce({rule.predicate}, false))" for rule in ROW_RULES)
         accepted = " and ".join(f"coalesce({rule.predicate}, false)" for rule in ROW_RULES)
@@ -77,14 +81,23 @@ def hand_written(folder: str, rows_n: int) -> Cost:
         metrics = ", ".join(
             rule.metric.replace("facts.top_author_rows_n", "(select max(n) from authors)")
             .replace("facts.top_moment_rows_n", "(select max(n) from moments)")
+            .replace("facts.longest_texts_n", "(select n from longest_texts)")
             .replace("facts.", "any_value(facts).")
             for rule in LOAD_RULES
         )
         sql = f"""
             with facts_row as (select f as facts from ({facts}) as f),
-            judged as (select *, date '{DAY}' as partition_day from read_parquet('{file}')),
+            judged as (
+                select *, date '{DAY}' as partition_day, length(body) as body_chars,
+                    {IS_PERMALINK_STRAYED} as is_permalink_strayed
+                from read_parquet('{file}')
+            ),
             authors as (select count(*) as n from judged where author_role <> 'bot' group by author_key),
-            moments as (select count(*) as n from judged group by created_at)
+            moments as (select count(*) as n from judged group by created_at),
+            longest_texts as (
+                select count(distinct text_sha256) as n from judged
+                where body_chars = (select max(body_chars) from judged)
+            )
             select {failed}, {metrics} from ({inner})
         """
         with duckdb.connect() as connection:

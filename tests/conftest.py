@@ -50,7 +50,7 @@ _FIRST = ("test_demo.py", "world", "dbt", "test_reddit_week.py", "test_real_data
 
 def _group_of(path: str) -> str:
     file = PurePosixPath(path)
-    return file.parent.name if file.parent.name == "dbt" else _GROUPS.get(file.name, file.name)
+    return file.parent.name if file.parent.name in {"dbt", "faults"} else _GROUPS.get(file.name, file.name)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

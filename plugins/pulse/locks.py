@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pulse.errors import LockBusy
+from pulse.files import storage_error
 from pulse.home import Home
 
 WAREHOUSE_LOCK = "warehouse"
@@ -27,14 +28,13 @@ def exclusive(home: Home, name: str, *, timeout_s: float = 600.0) -> Iterator[No
 
     Raises:
         LockBusy: still held after ``timeout_s``; names the holder's pid.
+        StorageError: the lock's file cannot be written.
     """
     path = home.locks / f"{name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = _opened(path)
     try:
         _wait_for(descriptor, path, timeout_s)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        _write_pid(descriptor, path)
         yield
     finally:
         os.close(descriptor)
@@ -54,6 +54,22 @@ def holder_pid(home: Home, name: str) -> int | None:
         return None
     finally:
         os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def _write_pid(descriptor: int, path: Path) -> None:
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        raise storage_error(path, error) from error
 
 
 def _wait_for(descriptor: int, path: Path, timeout_s: float) -> None:

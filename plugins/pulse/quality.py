@@ -4,6 +4,7 @@ Three tables under ``PULSE_HOME/quality``, one file per writer and load: files a
 so readers need no lock. No original text is in them.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from glob import escape
@@ -131,7 +132,7 @@ def written_before(home: Home, older_than: datetime) -> list[Path]:
 def _write(home: Home, table: str, content: pa.Table, stem: str) -> Path:
     folder = home.quality / table
     final = folder / f"{path_value(stem)}.parquet"
-    draft = folder / f".{final.name}.tmp"
+    draft = folder / f".{final.name}.{os.getpid()}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         pq.write_table(content, draft, compression="zstd")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 
 from pulse import erasure
 from pulse.contract import community_duckdb_columns, duckdb_columns
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 JOURNAL = "journal.json"
 _CONTRIBUTIONS, _COMMUNITIES = "contributions", "communities"
+# Begins the name of a file without rows that an earlier contract left.
+_EARLIER = "_empty_of_"
 
 
 @dataclass(frozen=True, order=True)
@@ -71,13 +74,17 @@ def _glob(home: Home, record: str) -> str:
 
 
 def ensure_empty_file(home: Home) -> None:
-    """Give each record of raw a typed file without rows, so that it can be read from the first day."""
+    """Give each record of raw a typed file without rows, so that it can be read from the first day.
+
+    One that an earlier contract left is kept under another name: it says that there may be rows without the columns
+    that came since (docs/decisions/0006).
+    """
     _ensure_empty_file(home.raw / _CONTRIBUTIONS / "_empty.parquet", duckdb_columns())
     _ensure_empty_file(home.raw / _COMMUNITIES / "_empty.parquet", community_duckdb_columns())
 
 
 def _ensure_empty_file(file: Path, columns: str) -> None:
-    if file.exists():
+    if file.exists() and _column_names(file) == _names_in(columns):
         return
     draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
@@ -86,9 +93,27 @@ def _ensure_empty_file(file: Path, columns: str) -> None:
             connection.execute(f"create table nothing ({columns})")
             connection.table("nothing").write_parquet(str(draft))
         fsync_file(draft)
+        if file.exists():
+            file.replace(file.with_name(f"{_EARLIER}{len(_column_names(file))}_columns.parquet"))
         draft.replace(file)
+        fsync_folder(file.parent)
     except OSError as error:
         raise storage_error(file, error) from error
+
+
+def _column_names(file: Path) -> list[str]:
+    return list(pq.read_schema(file).names)
+
+
+def _names_in(columns: str) -> list[str]:
+    with duckdb.connect() as connection:
+        connection.execute(f"create table nothing ({columns})")
+        return list(connection.table("nothing").columns)
+
+
+def has_earlier_columns(home: Home) -> bool:
+    """Whether raw may hold files of a contract that had fewer columns; what they lack is NULL then."""
+    return any(home.raw.glob(f"*/{_EARLIER}*.parquet"))
 
 
 def promote(home: Home, load: Load, *, timeout_s: float = 600.0) -> Promotion:

@@ -116,6 +116,7 @@ def _environment(home: Home, database: Path) -> Iterator[None]:
 def _readers(home: Home) -> dict[str, str]:
     """What to select from, by source table.
 
+    Columns are matched by name only where they differ between files: that opens every file before any is left out.
     DuckDB reads the folder names as plain paths: types and values of partitions are never guessed from them.
     """
     globs = {
@@ -124,8 +125,10 @@ def _readers(home: Home) -> dict[str, str]:
         "sentiment_scores": scores_glob(home),
         "load_outcomes": quality.glob(home, quality.LOAD_OUTCOMES),
     }
+    union_by_name = str(raw.has_earlier_columns(home)).lower()
     return {
-        table: f"read_parquet({sql_text(glob)}, hive_partitioning = false, filename = true)"
+        table: f"read_parquet({sql_text(glob)}, hive_partitioning = false, filename = true, "
+        f"union_by_name = {union_by_name})"
         for table, glob in globs.items()
     }
 

@@ -302,7 +302,7 @@ def _copy_for_readers(home: Home, file: Path) -> None:
     """Copy the closed working file; views on raw do not go with it, since they would not open elsewhere."""
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f".{file.name}.tmp")
-    for leftover in file.parent.glob(".*.tmp*"):
+    for leftover in (*file.parent.glob(".*.tmp*"), *home.published.glob(".*.tmp")):
         leftover.unlink()
     with duckdb.connect(str(working_file(home))) as connection:
         connection.execute("checkpoint")

@@ -123,7 +123,13 @@ BROKEN_ROWS: dict[str, dict[str, Any]] = {
     "score_is_plausible": {"score": 1_600_000_000},
     "upvote_ratio_is_a_share": {"upvote_ratio": math.nan},
     "text_is_bounded": {"title": "x" * 2_001},
-    "text_hash_matches": {"text_sha256": "0"},
+    "comments_have_no_title": {
+        "contribution_id": "t1_titled",
+        "kind": "comment",
+        "thread_id": "t3_a",
+        "parent_id": "t3_a",
+    },
+    "text_hash_matches": {"text_sha256": "0" * 64},
     "placeholders_are_not_text": {"body": "[removed]"},
     "contract_version_is_known": {"contract_version": 99},
 }
@@ -242,6 +248,34 @@ def lost_half(home: Home) -> Load:
     return sealed_load(home, rows(200))
 
 
+def cut(home: Home) -> Load:
+    short = rows(40, prefix="s", body="short")
+    return sealed_load(home, [*short, *({**row, "body": f"{number:080d}"} for number, row in enumerate(rows(20)))])
+
+
+def relabelled(home: Home) -> Load:
+    """A good load, a tenth of which and more has addresses in another community."""
+    own, other = "/r/Tea/comments/a/b/", "/r/coffee/comments/a/b/"
+    return sealed_load(home, [*rows(60, permalink=own), *rows(7, prefix="c", permalink=other)])
+
+
+def doubled(home: Home) -> Load:
+    return sealed_load(home, [{**row, "score": 2 * number} for number, row in enumerate(rows(), start=1)])
+
+
+def live_rows(home: Home, **changes: Any) -> Load:
+    facts: dict[str, Any] = {"load_id": "reddit_api-tea", "source": "reddit_api", "is_replayable": False}
+    return sealed_load(home, rows(source="reddit_api", **changes), **facts)
+
+
+def all_removed(home: Home) -> Load:
+    return live_rows(home, removal="by_moderator")
+
+
+def without_authors(home: Home) -> Load:
+    return live_rows(home, author_key=None)
+
+
 def with_communities(home: Home, *changes: dict[str, Any], **manifest: Any) -> Load:
     """A good live load that also saw its community, once per set of changes."""
     return sealed_load(
@@ -259,6 +293,11 @@ def implausible_community(home: Home) -> Load:
 
 
 STOPPED: dict[str, Callable[[Home], Load]] = {
+    "texts_cut_share": cut,
+    "strayed_permalink_share": relabelled,
+    "scores_share_a_factor": doubled,
+    "live_removed_share": all_removed,
+    "live_author_missing_share": without_authors,
     "one_author_share": flood,
     "empty_text_share": emptied,
     "score_missing_share": without_scores,
@@ -330,6 +369,41 @@ def test_load_rules__warnings_do_not_stop(home: Home):
     assert {finding.rule for finding in verdict.warnings} == {
         "volume_days_above_band", "removed_share", "unknown_fields_n",
     }  # fmt: skip
+
+
+def numbered(changes: Callable[[int], dict[str, Any]], count: int = 60) -> list[dict[str, Any]]:
+    return [{**row, **changes(number)} for number, row in enumerate(rows(count), start=1)]
+
+
+HONEST: dict[str, list[dict[str, Any]]] = {
+    "scores of one, as archives that look at once hold": rows(score=1),
+    "scores with a single odd one": numbered(lambda number: {"score": 2 if number > 1 else 3}),
+    "few scores, all even": numbered(lambda number: {"score": 2 if number < 50 else 0}),
+    "negative scores": numbered(lambda number: {"score": -number}),
+    "one long text again and again": numbered(lambda _: {"body": "x" * 100}),
+    "short texts of one length": numbered(lambda number: {"body": f"{number:03d}"}),
+    "a few texts at the platform's limit": numbered(lambda n: {"body": f"{n:0100d}" if n % 10 == 0 else f"{n}"}),
+    "addresses in capitals, elsewhere, or none": numbered(
+        lambda n: {"permalink": [None, "/r/TEA/comments/a/", "/user/x/comments/a/", "https://x.example/r/y/"][n % 4]}
+    ),
+    "one address in another community": numbered(lambda n: {"permalink": f"/r/{'tea' if n > 6 else 'mate'}/comments/"}),
+    "an archive without authors": rows(author_key=None),
+}
+
+
+@pytest.mark.parametrize("case", HONEST)
+def test_load_rules__leave_honest_data_alone(home: Home, case: str):
+    (verdict,) = gate(home, sealed_load(home, HONEST[case]))
+    assert (verdict.stopped_by, verdict.accepted_n) == ((), 60)
+
+
+def test_load_rules__zeros_alone_are_a_fault_on_reddit_only(home: Home):
+    (verdict,) = gate(home, sealed_load(home, rows(score=0)))
+    assert stopped_by(verdict) == {"scores_share_a_factor"}
+    elsewhere = sealed_load(
+        home, [{**row, "platform": "forum", "score": 0} for row in rows()], load_id="forum-tea", platform="forum"
+    )
+    assert gate(home, elsewhere)[0].is_passed
 
 
 @pytest.mark.parametrize(

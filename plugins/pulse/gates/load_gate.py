@@ -113,7 +113,7 @@ def check_loads(
             _conclude(item, _answers_of(number, answers), home=home, run_id=run_id, recorded_at=checked_at)
             for number, item in enumerate(prepared)
         ]
-    except OSError as error:
+    except (OSError, duckdb.IOException) as error:
         raise storage_error(scratch, error) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

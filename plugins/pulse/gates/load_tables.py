@@ -35,10 +35,14 @@ from pulse.settings import WILDCARD
 _FACT = re.compile(r"\bfacts\.(\w+)")
 _FACT_AS_SUBQUERY = r"(select known.\1 from known)"
 _PARTITION_DAY = "cast(regexp_extract(filename, 'day=([0-9-]{10})\\.parquet$', 1) as date)"
+IS_PERMALINK_STRAYED = (
+    "coalesce(platform = 'reddit' and starts_with(permalink, '/r/') "
+    "and not starts_with(lower(permalink), '/r/' || lower(community) || '/'), false)"
+)
 # What load rules may name besides the rules' own columns.
 _KEPT_COLUMNS = (
     "community", "contribution_id", "observed_at", "created_at", "author_key", "author_role", "text_sha256", "removal",
-    "score",
+    "score", "length(body) as body_chars", f"{IS_PERMALINK_STRAYED} as is_permalink_strayed",
 )  # fmt: skip
 
 
@@ -258,7 +262,7 @@ def _no_rows() -> str:
 
 
 def _write_numbers(connection: duckdb.DuckDBPyConnection, facts: str, rows: str, table: str) -> dict[str, float | None]:
-    """One row of numbers, also over no rows; the largest author and the busiest second are counted beside the scan."""
+    """One row of numbers, also over no rows; what needs a grouping of its own is counted beside the scan."""
     # An aggregate cannot name a joined table's column without grouping by it; a scalar subquery can.
     metrics = ", ".join(
         f"cast({_FACT.sub(_FACT_AS_SUBQUERY, rule.metric)} as double) as {rule.name}" for rule in LOAD_RULES
@@ -276,7 +280,11 @@ def _write_numbers(connection: duckdb.DuckDBPyConnection, facts: str, rows: str,
                 )), 0) as top_author_rows_n,
                 coalesce((select max(rows_n) from (
                     select count(*) as rows_n from {rows} group by created_at
-                )), 0) as top_moment_rows_n
+                )), 0) as top_moment_rows_n,
+                (
+                    select count(distinct text_sha256) from {rows}
+                    where body_chars = (select max(body_chars) from {rows})
+                ) as longest_texts_n
             from {facts} as facts
         )
         select {metrics} from {rows} as checked

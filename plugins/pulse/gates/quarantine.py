@@ -10,6 +10,7 @@ The folder is closed to others (mode 0700) and the only place with original line
 """
 
 import logging
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ from pulse.landing import Load
 log = logging.getLogger(__name__)
 
 LINE_IS_READABLE = "line_is_readable"
+# As `landing.load_id_for` makes them, and no path.
+_LOAD_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 
 @dataclass(frozen=True)
@@ -223,7 +226,7 @@ def kept_records(home: Home, load_id: str, *, limit: int) -> list[tuple[str, str
         StorageError: nothing is kept of that load.
     """
     folder = home.quarantine / "rows" / Path(load_id).name
-    if not Path(load_id).name or not folder.is_dir():
+    if load_id not in loads_with_records(home):
         raise StorageError(
             "quarantine", value=f"no records of load {load_id}", next_step="`pulse quarantine list` says what is there"
         )
@@ -290,16 +293,19 @@ def release(home: Home, load_id: str, *, waive: frozenset[str], reason: str, clo
 
 
 def _find(home: Home, load_id: str) -> Load:
-    name = Path(load_id).name
-    folder = home.quarantine / "loads" / name
-    if name and (folder / landing.MANIFEST).is_file():
-        return landing.open_load(folder)
-    found = landing.find(home, name) if name else None
+    found = _find_by_id(home, load_id) if _LOAD_ID.fullmatch(load_id) else None
     if found is None:
         raise StorageError(
             "quarantine", value=f"no load {load_id}", next_step="see `pulse quarantine list` for what is there"
         )
     return found
+
+
+def _find_by_id(home: Home, load_id: str) -> Load | None:
+    folder = home.quarantine / "loads" / load_id
+    if (folder / landing.MANIFEST).is_file():
+        return landing.open_load(folder)
+    return landing.find(home, load_id)
 
 
 def _copy_as_new_load(home: Home, given: Load, waive: frozenset[str], clock: Clock) -> Load:

@@ -10,7 +10,7 @@ A predicate that comes out NULL counts as broken: NULL never passes by accident.
 from dataclasses import dataclass
 from typing import Literal
 
-from pulse.contract import AUTHOR_ROLES, CONTRACT_VERSION, KINDS, REMOVALS
+from pulse.contract import AUTHOR_ROLES, CONTRACT_VERSION, KINDS, REMOVALS, text_sha256_sql
 
 Severity = Literal["critical", "warning", "info"]
 Level = Literal["row", "load", "mart"]
@@ -93,8 +93,9 @@ ROW_RULES: tuple[RowRule, ...] = (
     RowRule(
         "comment_hangs_from_something",
         "kind <> 'comment' or (thread_id <> '' and parent_id <> '' and parent_id <> contribution_id "
-        "and thread_id <> contribution_id)",
-        "A comment without a thread cannot be placed. Its parent need not be in raw (an orphan is usual).",
+        "and thread_id <> contribution_id and (platform <> 'reddit' or starts_with(thread_id, 't3_')))",
+        "A comment without a thread cannot be placed. Its parent need not be in raw (an orphan is usual). A thread is "
+        "named by its post: where comments name another comment instead, two columns changed places.",
     ),
     RowRule(
         "community_is_the_entrys",
@@ -168,10 +169,15 @@ ROW_RULES: tuple[RowRule, ...] = (
         "Reddit allows 300 and 40,000 characters; five times that leaves room for other platforms.",
     ),
     RowRule(
+        "comments_have_no_title",
+        "kind <> 'comment' or title is null",
+        "Only posts have one: a title on a comment is a body in the wrong column.",
+    ),
+    RowRule(
         "text_hash_matches",
-        "(text_sha256 is null) = (coalesce(title, '') = '' and coalesce(body, '') = '') "
-        "and (text_sha256 is null or length(text_sha256) = 64)",
-        "Scores are found by the hash; without it a text would silently count as not scorable. Erasure needs it too.",
+        f"text_sha256 is not distinct from {text_sha256_sql('title', 'body')}",
+        "Scores are found by the hash; without it a text would silently count as not scorable, with another's it would "
+        "get that one's score. Erasure needs it too. Exact, because any other hash (an author key) has the same shape.",
         is_waivable=False,
     ),
     RowRule(
@@ -188,6 +194,7 @@ ROW_RULES: tuple[RowRule, ...] = (
 )
 
 _ENOUGH_ROWS = 50
+_SHORTEST_CUT_CHARS = 64
 
 # What the two rules on community observations hold each of them to: predicates over the contract's second record and
 # ``facts``. They are counted beforehand, since load rules look at contributions.
@@ -280,6 +287,39 @@ LOAD_RULES: tuple[LoadRule, ...] = (
         maximum=0.2,
     ),
     LoadRule(
+        "texts_cut_share",
+        f"case when count(body_chars) < {_ENOUGH_ROWS} or max(body_chars) < {_SHORTEST_CUT_CHARS} then 0 "
+        "else facts.longest_texts_n / count(body_chars) end",
+        "Different texts that all end at the same, greatest length were cut there. People's texts hardly ever share "
+        "their greatest length; at a platform's own limit one in ten may. Repeats of one text do not count, and under "
+        f"{_SHORTEST_CUT_CHARS} characters lengths fall together by chance.",
+        maximum=0.15,
+    ),
+    LoadRule(
+        "strayed_permalink_share",
+        f"case when count(*) < {_ENOUGH_ROWS} then 0 else count(*) filter (where is_permalink_strayed) / count(*) end",
+        "An address names its community. One in ten that name another is a mixed-up or relabelled feed; single ones "
+        "are left to people who move threads.",
+        maximum=0.1,
+    ),
+    LoadRule(
+        "scores_share_a_factor",
+        f"""
+        case
+            when count(*) filter (where score <> 0) < {_ENOUGH_ROWS} and not coalesce(
+                facts.platform = 'reddit' and count(score) >= {_ENOUGH_ROWS} and bool_and(score = 0), false
+            ) then 0
+            when bool_and(score % 2 = 0) or bool_and(score % 3 = 0) or bool_and(score % 5 = 0)
+                or bool_and(score % 7 = 0) then 1
+            else 0
+        end
+        """,
+        "Votes come one by one. Scores that are all even, or all multiples of 3, 5 or 7, were counted more than once, "
+        "are in another unit, or are a constant: by chance not once in 10^15 loads. Nothing but zeros counts only on "
+        "Reddit, where a score begins at 1. A constant 1 is left alone: archives that look at once hold nothing else.",
+        maximum=0,
+    ),
+    LoadRule(
         "score_missing_share",
         f"case when count(*) < {_ENOUGH_ROWS} then 0 else count(*) filter (where score is null) / count(*) end",
         "The sources here can see scores. A fifth missing is a renamed field.",
@@ -299,10 +339,27 @@ LOAD_RULES: tuple[LoadRule, ...] = (
         severity="warning",
     ),
     LoadRule(
+        "live_removed_share",
+        f"case when facts.is_replayable or count(*) < {_ENOUGH_ROWS} then 0 "
+        "else count(*) filter (where removal <> 'none') / count(*) end",
+        "A live source mostly sees what stands there today. If next to nothing does, a field was misread, and raw "
+        "would erase the texts it holds. What old archives hold may be gone for the most part: see removed_share.",
+        maximum=0.95,
+    ),
+    LoadRule(
+        "live_author_missing_share",
+        f"case when facts.is_replayable or facts.platform <> 'reddit' or count(*) < {_ENOUGH_ROWS} then 0 "
+        "else count(*) filter (where author_key is null) / count(*) end",
+        "Within a day or a month hardly any account is gone. Archives may lack authors altogether, and other platforms "
+        "may not show them.",
+        maximum=0.95,
+    ),
+    LoadRule(
         "observed_late_h",
         "case when facts.is_replayable then 0 else coalesce(epoch(facts.end_at - max(observed_at)) / 3600, 0) end",
-        "A live load must have looked at the platform not long before the window's end, or later. Archives are exempt.",
-        maximum=24,
+        "A live source looks after the window's end; an answer from before it is an old one, such as a cache gives. "
+        "One hour for clocks that disagree. Archives are exempt.",
+        maximum=1,
     ),
     LoadRule(
         "unknown_fields_n",

@@ -52,7 +52,8 @@ def send(alert: Alert, settings: Settings, *, context: Mapping[str, Any] | None 
         try:
             _notifier(configured.notifier)(**configured.arguments)({**(context or {}), "pulse": asdict(alert)})
         except Exception as error:  # noqa: BLE001  (a broken notifier must not break the run)
-            log.warning("notifier %s failed: %s", configured.notifier, printable(str(error), max_chars=300))
+            name = printable(configured.notifier, max_chars=300)
+            log.warning("notifier %s failed: %s", name, printable(str(error), max_chars=300))
 
 
 def deadline_missed(**facts: Any) -> None:
