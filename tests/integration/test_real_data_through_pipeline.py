@@ -185,7 +185,15 @@ def test_naughty_strings__pass_every_step_as_plain_data(home: Home, recorded_dat
         text for text in json.loads((recorded_data / "adversarial_naughty_strings" / "blns.json").read_text()) if text
     ]
     lines = [
-        post(f"p{number}", subreddit=text, author=text, title=text, selftext=text, created_utc=NOON_S + number)
+        post(
+            f"p{number}",
+            subreddit=text,
+            author=text,
+            title=text,
+            selftext=text,
+            created_utc=NOON_S + number,
+            score=number,
+        )
         for number, text in enumerate(strings)
     ]
     path = write(tmp_path / "naughty.ndjson", lines)
