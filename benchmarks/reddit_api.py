@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.measure import Cost, in_own_process, measured
 from benchmarks.pushshift_lines import lines
+from pulse.sandbox.ids import base36
 
 if TYPE_CHECKING:
     import praw
@@ -368,7 +369,7 @@ def _records(sizes: Mapping[str, tuple[int, int]], days: Sequence[date]) -> Iter
 def _thread(
     rng: random.Random, community: str, number: int, created_s: int, comments_n: int
 ) -> Iterator[dict[str, Any]]:
-    post = f"t3_{_base36(number)}"
+    post = f"t3_{base36(number)}"
     common = {"subreddit": community, "score": 7, "link_id": post}
     yield {
         "id": post[3:], "name": post, "subreddit": community, "author": f"w{number % 911}", "title": "And you?",
@@ -376,21 +377,13 @@ def _thread(
     }  # fmt: skip
     times = sorted(created_s + 30 + int(rng.lognormvariate(math.log(7_200), 1.4)) for _ in range(comments_n))
     for place, at_s in enumerate(times):
-        parent = f"t1_{_base36(number - rng.randint(1, place))}" if place and rng.random() < 0.6 else post
-        full_id = f"t1_{_base36(number - place - 1)}"
+        parent = f"t1_{base36(number - rng.randint(1, place))}" if place and rng.random() < 0.6 else post
+        full_id = f"t1_{base36(number - place - 1)}"
         body = "[removed]" if rng.random() < 0.03 else "I would say so, yes."
         yield common | {
             "id": full_id[3:], "name": full_id, "author": f"w{rng.randrange(911)}", "body": body, "parent_id": parent,
             "created_utc": at_s,
         }  # fmt: skip
-
-
-def _base36(number: int) -> str:
-    digits = ""
-    while number:
-        number, digit = divmod(number, 36)
-        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
-    return digits or "0"
 
 
 # ---- mapping ---------------------------------------------------------------

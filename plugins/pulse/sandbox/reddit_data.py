@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 from pulse.contract import canonical_name
+from pulse.sandbox.ids import base36
 from pulse.sandbox.reddit_catalogue import Catalogue, Item
 from pulse.sandbox.world import World
 from pulse.sandbox.world_model import is_gone_at, members_at, score_at
@@ -29,7 +30,6 @@ GROWN_AFTER_S = 30 * 86_400
 ARCHIVE_FIELDS = frozenset({"retrieved_on", "retrieved_utc", "_meta"})
 _GONE_BODIES = frozenset({"[removed]", "[deleted]", "[deleted by user]"})
 _GROWTH_EXPONENT = 0.2
-_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True)
@@ -317,15 +317,7 @@ def _parent_id(told: object) -> str | None:
     if text[:1] == "t" and text[1:2].isdigit() and text[2:3] == "_":
         return text
     digits = text.removesuffix(".0")
-    return f"t1_{_base36(int(digits))}" if digits.isdecimal() and len(digits) <= 18 else f"t1_{text}"
-
-
-def _base36(number: int) -> str:
-    digits = ""
-    while number:
-        number, digit = divmod(number, 36)
-        digits = _DIGITS[digit] + digits
-    return digits or "0"
+    return f"t1_{base36(int(digits))}" if digits.isdecimal() and len(digits) <= 18 else f"t1_{text}"
 
 
 def _score_in(recorded: dict[str, Any]) -> int | None:
@@ -363,7 +355,7 @@ def _communities_of(recorded: Iterable[_Recorded]) -> dict[str, _ArchivedCommuni
     for name, members in by_name.items():
         told_id = next((one.record["subreddit_id"] for one in members if one.record.get("subreddit_id")), None)
         community = _ArchivedCommunity(
-            full_id=str(told_id) if told_id else f"t5_{_base36(zlib.crc32(name.encode()))}",
+            full_id=str(told_id) if told_id else f"t5_{base36(zlib.crc32(name.encode()))}",
             name=members[0].record["subreddit"],
             first_s=min(one.item.created_s for one in members),
             member_counts=sorted(_member_counts(members)),

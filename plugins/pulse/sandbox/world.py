@@ -7,13 +7,13 @@ of a set. What can be seen of it at a given time is in :mod:`pulse.sandbox.world
 
 import math
 import random
-import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from operator import attrgetter
 
+from pulse.sandbox.ids import base36
 from pulse.sandbox.world_draft import Account, CommunityMaker, Draft
 from pulse.sandbox.world_model import Community, Contribution, Person
 from pulse.sandbox.world_plan import MIN_DAYS_N, PLANS, Calendar, Plan
@@ -22,7 +22,6 @@ from pulse.sandbox.world_truth import Truth, truth_of
 
 # By then nothing grows any more, and nearly all that will be removed is gone.
 OBSERVED_AFTER = timedelta(days=30)
-_DIGITS = string.digits + string.ascii_lowercase
 # Reddit counts its ids up over the whole site; these are near where it stood in summer 2026.
 _FIRST_POST_NUMBER = 3_720_000_000
 _FIRST_COMMENT_NUMBER = 52_600_000_000
@@ -140,7 +139,7 @@ def _drafts_and_accounts(seed: int, calendar: Calendar) -> tuple[list[Draft], li
 def _community(plan: Plan, calendar: Calendar) -> Community:
     opens_on = plan.opens_on(calendar)
     return Community(
-        full_id=f"t5_{_base36(plan.number)}",
+        full_id=f"t5_{base36(plan.number)}",
         name=plan.name,
         topic=plan.theme.name,
         opens_at=datetime(opens_on.year, opens_on.month, opens_on.day, tzinfo=UTC),
@@ -163,7 +162,7 @@ def _people(accounts: Sequence[Account], rng: random.Random) -> dict[str, Person
             0.0 if account.is_fixed else _ACCOUNT_DELETED_SHARE / 10 if account.is_regular else _ACCOUNT_DELETED_SHARE
         )
         deleted_at = _moment(account.last_s + 60 + int(wait_h * 3_600)) if chance < share else None
-        people[account.name] = Person(f"t2_{_base36(number)}", account.name, deleted_at)
+        people[account.name] = Person(f"t2_{base36(number)}", account.name, deleted_at)
     return people
 
 
@@ -185,11 +184,11 @@ class _Numbering:
 
     def _next_post_id(self) -> str:
         self._post_number += 2 + int(self._rng.random() * 4_000)
-        return f"t3_{_base36(self._post_number)}"
+        return f"t3_{base36(self._post_number)}"
 
     def _next_comment_id(self) -> str:
         self._comment_number += 2 + int(self._rng.random() * 40_000)
-        return f"t1_{_base36(self._comment_number)}"
+        return f"t1_{base36(self._comment_number)}"
 
     def _frozen(self, draft: Draft) -> Contribution:
         thread_id, parent_id = self._place(draft)
@@ -228,23 +227,15 @@ class _Numbering:
         if draft.parent is not None:
             return (draft.post or draft.parent).full_id, draft.parent.full_id
         if draft.post is not None:  # ids are at least two apart, so the one before is nobody's
-            return draft.post.full_id, f"t1_{_base36(int(draft.full_id[3:], 36) - 1)}"
-        old_thread_id = f"t3_{_base36(_FIRST_POST_NUMBER - 1 - int(self._rng.random() * 300))}"
+            return draft.post.full_id, f"t1_{base36(int(draft.full_id[3:], 36) - 1)}"
+        old_thread_id = f"t3_{base36(_FIRST_POST_NUMBER - 1 - int(self._rng.random() * 300))}"
         if self._rng.random() < 0.5:
             return old_thread_id, old_thread_id
-        return old_thread_id, f"t1_{_base36(_FIRST_COMMENT_NUMBER - 1 - int(self._rng.random() * 10**6))}"
+        return old_thread_id, f"t1_{base36(_FIRST_COMMENT_NUMBER - 1 - int(self._rng.random() * 10**6))}"
 
 
 def _link(draft: Draft) -> str | None:
-    return None if draft.link_number is None else f"https://pictures.example/{_base36(draft.link_number)}.jpg"
-
-
-def _base36(number: int) -> str:
-    digits = ""
-    while number:
-        number, digit = divmod(number, 36)
-        digits = _DIGITS[digit] + digits
-    return digits or "0"
+    return None if draft.link_number is None else f"https://pictures.example/{base36(draft.link_number)}.jpg"
 
 
 def _moment(at_s: int) -> datetime:

@@ -10,7 +10,7 @@ Reddit's listings.
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -26,6 +26,7 @@ from pulse.sources.archive_staging import SKIPPED_FAULTS
 from pulse.sources.context import SourceContext
 from pulse.sources.reddit_extraction import Extraction, Seen
 from pulse.sources.reddit_plan import Group, Plan, make_plan
+from pulse.sources.reddit_rows import write_days
 from pulse.sources.reddit_shelf import SOURCE, Shelf, open_shelf, shelf_name
 from pulse.window import Window
 
@@ -122,7 +123,7 @@ def _seal(
 ) -> Load:
     folder = landing.draft(context.home, load_id)
     _select_rows(shelf, entry, window, load_id, with_earlier=is_on_time)
-    rows_by_day = _write_days(shelf.connection, folder)
+    rows_by_day = write_days(shelf.connection, folder)
     earlier_rows_n = _count(shelf.connection, "select count(*) from selected where created_at < $at", window.start_at)
     bad_lines_n = _write_bad_lines(shelf, entry, window, folder)
     observations = [replace(seen.observation, load_id=load_id)] if seen.observation else []
@@ -202,18 +203,6 @@ def _select_rows(shelf: Shelf, entry: RedditApiEntry, window: Window, load_id: s
             "last_day": window.last_day,
         },
     )
-
-
-def _write_days(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[date, int]:
-    days = connection.execute("select partition_day, count(*) from selected group by all order by all").fetchall()
-    for day, _ in days:
-        connection.execute(
-            "copy (select * exclude (partition_day) from selected where partition_day = $day "
-            "order by created_at, contribution_id, observed_at) "
-            f"to {sql_text(folder / 'rows' / f'day={day}.parquet')} (format parquet, compression zstd)",
-            {"day": day},
-        )
-    return dict(days)
 
 
 def _write_bad_lines(shelf: Shelf, entry: RedditApiEntry, window: Window, folder: Path) -> int:

@@ -6,7 +6,6 @@ community, day and rerun reads those. A load is a selection from them, so the sa
 
 import logging
 from collections.abc import Iterable, Sequence
-from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -20,6 +19,7 @@ from pulse.locks import exclusive
 from pulse.settings import RedditEntry, Settings
 from pulse.sources.archive_staging import SKIPPED_FAULTS, StagedArchive, stage
 from pulse.sources.context import SourceContext
+from pulse.sources.reddit_rows import write_days
 from pulse.window import Window
 
 log = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ def _seal_selection(
     with duckdb.connect(config={"memory_limit": _MEMORY_LIMIT, "temp_directory": str(spill)}) as connection:
         connection.execute("set timezone = 'UTC'")
         duplicates_n = _select_rows(connection, entry, window, archives, named_elsewhere, load_id)
-        rows_by_day = _write_days(connection, folder)
+        rows_by_day = write_days(connection, folder)
         bad_lines_n, skipped = _write_bad_lines(connection, entry, window, archives, named_elsewhere, folder)
     if duplicates_n:
         skipped["duplicate_record"] = duplicates_n
@@ -172,6 +172,7 @@ def _select_rows(
         f"""
         create table selected as
         select {projection(overrides=overrides)},
+               cast(timezone('UTC', created_at) as date) as partition_day,
                row_number() over (
                    partition by community, contribution_id, observed_at order by filename, line_number
                ) as repeat_number
@@ -193,20 +194,6 @@ def _select_rows(
 
 def _community_filter(entry: RedditEntry) -> str:
     return "not list_contains($names, community)" if entry.is_wildcard else "list_contains($names, community)"
-
-
-def _write_days(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[date, int]:
-    days = connection.execute(
-        "select cast(timezone('UTC', created_at) as date) as day, count(*) from selected group by all order by day"
-    ).fetchall()
-    for day, _ in days:
-        connection.execute(
-            "copy (select * from selected where cast(timezone('UTC', created_at) as date) = $day "
-            "order by created_at, contribution_id, observed_at, community) "
-            f"to {sql_text(folder / 'rows' / f'day={day}.parquet')} (format parquet, compression zstd)",
-            {"day": day},
-        )
-    return dict(days)
 
 
 def _write_bad_lines(

@@ -247,6 +247,14 @@ class _Requestor(prawcore.Requestor):
             raise _TokenRefused
 
 
+def is_refusal(error: SourceError) -> bool:
+    """Whether Reddit refuses one thing, a community or a thread, and would answer about others.
+
+    The errors below :class:`SourceError` are about the whole source.
+    """
+    return type(error) is SourceError
+
+
 def _translated(path: str, error: Exception) -> PulseError:
     """The error of our tree for one of PRAW's; never its text where that may hold what was sent."""
     if isinstance(error, prawcore.BadJSON):

@@ -15,6 +15,7 @@ from typing import Literal
 from pulse.contract import CommunityObservation
 from pulse.errors import CallsSpent, DayNotOver, ListingRepeats, SourceError
 from pulse.sources.context import SourceContext
+from pulse.sources.reddit_client import is_refusal
 from pulse.sources.reddit_known import REMEMBERED_DAYS, create_known, due_sql
 from pulse.sources.reddit_pages import Page, Stub, listing_page, more_children_page, tree_page
 from pulse.sources.reddit_plan import PAGE_ITEMS, Group, Plan
@@ -143,7 +144,7 @@ class Extraction:
         try:
             since = self._read_listing(kind, members, until)
         except SourceError as error:
-            if type(error) is not SourceError:
+            if not is_refusal(error):
                 raise
             if len(members) == 1:
                 self._seen[members[0]].refused = f"{error.thing}: {error.value}"
@@ -247,10 +248,11 @@ class Extraction:
         """Read threads of which comments are missing, as far as the group's calls allow."""
         gaps = self._gaps()
         known = self._known_comments(gaps)
+        counted = self._counted()
         for name, seen in self._seen.items():
             own = [gap for gap in gaps if gap.community == name]
             seen.unseen_comments_n = sum(gap.missing_n for gap in own)
-            seen.counted_comments_n = self._counted(name)
+            seen.counted_comments_n = counted.get(name, 0)
             tolerated = 0.0
             if seen.comments_since is not None:
                 tolerated = (1 - self._policy.min_comments_seen_share) * seen.counted_comments_n
@@ -277,7 +279,7 @@ class Extraction:
         except CallsSpent:
             self._note_spent([gap.community])
         except SourceError as error:
-            if type(error) is not SourceError:
+            if not is_refusal(error):
                 raise
             log.warning("reddit_api: thread %s: %s", printable(gap.thread_id), error)
         return len(known) - before_n
@@ -318,19 +320,22 @@ class Extraction:
         ).fetchall()
         return {gap.thread_id: set() for gap in gaps} | {thread_id: set(ids) for thread_id, ids in rows}
 
-    def _counted(self, community: str) -> int:
-        """Comments that Reddit counts since raw last looked: all of new posts, and what known ones gained."""
-        row = self._shelf.connection.execute(
+    def _counted(self) -> dict[str, int]:
+        """Comments of each community that Reddit counts since raw last looked: all of new posts, and what known ones
+        gained.
+        """
+        rows = self._shelf.connection.execute(
             f"""
-            select coalesce(sum(greatest(posts.reply_count - coalesce(known.reply_count, 0), 0)), 0)
+            select posts.community,
+                cast(coalesce(sum(greatest(posts.reply_count - coalesce(known.reply_count, 0), 0)), 0) as bigint)
             from ({_LATEST_POSTS.format(rows=self._shelf.rows_sql())}) as posts
             left join known on known.contribution_id = posts.contribution_id
-            where posts.community = $community
-                and (known.contribution_id is not null or posts.created_at >= $earliest)
+            where known.contribution_id is not null or posts.created_at >= $earliest
+            group by posts.community
             """,
-            {"community": community, "earliest": self._earliest_new_post},
-        ).fetchone()
-        return int(row[0]) if row else 0
+            {"earliest": self._earliest_new_post},
+        ).fetchall()
+        return dict(rows)
 
     @property
     def _earliest_new_post(self) -> datetime:

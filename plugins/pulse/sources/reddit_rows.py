@@ -85,6 +85,26 @@ def write_rows(
     draft.replace(file)
 
 
+def write_days(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[date, int]:
+    """Write table ``selected`` into a load's draft, one file per ``partition_day``, in order of creation.
+
+    Args:
+        folder: the draft, see :func:`pulse.landing.draft`.
+
+    Returns:
+        Rows by day; days without rows are left out.
+    """
+    days = connection.execute("select partition_day, count(*) from selected group by all order by all").fetchall()
+    for day, _ in days:
+        connection.execute(
+            "copy (select * exclude (partition_day) from selected where partition_day = $day "
+            "order by created_at, contribution_id, observed_at, community) "
+            f"to {sql_text(folder / 'rows' / f'day={day}.parquet')} (format parquet, compression zstd)",
+            {"day": day},
+        )
+    return dict(days)
+
+
 def fault_table(file: str, bad: Iterable[BadLine]) -> pa.Table:
     """Lines of ``file`` that gave no row, in order, as ``FAULT_SCHEMA``."""
     rows = [

@@ -30,7 +30,7 @@ from pulse.sources import reddit
 from pulse.sources.chunk_reader import ChunkReader
 from pulse.sources.context import SourceContext
 from pulse.sources.ndjson import Chunk
-from pulse.sources.reddit_client import Answer, RedditClient, Told
+from pulse.sources.reddit_client import Answer, RedditClient, Told, is_refusal
 from pulse.sources.reddit_pages import CommunityFacts, Page, Stub, community_facts
 from pulse.sources.reddit_rows import create_accounts, fault_table, write_faults, write_rows
 from pulse.text import printable
@@ -97,8 +97,8 @@ class Shelf:
         self._entries = entries
         self._folder = folder
         self._max_calls_n = max_calls_n
-        with_extra = any(entry.extra_fields for entry in entries)
-        self._reader = ChunkReader(connection, scratch, with_extra=with_extra, samples_keys=False)
+        self._with_extra = any(entry.extra_fields for entry in entries)
+        self._reader = ChunkReader(connection, scratch, with_extra=self._with_extra, samples_keys=False)
         self._client: RedditClient | None = None
         self._label = _SHARED
 
@@ -151,7 +151,7 @@ class Shelf:
             try:
                 answer = self._ask(path, {}, community_facts, entry.community)
             except SourceError as error:
-                if type(error) is not SourceError:
+                if not is_refusal(error):
                     raise
                 now = self._context.clock()
                 write_json(seal, {"path": path, "observed_at": now.isoformat(), "facts": None, "refused": error.value})
@@ -230,7 +230,7 @@ class Shelf:
             role_sql="account_role",
             observed_fallback_s=observed_at.timestamp(),
             source=SOURCE,
-            with_extra=any(entry.extra_fields for entry in self._entries),
+            with_extra=self._with_extra,
             unobservable=UNOBSERVABLE,
         )
         try:
@@ -253,14 +253,14 @@ class Shelf:
 
     def rows_sql(self) -> str:
         """All rows of sealed pages: contract columns and ``line_number``. The same contribution may stand twice."""
-        files = [sql_text(file) for file in self._sealed("parquet")]
+        files = [sql_text(file) for file in self._sealed(".parquet")]
         if not files:
             return f"(select *, cast(0 as bigint) as line_number from ({no_rows_sql()}))"
         return f"read_parquet([{', '.join(files)}], hive_partitioning = false)"
 
     def fault_files(self) -> list[Path]:
         """Records that gave no row, as ``pulse.sources.reddit_rows.FAULT_SCHEMA``."""
-        return [file for file in self._sealed("parquet", "-faults") if file.is_file()]
+        return self._sealed("-faults.parquet")
 
     def unknown_keys(self) -> tuple[dict[str, int], int]:
         """Names of fields that nobody knows, by how often they occurred; and among how many records."""
@@ -275,8 +275,9 @@ class Shelf:
     def _seals(self) -> list[Path]:
         return sorted(file for file in self._folder.glob("*.json") if len(file.stem) == _KEY_CHARS)
 
-    def _sealed(self, suffix: str, ending: str = "") -> list[Path]:
-        found = (seal.with_name(f"{seal.stem}{ending}.{suffix}") for seal in self._seals())
+    def _sealed(self, ending: str) -> list[Path]:
+        """The files of sealed answers whose names end so; not every answer has each."""
+        found = (seal.with_name(f"{seal.stem}{ending}") for seal in self._seals())
         return [file for file in found if file.is_file()]
 
     # ---- generations -------------------------------------------------------
