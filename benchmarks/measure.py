@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -22,7 +22,7 @@ class Cost:
 
     Attributes:
         wall_s, cpu_s: seconds; CPU of this process and its ended children.
-        peak_mb: largest resident memory seen while it ran, MB, set-up included.
+        peak_mb: largest resident memory of this process and those below it seen while it ran, MB, set-up included.
     """
 
     wall_s: float
@@ -77,10 +77,26 @@ class _Peak:
 
     def _sample(self) -> None:
         while True:
-            resident, shared = (int(part) for part in Path("/proc/self/statm").read_text().split()[1:3])
-            self.mb = max(self.mb, (resident - shared) * _PAGE_BYTES / 1e6)
+            self.mb = max(self.mb, sum(map(_resident_bytes, _tree(os.getpid()))) / 1e6)
             if self._stop.wait(0.02):
                 return
+
+
+def _tree(pid: int) -> Iterator[int]:
+    """The process and all below it."""
+    yield pid
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):  # gone meanwhile
+            for child in children.read_text().split():
+                yield from _tree(int(child))
+
+
+def _resident_bytes(pid: int) -> int:
+    try:
+        resident, shared = (int(part) for part in Path(f"/proc/{pid}/statm").read_text().split()[1:3])
+    except OSError:
+        return 0
+    return (resident - shared) * _PAGE_BYTES
 
 
 def _cpu_s() -> float:

@@ -5,16 +5,21 @@ All data is under one folder, ``PULSE_HOME``; nothing but the virtual environmen
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
-from pulse.errors import StorageError
+from pulse.errors import ConfigError, StorageError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _MAX_SEGMENT_BYTES = 200
+# SQLAlchemy and dbt take what follows ``?`` or ``#`` for another part of an address, Airflow's config file ``%`` for a
+# reference to another value, Great Expectations ``$HOME`` for a variable, DuckDB's patterns a backslash for an escape.
+# Control characters would forge lines of logs.
+_UNUSABLE = re.compile(r"[?#%$\\\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -25,8 +30,20 @@ class Home:
 
     @classmethod
     def from_environment(cls) -> "Home":
-        """``$PULSE_HOME``, or ``.pulse`` in the repository; a relative value is resolved against the repository."""
-        return cls((REPOSITORY / os.environ.get("PULSE_HOME", ".pulse")).resolve())
+        """``$PULSE_HOME``, or ``.pulse`` in the repository; a relative value is resolved against the repository.
+
+        Raises:
+            ConfigError: the path has a character that a library takes for something else.
+        """
+        root = (REPOSITORY / os.environ.get("PULSE_HOME", ".pulse")).resolve()
+        if unusable := _UNUSABLE.search(str(root)):
+            raise ConfigError(
+                "PULSE_HOME",
+                value=f"{root} has {unusable[0]!r}",
+                limit="no ?, #, %, $, backslash or control character",
+                next_step="choose a folder of another name",
+            )
+        return cls(root)
 
     @cached_property
     def landing(self) -> Path:
@@ -64,6 +81,16 @@ class Home:
         return self.root / "published"
 
     @cached_property
+    def kpi(self) -> Path:
+        """What was told of closed months: aggregates only, never rebuilt and never pruned."""
+        return self.root / "kpi"
+
+    @cached_property
+    def reports(self) -> Path:
+        """The monthly reports; each can be made again from what is frozen and published."""
+        return self.root / "reports"
+
+    @cached_property
     def airflow(self) -> Path:
         """``AIRFLOW_HOME``."""
         return self.root / "airflow"
@@ -97,7 +124,7 @@ class Home:
         try:
             for folder in (
                 self.root, self.landing, self.raw, self.scores, self.quarantine, self.quality, self.warehouse,
-                self.published, self.airflow, self.dbt, self.scratch, self.locks,
+                self.published, self.kpi, self.reports, self.airflow, self.dbt, self.scratch, self.locks,
             ):  # fmt: skip
                 folder.mkdir(parents=True, exist_ok=True)
             for private in (self.landing, self.raw, self.quarantine, self.warehouse, self.airflow, self.scratch):

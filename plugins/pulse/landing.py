@@ -12,7 +12,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -27,6 +27,10 @@ from pulse.window import Window
 log = logging.getLogger(__name__)
 
 MANIFEST = "load.json"
+# Folder of the answers that a live source was given and has not made loads of yet; one folder for each extraction.
+SHELVES = "reddit_api"
+# How long an extraction that was not finished can be resumed from them.
+RESUME_WITHIN = timedelta(hours=6)
 COMMUNITIES_FILE = "communities.parquet"
 BAD_LINES_COLUMNS = (
     "file VARCHAR, line_number BIGINT, fault VARCHAR, detail VARCHAR, line BLOB, community VARCHAR, day DATE"
@@ -152,6 +156,11 @@ def load_id_for(source: str, entry_id: str, window: Window, *identity: str) -> s
     digest = hashlib.sha256("\x00".join((source, entry_id, str(window), *identity)).encode()).hexdigest()[:12]
     slug = re.sub(r"[^a-z0-9]+", "-", entry_id.lower()).strip("-")[:40] or "x"
     return f"{source}-{slug}-{window.first_day:%Y%m%d}-{window.last_day:%Y%m%d}-{digest}"
+
+
+def shelf_lock(name: str) -> str:
+    """The lock that whoever uses, or removes, that folder of answers holds."""
+    return f"reddit-{name}"
 
 
 def draft(home: Home, load_id: str) -> Path:

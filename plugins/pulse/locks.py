@@ -8,7 +8,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pulse.errors import LockBusy
@@ -17,6 +17,8 @@ from pulse.home import Home
 
 WAREHOUSE_LOCK = "warehouse"
 _POLL_S = 0.1
+# How often the pid of a holder is looked for within the time of one poll.
+_LOOKS_N = 20
 
 
 @contextmanager
@@ -34,8 +36,12 @@ def exclusive(home: Home, name: str, *, timeout_s: float = 600.0) -> Iterator[No
     descriptor = _opened(path)
     try:
         _wait_for(descriptor, path, timeout_s)
-        _write_pid(descriptor, path)
-        yield
+        try:
+            _write_pid(descriptor, path)
+            yield
+        finally:
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 
@@ -49,7 +55,7 @@ def holder_pid(home: Home, name: str) -> int | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _written_pid(path)
+        return _pid_of_holder(path)
     else:
         return None
     finally:
@@ -79,10 +85,34 @@ def _wait_for(descriptor: int, path: Path, timeout_s: float) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             if time.monotonic() >= deadline:
-                raise LockBusy(f"lock {path}", holder_pid=_written_pid(path), waited_s=timeout_s) from error
+                raise LockBusy(f"lock {path}", holder_pid=_pid_of_holder(path), waited_s=timeout_s) from error
             time.sleep(_POLL_S)
         else:
             return
+
+
+def _pid_of_holder(path: Path) -> int | None:
+    """The pid in the file of a lock that is held.
+
+    Between taking a lock and writing the pid, the file is empty or names a holder that was killed: it is looked at
+    again then. A holder on another machine, or in another container, is never found alive here and named all the same.
+    """
+    for _ in range(_LOOKS_N):
+        pid = _written_pid(path)
+        if pid is not None and _is_alive(pid):
+            return pid
+        time.sleep(_POLL_S / _LOOKS_N)
+    return _written_pid(path)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _written_pid(path: Path) -> int | None:

@@ -5,22 +5,58 @@
 - ``partial``: the source could not prove that it listed the whole day; what came is in raw.
 - ``failed``: the extraction failed. ``quarantined``: gate 1 stopped the load. Nothing is in raw.
 
-The latest outcome of an entry's community and day counts.
+The latest outcome of an entry's community and day counts: :func:`record` sees to it that the one recorded last is
+later than all before, whatever became of the clock.
 """
 
 from collections import Counter
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from glob import escape
 from typing import Any, Literal
 
 import duckdb
 
 from pulse import quality
-from pulse.home import Home
+from pulse.home import Home, path_value
 from pulse.landing import Load
 from pulse.settings import CommunityEntry
 from pulse.window import Window
 
 _NOT_PROVEN = "the source could not prove that it listed the whole day"
+
+
+def record(home: Home, rows: Iterable[Mapping[str, Any]], *, stem: str) -> None:
+    """Write outcomes as one file of the table; a file of the same stem is replaced.
+
+    A clock that was set back would leave what was recorded before as the latest. So no row is recorded earlier than a
+    microsecond after what its entry has on record already.
+
+    Raises:
+        StorageError: disk full or not writable.
+    """
+    given = [dict(row) for row in rows]
+    latest = _latest_recorded_at(home, {row["entry_id"] for row in given})
+    for row in given:
+        before = latest.get(row["entry_id"])
+        if before is not None:
+            row["recorded_at"] = max(row["recorded_at"], before + timedelta(microseconds=1))
+    quality.append(home, quality.LOAD_OUTCOMES, given, stem=stem)
+
+
+def _latest_recorded_at(home: Home, entry_ids: set[str]) -> dict[str, datetime]:
+    """When something was last recorded of each entry; entries without outcomes are left out."""
+    if not entry_ids:
+        return {}
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        return dict(
+            connection.execute(
+                "select entry_id, max(recorded_at) from read_parquet($files) "
+                "where list_contains($entry_ids, entry_id) group by entry_id having max(recorded_at) is not null",
+                {"files": quality.glob(home, quality.LOAD_OUTCOMES), "entry_ids": sorted(entry_ids)},
+            ).fetchall()
+        )
 
 
 def absence_rows(
@@ -118,12 +154,19 @@ def _accepted_counts(load: Load) -> Counter[tuple[str, date]]:
 
 
 def _quarantined_counts(home: Home, load: Load, run_id: str) -> Counter[tuple[str, date]]:
-    """Quarantined records by (community, day), each counted once however many rules it broke."""
+    """Quarantined records by (community, day), each counted once however many rules it broke.
+
+    Only the file that the gate wrote of this load in this run is read (:func:`pulse.gates.quarantine.keep_records`):
+    there may be tens of thousands of others.
+    """
+    file = home.quality / quality.QUARANTINED_ROWS / f"{path_value(f'{run_id}-{load.load_id}')}.parquet"
+    if not file.is_file():
+        return Counter()
     with duckdb.connect() as connection:
         rows: list[tuple[Any, ...]] = connection.execute(
             "select community, day, count(distinct (contribution_id, file, line_number)) "
-            "from read_parquet($files) where run_id = $run_id and load_id = $load_id group by all",
-            {"files": quality.glob(home, quality.QUARANTINED_ROWS), "run_id": run_id, "load_id": load.load_id},
+            "from read_parquet($file, hive_partitioning = false) group by all",
+            {"file": escape(str(file))},
         ).fetchall()
     counts: Counter[tuple[str, date]] = Counter()
     for community, day, records_n in rows:

@@ -221,7 +221,6 @@ def test_clock__set_back_between_runs_leaves_the_same_marts(undisturbed: Scene, 
 
 
 @only_long
-@pytest.mark.xfail(strict=True, reason="the latest outcome is told by its time of recording alone")
 def test_clock__set_back_after_a_failed_extraction_does_not_hide_that_a_rerun_brought_the_day(undisturbed: Scene):
     undisturbed.start_from("extract page")
     archive = undisturbed.root / "mate.ndjson"

@@ -4,6 +4,7 @@ The short form seeds some of them; the long form (``make test-faults``) all.
 """
 
 import os
+from dataclasses import dataclass
 
 import pytest
 
@@ -13,12 +14,37 @@ from pulse.gates.rules import LOAD_RULES, ROW_RULES
 pytestmark = pytest.mark.integration
 
 IS_LONG_FORM = os.environ.get("PULSE_FAULTS") == "long"
-EVERY_FAULT, EVERY_CLEAN = (1, 1) if IS_LONG_FORM else (8, 14)
+EVERY_FAULT, EVERY_CLEAN = (1, 1) if IS_LONG_FORM else (10, 20)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Loads that were made and gated, all in one run of the gate: what came of each."""
+
+    cleans_n: int
+    faults: tuple[tuple[mutations.Fault, mutations.Outcome], ...]
+    bases: tuple[tuple[mutations.Base, mutations.Outcome], ...]
+    cleans: tuple[tuple[mutations.Clean, mutations.Outcome], ...]
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> mutations.Workshop:
-    return mutations.Workshop(tmp_path_factory.mktemp("mutations"))
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    """Some faults, the good loads that they were made of, and some other good loads; in the long form all."""
+    workshop = mutations.Workshop(tmp_path_factory.mktemp("mutations"))
+    faults = mutations.all_faults()[::EVERY_FAULT]
+    bases = list(dict.fromkeys(fault.base for fault in faults))
+    cleans = mutations.clean_loads(workshop.world)
+    chosen = list(enumerate(cleans))[::EVERY_CLEAN]
+    loads = [workshop.faulty(fault) for fault in faults]
+    loads += [workshop.clean(500 + number, mutations.Clean("a base", base)) for number, base in enumerate(bases)]
+    loads += [workshop.clean(number, clean) for number, clean in chosen]
+    outcomes = iter(workshop.judge(loads, run_id="all"))
+    return Judged(
+        len(cleans),
+        tuple(zip(faults, outcomes, strict=False)),
+        tuple(zip(bases, outcomes, strict=False)),
+        tuple(zip((clean for _, clean in chosen), outcomes, strict=True)),
+    )
 
 
 def test_document__says_what_the_code_says():
@@ -52,27 +78,20 @@ def test_faults__are_told_apart_by_their_names_and_try_most_rules():
     assert critical - tried == set()
 
 
-def test_faults__come_out_as_the_document_says(workshop: mutations.Workshop):
-    chosen = mutations.all_faults()[::EVERY_FAULT]
-    outcomes = workshop.judge([workshop.faulty(fault) for fault in chosen], run_id="faults")
-    cells = {fault.name: mutations.cell(fault, outcome) for fault, outcome in zip(chosen, outcomes, strict=True)}
+def test_faults__come_out_as_the_document_says(judged: Judged):
+    cells = {fault.name: mutations.cell(fault, outcome) for fault, outcome in judged.faults}
     recorded, _ = mutations.recorded()
     assert cells == {name: recorded[name] for name in cells}, "run `python tests/faults/mutations.py`"
 
 
-def test_clean_loads__pass(workshop: mutations.Workshop):
-    cleans = mutations.clean_loads(workshop.world)
-    assert len(cleans) == 100
-    chosen = list(enumerate(cleans))[::EVERY_CLEAN]
-    outcomes = workshop.judge([workshop.clean(number, clean) for number, clean in chosen], run_id="clean")
-    alarms = mutations.alarms_of([clean for _, clean in chosen], outcomes)
-    assert sum(alarms_n for _, alarms_n in alarms.values()) <= 1, outcomes
+def test_clean_loads__pass(judged: Judged):
+    assert judged.cleans_n == 100
+    alarms = mutations.alarms_of(*zip(*judged.cleans, strict=True))
+    assert sum(alarms_n for _, alarms_n in alarms.values()) <= 1, judged.cleans
     if IS_LONG_FORM:
         assert alarms == mutations.recorded()[1]
 
 
-def test_loads__are_good_before_they_are_spoiled(workshop: mutations.Workshop):
-    bases = list(dict.fromkeys(fault.base for fault in mutations.all_faults()))
-    cleans = [mutations.Clean("a base", base) for base in bases]
-    loads = [workshop.clean(500 + number, clean) for number, clean in enumerate(cleans)]
-    assert [outcome.rules for outcome in workshop.judge(loads, run_id="bases")] == [()] * len(bases)
+def test_loads__are_good_before_they_are_spoiled(judged: Judged):
+    assert judged.bases
+    assert {outcome.rules for _, outcome in judged.bases} == {()}

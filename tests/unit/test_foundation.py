@@ -102,6 +102,22 @@ def test_home__relative_value_is_resolved_against_the_repository(monkeypatch: py
     assert Home.from_environment().root.name == "somewhere"
 
 
+@pytest.mark.parametrize(
+    "name", ["who?", "100%", "%(x)s", "a#b", "$HOME", "back\\slash", "two\nlines", "bell\x07", "tab\t", "del\x7f"]
+)
+def test_home__of_a_name_that_libraries_misread_is_refused_in_one_line(name: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PULSE_HOME", f"/nowhere/{name}/home")
+    with pytest.raises(errors.ConfigError, match="choose a folder of another name") as caught:
+        Home.from_environment()
+    assert printable(str(caught.value)) == str(caught.value)
+
+
+def test_home__of_any_other_name_is_taken(monkeypatch: pytest.MonkeyPatch):
+    name = 'it\'s "a" ; {{x}} *[z] ~ : \u00e9'
+    monkeypatch.setenv("PULSE_HOME", f"/nowhere/{name}")
+    assert Home.from_environment().root.name == name
+
+
 def test_home__private_folders_are_closed_to_others(home: Home):
     for folder in (home.landing, home.quarantine, home.raw, home.scratch, home.warehouse):
         assert folder.stat().st_mode & 0o077 == 0, folder
@@ -212,6 +228,42 @@ def test_exclusive__second_holder_learns_the_pid_and_a_dead_one_does_not_block(h
     assert locks.holder_pid(home, "x") is None
     with locks.exclusive(home, "x", timeout_s=0):
         assert (home.locks / "x.lock").read_text() == f"{os.getpid()}\n"
+
+
+@pytest.mark.parametrize("before", ["", "{dead}\n"], ids=["not written yet", "of a holder that was killed"])
+def test_exclusive__a_holder_that_has_not_written_its_pid_yet_is_waited_for(
+    home: Home, monkeypatch: pytest.MonkeyPatch, before: str
+):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    file = home.locks / "x.lock"
+    looks: list[float] = []
+
+    def write_at_last(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 3:
+            file.write_text(f"{os.getpid()}\n")
+
+    with locks.exclusive(home, "x"):
+        file.write_text(before.format(dead=dead.pid))
+        monkeypatch.setattr("time.sleep", write_at_last)
+        assert locks.holder_pid(home, "x") == os.getpid()
+        file.write_text(before.format(dead=dead.pid))
+        looks.clear()
+        with pytest.raises(errors.LockBusy, match=f"process {os.getpid()}"), locks.exclusive(home, "x", timeout_s=0):
+            pass
+    assert file.read_text() == "", "a free lock names nobody"
+
+
+def test_exclusive__a_holder_that_cannot_be_seen_from_here_is_named_all_the_same(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with locks.exclusive(home, "x"):
+        (home.locks / "x.lock").write_text(f"{dead.pid}\n")
+        assert locks.holder_pid(home, "x") == dead.pid
 
 
 # ---- files -----------------------------------------------------------------

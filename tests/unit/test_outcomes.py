@@ -4,10 +4,11 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from pulse import landing, outcomes, quality
-from pulse.gates.volume import VolumeBands, volume_bands
+from pulse.gates.volume import History, VolumeBands
 from pulse.home import Home
 from pulse.landing import Load, LoadManifest
 from pulse.settings import RedditArchiveEntry
@@ -152,6 +153,11 @@ def test_arrival_rows__calls_and_skips_lie_on_the_first_day(home: Home):
     assert [(row["api_calls_n"], row["skipped_n"]) for row in rows] == [(17, 5), (0, 0)]
 
 
+def volume_bands(home: Home, load: Load) -> VolumeBands:
+    with duckdb.connect() as connection:
+        return History(connection, home, [load]).bands(load)
+
+
 def usual_weeks(home: Home, count: int, *, weeks_n: int = 6) -> None:
     """What earlier runs recorded of the same weekday."""
     weeks = [DAY - timedelta(weeks=week) for week in range(1, weeks_n + 1)]
@@ -190,6 +196,105 @@ def test_volume_bands__looks_again_do_not_make_the_days_that_others_are_held_aga
     window = {DAY: 40} | {DAY + timedelta(days=day): 5 for day in range(1, 7)} | {DAY + timedelta(weeks=1): 40}
     bands = volume_bands(home, live_load(home, window, again_n=160))
     assert (bands.banded_n, bands.below, bands.above) == (2, (), ())
+
+
+def recorded_days(home: Home, counts: dict[date, int]) -> None:
+    """What earlier runs recorded."""
+    given = [
+        {"run_id": "r", "entry_id": "reddit/tea", "community": "tea", "day": day, "outcome": "arrived",
+         "contributions_n": count, "recorded_at": RECORDED_AT}
+        for day, count in counts.items()
+    ]  # fmt: skip
+    quality.append(home, quality.LOAD_OUTCOMES, given, stem="days")
+
+
+RESTLESS = (94, 147, 99, 142, 96, 145, 97, 140)
+
+
+@pytest.mark.parametrize(("new_n", "is_below"), [(40, True), (70, False), (120, False)])
+def test_volume_bands__a_weekday_of_ups_and_downs_has_a_band_as_well(home: Home, new_n: int, is_below: bool):
+    """Alone, this one's median absolute deviation would reach from its median down to nothing."""
+    other_days = {DAY - timedelta(days=day): 100 + 3 * (day % 7) for day in range(1, 57) if day % 7}
+    same_days = {DAY - timedelta(weeks=week): count for week, count in enumerate(RESTLESS, start=1)}
+    recorded_days(home, other_days | same_days)
+    bands = volume_bands(home, live_load(home, {DAY: new_n}))
+    assert bands.banded_n == 1
+    assert bands.below == (((DAY, new_n, 119.5),) if is_below else ())
+
+
+def test_volume_bands__a_community_of_ups_and_downs_has_a_wider_one(home: Home):
+    restless = {DAY - timedelta(days=day): RESTLESS[(day // 7 + day) % 8] * (1 + day % 2) for day in range(1, 57)}
+    recorded_days(home, restless)
+    assert volume_bands(home, live_load(home, {DAY: 40})).below == ()
+    assert volume_bands(home, live_load(home, {DAY: 4})).below != ()
+
+
+def test_volume_bands__of_few_contributions_leaves_room_for_chance(home: Home):
+    """Where every day brought the same, the spread is nothing; chance is not."""
+    recorded_days(home, {DAY - timedelta(days=day): 36 for day in range(1, 57)})
+    assert volume_bands(home, live_load(home, {DAY: 7})).below == ()
+    assert volume_bands(home, live_load(home, {DAY: 5})).below == ((DAY, 5, 36.0),)
+
+
+def test_history__is_read_once_for_all_loads_that_are_gated_together(home: Home):
+    days = {DAY - timedelta(weeks=week): 40 for week in range(1, 7)}
+    recorded_days(home, days)
+    loads = [sealed_load(home, [contribution()], community=community, load_id=community) for community in ("a", "tea")]
+    with duckdb.connect() as connection:
+        history = History(connection, home, loads)
+        assert history.bands(loads[0]).banded_n == 0, "nothing is known of this one"
+        for file in (home.quality / quality.LOAD_OUTCOMES).iterdir():
+            file.unlink()
+        assert history.bands(loads[1]).below == ((DAY, 1, 40.0),)
+
+
+# ---- recording: the latest counts ------------------------------------------
+
+
+def absent(recorded_at: datetime, **changes: Any) -> list[dict[str, Any]]:
+    facts: dict[str, Any] = {
+        "run_id": "r", "load_id": None, "outcome": "failed", "quarantined_rows_n": 0, "reason": "no such host",
+        "recorded_at": recorded_at,
+    }  # fmt: skip
+    return outcomes.absence_rows(entry(changes.pop("name", "tea")), TWO_DAYS, **(facts | changes))
+
+
+def latest_reasons(home: Home) -> dict[tuple[str, date], str]:
+    """By entry and day, what was recorded last; two at the same time would be an error."""
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "select entry_id, day, reason, recorded_at from read_parquet(?) order by recorded_at",
+            [quality.glob(home, quality.LOAD_OUTCOMES)],
+        ).fetchall()
+    assert len({(entry_id, day, at) for entry_id, day, _, at in rows}) == len(rows)
+    return {(entry_id, day): reason for entry_id, day, reason, _ in rows}
+
+
+@pytest.mark.parametrize("shift", [timedelta(hours=-1), timedelta(0), timedelta(hours=1)])
+def test_record__what_is_recorded_last_is_the_latest_whatever_became_of_the_clock(home: Home, shift: timedelta):
+    outcomes.record(home, absent(RECORDED_AT), stem="first")
+    outcomes.record(home, absent(RECORDED_AT + shift, reason="second"), stem="second")
+    outcomes.record(home, absent(RECORDED_AT - timedelta(days=9), reason="third"), stem="third")
+    assert latest_reasons(home) == {("reddit/tea", day): "third" for day in TWO_DAYS.days()}
+
+
+def test_record__one_entry_s_clock_is_no_other_s(home: Home):
+    outcomes.record(home, absent(RECORDED_AT), stem="first")
+    earlier = RECORDED_AT - timedelta(days=1)
+    outcomes.record(home, [*absent(earlier), *absent(earlier, name="mate")], stem="second")
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        found = connection.execute(
+            "select entry_id, max(recorded_at) from read_parquet(?) group by 1 order by 1",
+            [quality.glob(home, quality.LOAD_OUTCOMES)],
+        ).fetchall()
+    assert found == [("reddit/mate", earlier), ("reddit/tea", RECORDED_AT + timedelta(microseconds=1))]
+
+
+def test_record__nothing_replaces_what_the_run_said_before(home: Home):
+    outcomes.record(home, absent(RECORDED_AT), stem="run-absent")
+    outcomes.record(home, [], stem="run-absent")
+    assert latest_reasons(home) == {}
 
 
 # ---- nothing arrived -------------------------------------------------------

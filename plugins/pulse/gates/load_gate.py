@@ -8,7 +8,7 @@ load to quarantine. What was found is written per load before the verdict is ret
 import hashlib
 import logging
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from pulse.gates import load_tables, quarantine, runner
 from pulse.gates.load_tables import LoadTables
 from pulse.gates.rules import LOAD_RULES, ROW_RULES, Finding, LoadRule, RowRule
 from pulse.gates.runner import Answer, Batch, Check
-from pulse.gates.volume import VolumeBands, volume_bands
+from pulse.gates.volume import History, VolumeBands
 from pulse.home import Home
 from pulse.landing import Load
 from pulse.settings import CommunityEntry, Settings
@@ -123,15 +123,17 @@ def check_loads(
 
 
 def _prepare_all(
-    database: Path, loads: Iterable[Load], *, home: Home, settings: Settings, checked_at: datetime
+    database: Path, loads: Sequence[Load], *, home: Home, settings: Settings, checked_at: datetime
 ) -> list[_Prepared]:
     spill = str(database.parent / "spill")
     with duckdb.connect(str(database), config={"memory_limit": "2GB", "temp_directory": spill}) as connection:
         connection.execute("set timezone = 'UTC'")
+        history = History(connection, home, loads)
         prepared = [
             _prepare(
                 connection,
                 load,
+                history,
                 settings.entry(load.manifest.entry_id),
                 home=home,
                 number=number,
@@ -147,6 +149,7 @@ def _prepare_all(
 def _prepare(
     connection: duckdb.DuckDBPyConnection,
     load: Load,
+    history: History,
     entry: CommunityEntry,
     *,
     home: Home,
@@ -157,7 +160,7 @@ def _prepare(
     waived = frozenset(load.manifest.waived_rules) | quarantine.waivers_of(home, load.load_id)
     tables, fault, bands = None, None, VolumeBands()
     try:
-        bands = volume_bands(home, load)
+        bands = history.bands(load)
         tables = load_tables.build(
             connection,
             load,

@@ -218,10 +218,11 @@ MART_RULES: tuple[MartRule, ...] = (
         where {affected} and (
             negative_n + neutral_n + positive_n <> scored_n or scored_n > contributions
             or coalesce(not net_sentiment between -1 and 1 or isnan(net_sentiment), false)
-            or (net_sentiment is null) <> (scored_n = 0)
+            or (net_sentiment is null) is distinct from coalesce(contains(caveat, 'small_n'), false)
+            or (net_sentiment is null) <> (net_sentiment_low is null or net_sentiment_high is null)
         )
         """,
-        "Three classes make the whole; a net of nothing is unknown, not zero.",
+        "Three classes make the whole; a net of too few is unknown, not zero, and the row says so.",
     ),
     MartRule(
         "sentiment_is_of_the_days_contributions",

@@ -353,9 +353,9 @@ def forget_released(home: Home, released_from: str) -> None:
 
 
 def kept_before(home: Home, older_than: datetime) -> list[Path]:
-    """Folders of stopped loads and of records last written before a time.
+    """Folders of stopped loads, of records and of imported files last written before a time.
 
     Waivers are not among them: they hold no text, and a rerun needs them.
     """
-    folders = [folder for kind in ("loads", "rows") for folder in sorted((home.quarantine / kind).glob("*"))]
+    folders = [folder for kind in ("loads", "rows", "imports") for folder in sorted((home.quarantine / kind).glob("*"))]
     return [folder for folder in folders if folder.stat().st_mtime < older_than.timestamp()]

@@ -259,15 +259,17 @@ LOAD_RULES: tuple[LoadRule, ...] = (
     LoadRule(
         "volume_days_out_of_band",
         "facts.days_below_band_n / greatest(facts.days_banded_n, 1)",
-        "A day far below what its weekday brings has lost rows on the way. The band is median - 5 x max(1.4826 x MAD, "
-        "root of the median) over at least 4 same weekdays within 8 weeks, medians under 20 left out; days proven "
-        "empty do not count. One in five days of a long window may fall below: holidays and outages of the platform.",
+        "A day far below what its weekday brings has lost rows on the way. The median is of at least 4 same weekdays "
+        "within 8 weeks, those under 20 left out; days proven empty do not count. Far is 5 spreads of the logarithms "
+        "(1.4826 x MAD from their weekday's median, all weekdays together), and 5 roots of the median, which is "
+        "chance. One in five days of a long window may fall below: holidays and outages of the platform.",
         maximum=0.2,
     ),
     LoadRule(
         "volume_days_above_band",
         "facts.days_above_band_n / greatest(facts.days_banded_n, 1)",
-        "Ten spreads above the weekday's median, and at least four times it: often news, so it only warns.",
+        "Five spreads of the logarithms above the weekday's median, and at least four times it: often news, so it "
+        "only warns.",
         maximum=0.2,
         severity="warning",
     ),

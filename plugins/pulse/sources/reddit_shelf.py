@@ -3,7 +3,7 @@
 A shelf belongs to the communities that are asked for together, and to a window of days. Each answer is turned into
 contract rows at once and sealed, so that names of authors reach the disk only in records that cannot be used and are
 kept whole for quarantine; the same question finds its sealed page and asks nobody. A shelf is used by each of its
-communities once; after that, or after six hours, the next run starts anew.
+communities once; after that, or after six hours, the next run starts anew. What nobody goes on from is pruned.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ import duckdb
 from pulse.contract import CONTRACT_VERSION, no_rows_sql
 from pulse.errors import CallsSpent, SourceError, StorageError
 from pulse.files import read_json, sql_text, storage_error, write_json
+from pulse.landing import RESUME_WITHIN, SHELVES
 from pulse.settings import RedditApiEntry
 from pulse.sources import reddit
 from pulse.sources.chunk_reader import ChunkReader
@@ -41,7 +42,6 @@ log = logging.getLogger(__name__)
 SOURCE = "reddit_api"
 # Reddit gives 0 and empty lists for awards, and views to moderators only.
 UNOBSERVABLE = ("award_count", "view_count", "reactions")
-RESUME_WITHIN = timedelta(hours=6)
 _SHARED = "*"
 
 Parse = Callable[[object, datetime], Page]
@@ -339,7 +339,7 @@ def open_shelf(
         max_calls_n: calls that may have been made when one more is asked for; those of earlier tries count.
     """
     name = shelf_name(context, entries, window)
-    folder = context.home.landing / "reddit_api" / name
+    folder = context.home.landing / SHELVES / name
     scratch = context.home.scratch / f"shelf-{name}"
     try:
         shutil.rmtree(scratch, ignore_errors=True)
