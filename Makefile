@@ -7,6 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+DEPLOYED := $(VENV)/deployed
 # Both slow every start by seconds: bytecode has to be written once and kept.
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONUTF8 = 1
@@ -37,9 +38,50 @@ lock: ## Resolve requirements/*.in again and write the locked files
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
 	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/dev.in -o requirements/dev.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) -c requirements/dev.txt requirements/runtime.in -o requirements/runtime.txt
+	$(BIN)/uv pip compile $(LOCK_FLAGS) -c requirements/dev.txt requirements/deploy.in -o requirements/deploy.txt
 
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+# ---- deployed form: docs/operations.md -------------------------------------
+.PHONY: env
+env: ## Write .env with random secrets for docker-compose.yml
+	@if test -e .env; then echo "there is a .env, and it stays as it is: what runs needs its secrets" >&2; exit 1; fi
+	@umask 077; set -o noclobber; while IFS= read -r line; do \
+		case "$$line" in \
+			[A-Z]*=) printf '%s%s\n' "$$line" "$$(head -c 32 /dev/urandom | base64 | tr '+/' '-_')";; \
+			*) printf '%s\n' "$$line";; \
+		esac; \
+	done < .env.example > .env
+	@echo "wrote .env; the admin's password is in it"
+
+# What the image holds: no test needs it in .venv, and nothing of it should be there when they run.
+$(DEPLOYED)/.installed: requirements/deploy.txt pyproject.toml | $(VENV)/.installed
+	@test -x $(DEPLOYED)/bin/python || $(BIN)/python -m venv $(DEPLOYED)
+	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(DEPLOYED)/bin/python requirements/deploy.txt
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(DEPLOYED)/bin/python --editable .
+	@touch $@
+
+.PHONY: system-packages
+system-packages: ## What tests use if it is there: PostgreSQL, Redis and Chromium, from Debian's packages
+	$(call install-missing,/usr/lib/postgresql/*/bin/initdb psql redis-server chromium,postgresql redis-server chromium)
+
+.PHONY: system-packages-docker
+system-packages-docker: ## Docker, Compose and debootstrap for test-compose, from Debian's packages, if they are not there
+	$(call install-missing,dockerd docker docker-compose debootstrap,docker.io docker-compose debootstrap)
+
+# $(call install-missing,programs,packages)
+define install-missing
+	@missing=; for program in $(1); do command -v $$program > /dev/null || missing="$$missing $$program"; done; \
+	if test -z "$$missing"; then exit 0; fi; \
+	as_root=; if test "$$(id -u)" != 0; then as_root="sudo -n"; fi; \
+	if ! command -v apt-get > /dev/null || ! $$as_root true; then \
+		echo "not there:$$missing. They are in Debian's packages $(2), which only root can install" >&2; exit 1; \
+	fi; \
+	echo "installing Debian's packages $(2), for:$$missing"; \
+	$$as_root apt-get update -qq; \
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(2) > /dev/null
+endef
 
 # ---- daily work ------------------------------------------------------------
 .PHONY: demo
@@ -51,12 +93,20 @@ ui: install ## Airflow's own UI on 127.0.0.1, with the runs made so far
 	@$(BIN)/pulse ui
 
 .PHONY: test
-test: install ## All tests but the faults, on two cores
-	@$(BIN)/python -m pytest --numprocesses 2 -m "not faults"
+test: install ## All tests but the faults and the deployed form, on two cores
+	@$(BIN)/python -m pytest --numprocesses 2 -m "not faults and not deployed"
 
 .PHONY: test-faults
 test-faults: install ## Kill, starve and crowd runs at every stage, feed them hostile text (some 25 minutes)
 	@PULSE_FAULTS=long $(BIN)/python -m pytest --numprocesses 2 tests/faults
+
+.PHONY: test-celery
+test-celery: install system-packages $(DEPLOYED)/.installed ## Deployed form without Docker: CeleryExecutor, a worker killed (some 4 minutes)
+	@$(BIN)/python -m pytest tests/deployed/test_celery.py
+
+.PHONY: test-compose
+test-compose: install ## docker-compose.yml for real: a month, kills, backup and restore (some 15 minutes)
+	@$(BIN)/python -m pytest tests/deployed/test_compose.py
 
 .PHONY: check
 check: install ## Lint, types, yml style, no secrets in the tree, and the generated documents are current
