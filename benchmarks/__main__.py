@@ -1,20 +1,24 @@
-"""``make bench``: measure everything and print a report in Markdown; ``--quick`` takes the small sizes only."""
+"""``make bench``: measure everything and print a report in Markdown; ``--quick`` takes the small sizes only.
+
+``local_executor`` starts Airflow's services and is measured only where it is named.
+"""
 
 import argparse
 import os
 import platform
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import archive, gate, incremental, reddit_api
+from benchmarks import archive, gate, incremental, marts, reddit_api, runs
 
-_NAMES = ("archive", "gate", "incremental", "reddit_api")
+_NAMES = ("archive", "gate", "incremental", "marts", "reddit_api", "runs")
 
 
 def main() -> None:
     """Run the chosen measurements; made-up data is kept in ``--data`` if given, else removed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"{', '.join(_NAMES)}; all by default")
+    parser.add_argument("names", nargs="*", help=f"{', '.join(_NAMES)} (all by default), local_executor")
     parser.add_argument("--quick", action="store_true", help="small sizes, under a minute")
     parser.add_argument("--data", type=Path, help="folder to keep made-up archives in")
     options = parser.parse_args()
@@ -27,17 +31,21 @@ def main() -> None:
 
 
 def _lines(name: str, folder: Path, *, is_quick: bool) -> list[str]:
-    if name == "archive":
-        return archive.run(folder, {"25 MB": 25_000_000} if is_quick else archive.SIZES)
-    if name == "gate":
-        return gate.run(folder, 50_000 if is_quick else 1_000_000)
-    if name == "incremental":
-        return incremental.run(folder, (100_000, 200_000) if is_quick else (1_000_000, 10_000_000))
-    if name == "reddit_api":
-        if is_quick:
-            return reddit_api.run(folder, busy_comments_n=1_200, pages_n=20, repeat=1)
-        return reddit_api.run(folder, busy_comments_n=8_000, pages_n=100, repeat=3)
-    raise SystemExit(f"unknown benchmark: {name}; choose of {', '.join(_NAMES)}")
+    reddit_sizes = (1_200, 20, 1) if is_quick else (8_000, 100, 3)
+    measurements: dict[str, Callable[[], list[str]]] = {
+        "archive": lambda: archive.run(folder, {"25 MB": 25_000_000} if is_quick else archive.SIZES),
+        "gate": lambda: gate.run(folder, 50_000 if is_quick else 1_000_000),
+        "incremental": lambda: incremental.run(folder, (100_000, 200_000) if is_quick else (1_000_000, 10_000_000)),
+        "marts": lambda: marts.run(folder, (100_000,) if is_quick else (1_000_000,)),
+        "reddit_api": lambda: reddit_api.run(
+            folder, busy_comments_n=reddit_sizes[0], pages_n=reddit_sizes[1], repeat=reddit_sizes[2]
+        ),
+        "runs": lambda: runs.run(folder, 20 if is_quick else 300),
+        "local_executor": lambda: runs.run_local_executor(folder),
+    }
+    if name not in measurements:
+        raise SystemExit(f"unknown benchmark: {name}; choose of {', '.join(measurements)}")
+    return measurements[name]()
 
 
 if __name__ == "__main__":

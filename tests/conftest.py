@@ -44,8 +44,13 @@ def recorded_data() -> Path:
 
 
 # What shares a costly fixture runs in one worker; the largest groups begin. A file that is not named is its own group.
-_GROUPS = {"test_cli.py": "world", "test_marts_gate.py": "world", "test_world_through_dags.py": "world"}
-_FIRST = ("test_demo.py", "world", "dbt", "test_reddit_week.py", "test_real_data_through_pipeline.py")
+_OF_THE_WORLD = (
+    "test_business_impact.py", "test_cli.py", "test_kpi_monthly.py", "test_marts_gate.py", "test_sentiment_turns.py",
+    "test_world_through_dags.py",
+)  # fmt: skip
+_OF_THE_DEMO = ("test_cookbook.py", "test_demo.py", "test_world_truth_in_marts.py")
+_GROUPS = dict.fromkeys(_OF_THE_WORLD, "world") | dict.fromkeys(_OF_THE_DEMO, "demo")
+_FIRST = ("demo", "world", "dbt", "test_reddit_week.py", "test_real_data_through_pipeline.py")
 
 
 def _group_of(path: str) -> str:

@@ -51,3 +51,80 @@
 {% macro spark__no_texts() -%}
     cast(array() as array<string>)
 {%- endmacro %}
+
+{# Sum of the values of a map; NULL for no map, so that "cannot be seen" stays that. #}
+{% macro map_total(map) -%}
+    {{ return(adapter.dispatch('map_total', 'community_pulse')(map)) }}
+{%- endmacro %}
+
+{% macro default__map_total(map) -%}
+    case when {{ map }} is not null then coalesce(list_sum(map_values({{ map }})), 0) end
+{%- endmacro %}
+
+{% macro spark__map_total(map) -%}
+    aggregate(map_values({{ map }}), cast(0 as bigint), (total, of_kind) -> total + of_kind)
+{%- endmacro %}
+
+{# The aware time at which a UTC day begins. #}
+{% macro utc_day_start(date) -%}
+    {{ return(adapter.dispatch('utc_day_start', 'community_pulse')(date)) }}
+{%- endmacro %}
+
+{% macro default__utc_day_start(date) -%}
+    timezone('UTC', cast({{ date }} as timestamp))
+{%- endmacro %}
+
+{% macro spark__utc_day_start(date) -%}
+    from_utc_timestamp(cast({{ date }} as timestamp), current_timezone())
+{%- endmacro %}
+
+{# Hour of the UTC day of an aware time, 0 to 23. #}
+{% macro utc_hour(time) -%}
+    {{ return(adapter.dispatch('utc_hour', 'community_pulse')(time)) }}
+{%- endmacro %}
+
+{% macro default__utc_hour(time) -%}
+    cast(extract(hour from timezone('UTC', {{ time }})) as bigint)
+{%- endmacro %}
+
+{% macro spark__utc_hour(time) -%}
+    cast(hour(to_utc_timestamp({{ time }}, current_timezone())) as bigint)
+{%- endmacro %}
+
+{# Day of the week of a date, 1 for Monday. #}
+{% macro iso_weekday(date) -%}
+    {{ return(adapter.dispatch('iso_weekday', 'community_pulse')(date)) }}
+{%- endmacro %}
+
+{% macro default__iso_weekday(date) -%}
+    cast(isodow({{ date }}) as bigint)
+{%- endmacro %}
+
+{% macro spark__iso_weekday(date) -%}
+    cast(weekday({{ date }}) + 1 as bigint)
+{%- endmacro %}
+
+{# A number with one bit set, from 0; and the bits of a number from one place on. #}
+{% macro bit_at(place) -%}
+    {{ return(adapter.dispatch('bit_at', 'community_pulse')(place)) }}
+{%- endmacro %}
+
+{% macro default__bit_at(place) -%}
+    cast(1 as bigint) << ({{ place }})
+{%- endmacro %}
+
+{% macro spark__bit_at(place) -%}
+    shiftleft(cast(1 as bigint), {{ place }})
+{%- endmacro %}
+
+{% macro bits_from(bits, place) -%}
+    {{ return(adapter.dispatch('bits_from', 'community_pulse')(bits, place)) }}
+{%- endmacro %}
+
+{% macro default__bits_from(bits, place) -%}
+    ({{ bits }} >> ({{ place }}))
+{%- endmacro %}
+
+{% macro spark__bits_from(bits, place) -%}
+    shiftright({{ bits }}, {{ place }})
+{%- endmacro %}

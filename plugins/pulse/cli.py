@@ -145,6 +145,72 @@ def rebuild() -> None:
         console.print(f"published {state_id}")
 
 
+@app.command("import", epilog="Example: `pulse import`")
+def import_(
+    show: Annotated[
+        str | None, typer.Option(help="Only show why this file was stopped, or the lines that were kept out of it.")
+    ] = None,
+    forget: Annotated[
+        str | None, typer.Option(help="Take back what a file brought that is no longer in the folder.")
+    ] = None,
+) -> None:
+    """Import new and changed files of business results from `imports/` in the home, and publish (docs/imports.md)."""
+    from pulse.imports import importing, kept_out
+
+    with _failing_in_one_line():
+        console = Console(highlight=False, soft_wrap=True)
+        if show is not None:
+            for kept in kept_out.kept_files(_home()):
+                for message in kept.reasons.values() if kept.file_name == show else ():
+                    console.print(f"stopped by {escape(printable(message))}")
+            for number, broken, line in kept_out.kept_lines(_home(), show, limit=20):
+                console.print(f"line {number}: {escape(printable(broken))}")
+                console.print(f"      {escape(printable(line, max_chars=500))}")
+            return
+        pipeline, run_id = _pipeline(), _command_id("import")
+        verdicts: list[dict[str, Any]] = []
+        if forget is not None:
+            importing.forget(pipeline.home, forget)
+        else:
+            verdicts = pipeline.import_results(run_id=run_id)
+        for verdict in verdicts:
+            style = "green" if verdict["outcome"] == "imported" else "red"
+            console.print(
+                f"[{style}]{verdict['outcome']:8}[/]  {escape(printable(verdict['file']))}: "
+                f"{escape(printable(verdict['message']))}"
+            )
+        if forget is not None or any(verdict["outcome"] == "imported" for verdict in verdicts):
+            with _progress_to(Console()):
+                console.print(f"published {pipeline.publish_results(run_id=run_id)}")
+        elif not verdicts:
+            console.print(f"nothing new in {escape(printable(str(importing.folder(pipeline.home))))}")
+        if any(verdict["outcome"] == "stopped" for verdict in verdicts):
+            raise typer.Exit(1)
+
+
+@app.command(epilog="Example: `pulse report 2026-10`")
+def report(
+    month: Annotated[str, typer.Argument(help="Month, YYYY-MM; it must be over.")],
+    again: Annotated[
+        bool, typer.Option("--again", help="Close the month again first: what differs becomes a new version.")
+    ] = False,
+) -> None:
+    """Write the report of a month again, from its frozen KPIs; a month that is not frozen yet is closed first."""
+    from pulse.clock import utc_now
+    from pulse.kpi import Month, close_month
+    from pulse.kpi.closing import latest_version
+    from pulse.kpi.reporting import report_month
+
+    with _failing_in_one_line():
+        home, of_month = _home(), Month.parse(month, of="MONTH")
+        of_month.require_over(utc_now())
+        if again or latest_version(home, of_month) is None:
+            typer.echo(close_month(home, of_month, clock=utc_now).message)
+        else:
+            typer.echo(f"{of_month}: frozen as version {latest_version(home, of_month)}; --again closes it again")
+        typer.echo(printable(str(report_month(home, of_month, clock=utc_now).page)))
+
+
 def _run(start: "Callable[[Any, Home, Callable[[str], None]], RunResult]", *, quiet: bool) -> None:
     from pulse.orchestration import embedded
 
@@ -169,7 +235,8 @@ def doctor() -> None:
     from pulse import doctor as checks
     from pulse.home import Home
 
-    findings = checks.examine(Home.from_environment())
+    with _failing_in_one_line():
+        findings = checks.examine(Home.from_environment())
     console = Console(highlight=False, soft_wrap=True)
     for finding in findings:
         style = STATE_STYLES[finding.level]
@@ -205,6 +272,12 @@ def status() -> None:
                 say(f"{'':25}{escape(printable(entry.reason))}")
         if current.stopped_loads:
             say(f"{len(current.stopped_loads)} stopped loads in quarantine: `pulse quarantine list`")
+        for kept in current.kept_files:
+            name = escape(printable(kept.file_name))
+            if not kept.is_stopped:
+                say(f"{kept.records_n} lines kept out of import {name}: `pulse import --show FILE`")
+            for message in kept.reasons.values():
+                say(f"[red]import stopped[/]  {name}: {escape(printable(message))}")
 
 
 @app.command(epilog='Example: `pulse sql "select * from marts.dim_communities" --format csv`')
@@ -215,7 +288,7 @@ def sql(
     ] = OutputFormat.TABLE,
     limit: Annotated[int, typer.Option(help="Rows that a table shows; csv and json give all.", min=1)] = 100,
 ) -> None:
-    """Query the published marts (schema `marts`) and the quality results (schema `quality`). Read-only."""
+    """Query the published marts (schema `marts`), quality results (`quality`) and frozen KPIs (`kpi`). Read-only."""
     from pulse import query as reading
 
     with _failing_in_one_line():

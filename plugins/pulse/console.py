@@ -43,7 +43,7 @@ def show_run(console: Console, result: "RunResult") -> None:
     for tile in result.failed():
         console.print(f"[red]{escape(tile.task_id)}[/red]: {escape(printable(tile.label))}")
     if not result.is_success:
-        console.print(f"Not published. Next: `pulse status`, or read {escape(str(result.log_file))}")
+        console.print(f"Not done; what was before stays. Next: `pulse status`, or read {escape(str(result.log_file))}")
 
 
 def show_rows(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], has_more: bool = False) -> None:

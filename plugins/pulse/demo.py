@@ -1,8 +1,9 @@
 """``make demo``: the whole pipeline on made-up communities, to see it work before trusting it with real ones.
 
-Writes the world's past as archives under ``PULSE_HOME/demo``, fills a month from them with ``community_backfill``, runs
-two days of ``community_daily`` live against a sandbox that speaks Reddit's API, and asks three questions of the result.
-One community's feed is damaged on purpose, so that a load is stopped and everything else goes on.
+Writes the world's past as archives under ``PULSE_HOME/demo``, fills two months from them with ``community_backfill``,
+runs two days of ``community_daily`` live against a sandbox that speaks Reddit's API, asks three questions of the
+result, and closes the second month with ``kpi_monthly``. One community's feed is damaged on purpose, so that a load is
+stopped and everything else goes on.
 """
 
 import os
@@ -24,7 +25,9 @@ from pulse.console import line_printer, show_rows, show_run
 from pulse.errors import BuildFailed, ConfigError
 from pulse.gates import quarantine
 from pulse.home import REPOSITORY, Home
+from pulse.kpi import Month
 from pulse.orchestration import embedded
+from pulse.reports import files as report_files
 from pulse.window import Window
 
 if TYPE_CHECKING:
@@ -32,7 +35,8 @@ if TYPE_CHECKING:
     from pulse.sandbox.world import World
 
 SEED = 7
-MONTH = Window(date(2026, 7, 1), date(2026, 7, 31))
+PAST = Window(date(2026, 6, 1), date(2026, 7, 31))
+MONTH = Month(date(2026, 7, 1))
 DAYS = (date(2026, 8, 1), date(2026, 8, 2))
 NEXT_DAY = DAYS[-1] + timedelta(days=1)
 CONFIG = REPOSITORY / "config" / "communities.yml"
@@ -88,9 +92,9 @@ def run_demo() -> None:
     say = line_printer(console, started_s)
     console.rule("[bold]1. A made-up world[/bold]", align="left")
     made = _make_world(home, say)
-    console.rule(f"[bold]2. A month in one run: community_backfill {MONTH}[/bold]", align="left")
+    console.rule(f"[bold]2. Two months in one run: community_backfill {PAST}[/bold]", align="left")
     say("starting Airflow in this process (some seconds) …")
-    _run(console, partial(embedded.run_window, home, MONTH, started_at=utc_now(), progress=say))
+    _run(console, partial(embedded.run_window, home, PAST, started_at=utc_now(), progress=say))
     with _live(made) as sandbox:
         for day in DAYS:
             console.rule(f"[bold]3. A day, live: community_daily {day}[/bold]", align="left")
@@ -99,6 +103,9 @@ def run_demo() -> None:
             _run(console, partial(embedded.run_day, home, day, started_at=utc_now(), progress=say))
     console.rule("[bold]4. Three questions, in SQL[/bold]", align="left")
     _ask(console, home)
+    console.rule(f"[bold]5. The month's report: kpi_monthly {MONTH}[/bold]", align="left")
+    _run(console, partial(embedded.run_month, home, MONTH, started_at=utc_now(), progress=say))
+    console.print(f"\nOpen it: {escape(str(report_files.of_month(home, MONTH).page))}")
     _say_what_next(console, home, time.monotonic() - started_s)
 
 
@@ -116,9 +123,9 @@ def _make_world(home: Home, say: Callable[[str], None]) -> "World":
     from pulse.sandbox import world, world_archive
 
     made = world.make_world(seed=SEED)
-    files = world_archive.write_archives(made, home.root / "demo", last_day=MONTH.last_day)
+    files = world_archive.write_archives(made, home.root / "demo", last_day=PAST.last_day)
     say(f"{files.communities_n} communities, seed {SEED}")
-    say(f"archives up to {MONTH.last_day}: {files.posts_n} posts, {files.comments_n} comments")
+    say(f"archives up to {PAST.last_day}: {files.posts_n} posts, {files.comments_n} comments")
     say(f"one damaged feed: {files.broken_unusable_n} of {files.broken_lines_n} lines unusable")
     return made
 
@@ -130,7 +137,7 @@ def _live(made: "World") -> "Iterator[SandboxServer]":
     from pulse.sandbox.server import SandboxServer
 
     before = {name: value for name, value in os.environ.items() if name.startswith("PULSE_REDDIT_")}
-    with SandboxServer(WorldData(made), now=_shortly_after(MONTH.last_day)) as sandbox:
+    with SandboxServer(WorldData(made), now=_shortly_after(PAST.last_day)) as sandbox:
         for name in before:
             del os.environ[name]
         os.environ |= sandbox.environment()
@@ -168,6 +175,10 @@ def _say_what_next(console: Console, home: Home, wall_s: float) -> None:
     lines = [
         ("make ui", "these runs in Airflow's own UI"),
         (f'{command} sql "show all tables"', "what there is to query; docs/data-dictionary.md explains it"),
+        (
+            f'{command} sql "select community, kpi, value, caveat from kpi.kpi_as_now_known"',
+            "the frozen KPIs of the month",
+        ),
         (f"{command} status", "what arrived, what did not, and why"),
         (
             f"{command} sandbox serve --world-seed {SEED} --now {_shortly_after(NEXT_DAY).isoformat()}",

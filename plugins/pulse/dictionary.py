@@ -1,7 +1,7 @@
 """The data dictionary: every table that ``pulse sql`` shows, from where each is defined.
 
-Marts come from the yml beside their SQL, read without dbt; the tables of ``quality`` from their schemas and from the
-meanings below. ``docs/data-dictionary.md`` is this module's output and nothing else.
+Marts come from the yml beside their SQL, read without dbt; the tables of ``quality`` and ``kpi`` from their schemas and
+from the meanings below. ``docs/data-dictionary.md`` is this module's output and nothing else.
 """
 
 import re
@@ -15,6 +15,7 @@ import yaml
 
 from pulse import quality
 from pulse.home import REPOSITORY
+from pulse.kpi import store
 
 _MODELS = REPOSITORY / "dbt_project" / "models"
 _DOC_BLOCK = re.compile(r"\{%\s*docs\s+(\w+)\s*%\}(.*?)\{%\s*enddocs\s*%\}", re.DOTALL)
@@ -23,7 +24,7 @@ _DOC_CALL = re.compile(r"\{\{\s*doc\('(\w+)'\)\s*\}\}")
 _INTRODUCTION = """\
 # Data dictionary
 
-Written by `pulse dev data-dictionary` from the dbt project and the quality tables; edit there, not here.
+Written by `pulse dev data-dictionary` from the dbt project and the tables beside it; edit there, not here.
 
 - NULL means "this cannot be seen", 0 means zero.
 - Times end in `_at`, days in `_date`; both are UTC. Marts are dated by `contribution_date`, the day of writing, and
@@ -70,6 +71,7 @@ def render() -> str:
     Raises:
         ValueError: a description does not end with its grain, or names a text that does not exist; a column of a
             quality table has no meaning, or a meaning no column.
+        KeyError: a column of a frozen table has no meaning.
     """
     sections = [
         _section("marts", "What people read; replaced as a whole at each publish.", marts()),
@@ -77,6 +79,11 @@ def render() -> str:
             "quality",
             "What happened to each load and rule; always there, whether or not anything was published.",
             quality_tables(),
+        ),
+        _section(
+            "kpi",
+            "What was told of closed months; always there, never rebuilt. `marts.fct_kpis_monthly` would be told now.",
+            kpi_tables(),
         ),
     ]
     return "\n".join([_INTRODUCTION, *sections])
@@ -88,12 +95,25 @@ def render() -> str:
 def marts() -> list[Table]:
     """The marts by name, from the yml beside their SQL."""
     texts = _shared_texts()
-    return [_mart(model, texts) for file in sorted((_MODELS / "marts").glob("[!_]*.yml")) for model in _models(file)]
+    files = sorted((_MODELS / "marts").rglob("[!_]*.yml"), key=lambda file: file.stem)
+    return [_mart(model, texts) for file in files for model in _models(file)]
 
 
 def quality_tables() -> list[Table]:
     """The tables of schema ``quality``."""
-    return [_quality_table(name, schema) for name, schema in quality.TABLES.items()]
+    return [_described_table(name, schema, *_QUALITY[name]) for name, schema in quality.TABLES.items()]
+
+
+def kpi_tables() -> list[Table]:
+    """The views of schema ``kpi``; what the figures mean stands at the mart that they were frozen from."""
+    (mart,) = (mart for mart in marts() if mart.name == "fct_kpis_monthly")
+    of_mart = {column.name: column.meaning for column in mart.columns}
+    tables = []
+    for name, (description, grain) in _KPI.items():
+        schema = store.TABLES.get(name, store.TABLES[store.KPI_MONTHLY])
+        meanings = {column: _KPI_COLUMNS.get(column) or of_mart[column] for column in schema.names}
+        tables.append(_described_table(name, schema, description, grain, meanings))
+    return tables
 
 
 def _models(file: Path) -> Iterator[dict[str, Any]]:
@@ -141,8 +161,7 @@ def _split_grain(name: str, text: str) -> tuple[str, str]:
     return description.strip(), grain.strip()
 
 
-def _quality_table(name: str, schema: pa.Schema) -> Table:
-    description, grain, meanings = _QUALITY[name]
+def _described_table(name: str, schema: pa.Schema, description: str, grain: str, meanings: dict[str, str]) -> Table:
     if sorted(meanings) != sorted(schema.names):
         raise ValueError(f"the meanings of {name} do not fit its columns: {sorted(set(meanings) ^ set(schema.names))}")
     columns = []
@@ -261,4 +280,40 @@ _QUALITY: dict[str, tuple[str, str, dict[str, str]]] = {
             "recorded_at": _RECORDED,
         },
     ),
+}
+
+
+# ---- what the frozen tables mean -------------------------------------------
+
+# Description and grain.
+_KPI: dict[str, tuple[str, str]] = {
+    store.KPI_MONTHLY: (
+        "Every version of every closed month. A month that is closed again gets a new version if anything differs.",
+        "one row per month_start_date, version, platform, community and kpi.",
+    ),
+    store.KPI_AS_FIRST_REPORTED: (
+        "Each figure as it was reported first, whatever became of it.",
+        "one row per month_start_date, platform, community and kpi.",
+    ),
+    store.KPI_AS_NOW_KNOWN: (
+        "The latest version of each closed month.",
+        "one row per month_start_date, platform, community and kpi.",
+    ),
+    store.KPI_RESTATEMENTS: (
+        "What a later version changed of a figure, and why; from or to NULL where only one of the two versions has it.",
+        "one row per month_start_date, version, platform, community and kpi that differs from the version before.",
+    ),
+}
+# Columns that the mart does not have.
+_KPI_COLUMNS = {
+    "version": "Version of the month, from 1.",
+    "reported_at": "When the version was frozen.",
+    "state_id": "Published state that it was frozen from.",
+    "old_value": "Value in the version before; NULL where it had none.",
+    "new_value": "Value in this version; NULL where it has none.",
+    "difference": "new_value − old_value; NULL where either is.",
+    "changed_columns": "Columns that differ, comma-separated; value where only one of the two versions has the figure.",
+    "reasons": "Comma-separated: late_data (contributions, days or looks at them came in, or went, later), deletion "
+    "(taken back by people, or accounts gone), new_definition, new_model (of sentiment), earlier_month (only what the "
+    "figure is compared with), unknown.",
 }

@@ -4,6 +4,7 @@ Each step can be repeated. Steps hand over ids and counts that fit into JSON, ne
 caller; the clock only stamps when something was observed or recorded, and refuses a day that is not over.
 
     plan → extract (one per entry) → gate_loads → promote → score → build → gate_marts → publish
+    plan → import_results → build
 
 Heavy libraries are imported inside the steps: a step of one kind should not pay for another's.
 """
@@ -141,7 +142,7 @@ class Pipeline:
                 verdicts[entry_id] = self._failed_extraction(run_id, entry_id)
         ordered = [verdicts[entry_id] for entry_id in entry_ids]
         absent = [row for verdict in ordered for row in self._absence_rows(window, verdict, run_id)]
-        quality.append(self.home, quality.LOAD_OUTCOMES, absent, stem=f"{run_id}-absent")
+        outcomes.record(self.home, absent, stem=f"{run_id}-absent")
         passed_n = sum(verdict["outcome"] == "passed" for verdict in ordered)
         log.info("gate 1: %d of %d loads passed", passed_n, len(ordered))
         return ordered
@@ -159,7 +160,7 @@ class Pipeline:
             counts["loads_n"] += 1
             counts["rows_n"] += promotion.rows_n
             counts["partitions_n"] += len(promotion.partitions)
-        quality.append(self.home, quality.LOAD_OUTCOMES, arrived, stem=f"{run_id}-arrived")
+        outcomes.record(self.home, arrived, stem=f"{run_id}-arrived")
         log.info("raw: %(rows_n)d rows of %(loads_n)d loads, %(partitions_n)d partitions changed", counts)
         return counts
 
@@ -179,6 +180,23 @@ class Pipeline:
         counts: dict[str, int] = asdict(scored)
         log.info("score: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
         return counts
+
+    # ---- results of the business -------------------------------------------
+
+    def import_results(self, *, run_id: str) -> list[dict[str, Any]]:
+        """Bring new and changed files of business results through their gate into raw; one verdict per file.
+
+        A stopped file leaves what it brought before in place, and is tried again in each run.
+
+        Raises:
+            LockBusy: another process writes to raw or the warehouse.
+        """
+        from pulse.imports import importing
+
+        verdicts = importing.import_new(self.home, self.settings, clock=self.clock, run_id=run_id)
+        stopped_n = sum(verdict["outcome"] == "stopped" for verdict in verdicts)
+        log.info("import: %d files new or changed, %d stopped", len(verdicts), stopped_n)
+        return [dict(verdict) for verdict in verdicts]
 
     # ---- warehouse ---------------------------------------------------------
 
@@ -270,6 +288,16 @@ class Pipeline:
         self.require_built(self.build(is_full_refresh=True))
         return self._publish(self.gate_marts(run_id=run_id))
 
+    def publish_results(self, *, run_id: str) -> str:
+        """Build what is pending with the results that were imported, check and publish it; returns the state's id.
+
+        Raises:
+            BuildFailed, GateStopped: what was published before stays.
+        """
+        self.score([])
+        self.require_built(self.build())
+        return self._publish(self.gate_marts(run_id=run_id))
+
     def release(self, load_id: str, *, waive: frozenset[str], reason: str, run_id: str) -> str:
         """Make a new load of a stopped one with named rules waived, and take it all the way; returns the state's id.
 
@@ -315,8 +343,11 @@ class Pipeline:
             log.warning("plan: %s", error)
 
     def _publish(self, gated: Mapping[str, Any]) -> str:
-        """Publish the build that gate 2 has passed, then remove what the retention policy no longer keeps."""
+        """Publish the build that gate 2 has passed. Then what the policy no longer keeps goes, and reports are
+        rid of what was taken back.
+        """
         from pulse import retention, warehouse
+        from pulse.reports import quotes
 
         state = warehouse.publish(
             self.home,
@@ -326,6 +357,7 @@ class Pipeline:
         )
         log.info("published: %s", state.state_id)
         retention.prune(self.home, self.settings.retention, clock=self.clock)
+        quotes.renew_reports(self.home, clock=self.clock)
         return state.state_id
 
     def _passed_loads(self, verdicts: Iterable[EntryVerdict]) -> list[landing.Load]:

@@ -1,4 +1,5 @@
-"""Read-only access for analysts: the published marts, and the quality results whether or not anything was published.
+"""Read-only access for analysts: the published marts, and whether or not anything was published the quality results
+and the frozen KPIs.
 
 Each connection opens the published file as it is at that moment and keeps it: a publish in between disturbs nobody.
 """
@@ -20,6 +21,7 @@ from pulse import quality, warehouse
 from pulse.errors import QueryError
 from pulse.files import sql_text
 from pulse.home import Home
+from pulse.kpi import store
 from pulse.sentiment import sql_function
 from pulse.text import printable
 
@@ -38,7 +40,7 @@ class Result:
 
 
 def connect(home: Home) -> duckdb.DuckDBPyConnection:
-    """A private in-memory database with the views ``marts.*`` (if anything is published) and ``quality.*``.
+    """A private in-memory database with the views ``marts.*`` (if anything is published), ``quality.*`` and ``kpi.*``.
 
     Times are shown in UTC; ``sentiment(text)`` judges any text. Files other than those behind the views cannot be read,
     nor anything written.
@@ -47,6 +49,7 @@ def connect(home: Home) -> duckdb.DuckDBPyConnection:
         QueryError: the published file cannot be opened.
     """
     quality.ensure_tables(home)
+    store.ensure_tables(home)
     connection = duckdb.connect(config={"temp_directory": str(home.scratch / "query")})
     try:
         connection.execute("set timezone = 'UTC'")
@@ -59,9 +62,13 @@ def connect(home: Home) -> duckdb.DuckDBPyConnection:
                 f"create view quality.{table} as "
                 f"select * from read_parquet({sql_text(quality.glob(home, table))}, hive_partitioning = false)"
             )
+        connection.execute("create schema kpi")
+        for view, sql in store.views(home).items():
+            connection.execute(f"create view kpi.{view} as {sql}")
         sql_function.register(connection)
         # Views name the folder as a pattern: where its name has characters of patterns, that is another text.
-        folders = ", ".join(sql_text(folder) for folder in (str(home.quality), escape(str(home.quality))))
+        readable = (str(home.quality), str(home.kpi))
+        folders = ", ".join(sql_text(name) for folder in readable for name in (folder, escape(folder)))
         connection.execute(f"set allowed_directories = [{folders}]")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")

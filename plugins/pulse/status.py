@@ -6,6 +6,7 @@ from datetime import date
 from pulse import locks, raw, warehouse
 from pulse.gates import quarantine
 from pulse.home import Home
+from pulse.imports import kept_out
 from pulse.query import all_rows
 from pulse.settings import Settings
 
@@ -33,6 +34,7 @@ class Status:
     """Everything ``pulse status`` shows.
 
     Attributes:
+        kept_files: files of business results that were stopped, or of which lines were kept out.
         pending_dates_n: dates of creation that changed in raw and are not published yet.
         writer_pid: process that holds the warehouse now.
     """
@@ -40,6 +42,7 @@ class Status:
     state_id: str | None
     entries: tuple[EntryStatus, ...]
     stopped_loads: tuple[quarantine.QuarantinedLoad, ...]
+    kept_files: tuple[kept_out.KeptFile, ...]
     pending_dates_n: int
     writer_pid: int | None
 
@@ -70,6 +73,7 @@ def status_of(home: Home, settings: Settings) -> Status:
         state_id=state.state_id if state else None,
         entries=entries,
         stopped_loads=tuple(quarantine.stopped_loads(home)),
+        kept_files=tuple(kept_out.kept_files(home)),
         pending_dates_n=len(dates),
         writer_pid=locks.holder_pid(home, locks.WAREHOUSE_LOCK),
     )

@@ -18,6 +18,8 @@ from pulse import quality, raw
 from pulse.errors import BuildFailed
 from pulse.files import sql_text
 from pulse.home import REPOSITORY, Home
+from pulse.imports.store import ensure_empty_file as ensure_empty_results
+from pulse.imports.store import results_glob
 from pulse.sentiment.store import ensure_empty_file as ensure_empty_scores
 from pulse.sentiment.store import scores_glob
 from pulse.text import printable
@@ -49,6 +51,7 @@ def ensure_inputs(home: Home) -> None:
     raw.ensure_empty_file(home)
     quality.ensure_tables(home)
     ensure_empty_scores(home)
+    ensure_empty_results(home)
 
 
 def run(home: Home, database: Path, arguments: Sequence[str], variables: Mapping[str, Any]) -> tuple[NodeResult, ...]:
@@ -79,8 +82,18 @@ def run(home: Home, database: Path, arguments: Sequence[str], variables: Mapping
 
 
 def _flags(home: Home) -> list[str]:
-    # The caller shows the results; dbt's own lines go to its log file.
-    return ["--log-level", "none", "--log-level-file", "info", "--log-path", str(home.dbt / "logs"), "--no-print"]
+    # The caller shows the results; dbt's own lines go to its log file. Nobody reads its JSON artifacts, and they take
+    # longer to write than most models to build.
+    return [
+        "--no-write-json",
+        "--log-level",
+        "none",
+        "--log-level-file",
+        "info",
+        "--log-path",
+        str(home.dbt / "logs"),
+        "--no-print",
+    ]
 
 
 def _places(home: Home) -> list[str]:
@@ -124,6 +137,7 @@ def _readers(home: Home) -> dict[str, str]:
         "community_observations": raw.community_observations_glob(home),
         "sentiment_scores": scores_glob(home),
         "load_outcomes": quality.glob(home, quality.LOAD_OUTCOMES),
+        "business_results": results_glob(home),
     }
     union_by_name = str(raw.has_earlier_columns(home)).lower()
     return {

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse import landing, outcomes, quality, raw, warehouse
+from pulse import landing, outcomes, quality, raw, transform, warehouse
 from pulse.files import sql_text
 from pulse.home import Home
 from pulse.landing import Load, LoadManifest
@@ -160,6 +161,39 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, A
     found = connection.execute(query)
     names = [name for name, *_ in found.description]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+@dataclass(frozen=True)
+class UnitTestRun:
+    """What became of dbt's unit tests.
+
+    Attributes:
+        aside: the home they ran in.
+        results: one per model and unit test, failed ones included.
+    """
+
+    aside: Home
+    results: tuple[transform.NodeResult, ...]
+
+    @property
+    def database(self) -> Path:
+        """The file they left: every model as an empty table, which shows its columns and their types."""
+        return self.aside.warehouse / "unit_tests.duckdb"
+
+    def compiled(self, model: str) -> str:
+        """The SQL of a model as dbt ran it, a full build; its tables are those of the database ``unit_tests``."""
+        folder = self.aside.dbt / "target" / "compiled" / "community_pulse" / "models"
+        # Folders named after a yml hold its unit tests, with models that stand in for the real ones.
+        (file,) = (file for file in folder.rglob(f"{model}.sql") if file.parent.suffix != ".yml")
+        return file.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def unit_test_run(tmp_path_factory: pytest.TempPathFactory) -> UnitTestRun:
+    """dbt's unit tests, run once for all who look at them."""
+    home = Home(tmp_path_factory.mktemp("unit_tests") / "home").create()
+    results = transform.run_unit_tests(home)
+    return UnitTestRun(Home(home.scratch / "unit_tests"), results)
 
 
 @pytest.fixture(scope="module")

@@ -53,10 +53,8 @@ def each(*layers: str) -> Any:
 
 
 @pytest.mark.integration
-def test_unit_tests__all_pass(tmp_path: Path):
-    from pulse.home import Home
-
-    results = transform.run_unit_tests(Home(tmp_path / "home").create())
+def test_unit_tests__all_pass(unit_test_run: Any):
+    results = unit_test_run.results
     assert [f"{result.label}: {result.message}" for result in results if not result.is_ok] == []
     ran = {result.label for result in results if result.resource_type == "unit_test"}
     written = {test["name"] for sql in SQL_FILES for test in described(sql.with_suffix(".yml")).get("unit_tests", [])}
@@ -114,7 +112,7 @@ def test_mart__has_a_key_test_unit_tests_and_an_exposure(sql: Path):
     assert [test for test in model["data_tests"] if "unique_key" in test]
     assert document["unit_tests"]
     assert {test["model"] for test in document["unit_tests"]} == {sql.stem}
-    exposures = described(MODELS / "marts" / "_marts__exposures.yml")["exposures"]
+    exposures = [exposure for file in sql.parent.glob("_*__exposures.yml") for exposure in described(file)["exposures"]]
     assert f"ref('{sql.stem}')" in [name for exposure in exposures for name in exposure["depends_on"]]
 
 

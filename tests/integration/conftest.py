@@ -1,6 +1,8 @@
 """One made-up world, run once through the real DAGs in this process; several test files look at what came of it."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -36,9 +38,9 @@ OLD_RECORD = (
 
 @dataclass(frozen=True)
 class WorldRun:
-    """A home after a backfill of the world but its last two days, and a daily run for each of those.
+    """A home after a backfill of the world but its last day, and a daily run for that.
 
-    ``backfill`` and ``days`` are the finished runs; ``lines`` what they told the person who waits.
+    ``backfill`` and ``day`` are the finished runs; ``lines`` what they told the person who waits.
     """
 
     home: Home
@@ -46,7 +48,7 @@ class WorldRun:
     world: World
     files: ArchiveFiles
     backfill: embedded.RunResult
-    days: tuple[embedded.RunResult, ...]
+    day: embedded.RunResult
     lines: tuple[str, ...]
 
 
@@ -67,12 +69,11 @@ def world_run(airflow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         "PULSE_AUTHOR_KEY": "key-for-tests-only",
     }
     lines: list[str] = []
-    last_days = (world.last_day - timedelta(days=1), world.last_day)
     try:
-        window = Window(world.first_day, world.last_day - timedelta(days=2))
+        window = Window(world.first_day, world.last_day - timedelta(days=1))
         backfill = embedded.run_window(home, window, started_at=utc_now(), progress=lines.append)
-        days = tuple(embedded.run_day(home, day, started_at=utc_now(), progress=lines.append) for day in last_days)
-        yield WorldRun(home, config, world, files, backfill, days, tuple(lines))
+        day = embedded.run_day(home, world.last_day, started_at=utc_now(), progress=lines.append)
+        yield WorldRun(home, config, world, files, backfill, day, tuple(lines))
     finally:
         for name, value in before.items():
             if value is None:
@@ -96,3 +97,27 @@ def in_world(world_run: WorldRun, monkeypatch: pytest.MonkeyPatch) -> WorldRun:
     monkeypatch.setenv("PULSE_CONFIG", str(world_run.config))
     monkeypatch.setenv("PULSE_AUTHOR_KEY", "key-for-tests-only")
     return world_run
+
+
+@dataclass(frozen=True)
+class DemoRun:
+    """``pulse demo`` as a newcomer runs it, in a process of its own: what it left and what it printed."""
+
+    home: Home
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
+    """From nothing to answers, once; for reading only."""
+    home = Home(tmp_path_factory.mktemp("demo") / "home")
+    # Airflow logs in another way where it sees pytest.
+    hidden = ("AIRFLOW", "PULSE", "PYTEST")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    environment |= {"PULSE_HOME": str(home.root), "COLUMNS": "160"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pulse.cli", "demo"], env=environment, capture_output=True, text=True, check=False
+    )
+    return DemoRun(home, done.returncode, done.stdout, done.stderr)

@@ -26,7 +26,7 @@ def pulse(*arguments: str, stdin: str | None = None) -> Any:
 
 
 def commands(typer_app: Any = app) -> list[list[str]]:
-    found = [[command.callback.__name__.replace("_", "-")] for command in typer_app.registered_commands]
+    found = [[command.name or command.callback.__name__.replace("_", "-")] for command in typer_app.registered_commands]
     return found + [[group.name] for group in typer_app.registered_groups]
 
 

@@ -5,19 +5,21 @@ import re
 import pytest
 
 from pulse import dictionary, quality
+from pulse.home import Home
+from pulse.kpi import store
 
-TABLES = [*dictionary.marts(), *dictionary.quality_tables()]
+TABLES = [*dictionary.marts(), *dictionary.quality_tables(), *dictionary.kpi_tables()]
 
 
 def test_document__is_current():
     assert dictionary.is_current(), "run `pulse dev data-dictionary`"
 
 
-def test_document__has_every_mart_and_quality_table_with_every_column():
+def test_document__has_every_mart_and_table_with_every_column(home: Home):
     text = dictionary.render()
-    marts = {file.stem for file in (dictionary.REPOSITORY / "dbt_project" / "models" / "marts").glob("*.sql")}
+    marts = {file.stem for file in (dictionary.REPOSITORY / "dbt_project" / "models" / "marts").rglob("*.sql")}
     assert marts, "a document about nothing would pass"
-    assert {table.name for table in TABLES} == marts | set(quality.TABLES)
+    assert {table.name for table in TABLES} == marts | set(quality.TABLES) | set(store.views(home))
     for table in TABLES:
         rows = re.findall(
             r"^\| `(\w+)` \|", text.split(f"### {table.name}\n")[1].split("\n### ")[0], flags=re.MULTILINE

@@ -4,6 +4,7 @@
     on_schema_change='fail',
     pre_hook=[
         "{{ remember_affected_keys('affected_threads', ['platform', 'community', 'thread_id']) }}",
+        "{{ remember_affected_keys('affected_chains', ['platform', 'community', 'thread_id']) }}",
         "{{ delete_affected_dates() }}",
     ],
 ) }}
@@ -29,7 +30,10 @@ ranked as (
         ) as recency,
         min(observed_at) over (
             partition by platform, community, contribution_id, contribution_date
-        ) as first_observed_at
+        ) as first_observed_at,
+        min(partition_day) over (
+            partition by platform, community, contribution_id, contribution_date
+        ) as first_partition_day
     from observations
 
 )
@@ -40,8 +44,10 @@ select
     contribution_id,
     kind,
     thread_id,
+    parent_id,
     contribution_date,
     created_at,
+    first_partition_day,
     first_observed_at,
     observed_at as last_observed_at,
     author_key,
@@ -50,6 +56,7 @@ select
     score,
     reply_count,
     award_count,
+    {{ map_total('reactions') }} as reaction_count,
     is_removed,
     load_id
 from ranked

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pulse.home import Home
+from pulse.kpi.month import Month
 from pulse.orchestration import environment
 from pulse.window import Window
 
@@ -40,9 +41,11 @@ class TaskResult:
 
 @dataclass(frozen=True)
 class RunResult:
-    """One finished run of a DAG. Green exactly if it published.
+    """One finished run of a DAG.
 
     Attributes:
+        is_success: whether it came to its end: whatever nothing else waits for was done. A run of days has published
+            then, a run of a month has told of it.
         log_file: what Airflow and the tasks printed.
     """
 
@@ -99,8 +102,9 @@ def run_dag(
         run = dag.test(logical_date=logical_date, run_conf=dict(params))
         tasks = _tasks(run)
     # The state alone is not enough: a run without tasks is a success to Airflow.
-    has_published = any(task.task_id == "publish" and task.state == "success" for task in tasks)
-    return RunResult(dag_id, run.run_id, has_published and str(run.state) == "success", tasks, log_file)
+    last = {task.task_id for task in dag.tasks if not task.downstream_task_ids}
+    is_at_its_end = last <= {task.task_id for task in tasks if task.state == "success"}
+    return RunResult(dag_id, run.run_id, is_at_its_end and str(run.state) == "success", tasks, log_file)
 
 
 def run_day(home: Home, day: date, *, started_at: datetime, progress: Progress | None = None) -> RunResult:
@@ -113,6 +117,11 @@ def run_window(home: Home, window: Window, *, started_at: datetime, progress: Pr
     """A window of days through ``community_backfill``."""
     params = {"from_day": window.first_day.isoformat(), "to_day": window.last_day.isoformat()}
     return run_dag(home, "community_backfill", logical_date=started_at, params=params, progress=progress)
+
+
+def run_month(home: Home, month: Month, *, started_at: datetime, progress: Progress | None = None) -> RunResult:
+    """A month through ``kpi_monthly``."""
+    return run_dag(home, "kpi_monthly", logical_date=started_at, params={"month": str(month)}, progress=progress)
 
 
 def _dag(dag_id: str) -> Any:

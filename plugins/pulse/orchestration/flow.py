@@ -2,9 +2,12 @@
 
     plan → extract (one per entry) → gate_loads → load (a tile per entry) → promote → score → build
          → model (a tile per dbt node) → gate_marts → publish
+    plan → import_results → build, and result_file (a tile per file) → gate_marts
 
 One community failing does not stop the others: gate 1 waits for all extractions however they ended, and `promote` for
 all tiles. `publish` is the only last task, so a run is green exactly if it published. Tasks hand over ids and counts.
+
+Deployed on several workers, tasks that write raw, scores, the warehouse or what is published have a queue of their own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,6 +29,9 @@ _EXTRACT_ARGS: dict[str, Any] = {
     "retries": RETRIES + RATE_LIMIT_RETRIES,
     "retry_policy": RetryByErrorType(rate_limit_retries=RATE_LIMIT_RETRIES),
 }
+# One worker of one process serves it where Celery runs the tasks, so that those who would wait for the warehouse lock
+# wait in the queue instead and keep no worker. Other executors take no notice of queues.
+WAREHOUSE_QUEUE = "warehouse"
 _FORMAT = "%Y-%m-%dT00:00:00"
 
 
@@ -37,11 +43,14 @@ def wire(window: Any) -> Any:
     tiles = load.expand(verdict=verdicts)
     promoted = promote(verdicts)
     tiles >> promoted
+    imported = import_results()
+    files = result_file.expand(verdict=imported)
     built = build()
     nodes = model.expand(node=built)
     gated = gate_marts(built)
+    entry_ids >> imported >> built
     promoted >> score(verdicts) >> built
-    nodes >> gated
+    [nodes, files] >> gated
     return publish(window, verdicts, gated)
 
 
@@ -116,7 +125,7 @@ def partition_keys(window: Mapping[str, str]) -> list[str]:
 # ---- tasks -----------------------------------------------------------------
 
 
-@task
+@task(queue=WAREHOUSE_QUEUE)
 def plan(window: Mapping[str, str]) -> list[str]:
     """Entry ids to extract; refuses a window that is not over."""
     return _pipeline().plan(_window(window))
@@ -162,19 +171,51 @@ def load(verdict: Mapping[str, Any]) -> str:
     return str(verdict["message"])
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE)
+@task(trigger_rule=TriggerRule.ALL_DONE, queue=WAREHOUSE_QUEUE)
 def promote(verdicts: list["EntryVerdict"] | None) -> dict[str, int]:
     """Bring passed loads into raw."""
     return _pipeline().promote(_required(verdicts, "gate_loads"), run_id=_run_id())
 
 
-@task
+@task(queue=WAREHOUSE_QUEUE)
 def score(verdicts: list["EntryVerdict"]) -> dict[str, int]:
     """Judge the sentiment of new texts."""
     return _pipeline().score(verdicts)
 
 
-@task
+@task(queue=WAREHOUSE_QUEUE)
+def import_results() -> list[dict[str, Any]]:
+    """Bring new and changed files of business results into raw. Tells about every file that was stopped."""
+    from pulse.orchestration.notify import Alert, send
+
+    pipeline = _pipeline()
+    verdicts = pipeline.import_results(run_id=_run_id())
+    for verdict in verdicts:
+        if verdict["outcome"] == "stopped":
+            alert = Alert(
+                "load_stopped", f"imports/{verdict['file']}", verdict["rule"], verdict["value"], verdict["limit"],
+                verdict["message"], _run_url(),
+            )  # fmt: skip
+            send(alert, pipeline.settings, context=get_current_context())
+    return verdicts
+
+
+@task(map_index_template="{{ label }}", retries=0)
+def result_file(verdict: Mapping[str, Any]) -> str:
+    """One file's tile: red if it was stopped; everything else goes on."""
+    from pulse.errors import GateStopped
+
+    _label(f"{verdict['file']}: {verdict['outcome']}")
+    if verdict["outcome"] != "imported":
+        raise GateStopped(
+            f"file {verdict['file']}",
+            value=verdict["message"],
+            next_step='the run goes on; docs/imports.md, "a file was stopped"',
+        )
+    return str(verdict["message"])
+
+
+@task(queue=WAREHOUSE_QUEUE)
 def build() -> list[dict[str, Any]]:
     """Build the marts; returns what became of each dbt node."""
     return _pipeline().build()
@@ -191,7 +232,7 @@ def model(node: Mapping[str, Any]) -> str:
     return str(node["status"])
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE)
+@task(trigger_rule=TriggerRule.ALL_DONE, queue=WAREHOUSE_QUEUE)
 def gate_marts(nodes: list[dict[str, Any]] | None) -> dict[str, Any]:
     """Gate 2: the marts as a whole, if every node was built."""
     pipeline = _pipeline()
@@ -200,7 +241,7 @@ def gate_marts(nodes: list[dict[str, Any]] | None) -> dict[str, Any]:
         return pipeline.gate_marts(run_id=_run_id())
 
 
-@task(outlets=[MARTS])
+@task(outlets=[MARTS], queue=WAREHOUSE_QUEUE)
 def publish(
     window: Mapping[str, str], verdicts: list["EntryVerdict"], gated: Mapping[str, Any], *, outlet_events: Any = None
 ) -> dict[str, Any]:

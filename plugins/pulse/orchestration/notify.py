@@ -1,4 +1,5 @@
-"""Alerts: a stopped load, a stopped publish, a missed deadline. To the log always, and to Airflow notifiers where set.
+"""Alerts: a stopped load or publish, a missed deadline, a month closed or not. They go to the log always, and to
+Airflow notifiers where set.
 
 A notifier is named in the config by its import path, with its arguments; it may use Jinja on ``pulse.rule``,
 ``pulse.value``, ``pulse.limit``, ``pulse.message``, ``pulse.subject`` and ``pulse.run_url``. One that fails is logged
@@ -17,13 +18,16 @@ from pulse.text import printable
 
 log = logging.getLogger(__name__)
 
+MONTH_CLOSED = "month_closed"
+
 
 @dataclass(frozen=True)
 class Alert:
     """What happened, in terms a person on call can act on.
 
     Attributes:
-        kind: ``load_stopped``, ``publish_stopped`` or ``deadline_missed``.
+        kind: ``load_stopped``, ``publish_stopped``, ``deadline_missed``, ``month_not_closed``, or the good news of a
+            ``month_closed``.
         subject: the load, the entry or the run it is about.
     """
 
@@ -43,7 +47,8 @@ class Alert:
 
 def send(alert: Alert, settings: Settings, *, context: Mapping[str, Any] | None = None) -> None:
     """Log the alert, then hand it to every configured notifier."""
-    log.error(
+    log.log(
+        logging.INFO if alert.kind == MONTH_CLOSED else logging.ERROR,
         "alert %s: %s; rule %s, value %s, limit %s; %s; see %s",
         alert.kind, printable(alert.subject), alert.rule or "-", printable(alert.value or "-"),
         printable(alert.limit or "-"), printable(alert.message), alert.run_url,

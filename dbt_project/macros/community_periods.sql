@@ -1,0 +1,358 @@
+{# What weeks and months of communities share. A week is made of contributions as last observed, a month of them as last
+   observed by its end. #}
+
+{# Contributions of the periods to build, with the period that each belongs to: one week, and at most one month. #}
+{% macro contributions_of_periods(of_weeks, of_months, columns) -%}
+    {%- for period, relation in (('week', of_weeks), ('month', of_months)) %}
+    select
+        '{{ period }}' as period,
+        {{ period_start(period, 'contribution_date') }} as period_start_date,
+        {{ columns | join(',\n        ') }}
+    from {{ relation }}
+    where {{ is_period_affected(period, period_start(period, 'contribution_date')) }}
+    {{- '\n    union all' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{# Pre-hooks of models that hold both. #}
+{% macro delete_affected_weeks() -%}
+    {{ delete_affected_periods('week', 'period_start_date', "period = 'week'") }}
+{%- endmacro %}
+
+{% macro delete_affected_months() -%}
+    {{ delete_affected_periods('month', 'period_start_date', "period = 'month'") }}
+{%- endmacro %}
+
+{# Condition on rows of such a model. #}
+{% macro is_any_period_affected() -%}
+    (
+        (period = 'week' and {{ is_period_affected('week', 'period_start_date') }})
+        or (period = 'month' and {{ is_period_affected('month', 'period_start_date') }})
+    )
+{%- endmacro %}
+
+{# 1 for a week that lies wholly in its month; weeks that reach over an edge would count some of their people only. NULL
+   for others, and in weeks. #}
+{% macro is_whole_week(period, week_start, month_start) -%}
+    case
+        when {{ period }} = 'month' and {{ week_start }} >= {{ month_start }}
+            and cast({{ dbt.dateadd('day', 6, week_start) }} as date) <= {{ period_end('month', month_start) }} then 1
+    end
+{%- endmacro %}
+
+{# Rows of fct_community_weekly or fct_community_monthly: the period's own figures, and what rests on more than the
+   period: which of its days are known, who was there before, how the community grew. The first day is called
+   week_start_date or month_start_date. #}
+{% macro community_periods(period, periods, contributor_periods, days, sizes) -%}
+{%- set start = period ~ '_start_date' -%}
+with
+
+periods as (
+
+    select * from {{ periods }} where period = '{{ period }}'
+
+),
+
+people as (
+
+    select * from {{ contributor_periods }} where period = '{{ period }}'
+
+),
+
+-- A day is known when something came, or a load proved that nothing was there.
+days_in_communities as (
+
+    select
+        platform,
+        community,
+        contribution_date,
+        {{ period_start(period, 'contribution_date') }} as {{ start }},
+        posts is not null as is_day_known,
+        is_day_complete,
+        communities_arrived_share
+    from {{ days }}
+
+),
+
+days as (
+
+    select * from days_in_communities
+    {%- if period == 'month' %}
+    union all
+    select
+        '*' as platform,
+        '*' as community,
+        contribution_date,
+        {{ start }},
+        max(case when is_day_known then 1 else 0 end) = 1 as is_day_known,
+        min(case when is_day_complete then 1 else 0 end) = 1 as is_day_complete,
+        max(communities_arrived_share) as communities_arrived_share
+    from days_in_communities
+    group by contribution_date, {{ start }}
+    {%- endif %}
+
+),
+
+histories as (
+
+    select
+        platform,
+        community,
+        min(case when is_day_known then contribution_date end) as history_start_date
+    from days
+    group by platform, community
+
+),
+
+spine as (
+
+    select
+        platform,
+        community,
+        {{ start }},
+        cast({{ dbt.datediff(start, dbt.dateadd(period, 1, start), 'day') }} as bigint) as days_n,
+        count(case when is_day_complete then 1 end) as days_complete_n,
+        count(case when is_day_known then 1 end) as days_known_n,
+        -- Exact, so that the order of rows cannot show in the last digit.
+        cast(sum(cast(communities_arrived_share as decimal(18, 9))) as double)
+            / nullif(count(communities_arrived_share), 0) as communities_arrived_share
+    from days
+    group by platform, community, {{ start }}
+
+),
+{%- if period == 'month' %}
+
+whole_weeks as (
+
+    select
+        platform,
+        community,
+        {{ start }},
+        {{ period_start('week', 'contribution_date') }} as week_start_date
+    from days
+    where is_day_known
+    group by platform, community, {{ start }}, {{ period_start('week', 'contribution_date') }}
+
+),
+
+weeks_known as (
+
+    select
+        platform,
+        community,
+        {{ start }},
+        count({{ is_whole_week("'month'", 'week_start_date', start) }}) as weeks_known_n
+    from whole_weeks
+    group by platform, community, {{ start }}
+
+),
+{%- endif %}
+
+first_periods as (
+
+    select
+        platform,
+        community,
+        author_key,
+        min(period_start_date) as {{ start }}
+    from people
+    group by platform, community, author_key
+
+),
+
+newcomers as (
+
+    select
+        platform,
+        community,
+        {{ start }},
+        count(*) as new_contributors
+    from first_periods
+    group by platform, community, {{ start }}
+
+),
+
+-- Members as seen nearest to the edges of the period, within three days of them.
+sizes as (
+
+    select
+        platform,
+        community,
+        {{ period_start(period, 'observation_date') }} as {{ start }},
+        observation_date,
+        members_n
+    from {{ sizes }}
+    where members_n is not null
+
+),
+
+edges as (
+
+    select
+        platform,
+        community,
+        {{ start }},
+        min(case when observation_date <= {{ dbt.dateadd('day', 2, start) }} then observation_date end) as first_date,
+        max(case
+            when observation_date >= {{ dbt.dateadd('day', -2, period_end(period, start)) }} then observation_date
+        end) as last_date
+    from sizes
+    group by platform, community, {{ start }}
+
+),
+
+members_in_communities as (
+
+    select
+        sizes.platform,
+        sizes.community,
+        sizes.{{ start }},
+        max(case when sizes.observation_date = edges.first_date then sizes.members_n end) as members_start_n,
+        max(case when sizes.observation_date = edges.last_date then sizes.members_n end) as members_end_n
+    from sizes
+    inner join edges
+        on sizes.platform = edges.platform
+        and sizes.community = edges.community
+        and sizes.{{ start }} = edges.{{ start }}
+    group by sizes.platform, sizes.community, sizes.{{ start }}
+
+),
+
+members as (
+
+    select * from members_in_communities
+    {%- if period == 'month' %}
+    union all
+    select
+        '*' as platform,
+        '*' as community,
+        {{ start }},
+        cast(sum(members_start_n) as bigint) as members_start_n,
+        cast(sum(members_end_n) as bigint) as members_end_n
+    from members_in_communities
+    where members_start_n is not null and members_end_n is not null
+    group by {{ start }}
+    {%- endif %}
+
+),
+
+joined as (
+
+    select
+        spine.*,
+        {%- if period == 'month' %}
+        coalesce(weeks_known.weeks_known_n, 0) as weeks_known_n,
+        {%- endif %}
+        case when spine.days_known_n > 0 then 0 end as nothing_seen,
+        coalesce(
+            {{ dbt.datediff('histories.history_start_date', 'spine.' ~ start, 'day') }} < {{ var('left_censored_days') }},
+            true
+        ) as is_left_censored,
+        coalesce(newcomers.new_contributors, 0) as newcomers_n,
+        members.members_start_n,
+        members.members_end_n,
+        {%- for column in community_period_columns() %}
+        periods.{{ column }},
+        {%- endfor %}
+        periods.active_days_sum,
+        periods.active_days_squares,
+        periods.active_weeks_sum
+    from spine
+    inner join histories
+        on spine.platform = histories.platform
+        and spine.community = histories.community
+    left join periods
+        on spine.platform = periods.platform
+        and spine.community = periods.community
+        and spine.{{ start }} = periods.period_start_date
+    left join newcomers
+        on spine.platform = newcomers.platform
+        and spine.community = newcomers.community
+        and spine.{{ start }} = newcomers.{{ start }}
+    left join members
+        on spine.platform = members.platform
+        and spine.community = members.community
+        and spine.{{ start }} = members.{{ start }}
+    {%- if period == 'month' %}
+    left join weeks_known
+        on spine.platform = weeks_known.platform
+        and spine.community = weeks_known.community
+        and spine.{{ start }} = weeks_known.{{ start }}
+    {%- endif %}
+
+),
+
+{%- set active = share('active_days_sum', 'contributors') %}
+{%- set sd = sd_of_sums('active_days_sum', 'active_days_squares', 'contributors') %}
+
+final as (
+
+    select
+        platform,
+        community,
+        {{ start }},
+        {%- for column in ['posts', 'comments', 'contributors', 'conversations', 'responses_n', 'response_rate_1h_n',
+            'response_rate_24h_n', 'threads_n', 'mean_depth_n', 'score_observed_n', 'award_count_observed_n',
+            'reaction_count_observed_n', 'removed'] %}
+        cast(coalesce({{ column }}, nothing_seen) as bigint) as {{ column }},
+        {%- endfor %}
+        cast(coalesce(active_days_sum, nothing_seen) as double) / nullif(days_known_n, 0) as contributors_per_day,
+        {%- if period == 'month' %}
+        cast(coalesce(active_weeks_sum, nothing_seen) as double) / nullif(weeks_known_n, 0) as contributors_per_week,
+        {%- endif %}
+        case when {{ is_enough('contributors') }} then {{ active }} / nullif(days_known_n, 0) end as stickiness,
+        case
+            when {{ is_enough('contributors') }}
+                then greatest(0.0, ({{ mean_low(active, sd, 'contributors') }}) / nullif(days_known_n, 0))
+        end as stickiness_low,
+        case
+            when {{ is_enough('contributors') }}
+                then least(1.0, ({{ mean_high(active, sd, 'contributors') }}) / nullif(days_known_n, 0))
+        end as stickiness_high,
+        {%- for column in community_period_columns() if column not in ['comments', 'contributors', 'conversations',
+            'responses_n', 'response_rate_1h_n', 'response_rate_24h_n', 'threads_n', 'mean_depth_n', 'score_observed_n',
+            'award_count_observed_n', 'reaction_count_observed_n', 'removed', 'posts'] %}
+        {{ column }},
+        {%- endfor %}
+        cast(case
+            when not is_left_censored and days_known_n > 0 then newcomers_n
+        end as bigint) as new_contributors,
+        cast(case
+            when not is_left_censored and days_known_n > 0 then coalesce(contributors, 0) - newcomers_n
+        end as bigint) as returning_contributors,
+        members_start_n,
+        members_end_n,
+        {{ share('(members_end_n - members_start_n)', 'members_start_n') }} as member_growth,
+        days_n,
+        days_complete_n,
+        days_known_n,
+        days_complete_n = days_n as is_period_complete,
+        communities_arrived_share,
+        {{ caveats({
+            'incomplete': 'days_complete_n < days_n',
+            'left_censored': 'is_left_censored',
+            'not_observable': 'score_observed_n = 0',
+            'partly_observed': 'score_observed_n > 0 and score_observed_n < posts + comments',
+            'small_n': 'coalesce(contributors, 0) < ' ~ var('min_n') ~ ' or coalesce(responses_n, 0) < ' ~ var('min_n'),
+        }) }} as caveat
+    from joined
+
+)
+
+select * from final
+{%- endmacro %}
+
+{# Figures of int_community_periods that both marts show as they are. #}
+{% macro community_period_columns() -%}
+    {{ return([
+        'posts', 'comments', 'contributors', 'conversations', 'threads_n', 'median_comments_per_post', 'median_breadth',
+        'max_depth', 'mean_depth', 'mean_depth_n', 'discussion_h_index_max', 'discussion_h_index_mean', 'responses_n',
+        'median_first_response_h', 'median_first_response_h_low', 'median_first_response_h_high',
+        'p90_first_response_h', 'p90_first_response_h_low', 'p90_first_response_h_high',
+        'response_rate_1h_n', 'response_rate_1h', 'response_rate_1h_low', 'response_rate_1h_high',
+        'response_rate_24h_n', 'response_rate_24h', 'response_rate_24h_low', 'response_rate_24h_high',
+        'score_sum', 'score_observed_n', 'award_count_sum', 'award_count_observed_n', 'reaction_count_sum',
+        'reaction_count_observed_n', 'engagement_per_contributor', 'engagement_per_contributor_low',
+        'engagement_per_contributor_high', 'bot_share', 'removed',
+    ]) }}
+{%- endmacro %}

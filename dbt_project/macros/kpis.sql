@@ -1,0 +1,61 @@
+{# The KPIs of a month and where each stands: this list is their one home.
+
+   `version` rises when the definition changes, so that a restatement can say so. `n`: the cases behind the value. `needs`:
+   how many cases could have been visible. `is_censored`: cannot be told where history has just begun. `is_seen_apart`:
+   not made of contributions. `is_ratio_scaled`: twice the value is twice as much, so that a change may be told as a share
+   of what was before. `rests_on`: what else than late data may move a closed month: `people` whose accounts are gone,
+   `history`, the same in all months before too, `texts` that were taken back; `counts` are moved by neither. #}
+{% macro kpi_definitions() -%}
+    {{ return([
+        {'kpi': 'posts', 'version': 1, 'unit': 'count', 'value': 'posts', 'n': 'posts', 'rests_on': 'counts'},
+        {'kpi': 'comments', 'version': 1, 'unit': 'count', 'value': 'comments', 'n': 'comments', 'rests_on': 'counts'},
+        {'kpi': 'likes', 'version': 1, 'unit': 'count', 'value': 'score_sum', 'n': 'score_observed_n',
+         'needs': 'posts + comments', 'rests_on': 'counts'},
+        {'kpi': 'awards', 'version': 1, 'unit': 'count', 'value': 'award_count_sum', 'n': 'award_count_observed_n',
+         'needs': 'posts + comments', 'rests_on': 'counts'},
+        {'kpi': 'reactions', 'version': 1, 'unit': 'count', 'value': 'reaction_count_sum',
+         'n': 'reaction_count_observed_n', 'needs': 'posts + comments', 'rests_on': 'counts'},
+        {'kpi': 'conversations', 'version': 1, 'unit': 'count', 'value': 'conversations', 'n': 'conversations',
+         'rests_on': 'people'},
+        {'kpi': 'contributors', 'version': 1, 'unit': 'count', 'value': 'contributors', 'n': 'contributors',
+         'rests_on': 'people'},
+        {'kpi': 'new_contributors', 'version': 1, 'unit': 'count', 'value': 'new_contributors', 'n': 'contributors',
+         'is_censored': true, 'rests_on': 'history'},
+        {'kpi': 'returning_contributors', 'version': 1, 'unit': 'count', 'value': 'returning_contributors',
+         'n': 'contributors', 'is_censored': true, 'rests_on': 'history'},
+        {'kpi': 'stickiness', 'version': 1, 'unit': 'share', 'value': 'stickiness', 'n': 'contributors',
+         'is_estimate': true, 'rests_on': 'people'},
+        {'kpi': 'engagement_per_contributor', 'version': 1, 'unit': 'per contributor',
+         'value': 'engagement_per_contributor', 'n': 'contributors', 'is_estimate': true, 'rests_on': 'people'},
+        {'kpi': 'response_rate_24h', 'version': 1, 'unit': 'share', 'value': 'response_rate_24h',
+         'n': 'response_rate_24h_n', 'is_estimate': true, 'rests_on': 'people'},
+        {'kpi': 'median_first_response_h', 'version': 1, 'unit': 'hours', 'value': 'median_first_response_h',
+         'n': 'responses_n', 'is_estimate': true, 'rests_on': 'people'},
+        {'kpi': 'member_growth', 'version': 1, 'unit': 'share', 'value': 'member_growth', 'n': 'members_end_n',
+         'is_ratio_scaled': false, 'is_seen_apart': true},
+    ]) }}
+{%- endmacro %}
+
+{# Its counts and caveats are those of the sentiment marts. #}
+{% macro kpi_of_sentiment() -%}
+    {{ return({'kpi': 'net_sentiment', 'version': 1, 'unit': 'net', 'is_ratio_scaled': false, 'rests_on': 'texts'}) }}
+{%- endmacro %}
+
+{# Results of the business, where they are imported. Revenue is in its own currency. #}
+{% macro kpis_of_business() -%}
+    {{ return([
+        {'kpi': 'visits', 'version': 1},
+        {'kpi': 'leads', 'version': 1},
+        {'kpi': 'sales', 'version': 1},
+        {'kpi': 'revenue', 'version': 1},
+    ]) }}
+{%- endmacro %}
+
+{# KPIs of which twice the value is not twice as much: their changes are differences only. #}
+{% macro kpis_without_ratio() -%}
+    {%- set names = [] -%}
+    {%- for of in kpi_definitions() + [kpi_of_sentiment()] if of.is_ratio_scaled is sameas false -%}
+        {%- do names.append(of.kpi) -%}
+    {%- endfor -%}
+    {{ return(names) }}
+{%- endmacro %}

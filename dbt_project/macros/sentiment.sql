@@ -1,0 +1,45 @@
+{# What is told of any group of judged contributions, in one place. The counts are taken by their names: contributions,
+   scored_n, positive_n, neutral_n, negative_n. #}
+{% macro sentiment_figures() -%}
+    '{{ var("sentiment_model_id") }}' as model_id,
+    contributions,
+    scored_n,
+    negative_n,
+    neutral_n,
+    positive_n,
+    case when {{ is_enough('scored_n') }} then {{ net_sentiment('positive_n', 'negative_n', 'scored_n') }} end
+        as net_sentiment,
+    case when {{ is_enough('scored_n') }} then {{ net_sentiment_low('positive_n', 'negative_n', 'scored_n') }} end
+        as net_sentiment_low,
+    case when {{ is_enough('scored_n') }} then {{ net_sentiment_high('positive_n', 'negative_n', 'scored_n') }} end
+        as net_sentiment_high,
+    case when {{ is_enough('contributions') }} then {{ share('contributions - scored_n', 'contributions') }} end
+        as unscorable_share
+{%- endmacro %}
+
+{# What to beware of when reading them; NULL when nothing. #}
+{% macro sentiment_caveat(is_complete) -%}
+    {{ caveats({
+        'incomplete': 'not ' ~ is_complete,
+        'small_n': 'not coalesce(' ~ is_enough('scored_n') ~ ', false)',
+    }) }}
+{%- endmacro %}
+
+{# Counts over contributions, for a group by. #}
+{% macro sentiment_counts() -%}
+    count(*) as contributions,
+    count(sentiment_label) as scored_n,
+    count(case when sentiment_label = 'negative' then 1 end) as negative_n,
+    count(case when sentiment_label = 'neutral' then 1 end) as neutral_n,
+    count(case when sentiment_label = 'positive' then 1 end) as positive_n
+{%- endmacro %}
+
+{# Whose words tell how a community feels: programs and the brand's own team do not count; accounts that are gone do. #}
+{% macro has_a_say() -%}
+    author_role not in ('bot', 'team')
+{%- endmacro %}
+
+{# The names of these counts. #}
+{% macro sentiment_count_names() -%}
+    {{ return(['contributions', 'scored_n', 'negative_n', 'neutral_n', 'positive_n']) }}
+{%- endmacro %}

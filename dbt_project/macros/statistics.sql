@@ -1,0 +1,102 @@
+{# Closed forms, one home each. z is the 97.5 % point of the normal distribution: intervals are of 95 %. #}
+
+{% macro z() -%}1.96{%- endmacro %}
+
+{# Below this many cases a rate or an estimate is not told: NULL, and a caveat says small_n. #}
+{% macro is_enough(n) -%}
+    {{ n }} >= {{ var('min_n') }}
+{%- endmacro %}
+
+{# Share of k among n; NULL without any. #}
+{% macro share(k, n) -%}
+    cast({{ k }} as double) / nullif({{ n }}, 0)
+{%- endmacro %}
+
+{# Bounds of a share: Wilson, E. B. (1927), Journal of the American Statistical Association 22, 209-212. #}
+{% macro wilson_low(k, n) -%}
+    {#- greatest() passes over NULL: of nothing, or of an unknown count, nothing can be said -#}
+    case
+        when {{ n }} > 0 and {{ k }} is not null
+            then greatest(0.0, {{ _wilson_centre(k, n) }} - {{ _wilson_half_width(k, n) }})
+    end
+{%- endmacro %}
+
+{% macro wilson_high(k, n) -%}
+    case
+        when {{ n }} > 0 and {{ k }} is not null
+            then least(1.0, {{ _wilson_centre(k, n) }} + {{ _wilson_half_width(k, n) }})
+    end
+{%- endmacro %}
+
+{% macro _wilson_centre(k, n) -%}
+    (cast({{ k }} as double) + {{ z() }} * {{ z() }} / 2) / ({{ n }} + {{ z() }} * {{ z() }})
+{%- endmacro %}
+
+{% macro _wilson_half_width(k, n) -%}
+    {{ z() }} / ({{ n }} + {{ z() }} * {{ z() }})
+    * sqrt(cast({{ k }} as double) * ({{ n }} - {{ k }}) / nullif({{ n }}, 0) + {{ z() }} * {{ z() }} / 4)
+{%- endmacro %}
+
+{# Net sentiment, (positive - negative) / scored, and its bounds: the variance of a difference of two shares of one
+   multinomial sample. With few texts one is added to each of the three classes, so that all of one kind is not taken for
+   certainty (Agresti, A. and Caffo, B. (2000), The American Statistician 54, 280-288, in spirit). #}
+{% macro net_sentiment(positive_n, negative_n, scored_n) -%}
+    cast({{ positive_n }} - {{ negative_n }} as double) / nullif({{ scored_n }}, 0)
+{%- endmacro %}
+
+{% macro net_sentiment_low(positive_n, negative_n, scored_n) -%}
+    case when {{ scored_n }} > 0 then greatest(-1.0, {{ _net_bound(positive_n, negative_n, scored_n, '-') }}) end
+{%- endmacro %}
+
+{% macro net_sentiment_high(positive_n, negative_n, scored_n) -%}
+    case when {{ scored_n }} > 0 then least(1.0, {{ _net_bound(positive_n, negative_n, scored_n, '+') }}) end
+{%- endmacro %}
+
+{% macro _net_bound(positive_n, negative_n, scored_n, sign) -%}
+    case
+        when {{ scored_n }} < 30
+            then {{ _net_bound_of(positive_n ~ ' + 1', negative_n ~ ' + 1', scored_n ~ ' + 3', sign) }}
+        else {{ _net_bound_of(positive_n, negative_n, scored_n, sign) }}
+    end
+{%- endmacro %}
+
+{% macro _net_bound_of(positive_n, negative_n, scored_n, sign) -%}
+    {%- set net = '(cast(((' ~ positive_n ~ ') - (' ~ negative_n ~ ')) as double) / nullif(' ~ scored_n ~ ', 0))' -%}
+    {%- set told = '(cast(((' ~ positive_n ~ ') + (' ~ negative_n ~ ')) as double) / nullif(' ~ scored_n ~ ', 0))' -%}
+    {{ net }} {{ sign }} {{ z() }} * sqrt(greatest(0.0, {{ told }} - {{ net }} * {{ net }}) / nullif({{ scored_n }}, 0))
+{%- endmacro %}
+
+{# Bounds of a mean from n cases with their standard deviation. #}
+{% macro mean_low(mean, sd, n) -%}
+    {{ mean }} - {{ z() }} * {{ sd }} / sqrt(nullif({{ n }}, 0))
+{%- endmacro %}
+
+{% macro mean_high(mean, sd, n) -%}
+    {{ mean }} + {{ z() }} * {{ sd }} / sqrt(nullif({{ n }}, 0))
+{%- endmacro %}
+
+{# Standard deviation of n whole numbers from their sum and the sum of their squares. Sums of whole numbers are exact, so
+   the order of rows cannot show in the last digit. NULL below two. #}
+{% macro sd_of_sums(total, squares, n) -%}
+    case
+        when {{ n }} > 1 then sqrt(greatest(
+            0.0, (cast({{ squares }} as double) - cast({{ total }} as double) * {{ total }} / {{ n }}) / ({{ n }} - 1)
+        ))
+    end
+{%- endmacro %}
+
+{# Survival after a step of a Kaplan-Meier curve, from the running sum of the logarithms of what each step left. Kaplan,
+   E. L. and Meier, P. (1958), Journal of the American Statistical Association 53, 457-481. #}
+{% macro survival(log_survival) -%}
+    exp({{ log_survival }})
+{%- endmacro %}
+
+{# Its bounds on the log-log scale, which stay between 0 and 1: Kalbfleisch, J. D. and Prentice, R. L. (1980), The
+   Statistical Analysis of Failure Time Data. The variance sum is Greenwood's: events / (at risk x (at risk - events)). #}
+{% macro survival_low(log_survival, variance_sum) -%}
+    exp({{ log_survival }} * exp({{ z() }} * sqrt({{ variance_sum }}) / -nullif({{ log_survival }}, 0)))
+{%- endmacro %}
+
+{% macro survival_high(log_survival, variance_sum) -%}
+    exp({{ log_survival }} * exp(-{{ z() }} * sqrt({{ variance_sum }}) / -nullif({{ log_survival }}, 0)))
+{%- endmacro %}

@@ -1,0 +1,45 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ delete_affected_dates() }}",
+) }}
+
+with
+
+contributions as (
+
+    select * from {{ ref('int_contributions_latest') }} where {{ is_affected('contribution_date') }}
+
+),
+
+voices as (
+
+    select
+        platform,
+        community,
+        contribution_date,
+        {{ utc_hour('created_at') }} as hour_utc,
+        case when is_by_contributor then author_key end as contributor_key,
+        count(case when kind = 'post' then 1 end) as posts,
+        count(case when kind = 'comment' then 1 end) as comments
+    from contributions
+    group by
+        platform,
+        community,
+        contribution_date,
+        {{ utc_hour('created_at') }},
+        case when is_by_contributor then author_key end
+
+)
+
+select
+    platform,
+    community,
+    contribution_date,
+    hour_utc,
+    cast(sum(posts) as bigint) as posts,
+    cast(sum(comments) as bigint) as comments,
+    count(contributor_key) as contributors
+from voices
+group by platform, community, contribution_date, hour_utc

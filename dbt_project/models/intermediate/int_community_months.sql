@@ -1,0 +1,94 @@
+with
+
+known_days as (
+
+    select
+        platform,
+        community,
+        contribution_date,
+        1 as is_known,
+        0 as is_complete
+    from {{ ref('int_community_days') }}
+    union all
+    select
+        platform,
+        community,
+        contribution_date,
+        case when is_complete then 1 else 0 end as is_known,
+        case when is_complete then 1 else 0 end as is_complete
+    from {{ ref('int_day_outcomes') }}
+
+),
+
+days as (
+
+    select
+        platform,
+        community,
+        {{ period_start('month', 'contribution_date') }} as month_start_date,
+        contribution_date,
+        max(is_known) as is_known,
+        max(is_complete) as is_complete
+    from known_days
+    group by platform, community, contribution_date
+
+),
+
+months as (
+
+    select
+        platform,
+        community,
+        month_start_date,
+        cast(sum(is_known) as bigint) as days_known_n,
+        cast(sum(is_complete) as bigint) as days_complete_n
+    from days
+    group by platform, community, month_start_date
+
+),
+
+histories as (
+
+    select
+        platform,
+        community,
+        min(case when is_known = 1 then contribution_date end) as history_start_date,
+        min(month_start_date) as first_month_date,
+        max(month_start_date) as last_month_date
+    from days
+    group by platform, community
+
+),
+
+-- Months in between of which nobody brought a day belong to the calendar too.
+calendar as (
+
+    select distinct month_start_date from months
+
+)
+
+select
+    histories.platform,
+    histories.community,
+    calendar.month_start_date,
+    cast({{ dbt.datediff(
+        'calendar.month_start_date', dbt.dateadd('month', 1, 'calendar.month_start_date'), 'day'
+    ) }} as bigint) as days_n,
+    cast(coalesce(months.days_complete_n, 0) as bigint) as days_complete_n,
+    coalesce(months.days_complete_n, 0) = {{ dbt.datediff(
+        'calendar.month_start_date', dbt.dateadd('month', 1, 'calendar.month_start_date'), 'day'
+    ) }} as is_period_complete,
+    cast(coalesce(months.days_known_n, 0) as bigint) as days_known_n,
+    histories.history_start_date,
+    coalesce(
+        {{ dbt.datediff('histories.history_start_date', 'calendar.month_start_date', 'day') }}
+        < {{ var('left_censored_days') }},
+        true
+    ) as is_left_censored
+from histories
+inner join calendar
+    on calendar.month_start_date between histories.first_month_date and histories.last_month_date
+left join months
+    on histories.platform = months.platform
+    and histories.community = months.community
+    and calendar.month_start_date = months.month_start_date

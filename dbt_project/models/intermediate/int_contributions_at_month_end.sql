@@ -1,0 +1,78 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ delete_affected_dates() }}",
+) }}
+
+with
+
+-- What was seen up to the last day of the month in which it was written: looks in later months move no figure of a
+-- closed one.
+observations as (
+
+    select
+        *,
+        {{ period_start('month', 'contribution_date') }} as month_start_date
+    from {{ ref('stg_contributions') }}
+    where {{ is_affected('contribution_date', 'partition_day') }}
+        and partition_day <= {{ period_end('month', period_start('month', 'contribution_date')) }}
+
+),
+
+ranked as (
+
+    select
+        *,
+        -- What was taken back is not judged. Said here, not in the join: a condition on one side keeps engines from hashing.
+        case when not is_removed then text_sha256 end as shown_text_sha256,
+        row_number() over (
+            partition by platform, community, contribution_id, contribution_date
+            order by observed_at desc, {{ precedence_at_same_time() }}
+        ) as recency
+    from observations
+
+),
+
+-- The same text may have been judged in several partitions, always with the same result.
+scores as (
+
+    select
+        platform,
+        community,
+        contribution_id,
+        text_sha256,
+        max(sentiment_label) as sentiment_label
+    from {{ ref('stg_sentiment_scores') }}
+    where model_id = '{{ var("sentiment_model_id") }}' and {{ is_partition_affected('partition_day') }}
+    group by platform, community, contribution_id, text_sha256
+
+)
+
+select
+    ranked.platform,
+    ranked.community,
+    ranked.contribution_id,
+    ranked.kind,
+    ranked.thread_id,
+    ranked.parent_id,
+    ranked.month_start_date,
+    ranked.contribution_date,
+    ranked.created_at,
+    ranked.observed_at as last_observed_at,
+    ranked.author_key,
+    ranked.author_role,
+    ranked.is_by_contributor,
+    ranked.score,
+    ranked.reply_count,
+    ranked.award_count,
+    {{ map_total('ranked.reactions') }} as reaction_count,
+    ranked.is_removed,
+    scores.sentiment_label
+from ranked
+left join scores
+    on ranked.platform = scores.platform
+    and ranked.community = scores.community
+    and ranked.contribution_id = scores.contribution_id
+    and ranked.shown_text_sha256 = scores.text_sha256
+where ranked.recency = 1

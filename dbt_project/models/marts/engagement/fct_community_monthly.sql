@@ -1,0 +1,7 @@
+{{ community_periods(
+    'month',
+    periods=ref('int_community_periods'),
+    contributor_periods=ref('int_contributor_periods'),
+    days=ref('fct_community_daily'),
+    sizes=ref('fct_community_size_daily'),
+) }}

@@ -1,0 +1,342 @@
+{% set window_days = 90 %}
+{#- With fewer posts the community's own slope would be noise: nothing is corrected then. -#}
+{% set slope_min_n = 30 %}
+
+with
+
+days as (
+
+    select
+        platform,
+        community,
+        contribution_date,
+        posts is not null as is_day_known,
+        is_day_complete
+    from {{ ref('fct_community_daily') }}
+
+),
+
+last_days as (
+
+    select
+        platform,
+        community,
+        coalesce(
+            max(case when is_day_complete then contribution_date end),
+            max(case when is_day_known then contribution_date end)
+        ) as window_end_date
+    from days
+    group by platform, community
+
+),
+
+windows as (
+
+    select
+        platform,
+        community,
+        cast({{ dbt.dateadd('day', 1 - window_days, 'window_end_date') }} as date) as window_start_date,
+        window_end_date
+    from last_days
+    where window_end_date is not null
+
+),
+
+known_days as (
+
+    select
+        days.platform,
+        days.community,
+        {{ iso_weekday('days.contribution_date') }} as weekday,
+        count(case when days.is_day_known then 1 end) as hours_n,
+        count(case when days.is_day_complete then 1 end) as days_complete_n
+    from days
+    inner join windows
+        on days.platform = windows.platform
+        and days.community = windows.community
+        and days.contribution_date between windows.window_start_date and windows.window_end_date
+    group by days.platform, days.community, {{ iso_weekday('days.contribution_date') }}
+
+),
+
+completeness as (
+
+    select
+        platform,
+        community,
+        cast(sum(days_complete_n) as bigint) as days_complete_n
+    from known_days
+    group by platform, community
+
+),
+
+weekdays as (
+
+    {% for weekday in range(1, 8) -%}
+    select cast({{ weekday }} as bigint) as weekday
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+hours as (
+
+    {% for hour in range(24) -%}
+    select cast({{ hour }} as bigint) as hour_utc
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+cells as (
+
+    select
+        windows.*,
+        weekdays.weekday,
+        hours.hour_utc,
+        coalesce(known_days.hours_n, 0) as hours_n
+    from windows
+    cross join weekdays
+    cross join hours
+    left join known_days
+        on windows.platform = known_days.platform
+        and windows.community = known_days.community
+        and weekdays.weekday = known_days.weekday
+
+),
+
+activity as (
+
+    select
+        hourly.platform,
+        hourly.community,
+        {{ iso_weekday('hourly.contribution_date') }} as weekday,
+        hourly.hour_utc,
+        sum(hourly.posts) as posts,
+        sum(hourly.contributors) as contributor_hours
+    from {{ ref('int_community_hours') }} as hourly
+    inner join windows
+        on hourly.platform = windows.platform
+        and hourly.community = windows.community
+        and hourly.contribution_date between windows.window_start_date and windows.window_end_date
+    group by hourly.platform, hourly.community, {{ iso_weekday('hourly.contribution_date') }}, hourly.hour_utc
+
+),
+
+active_cells as (
+
+    select
+        cells.*,
+        coalesce(activity.posts, 0) as posts,
+        {{ share('coalesce(activity.contributor_hours, 0)', 'cells.hours_n') }} as active_contributors_per_h
+    from cells
+    left join activity
+        on cells.platform = activity.platform
+        and cells.community = activity.community
+        and cells.weekday = activity.weekday
+        and cells.hour_utc = activity.hour_utc
+
+),
+
+posts as (
+
+    select
+        latest.platform,
+        latest.community,
+        latest.contribution_id,
+        latest.author_role,
+        case when latest.is_by_contributor then latest.author_key end as contributor_key,
+        {{ iso_weekday('latest.contribution_date') }} as weekday,
+        {{ utc_hour('latest.created_at') }} as hour_utc
+    from {{ ref('int_contributions_latest') }} as latest
+    inner join windows
+        on latest.platform = windows.platform
+        and latest.community = windows.community
+        and latest.contribution_date between windows.window_start_date and windows.window_end_date
+    where latest.kind = 'post'
+
+),
+
+voices as (
+
+    select
+        platform,
+        community,
+        weekday,
+        hour_utc,
+        contributor_key
+    from posts
+    where contributor_key is not null
+    group by platform, community, weekday, hour_utc, contributor_key
+
+),
+
+people as (
+
+    select
+        platform,
+        community,
+        weekday,
+        hour_utc,
+        count(*) as contributors
+    from voices
+    group by platform, community, weekday, hour_utc
+
+),
+
+settled as (
+
+    select * from {{ ref('fct_engagement_at_age') }}
+    where kind = 'post' and age_label = 'settled' and score is not null
+
+),
+
+-- Scores are spread over powers of ten, so they are compared as logarithms; below zero counts as zero. Six digits make
+-- sums exact, so that the order of rows cannot show in the last digit.
+scored as (
+
+    select
+        posts.platform,
+        posts.community,
+        posts.weekday,
+        posts.hour_utc,
+        cast(ln(1 + greatest(settled.score, 0)) as decimal(9, 6)) as log_score,
+        cast(ln(1 + coalesce(active_cells.active_contributors_per_h, 0)) as decimal(9, 6)) as log_active
+    from posts
+    inner join settled
+        on posts.platform = settled.platform
+        and posts.community = settled.community
+        and posts.contribution_id = settled.contribution_id
+    inner join active_cells
+        on posts.platform = active_cells.platform
+        and posts.community = active_cells.community
+        and posts.weekday = active_cells.weekday
+        and posts.hour_utc = active_cells.hour_utc
+    where posts.author_role not in ('bot', 'team')
+
+),
+
+sums as (
+
+    select
+        platform,
+        community,
+        count(*) as n,
+        cast(sum(log_active) as double) as active,
+        cast(sum(log_score) as double) as scores,
+        cast(sum(log_active * log_active) as double) as active_active,
+        cast(sum(log_active * log_score) as double) as active_score,
+        cast(sum(log_score * log_score) as double) as score_score
+    from scored
+    group by platform, community
+
+),
+
+moments as (
+
+    select
+        platform,
+        community,
+        n,
+        active / n as mean_active,
+        scores / n as mean_score,
+        active_active - active * active / n as sxx,
+        active_score - active * scores / n as sxy,
+        score_score - scores * scores / n as syy
+    from sums
+
+),
+
+-- A least-squares line through the posts: what a score is at an hour at which so many are active.
+lines as (
+
+    select
+        *,
+        case when n >= {{ slope_min_n }} and sxx > 1e-6 then sxy / sxx else 0 end as slope,
+        case
+            when n > 2 then sqrt(greatest(
+                0.0, syy - case when n >= {{ slope_min_n }} and sxx > 1e-6 then sxy * sxy / sxx else 0 end
+            ) / (n - 2))
+        end as sd
+    from moments
+
+),
+
+scored_cells as (
+
+    select
+        platform,
+        community,
+        weekday,
+        hour_utc,
+        count(*) as score_settled_n,
+        cast(sum(log_score) as double) / count(*) as mean_score,
+        cast(max(log_active) as double) as log_active
+    from scored
+    group by platform, community, weekday, hour_utc
+
+),
+
+compared as (
+
+    select
+        scored_cells.platform,
+        scored_cells.community,
+        scored_cells.weekday,
+        scored_cells.hour_utc,
+        scored_cells.score_settled_n,
+        scored_cells.mean_score - lines.mean_score
+            - lines.slope * (scored_cells.log_active - lines.mean_active) as log_ratio,
+        {{ z() }} * lines.sd / sqrt(scored_cells.score_settled_n) as half_width
+    from scored_cells
+    inner join lines
+        on scored_cells.platform = lines.platform
+        and scored_cells.community = lines.community
+
+),
+
+joined as (
+
+    select
+        active_cells.*,
+        completeness.days_complete_n,
+        coalesce(people.contributors, 0) as contributors,
+        coalesce(compared.score_settled_n, 0) as score_settled_n,
+        compared.log_ratio,
+        compared.half_width
+    from active_cells
+    inner join completeness
+        on active_cells.platform = completeness.platform
+        and active_cells.community = completeness.community
+    {%- for other in ['people', 'compared'] %}
+    left join {{ other }}
+        on active_cells.platform = {{ other }}.platform
+        and active_cells.community = {{ other }}.community
+        and active_cells.weekday = {{ other }}.weekday
+        and active_cells.hour_utc = {{ other }}.hour_utc
+    {%- endfor %}
+
+)
+
+-- Scores enter with six digits.
+select
+    platform,
+    community,
+    weekday,
+    hour_utc,
+    window_start_date,
+    window_end_date,
+    hours_n,
+    cast(posts as bigint) as posts,
+    contributors,
+    active_contributors_per_h,
+    score_settled_n,
+    case when {{ is_enough('score_settled_n') }} then round(exp(log_ratio), 6) end as score_vs_usual,
+    case when {{ is_enough('score_settled_n') }} then round(exp(log_ratio - half_width), 6) end as score_vs_usual_low,
+    case when {{ is_enough('score_settled_n') }} then round(exp(log_ratio + half_width), 6) end as score_vs_usual_high,
+    cast({{ window_days }} as bigint) as days_n,
+    days_complete_n,
+    days_complete_n = {{ window_days }} as is_period_complete,
+    {{ caveats({
+        'incomplete': 'days_complete_n < ' ~ window_days,
+        'small_n': 'not (' ~ is_enough('score_settled_n') ~ ')',
+    }) }} as caveat
+from joined

@@ -1,0 +1,93 @@
+with
+
+months as (
+
+    select * from {{ ref('int_community_months') }}
+
+),
+
+active as (
+
+    select
+        platform,
+        community,
+        {{ period_start('month', 'new_contributor_date') }} as cohort_month_start_date,
+        month_start_date,
+        count(*) as contributors
+    from {{ ref('int_contributor_months') }}
+    group by platform, community, {{ period_start('month', 'new_contributor_date') }}, month_start_date
+
+),
+
+-- Everybody of a cohort wrote in its own month: that is what made them the cohort.
+cohorts as (
+
+    select
+        active.platform,
+        active.community,
+        active.cohort_month_start_date,
+        active.contributors as cohort_n,
+        months.is_period_complete as is_cohort_month_complete,
+        months.is_left_censored
+    from active
+    inner join months
+        on active.platform = months.platform
+        and active.community = months.community
+        and active.cohort_month_start_date = months.month_start_date
+    where active.month_start_date = active.cohort_month_start_date
+
+),
+
+followed as (
+
+    select
+        cohorts.*,
+        months.month_start_date,
+        months.days_n,
+        months.days_complete_n,
+        months.is_period_complete,
+        {{ dbt.datediff('cohorts.cohort_month_start_date', 'months.month_start_date', 'month') }} as age_months,
+        coalesce(active.contributors, case when months.days_known_n > 0 then 0 end) as active_n
+    from cohorts
+    inner join months
+        on cohorts.platform = months.platform
+        and cohorts.community = months.community
+        and cohorts.cohort_month_start_date <= months.month_start_date
+    left join active
+        on cohorts.platform = active.platform
+        and cohorts.community = active.community
+        and cohorts.cohort_month_start_date = active.cohort_month_start_date
+        and months.month_start_date = active.month_start_date
+
+)
+
+select
+    platform,
+    community,
+    cohort_month_start_date,
+    cast(age_months as bigint) as age_months,
+    month_start_date,
+    cohort_n,
+    cast(active_n as bigint) as active_n,
+    case when {{ is_enough('cohort_n') }} then {{ share('active_n', 'cohort_n') }} end as retention_rate,
+    -- In its own month the rate is 1 by definition.
+    case
+        when {{ is_enough('cohort_n') }} and age_months > 0 and active_n is not null
+            then {{ wilson_low('active_n', 'cohort_n') }}
+    end as retention_rate_low,
+    case
+        when {{ is_enough('cohort_n') }} and age_months > 0 and active_n is not null
+            then {{ wilson_high('active_n', 'cohort_n') }}
+    end as retention_rate_high,
+    is_left_censored,
+    days_n,
+    days_complete_n,
+    is_period_complete,
+    is_cohort_month_complete,
+    {{ caveats({
+        'incomplete': 'not is_period_complete or not is_cohort_month_complete',
+        'left_censored': 'is_left_censored',
+        'not_observable': 'active_n is null',
+        'small_n': 'not (' ~ is_enough('cohort_n') ~ ')',
+    }) }} as caveat
+from followed

@@ -1,0 +1,51 @@
+with
+
+contributions as (
+
+    select * from {{ ref('fct_contributions') }} where {{ has_a_say() }}
+
+),
+
+days as (
+
+    select * from {{ ref('fct_community_daily') }}
+
+),
+
+counted as (
+
+    select
+        platform,
+        community,
+        contribution_date,
+        {{ sentiment_counts() }},
+        -- Exact, so that the order of rows cannot show in the last digit; scorers give four digits.
+        sum(cast(sentiment_score as decimal(18, 6))) as score_sum
+    from contributions
+    group by platform, community, contribution_date
+
+),
+
+-- A table of its own each time: a day may become complete, or no longer be, without any contribution of it changing.
+joined as (
+
+    select
+        counted.*,
+        coalesce(days.is_day_complete, false) as is_day_complete
+    from counted
+    left join days
+        on counted.platform = days.platform
+        and counted.community = days.community
+        and counted.contribution_date = days.contribution_date
+
+)
+
+select
+    platform,
+    community,
+    contribution_date,
+    {{ sentiment_figures() }},
+    case when {{ is_enough('scored_n') }} then cast(score_sum as double) / scored_n end as mean_sentiment_score,
+    is_day_complete,
+    {{ sentiment_caveat('is_day_complete') }} as caveat
+from joined

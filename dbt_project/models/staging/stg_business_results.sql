@@ -1,0 +1,23 @@
+with
+
+source as (
+
+    select * from {{ source('raw', 'business_results') }}
+
+)
+
+select
+    result_date,
+    platform is not null as is_of_a_community,
+    coalesce(platform, '*') as platform,
+    coalesce(community, '*') as community,
+    code,
+    visits,
+    leads,
+    sales,
+    revenue,
+    currency,
+    file_name,
+    load_id,
+    contract_version
+from source

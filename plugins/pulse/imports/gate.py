@@ -1,0 +1,344 @@
+"""The gate for business results: one file judged as a whole, as gate 1 does with loads.
+
+Two tables per file in a private DuckDB file, so that Great Expectations can open it read-only afterwards: ``rows`` with
+one boolean per row rule, ``numbers`` with one number per file rule. Its answers are read with the runner's suspicion,
+and what contradicts the counts, or cannot tell, stops the file.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from pulse import quality
+from pulse.files import sql_text
+from pulse.gates import runner
+from pulse.gates.rules import LoadRule, RowRule
+from pulse.gates.runner import Answer, Batch, Check
+from pulse.home import Home
+from pulse.imports import reading, store
+from pulse.imports.contract import CONTRACT_VERSION, FILE_COLUMNS, MEASURES
+from pulse.imports.reading import GivenFile
+from pulse.imports.rules import RESULT_FILE_RULES, RESULT_ROW_RULES
+from pulse.settings import Settings
+from pulse.text import printable
+
+GATE = "gate_1"
+_KEY = "date, platform, community, code, case when revenue is not null then currency end"
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """What one rule found in one file; fields as in ``quality.gate_results``."""
+
+    rule: str
+    level: str
+    severity: str
+    checked_n: int
+    failed_n: int | None
+    value: float | None
+    limit: float | None
+    is_passed: bool
+    message: str
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it stops the file: lines that break a row rule are only kept out."""
+        could_tell = self.value is not None
+        return not self.is_passed and (not could_tell or (self.level == "load" and self.severity == "critical"))
+
+
+@dataclass(frozen=True)
+class FileVerdict:
+    """What the gate decided about one file.
+
+    Attributes:
+        rows_n: lines read, unreadable ones included. accepted_n: of them, those that may be imported.
+    """
+
+    given: GivenFile
+    rows_n: int
+    accepted_n: int
+    results: tuple[RuleResult, ...]
+
+    @property
+    def stopped_by(self) -> tuple[RuleResult, ...]:
+        """The rules that stop the file; empty if it may be imported."""
+        return tuple(result for result in self.results if result.is_stopping)
+
+
+# ---- judging ---------------------------------------------------------------
+
+
+def check(
+    given: GivenFile, database: Path, *, home: Home, settings: Settings, run_id: str, checked_at: datetime
+) -> FileVerdict:
+    """Judge one file by making the database; it keeps what :func:`write_accepted` and :func:`write_kept_out` need.
+
+    Raises:
+        StorageError: the results cannot be written.
+    """
+    with duckdb.connect(str(database), config={"memory_limit": "1GB"}) as connection:
+        connection.execute("set timezone = 'UTC'")
+        faults = reading.read_into(connection, given)
+        _judge_rows(connection)
+        _count(connection, given, faults, home=home, settings=settings, checked_at=checked_at)
+        numbers = _write_numbers(connection)
+        failed = _failed_by_rule(connection)
+        counted = connection.execute("select rows_n + bad_lines_n, accepted_n, rows_n from facts").fetchone()
+        connection.execute("checkpoint")
+    lines_n, accepted_n, rows_n = counted or (0, 0, 0)
+    if faults:
+        results = [_as_agreed(faults)]
+    else:
+        answers = _answers(given, database, home=home, run_id=run_id, has_rows=rows_n > 0)
+        results = _results(numbers, failed, rows_n, answers)
+    _record(home, given, results, run_id=run_id, recorded_at=checked_at)
+    return FileVerdict(given, lines_n, accepted_n, tuple(results))
+
+
+def _judge_rows(connection: duckdb.DuckDBPyConnection) -> None:
+    judged = ", ".join(f"coalesce({rule.predicate}, false) as {rule.name}" for rule in RESULT_ROW_RULES)
+    connection.execute(
+        f"""
+        create or replace table rows as
+        select *, {" and ".join(rule.name for rule in RESULT_ROW_RULES)} as is_accepted
+        from (
+            select *, {judged}
+            from (select *, count(*) over (partition by {_KEY}) as times_n from lines)
+        )
+        """
+    )
+
+
+def _count(
+    connection: duckdb.DuckDBPyConnection,
+    given: GivenFile,
+    faults: Sequence[str],
+    *,
+    home: Home,
+    settings: Settings,
+    checked_at: datetime,
+) -> None:
+    """Make table ``facts``: one row of what file rules may name."""
+    connection.execute(
+        f"create or replace table elsewhere as select * from read_parquet({sql_text(store.results_glob(home))}, "
+        "hive_partitioning = false) where file_name <> $name",
+        {"name": given.name},
+    )
+    is_same = " and ".join(
+        ["told.result_date = cast(date as date)"]
+        + [f"told.{name} is not distinct from rows.{name}" for name in ("platform", "community", "code")]
+    )
+    # Counts have no currency, so that two files that tell them are in each other's way whatever theirs is.
+    both_tell = " or ".join(
+        f"(told.{name} is not null and rows.{name} is not null"
+        f"{' and told.currency = rows.currency' if name == 'revenue' else ''})"
+        for name in MEASURES
+    )
+    connection.execute(
+        f"""
+        create or replace table facts as
+        select
+            $faults_n as faults_n,
+            (select count(*) from rows) as rows_n,
+            (select count(*) from bad_lines) as bad_lines_n,
+            (select count(*) from rows where is_accepted) as accepted_n,
+            (
+                select count(*) from rows
+                where is_accepted and cast(date as date) >= cast($checked_at as date)
+            ) as running_days_n,
+            (
+                select count(*) from rows
+                where is_accepted and exists (select 1 from elsewhere as told where {is_same} and ({both_tell}))
+            ) as told_elsewhere_n,
+            (
+                select count(*) from rows
+                where is_accepted and community is not null
+                    and not list_contains($listened_to, platform || '/' || community)
+                    and not list_contains($listened_to, platform || '/*')
+            ) as strangers_n
+        """,
+        {
+            "faults_n": len(faults),
+            "checked_at": checked_at,
+            "listened_to": [entry.entry_id for entry in settings.communities],
+        },
+    )
+
+
+def _write_numbers(connection: duckdb.DuckDBPyConnection) -> dict[str, float | None]:
+    metrics = ", ".join(f"cast({rule.metric} as double) as {rule.name}" for rule in RESULT_FILE_RULES)
+    connection.execute(f"create or replace table numbers as select {metrics} from facts")
+    row = connection.execute("select * from numbers").fetchone()
+    names = [rule.name for rule in RESULT_FILE_RULES]
+    return dict(zip(names, row or (None,) * len(names), strict=True))
+
+
+def _failed_by_rule(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    counts = ", ".join(f"count(*) filter (where not {rule.name})" for rule in RESULT_ROW_RULES)
+    row = connection.execute(f"select {counts} from rows").fetchone()
+    return dict(zip((rule.name for rule in RESULT_ROW_RULES), row or (), strict=True))
+
+
+def _answers(given: GivenFile, database: Path, *, home: Home, run_id: str, has_rows: bool) -> dict[str, Answer]:
+    """What Great Expectations says; rows only if there are any, for it calls no rows a success."""
+    batches = [Batch(f"{given.load_id}-file", "numbers", [_file_check(rule) for rule in RESULT_FILE_RULES])]
+    if has_rows:
+        batches.append(Batch(f"{given.load_id}-rows", "rows", [_row_check(rule) for rule in RESULT_ROW_RULES]))
+    found = runner.run(database, batches, home=home, docs=f"{run_id}-{given.load_id}")
+    return {rule: answer for of_batch in found.values() for rule, answer in of_batch.items()}
+
+
+def _row_check(rule: RowRule) -> Check:
+    return Check(
+        rule.name, "ExpectColumnValuesToBeInSet", {"column": rule.name, "value_set": [True]}, rule.severity,
+        f"{rule.name}: {rule.reason}",
+    )  # fmt: skip
+
+
+def _file_check(rule: LoadRule) -> Check:
+    # The maximum of one row: unlike checks of single values it fails on NULL, on NaN and on no row at all.
+    return Check(
+        rule.name, "ExpectColumnMaxToBeBetween", {"column": rule.name, "max_value": rule.maximum}, rule.severity,
+        f"{rule.name}: {rule.reason}",
+    )  # fmt: skip
+
+
+# ---- concluding ------------------------------------------------------------
+
+
+def _results(
+    numbers: dict[str, float | None],
+    failed: dict[str, int],
+    rows_n: int,
+    answers: dict[str, Answer],
+) -> list[RuleResult]:
+    results = [_file_result(rule, numbers[rule.name], rows_n, answers.get(rule.name)) for rule in RESULT_FILE_RULES]
+    if rows_n:
+        results += [_row_result(rule, failed[rule.name], rows_n, answers.get(rule.name)) for rule in RESULT_ROW_RULES]
+    return results
+
+
+def _as_agreed(faults: Sequence[str]) -> RuleResult:
+    shown = "; ".join(faults[:3]) + (f"; and {len(faults) - 3} more" if len(faults) > 3 else "")
+    return RuleResult(
+        "file_is_as_agreed", "load", "critical", 0, None, float(len(faults)), 0.0, is_passed=False,
+        message=f"file_is_as_agreed: {printable(shown, max_chars=500)}",
+    )  # fmt: skip
+
+
+def _file_result(rule: LoadRule, value: float | None, rows_n: int, answer: Answer | None) -> RuleResult:
+    limit = float(rule.maximum) if isinstance(rule.maximum, int | float) else None
+    if answer is None or answer.broken or value is None or limit is None:
+        return _cannot_tell(rule, (answer.broken if answer else "no answer") or "its number is NULL")
+    if answer.is_success != (value <= limit):
+        return _cannot_tell(rule, f"the answer contradicts the number {value:g}")
+    is_within = "limit" if answer.is_success else "is outside the limit"
+    return RuleResult(
+        rule.name, "load", rule.severity, rows_n, None, value, limit, is_passed=answer.is_success,
+        message=f"{rule.name}: {value:.4g}{', ' if answer.is_success else ' '}{is_within} {limit:g}",
+    )  # fmt: skip
+
+
+def _row_result(rule: RowRule, failed_n: int, rows_n: int, answer: Answer | None) -> RuleResult:
+    if answer is None or answer.broken:
+        return _cannot_tell(rule, (answer.broken if answer else None) or "no answer")
+    if answer.unexpected_n != failed_n or answer.is_success != (failed_n == 0):
+        return _cannot_tell(rule, f"the answer {answer.unexpected_n} contradicts the count {failed_n}")
+    return RuleResult(
+        rule.name, "row", rule.severity, rows_n, failed_n, float(failed_n), 0.0, is_passed=failed_n == 0,
+        message=f"{rule.name}: {failed_n} of {rows_n} lines",
+    )  # fmt: skip
+
+
+def _cannot_tell(rule: RowRule | LoadRule, why: str) -> RuleResult:
+    """A gate that cannot tell stops: silence is not a pass."""
+    return RuleResult(
+        rule.name, rule.level, "critical", 0, None, None, None, is_passed=False,
+        message=f"{rule.name}: could not tell: {why}",
+    )  # fmt: skip
+
+
+def _record(home: Home, given: GivenFile, results: Iterable[RuleResult], *, run_id: str, recorded_at: datetime) -> None:
+    rows = [
+        {
+            "run_id": run_id,
+            "gate": GATE,
+            "load_id": given.load_id,
+            "entry_id": entry_id(given.name),
+            "rule": result.rule,
+            "level": result.level,
+            "severity": result.severity,
+            "checked_n": result.checked_n,
+            "failed_n": result.failed_n,
+            "value": result.value,
+            "limit_value": result.limit,
+            "is_passed": result.is_passed,
+            "is_waived": False,
+            "is_stopping": result.is_stopping,
+            "message": result.message,
+            "recorded_at": recorded_at,
+        }
+        for result in results
+    ]
+    quality.append(home, quality.GATE_RESULTS, rows, stem=f"{run_id}-{GATE}-{given.load_id}")
+
+
+def entry_id(file_name: str) -> str:
+    """How a file is named where configured communities have their entry."""
+    return f"imports/{file_name}"
+
+
+# ---- what comes of it --------------------------------------------------------
+
+
+def write_accepted(verdict: FileVerdict, database: Path, target: Path) -> None:
+    """Write the accepted lines of a file as raw keeps them; the file in raw is replaced whole.
+
+    Raises:
+        StorageError: disk full or not writable; what was there stays.
+    """
+    given = verdict.given
+    columns = store.select_list(
+        {
+            "result_date": "date",
+            "currency": "case when revenue is not null then currency end",
+            "file_name": sql_text(given.name),
+            "load_id": sql_text(given.load_id),
+            "contract_version": str(CONTRACT_VERSION),
+        }
+    )
+    with duckdb.connect(str(database), read_only=True) as connection:
+        store.write(
+            connection,
+            f"select {columns} from rows where is_accepted order by line_number",
+            target,
+            facts={"file_name": given.name, "load_id": given.load_id},
+        )
+
+
+def write_kept_out(database: Path, target: Path) -> None:
+    """Write what is kept out: every unreadable line and every line that breaks a rule, with its original text.
+
+    Columns: ``line_number``, ``result_date`` (NULL where it cannot be read), ``broken`` (the rules, or what is wrong
+    with an unreadable line), ``is_readable``, ``line`` (bytes; of a readable line the fields, with bars between them).
+    """
+    broken = ", ".join(f"case when not {rule.name} then '{rule.name}' end" for rule in RESULT_ROW_RULES)
+    fields = ", ".join(f"coalesce({name}, '')" for name in FILE_COLUMNS)
+    with duckdb.connect(str(database), read_only=True) as connection:
+        store.write(
+            connection,
+            f"""
+            select line_number, cast(null as date) as result_date, [fault] as broken, false as is_readable, line
+            from bad_lines
+            union all
+            select line_number, try_cast(date as date), list_filter([{broken}], rule -> rule is not null), true,
+                encode(concat_ws(' | ', {fields}))
+            from rows where not is_accepted
+            order by line_number
+            """,
+            target,
+        )

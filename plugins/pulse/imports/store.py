@@ -1,0 +1,81 @@
+"""Business results in raw: one Parquet file per imported file, replaced whole; ``raw/business_results``."""
+
+import glob
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+from pulse.contract import Column, no_rows_sql
+from pulse.files import fsync_file, fsync_folder, sql_text, storage_error
+from pulse.home import Home, path_value
+from pulse.imports.contract import COLUMNS
+
+
+def results_glob(home: Home) -> str:
+    """What to hand to DuckDB's ``read_parquet`` for all results, the typed empty file included."""
+    return f"{glob.escape(str(_folder(home)))}/*.parquet"
+
+
+def ensure_empty_file(home: Home) -> None:
+    """Give the results a typed file without rows, so that they can be read before any were imported."""
+    file = _folder(home) / "_empty.parquet"
+    if not file.exists():
+        with duckdb.connect() as connection:
+            write(connection, no_rows_sql(COLUMNS), file)
+
+
+def results_file(home: Home, file_name: str) -> Path:
+    """Where the results of a file lie, or would lie."""
+    return _folder(home) / f"{path_value(file_name)}.parquet"
+
+
+def imported(home: Home) -> Mapping[str, str]:
+    """The content that is in raw of each imported file: load id by file name."""
+    names = ("file_name", "load_id")
+    found = {}
+    for file in sorted(_folder(home).glob("*.parquet")):
+        facts = {key.decode(): value.decode() for key, value in (pq.read_metadata(file).metadata or {}).items()}
+        if all(name in facts for name in names):
+            found[facts["file_name"]] = facts["load_id"]
+    return found
+
+
+def write(
+    connection: duckdb.DuckDBPyConnection, query: str, target: Path, *, facts: Mapping[str, str] | None = None
+) -> None:
+    """Write the rows of a query as one file, which appears whole or not at all.
+
+    Args:
+        facts: kept in the file's own metadata.
+
+    Raises:
+        StorageError: disk full or not writable; a file that was there stays.
+    """
+    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    kept = ", ".join(f"{name}: {sql_text(value)}" for name, value in (facts or {}).items())
+    options = f"format parquet, compression zstd{f', kv_metadata {{{kept}}}' if kept else ''}"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        connection.execute(f"copy ({query}) to {sql_text(draft)} ({options})")
+        fsync_file(draft)
+        draft.replace(target)
+        fsync_folder(target.parent)
+    except (OSError, duckdb.IOException) as error:
+        draft.unlink(missing_ok=True)
+        raise storage_error(target, error) from error
+
+
+def select_list(columns: Mapping[str, str]) -> str:
+    """Every column of the contract in order and cast to its type, from SQL expressions by name."""
+
+    def cast(column: Column) -> str:
+        return f"cast({columns.get(column.name, column.name)} as {column.duckdb_type}) as {column.name}"
+
+    return ", ".join(map(cast, COLUMNS))
+
+
+def _folder(home: Home) -> Path:
+    return home.raw / "business_results"

@@ -1,0 +1,299 @@
+"""What a month's report is about: the frozen KPIs, and what the published marts tell beside them.
+
+Everything here is as in the store: numbers unrounded, None for what cannot be seen, names and texts as people wrote
+them. How it is told is the business of :mod:`pulse.reports.page`.
+
+The KPIs are those that were frozen. The rest is read from the marts at the moment of writing, so the texts of a
+contribution that was taken back are in no report that is built afterwards.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from pulse.kpi.month import Month
+
+CHARTED_N = 6  # communities that get charts of their own: the most active ones
+
+
+@dataclass(frozen=True, order=True)
+class Community:
+    """A community by its true name, or all of them together."""
+
+    platform: str
+    name: str
+
+
+ALL = Community("*", "*")
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """One frozen figure; see ``marts.fct_kpis_monthly`` for each column."""
+
+    of: Community
+    kpi: str
+    value: float | None
+    n: int | None
+    value_low: float | None
+    value_high: float | None
+    unit: str | None
+    days_n: int | None
+    days_complete_n: int | None
+    caveat: str | None
+    value_month_before: float | None
+    change_month_before: float | None
+    change_month_before_share: float | None
+    value_year_before: float | None
+    change_year_before: float | None
+    change_year_before_share: float | None
+    definition_version: int | None
+    sentiment_model_id: str | None
+    version: int
+    reported_at: datetime
+    state_id: str
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """Its caveat codes."""
+        return tuple(code for code in (self.caveat or "").split(",") if code)
+
+
+@dataclass(frozen=True)
+class Restatement:
+    """What one later version changed of a figure."""
+
+    of: Community
+    kpi: str
+    version: int
+    reported_at: datetime
+    old_value: float | None
+    new_value: float | None
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Day:
+    """One day of all communities together; counts are None where no community could be read."""
+
+    day: date
+    posts: int | None
+    comments: int | None
+    communities_n: int
+    complete_n: int
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a series, at its first day; the bounds are None where it has no interval."""
+
+    day: date
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    is_complete: bool = True
+
+
+@dataclass(frozen=True)
+class Mood:
+    """How the judged texts of a community's month divide."""
+
+    of: Community
+    positive_n: int
+    neutral_n: int
+    negative_n: int
+    unscorable_share: float | None
+
+    @property
+    def scored_n(self) -> int:
+        """Texts that were judged."""
+        return self.positive_n + self.neutral_n + self.negative_n
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A contribution that shows a turn; ``text`` is hostile, and so is ``permalink``."""
+
+    contribution_id: str
+    side: str
+    day: date
+    kind: str
+    text: str
+    sentiment_label: str | None
+    permalink: str | None
+
+
+@dataclass(frozen=True)
+class Side:
+    """The mood on one side of a turn: each person once a day, over so many voices."""
+
+    net: float
+    low: float | None
+    high: float | None
+    voices_n: int
+    people_n: int
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A day on which the mood of a community turned, ``up`` or ``down``."""
+
+    of: Community
+    day: date
+    direction: str
+    days_n: int
+    before: Side
+    after: Side
+    caveat: str | None
+    excerpts: tuple[Excerpt, ...]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """An hour of the week, UTC; Monday is 1. ``score_vs_usual`` is 1 where posts do as usual."""
+
+    weekday: int
+    hour_utc: int
+    posts: int
+    score_settled_n: int
+    score_vs_usual: float | None
+    score_vs_usual_low: float | None
+    score_vs_usual_high: float | None
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """The week of a community over the last days of its data."""
+
+    of: Community
+    first_day: date
+    last_day: date
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True)
+class GoodPost:
+    """A post that did well among those of its community and month at the same age; its words are hostile."""
+
+    of: Community
+    contribution_id: str
+    day: date
+    title: str
+    permalink: str | None
+    score: int | None
+    reply_count: int | None
+    score_percentile: float
+    peers_n: int
+
+
+@dataclass(frozen=True)
+class Participation:
+    """How evenly a community's month is carried, and by how many in which role."""
+
+    of: Community
+    contributors: int | None
+    gini: float | None
+    top_1_share: float | None
+    next_9_share: float | None
+    rest_share: float | None
+    half_activity_contributors: int | None
+    core_n: int | None
+    regular_n: int | None
+    casual_n: int | None
+    caveat: str | None
+
+
+@dataclass(frozen=True)
+class RoleMove:
+    """How many people went from one role in the month before to another, each counted once per community."""
+
+    from_role: str
+    to_role: str
+    contributors: int
+
+
+@dataclass(frozen=True)
+class Newcomers:
+    """People whose first month in a community was the one before, and how many of them wrote again in this one."""
+
+    of: Community
+    cohort_n: int
+    retention_rate: float | None
+    retention_rate_low: float | None
+    retention_rate_high: float | None
+    is_left_censored: bool
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What kind of community it is; the rule behind each label is in ``marts.fct_community_profile_monthly``."""
+
+    of: Community
+    size_label: str | None
+    intensity_label: str | None
+    belonging_label: str | None
+    openness_label: str | None
+    newcomer_posts_n: int | None
+    newcomer_response_rate_24h: float | None
+    other_response_rate_24h: float | None
+    openness: float | None
+    openness_low: float | None
+    openness_high: float | None
+
+
+@dataclass(frozen=True)
+class Impact:
+    """One engagement figure against one business result, at the lag at which they go together most."""
+
+    of: Community
+    kpi: str
+    result: str
+    currency: str | None
+    lag_days: int
+    correlation: float
+    correlation_low: float | None
+    correlation_high: float | None
+    effective_n: float
+    is_beyond_chance: bool
+    days_complete_n: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that one report tells. A section is None where the published marts do not have what it needs."""
+
+    month: Month
+    kpis: Mapping[Community, Mapping[str, Kpi]]
+    communities: tuple[Community, ...]
+    restatements: tuple[Restatement, ...]
+    days: tuple[Day, ...]
+    missing_days: Mapping[Community, tuple[date, ...]]
+    contributors_weekly: Mapping[Community, tuple[Point, ...]] | None
+    monthly: Mapping[str, tuple[Point, ...]] | None
+    moods: tuple[Mood, ...] | None
+    sentiment_weekly: Mapping[Community, tuple[Point, ...]] | None
+    turns: tuple[Turn, ...] | None
+    heatmaps: tuple[Heatmap, ...] | None
+    good_posts: tuple[GoodPost, ...] | None
+    participation: tuple[Participation, ...] | None
+    role_moves: tuple[RoleMove, ...] | None
+    newcomers: tuple[Newcomers, ...] | None
+    profiles: tuple[Profile, ...] | None
+    impacts: tuple[Impact, ...] | None
+
+    @property
+    def headline(self) -> Mapping[str, Kpi]:
+        """The figures of everything together; of the one community where there is one only."""
+        if ALL in self.kpis:
+            return self.kpis[ALL]
+        return self.kpis[self.communities[0]] if len(self.communities) == 1 else {}
+
+    @property
+    def charted(self) -> tuple[Community, ...]:
+        """The communities that get charts of their own."""
+        return self.communities[:CHARTED_N]
+
+    @property
+    def version(self) -> int:
+        """How often the month was closed with another result."""
+        return max((kpi.version for of in self.kpis.values() for kpi in of.values()), default=1)

@@ -1,0 +1,143 @@
+"""The files of a report: the page, the KPIs as CSV and Parquet, and one JSON document.
+
+``PULSE_HOME/reports/2026-10/``: ``report.html``, ``kpis.csv``, ``kpis.parquet``, ``report.json``. All are made in
+memory before the first is replaced, each by rename, the JSON last: it names the others' SHA-256, so whoever has to be
+sure that the four belong together can tell. The same input gives the same bytes.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pulse import query
+from pulse.files import write_bytes
+from pulse.home import Home
+from pulse.kpi.month import Month
+from pulse.kpi.store import KPI_MONTHLY, TABLES
+from pulse.reports import words
+from pulse.reports.contents import Community, Report
+
+_SCHEMA = TABLES[KPI_MONTHLY]
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """Where the report of one month lies."""
+
+    folder: Path
+
+    @property
+    def page(self) -> Path:
+        """The page for people."""
+        return self.folder / "report.html"
+
+    @property
+    def kpis_csv(self) -> Path:
+        """The KPIs for spreadsheets: cells that one would run are neutralised."""
+        return self.folder / "kpis.csv"
+
+    @property
+    def kpis_parquet(self) -> Path:
+        """The KPIs with their types."""
+        return self.folder / "kpis.parquet"
+
+    @property
+    def document(self) -> Path:
+        """KPIs, restatements and turning points as one JSON document; it holds nothing that people wrote but names, and
+        the ids of the contributions that the page quotes."""
+        return self.folder / "report.json"
+
+
+def of_month(home: Home, month: Month) -> ReportFiles:
+    """The files of a month, there or not."""
+    return ReportFiles(home.root / "reports" / str(month))
+
+
+def write(
+    home: Home, report: Report, kpis: Sequence[Mapping[str, Any]], page: str, *, built_at: datetime
+) -> ReportFiles:
+    """Replace the files of the month.
+
+    Raises:
+        StorageError: the disk is full or not writable; each file is the old or the new one then, never half of one.
+    """
+    files = of_month(home, report.month)
+    ordered = sorted(kpis, key=lambda row: (row["platform"], row["community"], row["kpi"]))
+    contents = {
+        files.kpis_csv: _csv(ordered),
+        files.kpis_parquet: _parquet(ordered),
+        files.page: page.encode("utf-8", "backslashreplace"),
+    }
+    digests = {file.name: hashlib.sha256(content).hexdigest() for file, content in contents.items()}
+    contents[files.document] = _document(report, ordered, digests, built_at)
+    for file, content in contents.items():
+        write_bytes(file, content)
+    return files
+
+
+def _csv(kpis: Sequence[Mapping[str, Any]]) -> bytes:
+    stream = io.StringIO()
+    rows = [tuple(row.get(name) for name in _SCHEMA.names) for row in kpis]
+    query.write_csv(query.Result(tuple(_SCHEMA.names), iter([rows])), stream, is_terminal=False)
+    return stream.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _parquet(kpis: Sequence[Mapping[str, Any]]) -> bytes:
+    buffer = pa.BufferOutputStream()
+    table = pa.Table.from_pylist([{name: row.get(name) for name in _SCHEMA.names} for row in kpis], schema=_SCHEMA)
+    pq.write_table(table, buffer, version="2.6", compression="zstd", store_schema=False)
+    content: bytes = buffer.getvalue().to_pybytes()
+    return content
+
+
+def _document(
+    report: Report, kpis: Sequence[Mapping[str, Any]], digests: Mapping[str, str], built_at: datetime
+) -> bytes:
+    first = kpis[0] if kpis else {}
+    content = {
+        "month": str(report.month),
+        "version": report.version,
+        "state_id": first.get("state_id"),
+        "reported_at": first.get("reported_at"),
+        "built_at": built_at,
+        "definitions": {
+            name: {"label": told.label, "kind": told.kind, "meaning": told.meaning, "metric": told.metric}
+            for name, told in ((row["kpi"], words.of_kpi(row["kpi"], row.get("unit"))) for row in kpis)
+        },
+        "caveats": words.CAVEATS,
+        "kpis": [{name: row.get(name) for name in _SCHEMA.names} for row in kpis],
+        "restatements": [asdict(change) for change in report.restatements],
+        "missing_days": [
+            {"platform": of.platform, "community": of.name, "days": days} for of, days in report.missing_days.items()
+        ],
+        "turns": [
+            {name: value for name, value in asdict(turn).items() if name != "excerpts"} for turn in report.turns or ()
+        ],
+        "quoted": [
+            {"platform": of.platform, "community": of.name, "contribution_id": contribution_id}
+            for of, contribution_id in _quoted(report)
+        ],
+        "files": digests,
+    }
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False, default=_plain)
+    return (text + "\n").encode("ascii")
+
+
+def _quoted(report: Report) -> list[tuple[Community, str]]:
+    """Contributions of whose words some stand on the page, each once."""
+    excerpts = {(turn.of, excerpt.contribution_id) for turn in report.turns or () for excerpt in turn.excerpts}
+    return sorted(excerpts | {(post.of, post.contribution_id) for post in report.good_posts or ()})
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, date):  # datetime is one
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in the document")

@@ -1,0 +1,167 @@
+"""What the report calls things: each KPI's name, unit and meaning, and what each caveat says in plain words.
+
+The formulas live in the models and are written down in docs/metrics.md; ``metric`` is the heading there.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["count", "share", "points", "hours", "ratio", "money"]
+Better = Literal["higher", "lower", "neither"]
+Group = Literal["Activity", "People", "Answers and mood", "Business"]
+
+
+@dataclass(frozen=True)
+class KpiWords:
+    """How one KPI is told.
+
+    Attributes:
+        kind: count (whole things), share (0 to 1, told in %), points (-1 to 1, told as -100 to +100), hours, ratio
+            (per something), money (the unit is the currency).
+        better: which way is plainly good news; most counts are neither: a row brings comments, too.
+        meaning: what it is, in a sentence or two for somebody who has never seen it.
+    """
+
+    label: str
+    kind: Kind
+    group: Group
+    meaning: str
+    metric: str
+    better: Better = "neither"
+
+
+# In the order of the page.
+KPIS: dict[str, KpiWords] = {
+    "posts": KpiWords(
+        "Posts", "count", "Activity", "Posts written in the month, by anybody.", "Posts, comments, removed"
+    ),
+    "comments": KpiWords(
+        "Comments", "count", "Activity", "Comments written in the month, by anybody.", "Posts, comments, removed"
+    ),
+    "conversations": KpiWords(
+        "Conversations",
+        "count",
+        "Activity",
+        "Threads in which somebody else than the author of the post wrote a comment in the month.",
+        "Conversations",
+    ),
+    "likes": KpiWords(
+        "Likes",
+        "count",
+        "Activity",
+        "Scores (upvotes less downvotes, likes) of what was written in the month, as seen by its last day. They grow "
+        "for some days after writing, so the last days of a month always look a little low.",
+        "Likes, awards, reactions",
+    ),
+    "awards": KpiWords(
+        "Awards", "count", "Activity", "Awards given to what was written in the month.", "Likes, awards, reactions"
+    ),
+    "reactions": KpiWords(
+        "Reactions", "count", "Activity", "Reactions to what was written in the month.", "Likes, awards, reactions"
+    ),
+    "contributors": KpiWords(
+        "Contributors",
+        "count",
+        "People",
+        "Different people who wrote at least once. Bots, our own team and accounts that are gone do not count; people "
+        "who only read are invisible everywhere.",
+        "Contributors; contributors per day, week and month",
+    ),
+    "new_contributors": KpiWords(
+        "New contributors",
+        "count",
+        "People",
+        "Contributors whose first ever contribution to the community lies in this month.",
+        "New and returning contributors",
+    ),
+    "returning_contributors": KpiWords(
+        "Returning contributors",
+        "count",
+        "People",
+        "Contributors who had written in the community before this month.",
+        "New and returning contributors",
+    ),
+    "stickiness": KpiWords(
+        "Stickiness",
+        "share",
+        "People",
+        "On how many of the month's known days the average contributor wrote. Readers are not in it, so it is higher "
+        "than what apps call stickiness.",
+        "Stickiness (of contributors)",
+        "higher",
+    ),
+    "engagement_per_contributor": KpiWords(
+        "Engagement per contributor",
+        "ratio",
+        "People",
+        "Likes and comments that a contributor's writing received, on average.",
+        "Engagement per contributor",
+        "higher",
+    ),
+    "member_growth": KpiWords(
+        "Member growth",
+        "share",
+        "People",
+        "Change in the number of members from the first to the last days of the month.",
+        "Member growth",
+        "higher",
+    ),
+    "response_rate_24h": KpiWords(
+        "Posts answered within 24 hours",
+        "share",
+        "Answers and mood",
+        "Share of posts that got a comment by another person within 24 hours. Bots do not count, and only posts that "
+        "could be watched that long do.",
+        "Response rate within 1 h and 24 h",
+        "higher",
+    ),
+    "median_first_response_h": KpiWords(
+        "Time to first answer",
+        "hours",
+        "Answers and mood",
+        "Half of the posts get their first answer by another person within this time. Unanswered posts count too "
+        "(Kaplan-Meier), so it is not shown where fewer than half are ever answered.",
+        "Time to first response",
+        "lower",
+    ),
+    "net_sentiment": KpiWords(
+        "Net sentiment",
+        "points",
+        "Answers and mood",
+        "Share of positive less share of negative texts, from -100 (all negative) to +100 (all positive). Compare a "
+        "community with itself over time, not communities with each other.",
+        "Net sentiment",
+        "higher",
+    ),
+    "visits": KpiWords("Visits", "count", "Business", "Visits, as imported.", "Business results"),
+    "leads": KpiWords("Leads", "count", "Business", "Leads, as imported.", "Business results"),
+    "sales": KpiWords("Sales", "count", "Business", "Sales, as imported.", "Business results"),
+    "revenue": KpiWords(
+        "Revenue", "money", "Business", "Revenue, as imported, in its own currency.", "Business results"
+    ),
+}
+
+# What each code means for the reader. A code that is not here is shown as it is.
+CAVEATS = {
+    "small_n": "too few cases for a figure that can be trusted",
+    "incomplete": "days are missing",
+    "left_censored": "our history begins shortly before, so some people are new only to us",
+    "not_observable": "the platform does not show it to us",
+    "partly_observed": "visible for a part of the contributions only",
+    "several_currencies": "imported in several currencies, which make no sum",
+    "late_only": "seen only long after it was written",
+}
+
+
+def of_kpi(kpi: str, unit: str | None) -> KpiWords:
+    """The words for one KPI; a KPI that has none yet is told by its own name."""
+    if kpi in KPIS:
+        return KPIS[kpi]
+    kinds: dict[str | None, Kind] = {"share": "share", "hours": "hours", "count": "count", "net": "points"}
+    label = kpi.replace("_", " ").capitalize()
+    return KpiWords(label, kinds.get(unit, "ratio"), "Activity", "See docs/metrics.md.", label)
+
+
+def caveat_text(code: str) -> str:
+    """What one caveat code says."""
+    return CAVEATS.get(code, code)

@@ -1,0 +1,30 @@
+"""Every question of docs/cookbook.md is answered by the demo's data, as it stands there."""
+
+import re
+from typing import Any
+
+import pytest
+
+from pulse import query
+from pulse.home import REPOSITORY
+
+pytestmark = pytest.mark.integration
+
+COOKBOOK = (REPOSITORY / "docs" / "cookbook.md").read_text(encoding="utf-8")
+QUESTIONS = dict(re.findall(r"^## (.+?)$.*?^```sql\n(.*?)^```", COOKBOOK, flags=re.DOTALL | re.MULTILINE))
+
+
+def test_cookbook__has_ten_questions_and_an_answer_to_each():
+    assert len(QUESTIONS) >= 10
+    assert len(QUESTIONS) == len(re.findall("^## ", COOKBOOK, flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_question__is_answered_by_the_demo(question: str, demo_run: Any):
+    with query.connect(demo_run.home) as connection:
+        result = query.run(connection, QUESTIONS[question])
+        rows, _ = query.rows_for_table(result, limit=1_000)
+    assert rows, "an example without an answer teaches nothing"
+    for place, name in enumerate(result.columns):
+        if name not in {"caveat", "reasons"}:
+            assert {row[place] for row in rows} != {"NULL"}, f"{name} is NULL in all rows"

@@ -1,0 +1,158 @@
+"""What is planted in the made-up world is found again in the marts of the demo, each within a stated tolerance.
+
+July is looked at: June before it is history, so who is new can be told.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import duckdb
+import pytest
+
+from pulse import demo, warehouse
+from pulse.sandbox.world import World, make_world
+
+pytestmark = pytest.mark.integration
+
+JULY, AUGUST = date(2026, 7, 1), date(2026, 8, 1)
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    """The demo's world, made again."""
+    return make_world(seed=demo.SEED)
+
+
+@pytest.fixture(scope="module")
+def truths(world: World) -> dict[str, Any]:
+    """Truth by community, of those whose feed arrives."""
+    return {name: truth for name, truth in world.truth.communities.items() if not truth.is_feed_broken}
+
+
+@pytest.fixture(scope="module")
+def marts(demo_run: Any) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The demo's published marts."""
+    with duckdb.connect(str(warehouse.published_file(demo_run.home)), read_only=True) as connection:
+        connection.execute("set timezone = 'UTC'")
+        yield connection
+
+
+def by_community(marts: duckdb.DuckDBPyConnection, columns: str, table: str, month: date = JULY) -> dict[str, Any]:
+    """One row of a monthly mart by community."""
+    rows = marts.execute(
+        f"select community, {columns} from marts.{table} where month_start_date = $month", {"month": month}
+    ).fetchall()
+    return {community: rest[0] if len(rest) == 1 else tuple(rest) for community, *rest in rows}
+
+
+def of_july(truth: Any) -> list[Any]:
+    return [of_day for day, of_day in truth.days.items() if JULY <= day < AUGUST]
+
+
+def test_truth__counts_of_the_month_add_up_from_its_days(marts: duckdb.DuckDBPyConnection, truths: dict[str, Any]):
+    found = by_community(marts, "posts, comments, removed, score_sum, contributors_per_day * days_known_n",
+                         "fct_community_monthly")  # fmt: skip
+    for name, truth in truths.items():
+        days = of_july(truth)
+        posts, comments, removed, score_sum, contributor_days = found[name]
+        assert (posts, comments, removed, score_sum, round(contributor_days)) == (
+            sum(day.posts for day in days), sum(day.comments for day in days), sum(day.removed for day in days),
+            sum(day.score_sum for day in days), sum(day.contributors for day in days),
+        ), name  # fmt: skip
+
+
+def test_truth__newcomers_of_the_month(marts: duckdb.DuckDBPyConnection, truths: dict[str, Any]):
+    found = by_community(marts, "new_contributors", "fct_community_monthly")
+    for name, truth in truths.items():
+        assert found[name] == truth.newcomers["2026-07"].newcomers, name
+
+
+def test_truth__who_leads(marts: duckdb.DuckDBPyConnection, truths: dict[str, Any]):
+    rows = marts.execute(
+        "select community, author_key, count(*) from marts.fct_contributions "
+        "where is_by_contributor and contribution_date >= $july and contribution_date < $august group by all",
+        {"july": JULY, "august": AUGUST},
+    ).fetchall()
+    counts: dict[str, Counter[str]] = {}
+    for community, author_key, n in rows:
+        counts.setdefault(community, Counter())[author_key] = n
+    for name, truth in truths.items():
+        leaders = [leader.contributions for leader in truth.leaders["2026-07"]]
+        assert [n for _, n in counts[name].most_common(len(leaders))] == leaders, name
+
+
+def test_truth__the_mood_turns_once_and_on_its_day(marts: duckdb.DuckDBPyConnection, truths: dict[str, Any]):
+    turns = marts.execute("select community, turn_date, direction from marts.fct_sentiment_turns").fetchall()
+    ((community, turn_date, direction),) = turns
+    assert (community, direction) == ("emberwelltea", "down")
+    assert abs(turn_date - truths["emberwelltea"].sentiment_turn.day) <= timedelta(days=2)
+
+
+def test_truth__net_sentiment_lies_within_two_points(marts: duckdb.DuckDBPyConnection, truths: dict[str, Any]):
+    found = by_community(marts, "net_sentiment, scored_n", "fct_sentiment_monthly")
+    for name, truth in truths.items():
+        days = of_july(truth)
+        scored = sum(day.positive_n + day.neutral_n + day.negative_n for day in days)
+        net = sum(day.positive_n - day.negative_n for day in days) / scored
+        assert found[name][1] == scored, name
+        assert found[name][0] == pytest.approx(net, abs=0.02), name
+
+
+def test_truth__the_outage_is_a_day_of_zeros_that_is_complete(
+    marts: duckdb.DuckDBPyConnection, world: World, truths: dict[str, Any]
+):
+    rows = marts.execute(
+        "select community, posts, comments, contributors, is_day_complete from marts.fct_community_daily "
+        "where contribution_date = $day",
+        {"day": world.outage_day},
+    ).fetchall()
+    seen = {name for name, truth in truths.items() if truth.first_day <= world.outage_day}
+    assert {community: rest for community, *rest in rows if community in seen} == {
+        name: [0, 0, 0, True] for name in seen
+    }
+
+
+def test_truth__a_community_that_goes_quiet_and_one_that_begins(
+    marts: duckdb.DuckDBPyConnection, truths: dict[str, Any]
+):
+    (fading,) = (truth for truth in truths.values() if truth.goes_quiet_on)
+    before, after = marts.execute(
+        "select avg(posts + comments) filter (where contribution_date < $day), "
+        "avg(posts + comments) filter (where contribution_date >= $day) "
+        "from marts.fct_community_daily where community = $community",
+        {"day": fading.goes_quiet_on, "community": fading.community},
+    ).fetchone() or (0, 0)
+    assert after < before / 3
+    first = dict(marts.execute("select community, first_contribution_date from marts.dim_communities").fetchall())
+    (new,) = (truth for truth in truths.values() if truth.first_day > date(2026, 6, 1))
+    assert first[new.community] == new.first_day
+
+
+def test_truth__newcomers_are_welcome_here_and_not_there(marts: duckdb.DuckDBPyConnection, truths: dict[str, Any]):
+    found = by_community(
+        marts, "newcomer_response_rate_24h, newcomer_posts_n, openness, openness_low, openness_high, openness_label",
+        "fct_community_profile_monthly",
+    )  # fmt: skip
+    for name in ("crumbclub", "shutterattic"):
+        truth = truths[name].newcomers["2026-07"]
+        rate, posts_n, *_ = found[name]
+        # The truth is of first contributions that are posts, the mart of all posts on the first day.
+        assert posts_n >= truth.first_posts - 3, name
+        assert rate == pytest.approx(truth.first_posts_answered_24h / truth.first_posts, abs=0.08), name
+    assert found["crumbclub"][0] > found["shutterattic"][0] + 0.3
+    assert found["shutterattic"][4] < 0, "the whole interval of the difference lies below zero"
+
+
+def test_truth__what_is_gone_shows_nothing(marts: duckdb.DuckDBPyConnection, world: World):
+    gone = {of.contribution_id: of.by for of in world.truth.gone}
+    rows = marts.execute(
+        "select contribution_id, removal, title, body, sentiment_label from marts.fct_contributions "
+        "where removal <> 'none' and contribution_date < $august",
+        {"august": AUGUST},
+    ).fetchall()
+    assert len(rows) > 100
+    for contribution_id, _, *shown in rows:
+        assert contribution_id in gone
+        assert shown == [None, None, None]

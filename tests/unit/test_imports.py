@@ -1,0 +1,417 @@
+"""Files of business results: what the gate makes of them, whatever is in them, and what is in raw afterwards."""
+
+import os
+import stat
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from pulse import quality
+from pulse.contract import Column
+from pulse.errors import ConfigError, StorageError
+from pulse.gates import runner
+from pulse.gates.runner import Answer, Batch
+from pulse.home import REPOSITORY, Home
+from pulse.imports import contract, importing, kept_out, reading, rules, store
+from pulse.settings import Settings
+
+SETTINGS = Settings.model_validate(
+    {"communities": [{"platform": "reddit", "name": "Tea", "source": "reddit_archive", "path": "unused"}]}
+)
+HEADER = "date,platform,community,code,visits,leads,sales,revenue,currency"
+
+
+@pytest.fixture(autouse=True)
+def answering(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The counts themselves answer in place of Great Expectations, which takes seconds to import."""
+    if request.node.get_closest_marker("integration"):
+        return
+
+    def answers(database: Path, batches: list[Batch], **_: Any) -> dict[str, dict[str, Answer]]:
+        with duckdb.connect(str(database), read_only=True) as connection:
+            return {
+                batch.name: {check.rule: _answer(connection, batch.table, check) for check in batch.checks}
+                for batch in batches
+            }
+
+    def _answer(connection: duckdb.DuckDBPyConnection, table: str, check: Any) -> Answer:
+        if table == "rows":
+            failed = connection.execute(f"select count(*) from rows where not {check.rule}").fetchone()
+            return Answer(check.rule, is_success=failed == (0,), unexpected_n=failed[0] if failed else None)
+        value = connection.execute(f"select {check.rule} from numbers").fetchone()
+        return Answer(check.rule, is_success=value is not None and value[0] <= check.arguments["max_value"])
+
+    monkeypatch.setattr(runner, "run", answers)
+
+
+def put(home: Home, content: str | bytes, name: str = "results.csv") -> Path:
+    folder = importing.folder(home)
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    return folder / name
+
+
+def run(home: Home, *, today: date = date(2026, 11, 1)) -> dict[str, importing.ImportVerdict]:
+    """One import; verdicts by file."""
+    now = datetime(today.year, today.month, today.day, 3, tzinfo=UTC)
+    verdicts = importing.import_new(home, SETTINGS, clock=lambda: now, run_id=f"run of {today}")
+    return {verdict["file"]: verdict for verdict in verdicts}
+
+
+def held(home: Home, columns: str = "*") -> list[tuple[Any, ...]]:
+    """What raw holds."""
+    store.ensure_empty_file(home)
+    with duckdb.connect() as connection:
+        return connection.execute(
+            f"select {columns} from read_parquet(?, hive_partitioning = false) order by file_name, line_number",
+            [store.results_glob(home)],
+        ).fetchall()
+
+
+def lines(*changes: str, n: int = 40) -> str:
+    """A file of good lines, and some that are not."""
+    good = [f"2026-09-{day % 30 + 1:02d},,,code {day},1,,,," for day in range(n)]
+    return "\n".join([HEADER, *good, *changes])
+
+
+# ---- what a file says ----------------------------------------------------------
+
+
+def test_import__keeps_null_and_zero_apart_and_types_exact(home: Home):
+    put(home, f"{HEADER}\n2026-10-05,reddit,TEA,,0,,3,1234.50,EUR\n2026-10-06,,,autumn sale,7,1,,,EUR\n")
+    verdict = run(home)["results.csv"]
+    assert (verdict["outcome"], verdict["accepted_n"], verdict["message"]) == ("imported", 2, "2 of 2 lines imported")
+    assert held(home, "* exclude (load_id)") == [
+        (date(2026, 10, 5), "reddit", "tea", None, 0, None, 3, Decimal("1234.5000"), "EUR", "results.csv", 2, 1),
+        # Without revenue there is no currency either, or one day would fall into two.
+        (date(2026, 10, 6), None, None, "autumn sale", 7, 1, None, None, None, "results.csv", 3, 1),
+    ]
+
+
+def test_import__columns_come_in_any_order_and_what_is_not_told_may_be_left_out(home: Home):
+    put(home, "sales,date,code\n3,2026-10-05,spring\n")
+    assert run(home)["results.csv"]["outcome"] == "imported"
+    assert held(home, "result_date, code, sales, visits, revenue") == [(date(2026, 10, 5), "spring", 3, None, None)]
+
+
+def test_import__reads_what_programs_write(home: Home):
+    contents = {
+        "byte order mark and Windows line ends": b"\xef\xbb\xbfdate,code,sales\r\n2026-10-05,a,3\r\n",
+        "empty lines": b"date,code,sales\n\n2026-10-05,b,3\n,,\n\n",
+        "quotes, blanks, no last line end": b'date , code,sales\n"2026-10-05","c", 3 ',
+    }
+    for name, content in contents.items():
+        put(home, content, name=f"{name}.csv")
+    assert [verdict["message"] for verdict in run(home).values()] == ["1 of 1 lines imported"] * 3
+    assert sorted(held(home, "code, result_date, sales")) == [(code, date(2026, 10, 5), 3) for code in "abc"]
+
+
+def test_contract__columns_are_those_that_raw_has(home: Home):
+    store.ensure_empty_file(home)
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            "select column_name, column_type from (describe select * from read_parquet(?))", [store.results_glob(home)]
+        ).fetchall()
+    wanted: tuple[Column, ...] = contract.COLUMNS
+    assert [(name, kind.replace(",", ", ").replace("  ", " ")) for name, kind in found] == [
+        (column.name, column.duckdb_type) for column in wanted
+    ]
+    assert len(contract.CURRENCIES) > 150
+    assert all(len(code) == 3 and code.isupper() for code in contract.CURRENCIES)
+
+
+# ---- files that are stopped ----------------------------------------------------
+
+
+NOT_AS_AGREED = (
+    (b"", "column date is missing"),
+    ("date,code,sales\n2026-10-05,a,1\n".encode("utf-16"), "UTF-16"),
+    (b"date;code;sales\n2026-10-05;a;1\n", "not separated by commas"),
+    (b"date,code,sales,sales\n2026-10-05,a,1,1\n", "'sales' stands twice"),
+    (b"date,code,sales,margin\n2026-10-05,a,1,1\n", "'margin' is not in the contract"),
+    (b"date,code,sales,\x1b[31mred\n", "'\\x1b[31mred' is not in the contract"),
+    (b"Date,code,sales\n2026-10-05,a,1\n", "'Date' is not in the contract"),
+    (b"date,sales\n2026-10-05,1\n", "or code, are missing"),
+    (b"date,community,sales\n2026-10-05,tea,1\n", "go together"),
+    (b"date,code\n2026-10-05,a\n", "none of the columns"),
+    (b"date,code,revenue\n2026-10-05,a,1\n", "currency is missing"),
+    (b"\xff\xfa,code,sales\n", "not UTF-8"),
+    (b'date,"code,sales\n', "not CSV"),
+    (b"x" * 9_000, "longer than"),
+)
+
+
+def test_file__that_is_not_as_agreed_is_stopped_and_says_why(home: Home):
+    for number, (content, _) in enumerate(NOT_AS_AGREED):
+        put(home, content, name=f"{number:02d}.csv")
+    verdicts = run(home)
+    assert len(verdicts) == len(NOT_AS_AGREED)
+    for (content, word), verdict in zip(NOT_AS_AGREED, verdicts.values(), strict=True):
+        assert (verdict["outcome"], verdict["rule"]) == ("stopped", "file_is_as_agreed"), content
+        assert word in verdict["message"]
+    assert held(home) == []
+
+
+def test_file__too_large_is_not_read(home: Home, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(reading, "MAX_FILE_BYTES", 100)
+    put(home, lines())
+    assert "bytes (limit: 100)" in run(home)["results.csv"]["message"]
+    assert kept_out.kept_files(home)[0].is_stopped
+
+
+def test_file__that_is_none_is_stopped_without_waiting(home: Home, tmp_path: Path):
+    (tmp_path / "elsewhere").write_text(lines())
+    folder = importing.folder(home)
+    folder.mkdir()
+    (folder / "link.csv").symlink_to(tmp_path / "elsewhere")
+    (folder / "folder.csv").mkdir()
+    os.mkfifo(folder / "pipe.csv")
+    assert {name: verdict["rule"] for name, verdict in run(home).items()} == dict.fromkeys(
+        ("folder.csv", "link.csv", "pipe.csv"), "file_is_as_agreed"
+    )
+    assert held(home) == []
+
+
+def test_file__with_a_hostile_name_is_stopped_and_shown_without_harm(home: Home):
+    put(home, lines(), name="a\x1b[31m'; drop table x; --.csv")
+    (verdict,) = run(home).values()
+    assert verdict["rule"] == "file_is_as_agreed"
+    assert verdict["file"] == "a\\x1b[31m'; drop table x; --.csv"
+
+
+def test_file__names_are_data_never_paths_or_sql(home: Home):
+    put(home, lines(), name="it's [a] * {b} 'file'.csv")
+    assert run(home)["it's [a] * {b} 'file'.csv"]["outcome"] == "imported"
+    assert set(held(home, "file_name")) == {("it's [a] * {b} 'file'.csv",)}
+    assert store.imported(home).keys() == {"it's [a] * {b} 'file'.csv"}
+
+
+def test_file__others_and_hidden_ones_are_left_alone(home: Home):
+    put(home, "?", name="notes.txt")
+    put(home, "?", name=".results.csv")
+    assert run(home) == {}
+
+
+def test_file__of_a_header_alone_is_no_proof_of_nothing(home: Home):
+    put(home, HEADER)
+    assert run(home)["results.csv"]["rule"] == "has_lines"
+
+
+def test_file__with_a_day_that_is_not_over_is_stopped_until_it_is(home: Home):
+    put(home, "date,code,sales\n2026-10-05,a,1\n2026-10-06,a,1\n")
+    stopped = run(home, today=date(2026, 10, 6))["results.csv"]
+    assert (stopped["rule"], stopped["value"], stopped["limit"]) == ("days_are_over", "1", "0")
+    assert held(home) == []
+    assert run(home, today=date(2026, 10, 7))["results.csv"]["outcome"] == "imported"
+    assert kept_out.kept_files(home) == []
+
+
+# ---- lines that are kept out ---------------------------------------------------
+
+
+BROKEN_LINES = (
+    ("05.10.2026,,,a,1,,,,", "date_is_a_day"),
+    ("2026-02-30,,,a,1,,,,", "date_is_a_day"),
+    ("1026-10-05,,,a,1,,,,", "date_is_a_day"),
+    (",,,a,1,,,,", "date_is_a_day"),
+    ("2026-10-05,,,,1,,,,", "somebody_is_named"),
+    ("2026-10-05,reddit,,a,1,,,,", "somebody_is_named"),
+    ("2026-10-05,,tea,a,1,,,,", "somebody_is_named"),
+    ("2026-10-05,*,*,,1,,,,", "community_is_plain"),
+    ("2026-10-05,Reddit,tea,,1,,,,", "community_is_plain"),
+    ("2026-10-05,reddit,=tea(),,1,,,,", "community_is_plain"),
+    ('2026-10-05,,,"=HYPERLINK(""http://x"")",1,,,,', "code_is_plain"),
+    ("2026-10-05,,,@sum,1,,,,", "code_is_plain"),
+    ("2026-10-05,,,＝1+1,1,,,,", "code_is_plain"),
+    ("2026-10-05,,,a\x00b,1,,,,", "code_is_plain"),
+    ("2026-10-05,,,a\u202eb,1,,,,", "code_is_plain"),
+    (f"2026-10-05,,,{'a' * 201},1,,,,", "code_is_plain"),
+    ("2026-10-05,,,a,-1,,,,", "counts_are_whole_numbers"),
+    ("2026-10-05,,,a,1.0,,,,", "counts_are_whole_numbers"),
+    ('2026-10-05,,,a,"1,000",,,,', "counts_are_whole_numbers"),
+    ("2026-10-05,,,a,1e3,,,,", "counts_are_whole_numbers"),
+    ("2026-10-05,,,a,١,,,,", "counts_are_whole_numbers"),
+    ("2026-10-05,,,a,9999999999999,,,,", "counts_are_whole_numbers"),
+    ("2026-10-05,,,a,,,,NaN,EUR", "revenue_is_a_number"),
+    ("2026-10-05,,,a,,,,-1.5,EUR", "revenue_is_a_number"),
+    ("2026-10-05,,,a,,,,1.23456,EUR", "revenue_is_a_number"),
+    ("2026-10-05,,,a,,,,1.5,", "currency_is_known"),
+    ("2026-10-05,,,a,,,,1.5,EURO", "currency_is_known"),
+    ("2026-10-05,,,a,,,,1.5,eur", "currency_is_known"),
+    ("2026-10-05,,,a,,,,,EUR", "something_is_told"),
+)
+
+
+def test_line__that_breaks_a_rule_is_kept_out_and_the_others_go_on(home: Home):
+    good_n = 20 * len(BROKEN_LINES)
+    good = [f"2026-09-01,,,code {number},1,,,," for number in range(good_n)]
+    put(home, "\n".join([HEADER, *good, *(line for line, _ in BROKEN_LINES)]))
+    verdict = run(home)["results.csv"]
+    assert (verdict["outcome"], verdict["accepted_n"]) == ("imported", good_n)
+    kept = kept_out.kept_lines(home, "results.csv", limit=100)
+    assert [number for number, _, _ in kept] == [good_n + 2 + place for place in range(len(BROKEN_LINES))]
+    for (line, rule), (_, broken, text) in zip(BROKEN_LINES, kept, strict=True):
+        assert rule in broken.split(", "), line
+        assert text
+    with duckdb.connect() as connection:
+        noted = connection.execute(
+            "select distinct entry_id, file, line_number from read_parquet(?) order by line_number",
+            [quality.glob(home, quality.QUARANTINED_ROWS)],
+        ).fetchall()
+    assert noted == [("imports/results.csv", "results.csv", number) for number, _, _ in kept]
+
+
+def test_rules__each_has_a_line_or_a_file_that_breaks_it():
+    tested = Path(__file__).read_text(encoding="utf-8")
+    for rule in (*rules.RESULT_ROW_RULES, *rules.RESULT_FILE_RULES):
+        assert f'"{rule.name}"' in tested, rule.name
+        assert len(rule.reason) > 40
+
+
+def test_line__that_stands_twice_is_kept_out_both_times(home: Home):
+    put(home, lines("2026-10-05,reddit,Tea,,1,,,,", "2026-10-05,reddit,tea,,2,,,,", n=60))
+    assert run(home)["results.csv"]["accepted_n"] == 60
+    assert [broken for _, broken, _ in kept_out.kept_lines(home, "results.csv", limit=5)] == ["result_stands_once"] * 2
+
+
+def test_line__that_cannot_be_read_spoils_no_other(home: Home):
+    faults = {
+        b"2026-10-05,,,a,1,,,": "8 fields where the header has 9",
+        b"2026-10-05,,,\xff,1,,,,": "not UTF-8 at byte 14",
+        b'2026-10-05,,,"a,1,,,,': "not CSV",
+        b"2026-10-05,,," + b"a" * 100_000 + b",1,,,,": "longer than 8192 bytes",
+    }
+    put(home, b"\n".join([lines(n=100).encode(), *faults, b"2026-10-05,,,last,1,,,,"]))
+    assert run(home)["results.csv"]["accepted_n"] == 101
+    kept = kept_out.kept_lines(home, "results.csv", limit=5)
+    for place, (fault, (number, broken, text)) in enumerate(zip(faults.values(), kept, strict=True)):
+        assert (number, text[:10]) == (102 + place, "2026-10-05")
+        assert fault in broken
+        assert len(text) <= reading.MAX_LINE_BYTES + 1
+
+
+def test_file__with_too_many_such_lines_is_stopped(home: Home):
+    put(home, lines("x,,,a,1,,,,", "y,,,a,1,,,,", "z,,,a,1,,,,", n=40))
+    assert run(home)["results.csv"]["rule"] == "quarantined_share"
+    assert held(home) == []
+
+
+def test_file__of_a_community_nobody_listens_to_is_imported_with_a_warning(home: Home):
+    put(home, "date,platform,community,sales\n2026-10-05,reddit,taa,1\n")
+    assert run(home)["results.csv"]["outcome"] == "imported"
+    with duckdb.connect() as connection:
+        (warned,) = connection.execute(
+            "select value, is_passed, is_stopping from read_parquet(?) where rule = ?",
+            [quality.glob(home, quality.GATE_RESULTS), "communities_are_listened_to"],
+        ).fetchall()
+    assert warned == (1.0, False, False)
+
+
+# ---- again, and again ----------------------------------------------------------
+
+
+def test_import__a_changed_file_replaces_what_it_brought_and_an_unchanged_one_nothing(home: Home):
+    put(home, "date,code,sales\n2026-10-05,a,1\n2026-10-06,a,1\n")
+    run(home)
+    before = store.results_file(home, "results.csv").read_bytes()
+    assert run(home) == {}
+    assert store.results_file(home, "results.csv").read_bytes() == before
+    put(home, "date,code,sales\n2026-10-05,a,5\n")
+    run(home)
+    assert held(home, "result_date, sales") == [(date(2026, 10, 5), 5)]
+
+
+def test_import__a_stopped_change_leaves_what_was_there_and_is_kept_to_look_at(home: Home):
+    put(home, "date,code,sales\n2026-10-05,a,1\n")
+    run(home)
+    put(home, "date,code,sales\nnever,a,2\n")
+    assert run(home)["results.csv"]["outcome"] == "stopped"
+    assert held(home, "sales") == [(1,)]
+    (kept,) = kept_out.kept_files(home)
+    assert (kept.file_name, kept.is_stopped, list(kept.reasons)) == ("results.csv", True, ["quarantined_share"])
+    assert stat.S_IMODE(home.quarantine.stat().st_mode) == 0o700
+    assert run(home)["results.csv"]["outcome"] == "stopped", "it is tried again in each run"
+
+
+def test_import__the_same_result_in_a_second_file_stops_that_one(home: Home):
+    put(home, "date,platform,community,visits\n2026-10-05,reddit,tea,9\n", name="a.csv")
+    put(home, "date,platform,community,visits,sales\n2026-10-05,reddit,Tea,9,1\n", name="b.csv")
+    put(home, "date,platform,community,sales,revenue,currency\n2026-10-05,reddit,tea,1,2.5,EUR\n", name="c.csv")
+    put(home, "date,platform,community,revenue,currency\n2026-10-05,reddit,tea,3,USD\n", name="d.csv")
+    assert {name: verdict["rule"] for name, verdict in run(home).items()} == {
+        "a.csv": None, "b.csv": "told_by_one_file", "c.csv": None, "d.csv": None,
+    }  # fmt: skip
+
+
+def test_import__killed_before_the_last_step_is_done_again_whole(home: Home, monkeypatch: pytest.MonkeyPatch):
+    put(home, "date,code,sales\n2026-10-05,a,1\n")
+    run(home)
+    put(home, "date,code,sales\n2026-10-05,a,2\n")
+
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr(store, "fsync_file", die)
+        with pytest.raises(KeyboardInterrupt):
+            run(home)
+    assert held(home, "sales") == [(1,)]
+    assert run(home)["results.csv"]["outcome"] == "imported"
+    assert held(home, "sales") == [(2,)]
+
+
+@pytest.mark.integration
+def test_import__great_expectations_answers_for_every_rule(home: Home):
+    put(home, lines("never,,,a,1,,,,"), name="good.csv")
+    put(home, "date,code,sales\nnever,a,2\n", name="stopped.csv")
+    assert {name: verdict["rule"] for name, verdict in run(home).items()} == {
+        "good.csv": None, "stopped.csv": "quarantined_share",
+    }  # fmt: skip
+    with duckdb.connect() as connection:
+        answered = connection.execute(
+            "select entry_id, count(distinct rule), count(*) from read_parquet(?) where load_id is not null "
+            "group by all order by all",
+            [quality.glob(home, quality.GATE_RESULTS)],
+        ).fetchall()
+    rules_n = len(rules.RESULT_ROW_RULES) + len(rules.RESULT_FILE_RULES)
+    assert answered == [("imports/good.csv", rules_n, rules_n), ("imports/stopped.csv", rules_n, rules_n)]
+
+
+def test_import__a_gate_that_cannot_tell_stops(home: Home, monkeypatch: pytest.MonkeyPatch):
+    put(home, "date,code,sales\n2026-10-05,a,1\n")
+    monkeypatch.setattr(runner, "run", lambda *_, **__: {})
+    verdict = run(home)["results.csv"]
+    assert (verdict["outcome"], verdict["value"]) == ("stopped", "unknown")
+    assert "could not tell" in verdict["message"]
+    assert held(home) == []
+
+
+def test_forget__takes_back_what_a_file_brought_once_it_is_put_away(home: Home):
+    path = put(home, "date,code,sales\n2026-10-05,a,1\n")
+    run(home)
+    with pytest.raises(ConfigError, match="still in"):
+        importing.forget(home, "results.csv")
+    path.unlink()
+    assert run(home) == {}
+    assert len(held(home)) == 1, "a file that is put away keeps its results"
+    importing.forget(home, "results.csv")
+    assert held(home) == []
+    with pytest.raises(ConfigError, match="nothing was imported"):
+        importing.forget(home, "results.csv")
+    with pytest.raises(StorageError, match="nothing is kept"):
+        kept_out.kept_lines(home, "results.csv", limit=1)
+
+
+def test_docs__name_every_column_rule_and_limit():
+    page = (REPOSITORY / "docs" / "imports.md").read_text(encoding="utf-8")
+    for name in (*contract.FILE_COLUMNS, *(rule.name for rule in (*rules.RESULT_ROW_RULES, *rules.RESULT_FILE_RULES))):
+        assert f"`{name}`" in page, name
+    limits = (reading.MAX_FILE_BYTES // 2**20, reading.MAX_LINE_BYTES // 2**10)
+    assert f"{limits[0]} MiB and {limits[1]} KiB a line" in page
+    (share,) = (rule.maximum for rule in rules.RESULT_FILE_RULES if rule.name == "quarantined_share")
+    assert f"over {share:.0%}".replace("%", " %") in page
+    assert ",".join(contract.FILE_COLUMNS) in page, "the example has all columns"

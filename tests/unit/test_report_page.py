@@ -1,0 +1,483 @@
+"""The monthly report: what people wrote does no harm, what is unknown is not zero, equal input gives equal bytes."""
+
+import base64
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from html.parser import HTMLParser
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from pulse.errors import StorageError
+from pulse.home import REPOSITORY, Home
+from pulse.kpi.store import KPI_MONTHLY, TABLES
+from pulse.reports import ReportFiles, charts, data, figures, page, telling, words, write_report
+from pulse.reports.contents import Day, Point, Slot
+from pulse.text import printable
+from report_samples import BUILT_AT, MONTH, NAUGHTY, kpi_row, kpi_rows, marts, month_of_marts
+
+COMMUNITIES_N = 300
+_VOID = {"meta", "link", "img", "br", "hr", "input"}
+
+
+@dataclass
+class Parsed(HTMLParser):
+    """A page as a browser takes it apart."""
+
+    tags: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    open_tags: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.open_tags.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open_tags.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, text: str) -> None:
+        if self.open_tags[-1:] != ["style"]:
+            self.texts.append(text)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+
+def parsed(html: str) -> Parsed:
+    found = Parsed()
+    found.feed(html)
+    found.close()
+    assert not found.open_tags
+    return found
+
+
+def write(
+    home: Home, kpis: Sequence[dict[str, Any]], connection: duckdb.DuckDBPyConnection | None = None, **options: Any
+) -> ReportFiles:
+    with connection or marts({}) as opened:
+        return write_report(home, MONTH, kpis, connection=opened, clock=lambda: BUILT_AT, **options)
+
+
+def text_of(files: ReportFiles) -> str:
+    return parsed(files.page.read_text(encoding="utf-8")).text
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> ReportFiles:
+    """A month of 300 communities, the most active of which, and their texts, mean harm."""
+    names = [*NAUGHTY, *(f"community_{number:03}" for number in range(COMMUNITIES_N - len(NAUGHTY)))]
+    kpis = [row for place, name in enumerate(names) for row in kpi_rows(name, size=1 / (1 + place))]
+    home = Home(tmp_path_factory.mktemp("large")).create()
+    connection = month_of_marts(names, quote=" ".join(NAUGHTY))
+    return write(home, kpi_rows("*") + kpis, connection, run_url="http://127.0.0.1:8080/dags/kpi_monthly")
+
+
+# ---- what people wrote -----------------------------------------------------
+
+
+def test_page__shows_hostile_names_and_texts_as_text_and_nothing_else(large: ReportFiles):
+    html = large.page.read_text(encoding="utf-8")
+    found = parsed(html)
+    for text in NAUGHTY:
+        assert " ".join(printable(text, max_chars=60).split()) in found.text
+    tags = {tag for tag, _ in found.tags}
+    assert not tags & {"script", "img", "iframe", "object", "embed", "link", "base", "form", "image", "use", "b"}
+    assert [tag for tag, _ in found.tags].count("style") == 1
+    for tag, attributes in found.tags:
+        assert not [name for name in attributes if name.startswith("on") or name in {"style", "src", "xlink:href"}], tag
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200b]", html)
+    assert "مرحبا" in html
+
+
+def test_page__leads_nowhere_but_to_itself_and_to_web_pages(large: ReportFiles):
+    found = parsed(large.page.read_text(encoding="utf-8"))
+    addresses = [str(attributes["href"]) for tag, attributes in found.tags if tag == "a"]
+    outside = [address for address in addresses if not address.startswith("#")]
+    assert set(outside) == {
+        "https://example.org/r/tea/0", "https://example.org/r/tea/1", "http://127.0.0.1:8080/dags/kpi_monthly",
+    }  # fmt: skip
+    ids = [attributes["id"] for _, attributes in found.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert {address[1:] for address in addresses if address.startswith("#")} <= set(ids)
+
+
+def test_page__allows_itself_its_own_style_and_nothing_from_outside(large: ReportFiles):
+    html = large.page.read_text(encoding="utf-8")
+    (policy,) = [attributes["content"] for _, attributes in parsed(html).tags if "http-equiv" in attributes]
+    style = html.split("<style>")[1].split("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_charts__hold_nothing_that_people_wrote(large: ReportFiles):
+    drawn = re.findall(r"<svg.*?</svg>", large.page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert len(drawn) > 20
+    for chart in drawn:
+        assert {tag for tag, _ in parsed(chart).tags} <= {"svg", "g", "path", "rect", "line", "text"}
+        assert not set(re.findall(r"[A-Za-z]+", parsed(chart).text)) - {
+            *(name[:3] for name in (*figures.WEEKDAYS, *figures.MONTHS)), "hour", "of", "the", "day", "UTC", "points",
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("address", "is_shown"),
+    [
+        ("https://www.reddit.com/r/tea/comments/a/", True),
+        ("http://127.0.0.1:8080/dags/x?run=manual__2026", True),
+        ("javascript:alert(1)", False),
+        ("JaVaScRiPt:alert(1)", False),
+        ("data:text/html,<script>", False),
+        ("//example.org/x", False),
+        ("/r/tea", False),
+        ("https://", False),
+        ("https://[", False),
+        ("https://a b/", False),
+        ("https://example.org/\n", False),
+        ("https://example.org/\u202egpj", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_web_address__is_one_that_opens_a_web_page(address: str | None, is_shown: bool):
+    assert page.web_address(address) == (address if is_shown else None)
+
+
+def test_texts__that_were_taken_back_are_gone_from_a_report_that_is_built_again(home: Home):
+    turn = ("fct_sentiment_turns", "fct_sentiment_turn_evidence", "fct_contributions", "fct_post_performance")
+    connection = month_of_marts(["tea"], quote="Nobody answers me", only=turn)
+    with connection.cursor() as opened:
+        assert "Nobody answers me 1" in text_of(write(home, kpi_rows("*") + kpi_rows("tea"), opened))
+    connection.execute("update marts.fct_contributions set title = null, body = null, permalink = null")
+    text = text_of(write(home, kpi_rows("*") + kpi_rows("tea"), connection))
+    assert "Nobody answers me" not in text
+    assert "What was written then can no longer be shown." in text
+    assert "tea : worse from Wednesday, 14 October 2026" in text, "the turn itself stays"
+
+
+# ---- size ------------------------------------------------------------------
+
+
+def test_page__of_300_communities_is_small_and_has_them_all(large: ReportFiles):
+    assert large.page.stat().st_size < 2_000_000
+    text = text_of(large)
+    for number in range(COMMUNITIES_N - len(NAUGHTY)):
+        assert f"community_{number:03} " in text
+    assert f"The {page.SHOWN_N} most active of {COMMUNITIES_N}" in text
+
+
+# ---- figures ---------------------------------------------------------------
+
+
+def test_figures__that_cannot_be_seen_are_told_so_and_never_zero(home: Home):
+    names = list(words.KPIS)
+    caveats = {"likes": "not_observable", "stickiness": "small_n", "new_contributors": "left_censored"}
+    rows = [
+        kpi_row(name, None, community=community, n=4, caveat=caveats.get(name))
+        for name in names
+        for community in ("*", "tea")
+    ]
+    html = write(home, rows).page.read_text(encoding="utf-8")
+    text = parsed(html).text
+    assert 'class="value"' not in html
+    for words_of_it in (
+        "Likes : the platform does not show it to us", "Stickiness : too few cases to tell (n = 4)",
+        "New contributors : our history begins too late to know",
+        "Time to first answer : fewer than half of the posts were answered",
+    ):  # fmt: skip
+        assert words_of_it in text
+    table = html.split("Communities, most active first</caption>")[1].split("</table>")[0]
+    cells = re.findall(r'<td class="number"><bdi>(.*?)</bdi>', table)
+    assert len(cells) == 7
+    assert set(cells) == {f'<span class="none">{told}</span>' for told in ("not visible", "too early")}
+
+
+def test_zero__is_a_figure(home: Home):
+    text = text_of(write(home, [kpi_row("posts", 0.0), kpi_row("comments", 0.0, community="*")]))
+    assert "without a month before to compare with" in text
+    assert "Comments 0 Not visible" not in text
+    assert "Activity Comments 0 Engagement over time" in text
+    assert "not visible" not in text.split("Community by community")[1].split("comments")[0].split("Posts")[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "unit", "told"),
+    [
+        (12_345.0, "count", None, "12,345"),
+        (0.0, "count", None, "0"),
+        (-3.0, "count", None, "−3"),
+        (0.123, "share", None, "12.3 %"),
+        (0.864, "share", None, "86 %"),
+        (0.0, "share", None, "0 %"),
+        (-0.004, "share", None, "−0.4 %"),
+        (0.142, "points", None, "+14"),
+        (-0.031, "points", None, "−3.1"),
+        (0.0, "points", None, "±0"),
+        (-0.0001, "points", None, "±0"),
+        (0.001, "hours", None, "under 1 min"),
+        (0.58, "hours", None, "35 min"),
+        (2.25, "hours", None, "2 h 15 min"),
+        (2.0, "hours", None, "2 h"),
+        (14.4, "hours", None, "14 h"),
+        (81.6, "hours", None, "3.4 days"),
+        (23.41, "ratio", None, "23"),
+        (3.41, "ratio", None, "3.4"),
+        (1_250.4, "money", "EUR", "1,250 EUR"),
+        (9.5, "money", "JPY", "9.50 JPY"),
+        (-9.5, "money", None, "−9.50"),
+    ],
+)
+def test_figure__reads_as_people_write_it(value: float, kind: words.Kind, unit: str | None, told: str):
+    assert figures.figure(value, kind, unit).replace("\u00a0", " ") == told
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "told"),
+    [
+        (50.0, "count", "+50"),
+        (-0.021, "share", "−2.1 points"),
+        (0.2, "points", "+20 points"),
+        (-0.5, "hours", "−30 min"),
+        (0.0, "hours", "±0 min"),
+        (0.0, "share", "±0 points"),
+    ],
+)
+def test_difference__has_its_sign_and_unit(change: float, kind: words.Kind, told: str):
+    assert figures.difference(change, kind).replace("\u00a0", " ") == told
+
+
+def test_percent_change__grows_into_times():
+    told = [figures.percent_change(share).replace("\u00a0", " ") for share in (-1.0, -0.034, 0.0, 0.08, 1.5, 2.2)]
+    assert told == ["−100 %", "−3.4 %", "±0 %", "+8.0 %", "+150 %", "×3.2"]
+
+
+def test_days_in_words__draws_runs_together():
+    days = [date(2026, 10, day) for day in (14, 3, 7, 8, 9)]
+    assert figures.days_in_words(days) == "3, 7 to 9 and 14 October"
+    assert figures.days_in_words(days[:1]) == "14 October"
+    assert figures.days_in_words([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "tone", "certainty"),
+    [
+        (0.81, "good", "likely between 84 % and 88 %; September lies outside it"),
+        (0.85, "even", "likely between 84 % and 88 %; September lies in it, so the change may be chance"),
+        (0.91, "bad", "likely between 84 % and 88 %; September lies outside it"),
+        (None, "none", "likely between 84 % and 88 %"),
+    ],
+)
+def test_card__calls_a_change_good_or_bad_only_beyond_the_interval(before: float | None, tone: str, certainty: str):
+    row = kpi_row(
+        "response_rate_24h", 0.86, unit="share", value_low=0.842, value_high=0.876, value_month_before=before,
+        change_month_before=None if before is None else 0.86 - before,
+    )  # fmt: skip
+    told = telling.card(data._kpi(row), MONTH.first_day)
+    assert (told.tone, str(told.certainty).replace("\u00a0", " ")) == (tone, certainty)
+
+
+def test_card__of_a_count_is_neither_good_nor_bad():
+    row = kpi_row("comments", 90.0, value_month_before=100.0, change_month_before=-10.0, change_month_before_share=-0.1)
+    told = telling.card(data._kpi(row), MONTH.first_day)
+    assert (told.tone, str(told.change).replace("\u00a0", " ")) == ("even", "−10 % on September (100)")
+
+
+def test_words__are_there_for_the_kpis_of_the_model_and_for_no_others():
+    defined = (REPOSITORY / "dbt_project" / "macros" / "kpis.sql").read_text(encoding="utf-8")
+    assert set(words.KPIS) == set(re.findall(r"'kpi': '(\w+)'", defined))
+
+
+def test_words__lead_to_headings_of_the_metrics_document():
+    document = REPOSITORY / "docs" / "metrics.md"
+    headings = set(re.findall(r"^### (.+)$", document.read_text(encoding="utf-8"), flags=re.MULTILINE))
+    assert {told.metric for told in words.KPIS.values()} <= headings
+
+
+def test_sections__tell_who_takes_part_how_newcomers_fare_and_what_goes_with_results(large: ReportFiles):
+    text = text_of(large)
+    for told in (
+        "community_000 388 23 % 45 % 32 % 17 people 69 154 165 0.76",
+        "Core 12,000 – – 1,800", "Not here yet – – 36,000 –",
+        "community_000 small steady close closed 55 % 86 % −44 to −18 points",
+        "community_000 80 people 25 % 16.8 % to 36 %",
+        "Many comments Revenue, EUR 3 days later +0.52 +0.26 to +0.71 go up together",
+        "Many comments Visits on the same day −0.08 −0.37 to +0.23 may well be chance",
+    ):  # fmt: skip
+        assert told in text.replace("\u00a0", " "), told
+
+
+# ---- completeness, versions, what is not there -----------------------------
+
+
+def test_incomplete_month__names_the_days_and_who_lacks_them(home: Home):
+    connection = month_of_marts(["tea", "mate"], only=["fct_community_daily"])
+    text = text_of(write(home, kpi_rows("*") + kpi_rows("tea"), connection))
+    assert "Not everything arrived: mate lacks 1 day, tea lacks 1 day." in text
+    assert "tea 1 day 10 October" in text
+
+
+def test_month_that_is_not_over_in_the_marts__names_the_days_that_no_run_brought(home: Home):
+    connection = month_of_marts(["tea"], only=["fct_community_daily"])
+    connection.execute("delete from marts.fct_community_daily where contribution_date > date '2026-10-28'")
+    text = text_of(write(home, kpi_rows("*") + kpi_rows("tea"), connection))
+    assert "no run has brought 29 to 31 October" in text
+    assert "29 October not visible not visible none tried" in text.replace("\u00a0", " ")
+
+
+def test_first_version__has_no_section_of_changes_and_a_later_one_says_what_and_why(home: Home):
+    assert "What changed" not in text_of(write(home, kpi_rows("*")))
+    rows = [row | {"version": 2} for row in kpi_rows("*")]
+    change = {name: rows[0][name] for name in ("platform", "community", "kpi", "version", "reported_at", "state_id")}
+    restatements = [
+        change | {"old_value": 1_600.0, "new_value": 1_608.0, "reasons": "late_data"},
+        change | {"kpi": "stickiness", "old_value": 0.124, "new_value": 0.124, "reasons": "earlier_month"},
+    ]
+    text = text_of(write(home, rows, restatements=restatements))
+    assert "This is version 2 of the month" in text
+    assert "Posts All communities together 1,600 1,608 data came late version 2, 1 November" in text
+    assert "1 figure kept its value" in text
+
+
+def test_marts__that_are_not_there_leave_sections_out_and_the_frozen_figures_stay(home: Home):
+    with duckdb.connect() as connection:
+        text = text_of(write(home, kpi_rows("*"), connection))
+    assert "1,608" in text
+    assert "The published marts hold no turning points yet." in text
+    assert text.count("The published marts do not tell yet.") == 2
+
+
+def test_numbers__that_are_none_are_not_known(home: Home):
+    rows = [kpi_row("stickiness", float("nan"), community="*", unit="share", value_high=float("inf"))]
+    files = write(home, rows)
+    assert "Stickiness : it was not seen in this month" in text_of(files)
+    assert json.loads(files.document.read_bytes())["kpis"][0]["value"] is None
+
+
+def test_month_without_anything__is_a_page_that_says_so(home: Home):
+    text = text_of(write(home, []))
+    assert "No figures were frozen for this month." in text
+    assert "There is nothing to tell of this month." in text
+
+
+# ---- charts ----------------------------------------------------------------
+
+
+def test_charts__take_their_colours_from_the_page():
+    slots = [Slot(day, hour, 3, 20, 1.2, 1.1, 1.3) for day, hour in product(range(1, 8), range(24))]
+    points = [Point(date(2026, 10, day), 0.1 * day, 0.05, 0.5, day != 3) for day in range(1, 5)]
+    for chart in (
+        charts.days([Day(day, 1, 2, 2, 1) for day in MONTH.window.days()]),
+        charts.line(points, "points", low=-0.5, high=0.5),
+        charts.line(points, "count", is_monthly=True),
+        charts.week(slots),
+    ):
+        colours = set(re.findall(r'(?:fill|stroke)="([^"]*)"', chart))
+        assert {colour for colour in colours if not colour.startswith("var(--")} <= {"none", "transparent"}
+        assert 'aria-hidden="true"' in chart
+
+
+def test_line__is_broken_where_a_value_is_not_known():
+    def strokes(points: list[Point]) -> int:
+        chart = charts.line(points, "count")
+        return max(path.count("M") for path in re.findall(r' d="([^"]*)"[^>]*stroke-width="2"', chart))
+
+    known = [Point(date(2026, 10, day), float(day)) for day in range(1, 8)]
+    assert strokes(known) == 1
+    assert strokes([*known[:3], Point(date(2026, 10, 4), None), *known[4:]]) == 2
+
+
+def test_colours__of_text_stand_out_in_light_and_dark():
+    style = (Path(page.__file__).parent / "page.css").read_text(encoding="utf-8")
+    schemes = re.findall(r":root \{(.*?)\}", style, flags=re.DOTALL)
+    assert len(schemes) == 3, "light, dark, print"
+    for scheme in schemes:
+        colours = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6})", scheme))
+        for text, ground in product(("ink", "muted", "link", "good", "bad"), ("surface", "raised", "notice")):
+            assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+        for shape in ("series-1", "series-2", "positive", "negative"):
+            assert contrast(colours[shape], colours["surface"]) >= 3, shape
+
+
+def contrast(one: str, other: str) -> float:
+    """The ratio that WCAG 2 asks for: 4.5 for text, 3 for shapes."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+# ---- files -----------------------------------------------------------------
+
+
+def test_files__are_the_same_bytes_for_the_same_input_in_any_order(home: Home):
+    rows = kpi_rows("*") + kpi_rows("tea") + kpi_rows("mate", size=0.5)
+    filled = ("fct_community_daily", "fct_sentiment_weekly", "fct_posting_heatmap", "fct_sentiment_turns")
+    first = write(home, rows, month_of_marts(["tea", "mate"], only=filled))
+    before = {file.name: file.read_bytes() for file in first.folder.iterdir()}
+    assert sorted(before) == ["kpis.csv", "kpis.parquet", "report.html", "report.json"]
+    write(home, rows[::-1], month_of_marts(["tea", "mate"], only=filled))
+    assert {file.name: file.read_bytes() for file in first.folder.iterdir()} == before
+
+
+def test_files__tell_that_they_belong_together(large: ReportFiles):
+    document = json.loads(large.document.read_bytes())
+    assert document["files"] == {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in (large.page, large.kpis_csv, large.kpis_parquet)
+    }
+    assert (document["month"], document["version"]) == ("2026-10", 1)
+    assert len(document["kpis"]) == len(kpi_rows("*")) * (COMMUNITIES_N + 1)
+    for text in ("The kettle", "excerpts", "NaN"):
+        assert text not in large.document.read_text(encoding="ascii")
+
+
+def test_csv__has_every_row_and_no_cell_that_a_spreadsheet_would_run(large: ReportFiles):
+    text = large.kpis_csv.read_text(encoding="utf-8")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(rows) == len(kpi_rows("*")) * (COMMUNITIES_N + 1)
+    assert list(rows[0]) == list(TABLES[KPI_MONTHLY].names)
+    assert {row["community"] for row in rows} > {"'=cmd|' /C calc'!A0", "community_007"}
+    for row in rows:
+        for name, cell in row.items():
+            assert name.startswith("change_") or not cell.startswith(("=", "+", "-", "@", "\t", "\r")), (name, cell)
+    awards = next(row for row in rows if row["kpi"] == "awards")
+    assert awards["value"] == "", "not visible is empty, not 0"
+
+
+def test_parquet__has_the_types_of_the_store(large: ReportFiles):
+    table = pq.read_table(large.kpis_parquet)
+    assert table.schema.equals(TABLES[KPI_MONTHLY])
+    assert table.num_rows == len(kpi_rows("*")) * (COMMUNITIES_N + 1)
+
+
+def test_write__that_fails_leaves_the_report_of_before(home: Home):
+    files = write(home, kpi_rows("*"))
+    before = files.page.read_bytes()
+    files.kpis_csv.unlink()
+    files.kpis_csv.mkdir()
+    with pytest.raises(StorageError, match=r"kpis\.csv"):
+        write(home, kpi_rows("*", size=2))
+    assert files.page.read_bytes() == before

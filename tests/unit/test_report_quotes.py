@@ -1,0 +1,94 @@
+"""What people take back leaves the reports that quoted it."""
+
+import os
+from datetime import UTC, datetime
+
+import pytest
+
+from pulse import warehouse
+from pulse.files import write_json
+from pulse.home import Home
+from pulse.kpi import store
+from pulse.kpi.reporting import report_month
+from pulse.reports import quotes
+from report_samples import BUILT_AT, MONTH, kpi_rows, month_of_marts
+
+QUOTE = "The kettle broke again, and nobody answers me."
+FEW = (
+    "fct_community_daily", "fct_contributions", "fct_post_performance", "fct_sentiment_turns",
+    "fct_sentiment_turn_evidence",
+)  # fmt: skip
+
+
+def publish(home: Home, *, taken_back: str | None, number: int) -> None:
+    """A published state of the sample month, one contribution of it taken back."""
+    state_id = f"20261101T00000000000{number}Z"
+    file = home.published / "states" / f"{state_id}.duckdb"
+    file.parent.mkdir(exist_ok=True)
+    with month_of_marts(["tea"], quote=QUOTE, only=FEW) as marts:
+        marts.execute("update marts.fct_contributions set removal = 'none'")
+        if taken_back:
+            marts.execute(
+                "update marts.fct_contributions set removal = 'by_author', title = null, body = null "
+                "where contribution_id = ?",
+                [taken_back],
+            )
+        marts.execute(f"attach '{file}' as state")
+        marts.execute("copy from database memory to state")
+    warehouse.published_file(home).unlink(missing_ok=True)
+    os.link(file, warehouse.published_file(home))
+    write_json(home.published / "state.json", {"state_id": state_id, "identity": None})
+
+
+@pytest.fixture
+def reported(home: Home) -> Home:
+    """A home with a frozen month and its report, which quotes a post and four comments."""
+    publish(home, taken_back=None, number=1)
+    store.add_version(home, MONTH, 1, kpi_rows("*") + kpi_rows("tea"), [])
+    report_month(home, MONTH, clock=lambda: BUILT_AT)
+    return home
+
+
+def clock() -> datetime:
+    return datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def page(home: Home) -> str:
+    return (home.reports / str(MONTH) / "report.html").read_text(encoding="utf-8")
+
+
+def test_renew__a_report_without_what_was_taken_back_stays_byte_for_byte(reported: Home):
+    before = page(reported)
+    assert QUOTE in before
+    assert quotes.renew_reports(reported, clock=clock) == []
+    assert page(reported) == before
+
+
+@pytest.mark.parametrize("taken_back", ["t3_a", "t1_after2"])
+def test_renew__a_report_that_quotes_what_was_taken_back_is_made_again_without_it(reported: Home, taken_back: str):
+    said = page(reported).count(QUOTE)
+    publish(reported, taken_back=taken_back, number=2)
+    assert quotes.renew_reports(reported, clock=clock) == [MONTH]
+    assert page(reported).count(QUOTE) < said
+    assert quotes.renew_reports(reported, clock=clock) == [], "once is enough"
+
+
+def test_renew__a_report_that_cannot_be_made_again_loses_its_page(reported: Home, caplog: pytest.LogCaptureFixture):
+    publish(reported, taken_back="t3_a", number=2)
+    for file in (reported.kpi / store.KPI_MONTHLY).rglob("v*.parquet"):
+        file.write_bytes(b"not Parquet")
+    assert quotes.renew_reports(reported, clock=clock) == []
+    assert not (reported.reports / str(MONTH) / "report.html").exists()
+    assert "quoted what was taken back and is removed" in caplog.text
+
+
+def test_renew__nothing_reported_asks_nothing(home: Home):
+    assert quotes.renew_reports(home, clock=clock) == []
+
+
+def test_renew__a_document_of_others_is_left_alone(home: Home, caplog: pytest.LogCaptureFixture):
+    for name, content in (("2026-10", "{}"), ("2026-11", "no JSON")):
+        (home.reports / name).mkdir(parents=True)
+        (home.reports / name / "report.json").write_text(content)
+    assert quotes.renew_reports(home, clock=clock) == []
+    assert caplog.text.count("says not whose words it quotes") == 2
