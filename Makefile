@@ -93,8 +93,12 @@ ui: install ## Airflow's own UI on 127.0.0.1, with the runs made so far
 	@$(BIN)/pulse ui
 
 .PHONY: test
-test: install ## All tests but the faults and the deployed form, on two cores
-	@$(BIN)/python -m pytest --numprocesses 2 -m "not faults and not deployed"
+test: install ## The tests, on two cores; the slow ones, faults and the deployed form have targets of their own
+	@$(BIN)/python -m pytest --numprocesses 2 -m "not slow and not faults and not deployed"
+
+.PHONY: test-slow
+test-slow: install ## Long proofs: recorded data, simulated weeks, training (some 3 minutes)
+	@$(BIN)/python -m pytest --numprocesses 2 -m slow
 
 .PHONY: test-faults
 test-faults: install ## Kill, starve and crowd runs at every stage, feed them hostile text (some 25 minutes)

@@ -96,6 +96,7 @@ def assert_nowhere(home: Home, secrets: tuple[str, ...]) -> None:
             assert not [secret for secret in secrets if secret.encode() in content], file
 
 
+@pytest.mark.slow
 def test_a_run__waits_for_the_source_retries_faults_and_shows_no_secret(
     own_home: Home, store: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ):

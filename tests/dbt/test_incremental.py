@@ -110,7 +110,7 @@ def built_at_once(shared_lab: Any, history: list[Any], look: Any) -> Any:
     return look(warehouse.working_file(shared_lab.home))
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_build__any_order_of_arrival_gives_the_same_marts(
     built_at_once: Any, lab: Any, history: list[Any], look: Any, seed: int
 ):

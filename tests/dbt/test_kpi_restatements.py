@@ -11,7 +11,7 @@ from pulse import kpi, query
 from pulse.kpi import Month, store
 from support import NOON
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 OCTOBER = Month.parse("2026-10")
 DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)

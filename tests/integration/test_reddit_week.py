@@ -25,7 +25,7 @@ from pulse.sandbox.world_model import (
     score_at,
 )
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 FIRST_DAY, DAYS_N = date(2026, 6, 15), 9
 LAST_DAY = FIRST_DAY + timedelta(days=DAYS_N - 1)

@@ -30,6 +30,7 @@ def test_read_goemotions__groups_are_those_of_the_paper(train_file: Path):
     assert [("negative", "neutral", "positive")[label] for label in labels] == [label for *_, label in LINES if label]
 
 
+@pytest.mark.slow
 def test_build__same_file_same_bytes_and_it_learns(train_file: Path):
     recipe = training.Recipe(epochs=3, averaged_epochs=2)
     one, two = (training.build(train_file, recipe) for _ in range(2))
