@@ -131,6 +131,7 @@ def test_a_run__waits_for_the_source_retries_faults_and_shows_no_secret(
     assert_nowhere(own_home, STORED.secrets())
 
 
+@pytest.mark.slow
 def test_a_live_run__through_a_stored_connection_publishes_and_shows_no_secret_and_no_token(
     own_home: Home, store: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -23,7 +23,8 @@ def test_backfill__a_worker_is_killed_while_it_builds_and_the_run_goes_on(deploy
     deployed.stack.start("warehouse")
     assert run.end(within_s=240) == "success"
     assert [tried["state"] for tried in run.tries("build")] == ["failed", "success"]
-    assert all(task["try_number"] == 1 for task in run.tasks() if task["task_id"] != "build")
+    # A task that had nothing to do was never tried.
+    assert all(task["try_number"] <= 1 for task in run.tasks() if task["task_id"] != "build")
     deployed.done.add("community_backfill")
 
 

@@ -19,7 +19,7 @@ from pulse.pipeline import Pipeline
 from pulse.settings import load_settings
 from pulse.window import Window
 
-pytestmark = [pytest.mark.integration, pytest.mark.real_data, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.real_data]
 
 WINDOW = Window(date(2018, 10, 7), date(2018, 10, 20))
 GONE = "[deleted]"

@@ -20,7 +20,7 @@ from pulse.home import Home
 from pulse.pipeline import EntryVerdict, Pipeline
 from pulse.window import Window
 
-pytestmark = [pytest.mark.integration, pytest.mark.real_data, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.real_data]
 
 # Each set through `community_backfill`, in one process of its own.
 BACKFILLS = """

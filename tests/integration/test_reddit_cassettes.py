@@ -31,7 +31,7 @@ from pulse.sources.reddit_pages import Page, listing_page, more_children_page, t
 from pulse.sources.reddit_shelf import SOURCE, Parse, open_shelf
 from pulse.window import Window
 
-pytestmark = [pytest.mark.integration, pytest.mark.real_data, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.real_data]
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 LAST_DAY = date(2026, 11, 30)
