@@ -100,6 +100,10 @@ test: install ## The tests, on two cores; the slow ones, faults and the deployed
 test-slow: install ## Long proofs: recorded data, simulated weeks, training (some 3 minutes)
 	@$(BIN)/python -m pytest --numprocesses 2 -m "slow or real_data"
 
+.PHONY: test-faults-short
+test-faults-short: install ## Nine kills, full disks, two at once, hostile text (some 2 minutes)
+	@$(BIN)/python -m pytest --numprocesses 2 tests/faults
+
 .PHONY: test-faults
 test-faults: install ## Kill, starve and crowd runs at every stage, feed them hostile text (some 25 minutes)
 	@PULSE_FAULTS=long $(BIN)/python -m pytest --numprocesses 2 tests/faults

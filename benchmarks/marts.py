@@ -73,7 +73,6 @@ def _connection() -> "duckdb.DuckDBPyConnection":
 
     connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'; set preserve_insertion_order = false; set enable_progress_bar = false")
-    connection.execute("set partitioned_write_max_open_files = 500")
     return connection
 
 
@@ -132,30 +131,32 @@ def _contributions(rows_n: int) -> str:
 
 
 def _write_partitions(connection: "duckdb.DuckDBPyConnection", home: "Home", table: str) -> None:
+    """One community after the other: DuckDB keeps a buffer for each partition that it has begun."""
     partitions = (
-        "format parquet, compression zstd, partition_by (platform, community, day), write_partition_columns true"
+        "format parquet, compression zstd, partition_by (platform, community, day), write_partition_columns true, "
+        "overwrite_or_ignore true"
     )
     columns = ", ".join(name for (name, *_) in connection.execute(f"describe {table}").fetchall())
-    day = "created_at::date as day"
     contributions, scores = home.raw / "contributions", home.model_scores_dir(MODEL_ID)
     for folder in (contributions, scores):
         folder.mkdir(parents=True, exist_ok=True)
-    connection.execute(
-        f"copy (select {columns}, {day} from {table}) to '{contributions}' "
-        f"({partitions}, overwrite_or_ignore true, filename_pattern '{LOAD_ID}-{table}-{{i}}')"
-    )
-    connection.execute(
-        f"""
-        copy (
-            select platform, community, contribution_id, text_sha256, '{MODEL_ID}' as model_id,
-                null::double as p_negative, null::double as p_neutral, null::double as p_positive,
-                (score % 21 - 10) / 10.0 as sentiment_score,
-                ['negative', 'neutral', 'positive'][1 + (score % 3)::int] as label,
-                true as is_scorable, null::varchar as unscorable_reason, {day}
-            from {table}
-        ) to '{scores}' ({partitions}, overwrite_or_ignore true, filename_pattern 'scores-{table}-{{i}}')
-        """
-    )
+    for (community,) in connection.execute(f"select distinct community from {table} order by 1").fetchall():
+        of_community = f"from {table} where community = '{community}'"
+        connection.execute(
+            f"copy (select {columns}, created_at::date as day {of_community}) to '{contributions}' "
+            f"({partitions}, filename_pattern '{LOAD_ID}-{table}-{{i}}')"
+        )
+        connection.execute(
+            f"""
+            copy (
+                select platform, community, contribution_id, text_sha256, '{MODEL_ID}' as model_id,
+                    null::double as p_negative, null::double as p_neutral, null::double as p_positive,
+                    (score % 21 - 10) / 10.0 as sentiment_score,
+                    ['negative', 'neutral', 'positive'][1 + (score % 3)::int] as label,
+                    true as is_scorable, null::varchar as unscorable_reason, created_at::date as day {of_community}
+            ) to '{scores}' ({partitions}, filename_pattern 'scores-{table}-{{i}}')
+            """
+        )
 
 
 # ---- what is measured --------------------------------------------------------
