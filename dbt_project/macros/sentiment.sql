@@ -43,3 +43,19 @@
 {% macro sentiment_count_names() -%}
     {{ return(['contributions', 'scored_n', 'negative_n', 'neutral_n', 'positive_n']) }}
 {%- endmacro %}
+
+{# What the model in use said of each text, once: the same text may have been judged in several partitions, always with
+   the same result. A partial build leaves those closed that cannot hold its texts. #}
+{% macro judged_texts(scores, columns) %}
+    select
+        platform,
+        community,
+        contribution_id,
+        text_sha256,
+        {%- for column in columns %}
+        max({{ column }}) as {{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ scores }}
+    where model_id = '{{ var("sentiment_model_id") }}' and {{ is_partition_affected('partition_day') }}
+    group by platform, community, contribution_id, text_sha256
+{%- endmacro %}

@@ -34,18 +34,8 @@ ranked as (
 
 ),
 
--- The same text may have been judged in several partitions, always with the same result.
 scores as (
-
-    select
-        platform,
-        community,
-        contribution_id,
-        text_sha256,
-        max(sentiment_label) as sentiment_label
-    from {{ ref('stg_sentiment_scores') }}
-    where model_id = '{{ var("sentiment_model_id") }}' and {{ is_partition_affected('partition_day') }}
-    group by platform, community, contribution_id, text_sha256
+    {{ judged_texts(ref('stg_sentiment_scores'), ['sentiment_label']) }}
 
 )
 

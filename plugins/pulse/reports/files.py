@@ -58,7 +58,7 @@ class ReportFiles:
 
 def of_month(home: Home, month: Month) -> ReportFiles:
     """The files of a month, there or not."""
-    return ReportFiles(home.root / "reports" / str(month))
+    return ReportFiles(home.reports / str(month))
 
 
 def write(

@@ -30,7 +30,7 @@ def renew_reports(home: Home, *, clock: Clock) -> list[Month]:
     from pulse.kpi.reporting import report_month
 
     renewed = []
-    for document in sorted((home.root / "reports").glob("*/report.json")):
+    for document in sorted(home.reports.glob("*/report.json")):
         if not _quotes_what_is_gone(home, document):
             continue
         try:
