@@ -1,10 +1,10 @@
-"""The contract: one contribution, as observed once; and the community itself, as observed once a day.
+"""The contract: one contribution, as observed once; a community, as observed once a day; and what was looked at.
 
 Every source hands over rows with exactly these columns; nothing after the source step knows a platform's own fields.
 An observation is unique by (platform, community, contribution_id, observed_at), that of a community by (platform,
 community, observed_at), and is never changed, only added to. NULL means "this source cannot see it"; 0 means zero.
 
-Kept together here: the columns of both records and the two derived values, the author key and the text hash.
+Kept together here: the columns of the three records and the two derived values, the author key and the text hash.
 """
 
 import hashlib
@@ -20,9 +20,11 @@ CONTRACT_VERSION = 1
 Kind = Literal["post", "comment"]
 AuthorRole = Literal["bot", "team", "moderator", "member"]
 Removal = Literal["none", "by_author", "by_moderator"]
+Proof = Literal["declared", "listed", "spanned", "none"]
 KINDS: tuple[str, ...] = get_args(Kind)
 AUTHOR_ROLES: tuple[str, ...] = get_args(AuthorRole)
 REMOVALS: tuple[str, ...] = get_args(Removal)
+PROOFS: tuple[str, ...] = get_args(Proof)
 
 # Platforms on which two spellings of a name that differ only in case are the same account or community.
 CASE_INSENSITIVE_PLATFORMS = frozenset({"reddit"})
@@ -86,6 +88,29 @@ COMMUNITY_COLUMNS: tuple[Column, ...] = (
 )
 
 
+# The third record: what was looked at. A figure is known only for what some row here covers; nothing else decides it.
+COVERAGE_COLUMNS: tuple[Column, ...] = (
+    Column("platform", "VARCHAR", False, "platform name, lower case: reddit"),
+    Column(
+        "community", "VARCHAR", False,
+        "community name; `*` for all communities of the platform but those in except_communities",
+    ),
+    Column("day", "DATE", False, "UTC day of creation that the row speaks of"),
+    Column("kind", "VARCHAR", False, "post or comment"),
+    Column("looked_from", "TIMESTAMPTZ", True, "from when on, within the day, all was read; NULL: not at all"),
+    Column("looked_to", "TIMESTAMPTZ", True, "until when, exclusive, at most the next midnight; NULL like looked_from"),
+    Column(
+        "proof", "VARCHAR", False,
+        "declared by the config, listed by the platform, spanned by the records of a file, or none",
+    ),
+    Column("counted_n", "BIGINT", True, "how many the platform itself counts; NULL if it does not"),
+    Column("except_communities", "VARCHAR[]", False, "communities that a row of `*` does not speak for; else empty"),
+    Column("source", "VARCHAR", False, "the source module that looked"),
+    Column("load_id", "VARCHAR", False, "the load that says so"),
+    Column("contract_version", "INTEGER", False, "version of this contract"),
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class CommunityObservation:
     """One community as seen once; fields as in ``COMMUNITY_COLUMNS``. The time must have a zone."""
@@ -108,6 +133,11 @@ def duckdb_columns() -> str:
 def community_duckdb_columns() -> str:
     """Column definitions of a community's observation, for ``create table``."""
     return _definitions(COMMUNITY_COLUMNS)
+
+
+def coverage_duckdb_columns() -> str:
+    """Column definitions of what was looked at, for ``create table``."""
+    return _definitions(COVERAGE_COLUMNS)
 
 
 def _definitions(columns: Iterable[Column]) -> str:

@@ -19,7 +19,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from pulse import erasure
-from pulse.contract import community_duckdb_columns, duckdb_columns
+from pulse.contract import community_duckdb_columns, coverage_duckdb_columns, duckdb_columns
 from pulse.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
 from pulse.home import Home, partition_path, path_value
 from pulse.landing import Load, LoadManifest
@@ -29,7 +29,7 @@ from pulse.settings import WILDCARD
 log = logging.getLogger(__name__)
 
 JOURNAL = "journal.json"
-_CONTRIBUTIONS, _COMMUNITIES = "contributions", "communities"
+_CONTRIBUTIONS, _COMMUNITIES, _COVERAGE = "contributions", "communities", "coverage"
 # Begins the name of a file without rows that an earlier contract left.
 _EARLIER = "_empty_of_"
 
@@ -69,6 +69,11 @@ def community_observations_glob(home: Home) -> str:
     return _glob(home, _COMMUNITIES)
 
 
+def coverage_glob(home: Home) -> str:
+    """The same for what was looked at."""
+    return _glob(home, _COVERAGE)
+
+
 def _glob(home: Home, record: str) -> str:
     return f"{glob.escape(str(home.raw / record))}/**/*.parquet"
 
@@ -81,6 +86,7 @@ def ensure_empty_file(home: Home) -> None:
     """
     _ensure_empty_file(home.raw / _CONTRIBUTIONS / "_empty.parquet", duckdb_columns())
     _ensure_empty_file(home.raw / _COMMUNITIES / "_empty.parquet", community_duckdb_columns())
+    _ensure_empty_file(home.raw / _COVERAGE / "_empty.parquet", coverage_duckdb_columns())
 
 
 def _ensure_empty_file(file: Path, columns: str) -> None:

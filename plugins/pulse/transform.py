@@ -135,6 +135,7 @@ def _readers(home: Home) -> dict[str, str]:
     globs = {
         "contributions": raw.contributions_glob(home),
         "community_observations": raw.community_observations_glob(home),
+        "coverage": raw.coverage_glob(home),
         "sentiment_scores": scores_glob(home),
         "load_outcomes": quality.glob(home, quality.LOAD_OUTCOMES),
         "business_results": results_glob(home),
