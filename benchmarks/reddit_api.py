@@ -186,7 +186,8 @@ def _ours(root: Path, server: "SandboxServer", scenario: Scenario, *, knows_earl
     settings = Settings(communities=tuple(entries), reddit_api=policy)
     context = SourceContext(home, settings, utc_now, _KEY, lambda: _credentials(server))
     server.forget_calls()
-    files = [file for entry in entries for file in extract(entry, Window.one_day(DAY), context).rows_files().values()]
+    loads = [load for entry in entries for load in extract(entry, Window.one_day(DAY), context)]
+    files = [file for load in loads for file in load.rows_files().values()]
     rows = duckdb.sql(
         "select contribution_id, epoch(created_at) from read_parquet($files, hive_partitioning = false)",
         params={"files": [str(file) for file in files]},
@@ -247,7 +248,7 @@ def _fill_raw(home: "Home", scenario: Scenario) -> None:
     )
     context = SourceContext(home, Settings(communities=entries), utc_now, _KEY)
     for entry in entries:
-        load = extract(entry, Window(first_day, DAY - timedelta(days=1)), context)
+        (load,) = extract(entry, Window(first_day, DAY - timedelta(days=1)), context)
         for day, rows in load.rows_files().items():
             partition = home.contributions_dir("reddit", entry.community, day)
             partition.mkdir(parents=True)

@@ -98,7 +98,7 @@ def _run_steps(day: date) -> None:
 
     pipeline, window, run_id = Pipeline.from_environment(), Window.one_day(day), f"run-{day}"
     entry_ids = pipeline.plan(window)
-    load_ids = [pipeline.extract(entry_id, window, run_id=run_id) for entry_id in entry_ids]
+    load_ids = [load_id for entry_id in entry_ids for load_id in pipeline.extract(entry_id, window, run_id=run_id)]
     verdicts = pipeline.gate_loads(window, entry_ids, load_ids, run_id=run_id)
     pipeline.promote(verdicts, run_id=run_id)
     pipeline.score(verdicts)

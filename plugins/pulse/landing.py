@@ -18,7 +18,15 @@ from pathlib import Path
 import duckdb
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from pulse.contract import COMMUNITY_COLUMNS, CONTRACT_VERSION, CommunityObservation, community_duckdb_columns
+from pulse import coverage
+from pulse.contract import (
+    COMMUNITY_COLUMNS,
+    CONTRACT_VERSION,
+    KINDS,
+    CommunityObservation,
+    Proof,
+    community_duckdb_columns,
+)
 from pulse.errors import StorageError
 from pulse.files import fsync_file, fsync_folder, read_json, storage_error, write_json
 from pulse.home import Home
@@ -49,8 +57,12 @@ class LoadManifest(BaseModel):
         community_observations_n: observations of the community itself, in ``communities.parquet``; no file where 0.
         bad_lines_n: records that could not be read at all; they are in ``bad_lines.parquet``.
         skipped: documented skips by reason (``blank_line``, ``duplicate_record``).
-        incomplete_days: days of the window that the source could not prove to have listed from end to end; on any other
-            day, no rows means that there was nothing.
+        coverage_rows_n: rows of ``coverage.parquet``, which says what was looked at; None in loads that were sealed
+            before there was such a file.
+        kinds_read: the kinds that the source reads for this entry, whether or not it reached each day.
+        is_never_seen: nothing that the source holds bears the community's name.
+        incomplete_days: days of the window that the source could not prove to have listed from end to end. Only loads
+            without coverage say it so; see :func:`coverage_of`.
         partial_reason: why days are incomplete, in the source's words; None where it has nothing to add.
         api_calls_n: calls to the platform that this load took.
         unknown_keys: how often each field name occurred that neither the contract nor the source's list knows, among
@@ -75,6 +87,9 @@ class LoadManifest(BaseModel):
     community_observations_n: int = 0
     bad_lines_n: int = 0
     skipped: dict[str, int] = {}
+    coverage_rows_n: int | None = None
+    kinds_read: tuple[str, ...] = KINDS
+    is_never_seen: bool = False
     incomplete_days: tuple[date, ...] = ()
     partial_reason: str | None = None
     api_calls_n: int = 0
@@ -97,11 +112,6 @@ class LoadManifest(BaseModel):
         counts = Counter(self.rows_by_day)
         counts[self.last_day] -= self.earlier_rows_n
         return dict(+counts)
-
-    @property
-    def is_listing_complete(self) -> bool:
-        """Whether the source proved that it listed every day of the window."""
-        return not self.incomplete_days
 
     @property
     def rows_n(self) -> int:
@@ -134,6 +144,11 @@ class Load:
         return self.folder / COMMUNITIES_FILE
 
     @property
+    def coverage_file(self) -> Path:
+        """What was looked at. Columns: the contract's third record. See :func:`coverage_of` for loads without one."""
+        return self.folder / coverage.COVERAGE_FILE
+
+    @property
     def accepted_folder(self) -> Path:
         """Where gate 1 puts the rows it accepts when it has to leave some out."""
         return self.folder / "accepted"
@@ -145,6 +160,33 @@ class Load:
     def accepted_files(self) -> dict[date, Path]:
         """Contract rows by day that gate 1 accepted; meaningful only after a passing verdict."""
         return _day_files(self.accepted_folder) if self.accepted_folder.is_dir() else self.rows_files()
+
+
+def coverage_of(load: Load) -> list[coverage.Look]:
+    """What was looked at, as the load says it.
+
+    A load that was sealed before there was coverage named the days that it could not list whole; those prove nothing.
+    """
+    manifest = load.manifest
+    if load.coverage_file.is_file():
+        return coverage.read(load.coverage_file)
+    proof: Proof = "spanned" if manifest.is_replayable else "listed"
+    whose = (manifest.platform, manifest.community)
+    others = manifest.named_elsewhere
+    return [
+        coverage.nothing(*whose, day, kind, except_communities=others)
+        if day in manifest.incomplete_days
+        else coverage.whole_day(*whose, day, kind, proof, except_communities=others)
+        for day in manifest.window.days()
+        for kind in KINDS
+    ]
+
+
+def unproven_days(load: Load) -> set[date]:
+    """Days of the load's window that were not read from end to end, of a kind that its source reads."""
+    manifest = load.manifest
+    proven = coverage.whole_days(coverage_of(load), community=manifest.community, kinds=manifest.kinds_read)
+    return set(manifest.window.days()) - (set() if manifest.is_never_seen else proven)
 
 
 def load_id_for(source: str, entry_id: str, window: Window, *identity: str) -> str:

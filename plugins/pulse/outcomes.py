@@ -3,6 +3,7 @@
 - ``arrived``: rows came, and the source proved that it listed the whole day.
 - ``empty``: the source proved that it listed the whole day, and there was nothing.
 - ``partial``: the source could not prove that it listed the whole day; what came is in raw.
+- ``never_seen``: nothing that the source holds bears the community's name, so that nothing was proven.
 - ``failed``: the extraction failed. ``quarantined``: gate 1 stopped the load. Nothing is in raw.
 
 The latest outcome of an entry's community and day counts: :func:`record` sees to it that the one recorded last is
@@ -18,12 +19,14 @@ from typing import Any, Literal
 import duckdb
 
 from pulse import quality
+from pulse.coverage import whole_days
 from pulse.home import Home, path_value
-from pulse.landing import Load
-from pulse.settings import CommunityEntry
+from pulse.landing import Load, LoadManifest, coverage_of
+from pulse.settings import WILDCARD, CommunityEntry
 from pulse.window import Window
 
 _NOT_PROVEN = "the source could not prove that it listed the whole day"
+_NEVER_SEEN = "nothing that the source holds bears this name; check its spelling in the config"
 
 
 def record(home: Home, rows: Iterable[Mapping[str, Any]], *, stem: str) -> None:
@@ -103,12 +106,13 @@ def arrival_rows(
     """
     manifest = load.manifest
     accepted = _accepted_counts(load)
+    unproven = _unproven_days(load, {community for community, _ in accepted})
     quarantined = _quarantined_counts(home, load, run_id)
     keys = {(entry.community, day) for day in manifest.window.days()} | set(accepted)
     rows = []
     for community, day in sorted(keys):
         is_first = community == entry.community and day == manifest.first_day
-        is_proven = day not in manifest.incomplete_days
+        is_proven = day not in unproven.get(community, unproven[entry.community])
         contributions_n = accepted[community, day]
         rows.append(
             {
@@ -119,22 +123,69 @@ def arrival_rows(
                 "community": community,
                 "source": manifest.source,
                 "day": day,
-                "outcome": _outcome(contributions_n, is_proven=is_proven),
+                "outcome": _outcome(contributions_n, is_proven=is_proven, is_never_seen=manifest.is_never_seen),
                 "contributions_n": contributions_n,
                 "quarantined_rows_n": quarantined[community, day],
                 "skipped_n": sum(manifest.skipped.values()) if is_first else 0,
                 "api_calls_n": manifest.api_calls_n if is_first else 0,
-                "reason": None if is_proven else manifest.partial_reason or _NOT_PROVEN,
+                "reason": _reason(manifest, is_proven=is_proven),
                 "recorded_at": recorded_at,
             }
         )
     return rows
 
 
-def _outcome(contributions_n: int, *, is_proven: bool) -> str:
+def best_of_each_day(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of several loads of one entry in one run, what is known of each community and day: the most complete one's row.
+
+    An entry may have a load of its archives and one of its live source.
+    """
+    found: dict[tuple[str, str, date], dict[str, Any]] = {}
+    for row in rows:
+        key = (row["entry_id"], row["community"], row["day"])
+        other = found.setdefault(key, row)
+        if other is not row:
+            found[key] = max(other, row, key=lambda one: (_RANKS[one["outcome"]], one["contributions_n"]))
+    return list(found.values())
+
+
+# The more is known of a day, the higher.
+_RANKS = {"failed": 0, "quarantined": 0, "never_seen": 1, "partial": 2, "empty": 3, "arrived": 4}
+
+
+def _unproven_days(load: Load, communities: Iterable[str]) -> dict[str, set[date]]:
+    """By community, and for the entry as a whole, the days that were not read from end to end.
+
+    A wildcard may prove some communities by their own records, and all others together.
+    """
+    manifest = load.manifest
+    looks = coverage_of(load)
+    days = set(manifest.window.days())
+    proven = {
+        community: whole_days(looks, community=community, kinds=manifest.kinds_read)
+        for community in {manifest.community, *communities}
+    }
+    if manifest.community == WILDCARD:
+        own = {look.community for look in looks} - {WILDCARD}
+        proven = {name: at if name in own else proven[WILDCARD] for name, at in proven.items()}
+        if own and not proven[WILDCARD]:
+            each = [whole_days(looks, community=name, kinds=manifest.kinds_read) for name in own]
+            proven[WILDCARD] = set.intersection(*each)
+    return {community: days - at for community, at in proven.items()}
+
+
+def _outcome(contributions_n: int, *, is_proven: bool, is_never_seen: bool) -> str:
+    if is_never_seen:
+        return "never_seen"
     if not is_proven:
         return "partial"
     return "arrived" if contributions_n else "empty"
+
+
+def _reason(manifest: LoadManifest, *, is_proven: bool) -> str | None:
+    if manifest.is_never_seen:
+        return _NEVER_SEEN
+    return None if is_proven else manifest.partial_reason or _NOT_PROVEN
 
 
 def _accepted_counts(load: Load) -> Counter[tuple[str, date]]:

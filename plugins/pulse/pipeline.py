@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class EntryVerdict(TypedDict):
-    """What gate 1 made of one entry of the config; grain: run and entry.
+    """What gate 1 made of one load of an entry; grain: run, entry and load. An entry with archives may have two loads.
 
     ``load_id`` is None when the extraction failed. ``message`` says in one line what stopped it, or how much passed.
     ``rule``, ``value`` and ``limit`` belong to the first rule that stopped the load.
@@ -103,8 +103,8 @@ class Pipeline:
 
     # ---- source to landing -------------------------------------------------
 
-    def extract(self, entry_id: str, window: Window, *, run_id: str) -> str:
-        """Land one entry's window; returns the id of the sealed load.
+    def extract(self, entry_id: str, window: Window, *, run_id: str) -> list[str]:
+        """Land one entry's window; returns the ids of the sealed loads.
 
         A failure is noted for the gate, which lists it as an outcome, and raised again.
         """
@@ -113,22 +113,25 @@ class Pipeline:
         note = self._failure_note(run_id, entry_id)
         entry = self.settings.entry(entry_id)
         try:
-            load = extract(entry, window, self._source_context())
+            loads = extract(entry, window, self._source_context())
         except Exception as error:
             reason = str(error) if isinstance(error, PulseError) else f"{type(error).__name__}: {error}"
             write_json(note, {"reason": printable(reason)})
             raise
         note.unlink(missing_ok=True)
-        manifest = load.manifest
-        log.info("extract: %s, %d rows, %d bad lines", printable(entry_id), manifest.rows_n, manifest.bad_lines_n)
-        return load.load_id
+        for load in loads:
+            manifest = load.manifest
+            log.info("extract: %s, %d rows, %d bad lines", printable(entry_id), manifest.rows_n, manifest.bad_lines_n)
+            if manifest.is_never_seen:
+                log.warning("extract: %s: nothing bears this name, so nothing is known of it", printable(entry_id))
+        return [load.load_id for load in loads]
 
     # ---- gate 1 ------------------------------------------------------------
 
     def gate_loads(
         self, window: Window, entry_ids: Sequence[str], load_ids: Iterable[str], *, run_id: str
     ) -> list[EntryVerdict]:
-        """Check each load apart; one verdict per entry, those whose extraction failed included.
+        """Check each load apart; a verdict for each, and one for each entry whose extraction failed.
 
         Side effects: gate results, quarantine, and the outcomes of what will not arrive.
         """
@@ -136,11 +139,14 @@ class Pipeline:
 
         loads = [landing.require(self.home, load_id) for load_id in load_ids]
         checked = check_loads(loads, home=self.home, settings=self.settings, run_id=run_id, clock=self.clock)
-        verdicts = {verdict["entry_id"]: verdict for verdict in map(_entry_verdict, checked)}
-        for entry_id in entry_ids:
-            if entry_id not in verdicts:
-                verdicts[entry_id] = self._failed_extraction(run_id, entry_id)
-        ordered = [verdicts[entry_id] for entry_id in entry_ids]
+        verdicts: dict[str, list[EntryVerdict]] = {entry_id: [] for entry_id in entry_ids}
+        for verdict in map(_entry_verdict, checked):
+            verdicts[verdict["entry_id"]].append(verdict)
+        ordered = [
+            verdict
+            for entry_id, of_entry in verdicts.items()
+            for verdict in of_entry or [self._failed_extraction(run_id, entry_id)]
+        ]
         absent = [row for verdict in ordered for row in self._absence_rows(window, verdict, run_id)]
         outcomes.record(self.home, absent, stem=f"{run_id}-absent")
         passed_n = sum(verdict["outcome"] == "passed" for verdict in ordered)
@@ -160,7 +166,7 @@ class Pipeline:
             counts["loads_n"] += 1
             counts["rows_n"] += promotion.rows_n
             counts["partitions_n"] += len(promotion.partitions)
-        outcomes.record(self.home, arrived, stem=f"{run_id}-arrived")
+        outcomes.record(self.home, outcomes.best_of_each_day(arrived), stem=f"{run_id}-arrived")
         log.info("raw: %(rows_n)d rows of %(loads_n)d loads, %(partitions_n)d partitions changed", counts)
         return counts
 
@@ -266,11 +272,16 @@ class Pipeline:
             NotEnoughArrived: fewer entries passed gate 1 than the policy asks for; what was published stays.
         """
         policy = self.settings.publish
-        passed_n = sum(verdict["outcome"] == "passed" for verdict in verdicts)
-        share = passed_n / len(verdicts) if verdicts else 0.0
+        has_passed: dict[str, bool] = {}
+        for verdict in verdicts:
+            has_passed[verdict["entry_id"]] = has_passed.get(verdict["entry_id"], True) and (
+                verdict["outcome"] == "passed"
+            )
+        passed_n = sum(has_passed.values())
+        share = passed_n / len(has_passed) if has_passed else 0.0
         if share < policy.min_communities_arrived_share:
             raise NotEnoughArrived(
-                f"publishing {window}", value=f"{passed_n} of {len(verdicts)} communities arrived",
+                f"publishing {window}", value=f"{passed_n} of {len(has_passed)} communities arrived",
                 limit=f"a share of {policy.min_communities_arrived_share:g}",
                 next_step="see `pulse status` for the reason of each; mend the sources and run the day again",
             )  # fmt: skip
@@ -379,11 +390,14 @@ class Pipeline:
         )  # fmt: skip
 
     def _absence_rows(self, window: Window, verdict: EntryVerdict, run_id: str) -> list[dict[str, Any]]:
+        from pulse.gates import quarantine
+
         if verdict["outcome"] == "passed":
             return []
+        stopped = quarantine.find_stopped(self.home, verdict["load_id"]) if verdict["load_id"] else None
         return outcomes.absence_rows(
             self.settings.entry(verdict["entry_id"]),
-            window,
+            stopped.manifest.window if stopped else window,
             run_id=run_id,
             load_id=verdict["load_id"],
             outcome=verdict["outcome"],

@@ -8,6 +8,7 @@ next finishes what a killed process left half done. So a partition is always eit
 import glob
 import logging
 import os
+import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,18 +19,21 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from pulse import erasure
+from pulse import coverage, erasure
 from pulse.contract import community_duckdb_columns, coverage_duckdb_columns, duckdb_columns
 from pulse.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
 from pulse.home import Home, partition_path, path_value
-from pulse.landing import Load, LoadManifest
+from pulse.landing import Load, LoadManifest, coverage_of
 from pulse.locks import WAREHOUSE_LOCK, exclusive
 from pulse.settings import WILDCARD
+from pulse.window import Window
 
 log = logging.getLogger(__name__)
 
 JOURNAL = "journal.json"
 _CONTRIBUTIONS, _COMMUNITIES, _COVERAGE = "contributions", "communities", "coverage"
+# How a load's id ends (landing.load_id_for): first and last day, and a digest.
+_DAYS_OF_LOAD = re.compile(r"-(\d{8})-(\d{8})-[0-9a-f]{12}$")
 # Begins the name of a file without rows that an earlier contract left.
 _EARLIER = "_empty_of_"
 
@@ -191,12 +195,14 @@ def _prepare(home: Home, load: Load, staging: Path) -> Promotion:
     arriving = _split_by_partition(load, staging)
     puts = {_partition_file(home, load, _CONTRIBUTIONS, partition): file for partition, file in arriving.items()}
     puts |= _stage_communities(home, load, staging)
+    looked = _stage_coverage(home, load, staging)
+    puts |= looked.puts
     is_replayable = load.manifest.is_replayable
     leaving = _files_to_remove(home, load, _CONTRIBUTIONS, puts) if is_replayable else []
     leaving_communities = _files_to_remove(home, load, _COMMUNITIES, puts) if is_replayable else []
-    if not leaving and not leaving_communities and all(target.exists() for target in puts):
+    if not leaving and not leaving_communities and not looked.is_changed and all(target.exists() for target in puts):
         return Promotion(load.load_id, (), (), load.manifest.rows_n)  # promoted before, nothing to change
-    dates = _contribution_dates([*leaving, *arriving.values()])
+    dates = tuple(sorted({*_contribution_dates([*leaving, *arriving.values()]), *looked.days}))
     erased = erasure.prepare(home, load, _by_community(arriving), staging, untouched=frozenset({*puts, *leaving}))
     puts |= erased.puts
     write_json(
@@ -204,7 +210,7 @@ def _prepare(home: Home, load: Load, staging: Path) -> Promotion:
         {
             "load_id": load.load_id,
             "puts": [[file.name, str(target.relative_to(home.raw))] for target, file in puts.items()],
-            "removes": [str(file.relative_to(home.raw)) for file in (*leaving, *leaving_communities)],
+            "removes": [str(file.relative_to(home.raw)) for file in (*leaving, *leaving_communities, *looked.leaving)],
             "tombstones": [str(file.relative_to(home.raw)) for file in erased.tombstones],
             "contribution_dates": [day.isoformat() for day in dates],
         },
@@ -258,6 +264,84 @@ def _stage_communities(home: Home, load: Load, staging: Path) -> dict[Path, Path
             partition = Partition(platform, community, load.manifest.last_day)
             found[_partition_file(home, load, _COMMUNITIES, partition)] = staged
     return found
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What a promotion does to the record of what was looked at.
+
+    Attributes:
+        puts: prepared file by where it belongs.
+        leaving: files of which nothing stays.
+        is_changed: whether raw says something else than before.
+        days: days that the load speaks of.
+    """
+
+    puts: dict[Path, Path]
+    leaving: tuple[Path, ...]
+    is_changed: bool
+    days: tuple[date, ...]
+
+
+def _stage_coverage(home: Home, load: Load, staging: Path) -> _Looked:
+    """What the load looked at, in one file for its entry; what an earlier load of its source said of those days goes.
+
+    A live load only adds: what was looked at stays looked at.
+    """
+    manifest = load.manifest
+    target = coverage_folder(home, manifest.platform, manifest.community) / f"{load.load_id}.parquet"
+    staged = staging / "coverage.parquet"
+    looks = coverage_of(load)
+    coverage.write(staged, looks, source=manifest.source, load_id=load.load_id)
+    fsync_file(staged)
+    puts, leaving = {target: staged}, []
+    for number, file in enumerate(_coverage_to_replace(target, manifest) if manifest.is_replayable else []):
+        rest = _coverage_outside(file, manifest.window, staging / f"coverage-{number:06d}.parquet")
+        if rest is None:
+            leaving.append(file)
+        elif rest != file:
+            puts[file] = rest
+    is_same = len(puts) == 1 and not leaving and target.exists() and coverage.read(target) == coverage.in_order(looks)
+    return _Looked(puts, tuple(leaving), not is_same, tuple(manifest.window.days()))
+
+
+def _coverage_to_replace(target: Path, manifest: LoadManifest) -> list[Path]:
+    """What other loads of the same source and entry said, if their names tell that their days meet the window."""
+    first, last = f"{manifest.first_day:%Y%m%d}", f"{manifest.last_day:%Y%m%d}"
+    found = []
+    for file in sorted(target.parent.glob(f"{manifest.source}-*.parquet")):
+        days = _DAYS_OF_LOAD.search(file.stem)
+        if file != target and (days is None or (days[1] <= last and first <= days[2])):
+            found.append(file)
+    return found
+
+
+def _coverage_outside(file: Path, window: Window, rest: Path) -> Path | None:
+    """Write what a file says of days outside a window; the file itself if that is all, None if it is nothing."""
+    condition = "not day between $first and $last"
+    parameters = {"file": str(file), "first": window.first_day, "last": window.last_day}
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        outside_n, rows_n = connection.execute(
+            f"select count(*) filter (where {condition}), count(*) from read_parquet($file, hive_partitioning = false)",
+            parameters,
+        ).fetchall()[0]
+        if outside_n == rows_n:
+            return file
+        if not outside_n:
+            return None
+        connection.execute(
+            f"copy (select * from read_parquet($file, hive_partitioning = false) where {condition} "
+            f"order by community, day, kind, looked_from nulls first) to {sql_text(rest)} (format parquet)",
+            parameters,
+        )
+    fsync_file(rest)
+    return rest
+
+
+def coverage_folder(home: Home, platform: str, community: str) -> Path:
+    """Where the loads of one entry say what they looked at; ``*`` for a wildcard's."""
+    return home.raw / _COVERAGE / f"platform={path_value(platform)}" / f"community={path_value(community)}"
 
 
 def _communities_in(connection: duckdb.DuckDBPyConnection, file: Path) -> list[tuple[str, str]]:

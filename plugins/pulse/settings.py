@@ -7,13 +7,15 @@ import glob
 import os
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from pulse.contract import canonical_name
+from pulse.clock import utc_now
+from pulse.contract import Kind, canonical_name
 from pulse.errors import ConfigError
 from pulse.home import REPOSITORY, Home
 
@@ -64,17 +66,46 @@ class CommunityEntry(Strict):
         return f"{self.platform}/{self.community}"
 
 
+class Covers(Strict):
+    """Days that an entry's files hold from end to end, whatever their records show. Written as ``{from, to, kinds}``.
+
+    Attributes:
+        first_day, last_day: UTC days, both included; ``from`` and ``to`` in the config.
+        kinds: of what; all kinds that the files hold where none is named.
+    """
+
+    first_day: date = Field(alias="from")
+    last_day: date = Field(alias="to")
+    kinds: tuple[Kind, ...] = ()
+
+    @model_validator(mode="after")
+    def _refuse_impossible(self) -> "Covers":
+        if self.first_day > self.last_day:
+            raise ValueError(f"from {self.first_day} is after to {self.last_day} (limit: from is to or earlier)")
+        today = utc_now().date()
+        if self.last_day >= today:
+            raise ValueError(f"to {self.last_day} is not over (limit: the day before {today}, UTC)")
+        return self
+
+
 class RedditEntry(CommunityEntry):
     """A community on Reddit.
 
     Attributes:
         path: Pushshift or Arctic Shift files, found and absolute. In the config: one path, glob or a list of them,
             relative to the config file; ``${PULSE_HOME}`` stands for that folder.
+        covers: days that the files hold from end to end though their records do not show it: one item or a list.
         extra_fields: whether to keep the source's allow-listed further fields in ``extra``.
     """
 
     path: tuple[Path, ...]
+    covers: tuple[Covers, ...] = ()
     extra_fields: bool = False
+
+    @field_validator("covers", mode="before")
+    @classmethod
+    def _as_list_of_covers(cls, value: object) -> object:
+        return (value,) if isinstance(value, dict) else value
 
     @field_validator("path", mode="before")
     @classmethod

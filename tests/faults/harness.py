@@ -443,7 +443,7 @@ def _extract_all(pipeline: Pipeline, window: Window, run_id: str, watch: "_Watch
     for entry_id in entry_ids:
         watch.enter("extract page")
         try:
-            loads.append(pipeline.extract(entry_id, window, run_id=run_id))
+            loads.extend(pipeline.extract(entry_id, window, run_id=run_id))
         except PulseError as error:
             failures.append(error)
     if is_last and failures:

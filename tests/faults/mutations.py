@@ -32,7 +32,8 @@ from pulse.sandbox.world_archive import write_archives
 from pulse.sandbox.world_model import is_visible_at, members_at
 from pulse.sandbox.world_record import record
 from pulse.settings import RedditArchiveEntry, Settings
-from pulse.sources import SourceContext, extract, reddit
+from pulse.sources import SourceContext, reddit
+from pulse.sources.reddit_archive import extract
 from pulse.window import Window
 
 NOW = datetime(2026, 10, 15, tzinfo=UTC)

@@ -31,7 +31,7 @@ from pulse.home import REPOSITORY, Home
 from pulse.pipeline import Pipeline
 from pulse.sandbox.reddit_data import ArchiveData
 from pulse.settings import Settings, load_settings
-from pulse.sources import extract
+from pulse.sources.reddit_archive import extract
 
 pytestmark = pytest.mark.faults
 
@@ -311,7 +311,7 @@ def test_pipeline__logs_and_errors_show_hostile_communities_visibly(home: Home, 
     pipeline = Pipeline(home, Settings(communities=tuple(entries)), new_year)
     entry_ids = pipeline.plan(ONE_DAY)
     chosen = entry_ids[:: max(len(entry_ids) // 8, 1)]
-    loads = [pipeline.extract(entry_id, ONE_DAY, run_id="run\x1b[31m/..") for entry_id in chosen]
+    loads = [load_id for entry_id in chosen for load_id in pipeline.extract(entry_id, ONE_DAY, run_id="run\x1b[31m/..")]
     verdicts = pipeline.gate_loads(ONE_DAY, chosen, loads, run_id="run\x1b[31m/..")
     assert {verdict["outcome"] for verdict in verdicts} == {"passed"}
     with pytest.raises(PulseError) as caught:

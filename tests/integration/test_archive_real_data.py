@@ -28,8 +28,8 @@ from pulse.contract import author_key, canonical_name
 from pulse.home import Home
 from pulse.landing import Load
 from pulse.settings import RedditArchiveEntry
-from pulse.sources import extract
 from pulse.sources.ndjson import Fault, examine
+from pulse.sources.reddit_archive import extract
 from pulse.window import Window
 
 pytestmark = pytest.mark.real_data

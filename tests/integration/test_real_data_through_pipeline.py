@@ -155,7 +155,7 @@ def steps(home: Home, config: Path, window: Window) -> tuple[Pipeline, list[Entr
     load_ids = []
     for entry_id in entry_ids:
         with suppress(PulseError):
-            load_ids.append(pipeline.extract(entry_id, window, run_id=run_id))
+            load_ids.extend(pipeline.extract(entry_id, window, run_id=run_id))
     return pipeline, pipeline.gate_loads(window, entry_ids, load_ids, run_id=run_id)
 
 

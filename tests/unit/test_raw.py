@@ -145,7 +145,7 @@ def test_promote__community_observations_lie_under_the_last_day_of_the_window(ho
 
 def test_promote__a_load_without_contributions_still_brings_its_community(home: Home):
     load = sealed_load(home, [], load_id="reddit_api-one", communities=[community_observation(members_n=None)], **LIVE)
-    assert raw.promote(home, load).contribution_dates == ()
+    assert raw.promote(home, load).contribution_dates == (NOON.date(),), "a day was looked at"
     assert communities_in_raw(home) == [("tea", None, "reddit_api-one")]
     assert ids_in_raw(home) == []
 

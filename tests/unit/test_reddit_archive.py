@@ -41,10 +41,11 @@ from pulse import landing
 from pulse.contract import COLUMN_NAMES, author_key
 from pulse.errors import ArchiveUnreadable, DayNotServable, SourceUnavailable, StorageError
 from pulse.home import REPOSITORY, Home
-from pulse.landing import Load
+from pulse.landing import Load, unproven_days
 from pulse.settings import load_settings
-from pulse.sources import archive_staging, extract, ndjson, reddit
+from pulse.sources import archive_staging, ndjson, reddit
 from pulse.sources.archive_staging import StagedArchive, stage
+from pulse.sources.reddit_archive import extract
 from pulse.window import Window
 
 DAY_S = 86_400
@@ -104,7 +105,7 @@ def test_stage__rows_and_faults_do_not_depend_on_chunks(
     assert bad[0] == bad[1]
     assert {row["fault"] for row in bad[0]} >= {"line_too_long", "not_text", "truncated", "invalid_utf8"}
     assert all(row["community"] and row["day"] for row in bad[0]), "each is charged to somebody"
-    assert (pieces.first_day, pieces.last_day) == (whole.first_day, whole.last_day)
+    assert pieces.coverage == whole.coverage
     rows_n, lines_n = len(staged_rows(whole)), path.read_bytes().count(b"\n")
     assert rows_n + len(bad[0]) + blank[0] == lines_n, "every line is accounted for"
 
@@ -190,7 +191,7 @@ def test_stage__cut_off_archive_is_refused_again_and_again(home: Home, tmp_path:
             stage(path, [entry(path)], context(home, entry(path)), chunk_bytes=2_000)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("parse")]
     write(path, whole)
-    assert stage(path, [entry(path)], context(home, entry(path))).first_day == DAY
+    assert stage(path, [entry(path)], context(home, entry(path))).coverage.kinds
 
 
 def test_stage__file_that_grows_meanwhile_is_not_believed(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -207,7 +208,7 @@ def test_stage__file_that_grows_meanwhile_is_not_believed(home: Home, tmp_path: 
         with pytest.raises(SourceUnavailable, match="changed while it was read"):
             stage(path, [entry(path)], context(home, entry(path)), chunk_bytes=10_000)
     assert not list(home.landing.glob("archives/*")), "what was read in between is not resumed"
-    assert stage(path, [entry(path)], context(home, entry(path))).first_day == DAY
+    assert stage(path, [entry(path)], context(home, entry(path))).coverage.kinds
 
 
 def test_stage__file_that_changes_before_its_turn_is_not_taken_for_the_old_one(
@@ -249,7 +250,6 @@ def test_stage__keeps_rows_of_configured_communities_only(home: Home, tmp_path: 
     path = write(tmp_path / "archive", mixed())
     archive = stage(path, [entry(path)], context(home, entry(path)), chunk_bytes=20_000)
     assert {row["community"] for row in staged_rows(archive)} == {"tea"}
-    assert (archive.first_day, archive.last_day) == (DAY, DAY + timedelta(days=5)), "the span is that of all"
 
 
 def test_stage__errors_of_the_engine_do_not_show_the_key(
@@ -454,11 +454,10 @@ def test_extract__days_that_no_file_spans_are_incomplete(home: Home, tmp_path: P
     tea = entry(*paths)
     window = Window(DAY - timedelta(days=1), DAY + timedelta(days=5))
     load = extract(tea, window, context(home, tea))
-    assert load.manifest.incomplete_days == tuple(DAY + timedelta(days=days) for days in (-1, 3, 5))
+    assert unproven_days(load) == {DAY + timedelta(days=days) for days in (-1, 3, 4, 5)}, "one record proves its minute"
     assert load.manifest.rows_by_day == {DAY + timedelta(days=days): 1 for days in (0, 2, 4)}
-    assert not load.manifest.is_listing_complete
     inside = extract(tea, Window.one_day(DAY + timedelta(days=1)), context(home, tea))
-    assert inside.manifest.is_listing_complete
+    assert not unproven_days(inside)
     assert inside.manifest.rows_n == 0
 
 

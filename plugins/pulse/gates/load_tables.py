@@ -19,17 +19,18 @@ from typing import Any
 
 import duckdb
 
-from pulse.contract import COLUMNS, COMMUNITY_COLUMNS, Column, no_rows_sql
+from pulse.contract import COLUMNS, COMMUNITY_COLUMNS, COVERAGE_COLUMNS, KINDS, Column, no_rows_sql
 from pulse.files import sql_text
 from pulse.gates.rules import (
     COMMUNITY_OBSERVATION_IS_PLAUSIBLE,
     COMMUNITY_OBSERVATION_IS_THE_LOADS,
+    COVERAGE_IS_THE_LOADS,
     LOAD_RULES,
     ROW_RULES,
     RowRule,
 )
 from pulse.gates.volume import VolumeBands
-from pulse.landing import Load
+from pulse.landing import Load, unproven_days
 from pulse.settings import WILDCARD
 
 _FACT = re.compile(r"\bfacts\.(\w+)")
@@ -85,16 +86,19 @@ def build(
     """
     files = [str(file) for file in load.rows_files().values()]
     communities = [str(load.community_file)] if load.community_file.exists() else []
+    looked = [str(load.coverage_file)] if load.coverage_file.exists() else []
     differences = tuple(
         difference
-        for of_record, columns in ((files, COLUMNS), (communities, COMMUNITY_COLUMNS))
+        for of_record, columns in ((files, COLUMNS), (communities, COMMUNITY_COLUMNS), (looked, COVERAGE_COLUMNS))
         for file in of_record
         for difference in _schema_differences(connection, file, columns)
     )
     readable = [] if differences else files
     facts, rows, numbers = f"facts_{number}", f"rows_{number}", f"numbers_{number}"
-    _write_facts(connection, facts, load, bands, len(differences), max_quarantined_share, checked_at)
+    unproven_n = 0 if differences else len(unproven_days(load))
+    _write_facts(connection, facts, load, bands, len(differences), unproven_n, max_quarantined_share, checked_at)
     _count_community_observations(connection, facts, [] if differences else communities)
+    _count_coverage(connection, facts, [] if differences else looked)
     _judge_rows(connection, facts, rows, readable, waived)
     values = _write_numbers(connection, facts, rows, numbers)
     counted = connection.execute(
@@ -144,6 +148,7 @@ def _write_facts(
     load: Load,
     bands: VolumeBands,
     schema_differences_n: int,
+    unproven_days_n: int,
     max_quarantined_share: float,
     checked_at: datetime,
 ) -> None:
@@ -165,7 +170,11 @@ def _write_facts(
         "manifest_rows_n": ("BIGINT", manifest.rows_n),
         "manifest_community_observations_n": ("BIGINT", manifest.community_observations_n),
         "bad_lines_n": ("BIGINT", manifest.bad_lines_n),
-        "incomplete_days_n": ("BIGINT", len(manifest.incomplete_days)),
+        "unproven_days_n": ("BIGINT", unproven_days_n),
+        "days_n": ("BIGINT", manifest.window.days_n),
+        # Loads that were sealed before there was coverage say in another way what they listed.
+        "manifest_coverage_rows_n": ("BIGINT", manifest.coverage_rows_n or 0),
+        "has_coverage": ("BOOLEAN", manifest.coverage_rows_n is not None),
         "unknown_keys_n": ("BIGINT", len(manifest.unknown_keys)),
         "days_banded_n": ("BIGINT", bands.banded_n),
         "days_below_band_n": ("BIGINT", len(bands.below)),
@@ -196,6 +205,32 @@ def _count_community_observations(connection: duckdb.DuckDBPyConnection, facts: 
             from {source} cross join (select known as facts from {facts} as known)
         )
         select * from {facts} cross join counted
+        """,
+        {},
+    )
+
+
+def _count_coverage(connection: duckdb.DuckDBPyConnection, facts: str, files: list[str]) -> None:
+    """Add to the facts how many rows say what was looked at, how many of them cannot be, and how many are missing."""
+    source = (
+        f"read_parquet({sql_text(files[0])}, hive_partitioning = false)"
+        if files
+        else f"({no_rows_sql(COVERAGE_COLUMNS)})"
+    )
+    _create_as(
+        connection,
+        facts,
+        f"""
+        with counted as (
+            select count(*) as coverage_rows_n,
+                count(*) filter (where not coalesce({COVERAGE_IS_THE_LOADS}, false)) as stray_coverage_rows_n,
+                count(*) - count(distinct (community, day, kind, looked_from)) as repeated_coverage_rows_n,
+                count(distinct (day, kind)) filter (where community = facts.community) as days_and_kinds_n
+            from {source} cross join (select known as facts from {facts} as known)
+        )
+        select {facts}.*, coverage_rows_n, stray_coverage_rows_n, repeated_coverage_rows_n,
+            case when has_coverage then {len(KINDS)} * days_n - days_and_kinds_n else 0 end as missing_coverage_rows_n
+        from {facts} cross join counted
         """,
         {},
     )

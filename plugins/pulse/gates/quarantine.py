@@ -302,10 +302,13 @@ def _find(home: Home, load_id: str) -> Load:
 
 
 def _find_by_id(home: Home, load_id: str) -> Load | None:
+    return find_stopped(home, load_id) or landing.find(home, load_id)
+
+
+def find_stopped(home: Home, load_id: str) -> Load | None:
+    """The load of that id that gate 1 stopped, if there is one."""
     folder = home.quarantine / "loads" / load_id
-    if (folder / landing.MANIFEST).is_file():
-        return landing.open_load(folder)
-    return landing.find(home, load_id)
+    return landing.open_load(folder) if (folder / landing.MANIFEST).is_file() else None
 
 
 def _copy_as_new_load(home: Home, given: Load, waive: frozenset[str], clock: Clock) -> Load:
@@ -317,7 +320,7 @@ def _copy_as_new_load(home: Home, given: Load, waive: frozenset[str], clock: Clo
     try:
         with duckdb.connect() as connection:
             connection.execute("set timezone = 'UTC'")
-            for file in [*given.rows_files().values(), *_community_files(given)]:
+            for file in [*given.rows_files().values(), *_other_records(given)]:
                 connection.execute(
                     f"copy (select * replace ({sql_text(new_id)} as load_id) from read_parquet({sql_text(file)}, "
                     f"hive_partitioning = false)) to {sql_text(folder / file.relative_to(given.folder))} "
@@ -340,8 +343,9 @@ def _copy_as_new_load(home: Home, given: Load, waive: frozenset[str], clock: Clo
     )
 
 
-def _community_files(load: Load) -> list[Path]:
-    return [load.community_file] if load.community_file.exists() else []
+def _other_records(load: Load) -> list[Path]:
+    """Files of the load that hold the contract's other records."""
+    return [file for file in (load.community_file, load.coverage_file) if file.exists()]
 
 
 def forget_released(home: Home, released_from: str) -> None:

@@ -10,7 +10,7 @@ A predicate that comes out NULL counts as broken: NULL never passes by accident.
 from dataclasses import dataclass
 from typing import Literal
 
-from pulse.contract import AUTHOR_ROLES, CONTRACT_VERSION, KINDS, REMOVALS, text_sha256_sql
+from pulse.contract import AUTHOR_ROLES, CONTRACT_VERSION, KINDS, PROOFS, REMOVALS, text_sha256_sql
 
 Severity = Literal["critical", "warning", "info"]
 Level = Literal["row", "load", "mart"]
@@ -208,6 +208,20 @@ COMMUNITY_OBSERVATION_IS_PLAUSIBLE = (
     "and coalesce(members_n, 0) between 0 and 1000000000 and coalesce(active_n, 0) between 0 and 1000000000"
 )
 
+# The same for what was looked at, the contract's third record. ``*`` is a wildcard's own name.
+COVERAGE_IS_THE_LOADS = (
+    "platform = facts.platform and source = facts.source and load_id = facts.load_id "
+    "and day between facts.first_day and facts.last_day "
+    f"and kind in {KINDS} and proof in {PROOFS} and contract_version between 1 and {CONTRACT_VERSION} "
+    "and case when proof = 'none' then looked_from is null and looked_to is null else "
+    "looked_from < looked_to and looked_from >= timezone('UTC', cast(day as timestamp)) "
+    "and looked_to <= timezone('UTC', cast(day + 1 as timestamp)) and looked_to <= facts.checked_at end "
+    "and coalesce(counted_n, 0) >= 0 and community <> '' and case when facts.is_wildcard "
+    "then not list_contains(facts.named_elsewhere, community) "
+    "and (community = '*' or len(except_communities) = 0) "
+    "else community = facts.community and len(except_communities) = 0 end"
+)
+
 LOAD_RULES: tuple[LoadRule, ...] = (
     LoadRule(
         "schema_matches",
@@ -218,7 +232,7 @@ LOAD_RULES: tuple[LoadRule, ...] = (
     ),
     LoadRule(
         "rows_or_proof",
-        "case when facts.read_rows_n = 0 and facts.bad_lines_n = 0 and facts.incomplete_days_n > 0 then 1 else 0 end",
+        "case when facts.read_rows_n = 0 and facts.bad_lines_n = 0 and facts.unproven_days_n > 0 then 1 else 0 end",
         "No rows are fine if the source proved that it listed the whole window; otherwise nobody can tell.",
         maximum=0,
     ),
@@ -243,6 +257,15 @@ LOAD_RULES: tuple[LoadRule, ...] = (
         "Members and active accounts are counts, seen in the past. The largest communities have some tens of millions; "
         "a billion is a wrong field. Ten minutes for clocks that disagree.",
         maximum=0,
+    ),
+    LoadRule(
+        "coverage_is_the_loads",
+        "abs(facts.coverage_rows_n - facts.manifest_coverage_rows_n) + facts.stray_coverage_rows_n "
+        "+ facts.repeated_coverage_rows_n + facts.missing_coverage_rows_n",
+        "What was looked at decides which zeros are true: as many rows as were sealed, for each day and kind of the "
+        "window, of the load's own communities, within their day, in the past, none twice.",
+        maximum=0,
+        is_waivable=False,
     ),
     LoadRule(
         "quarantined_share",

@@ -18,7 +18,7 @@ import duckdb
 
 from pulse import quality
 from pulse.home import Home
-from pulse.landing import Load
+from pulse.landing import Load, unproven_days
 
 MIN_SAME_WEEKDAYS = 4
 MIN_MEDIAN = 20
@@ -68,7 +68,8 @@ class History:
             load: one of those that the history was made for.
         """
         manifest = load.manifest
-        own = [(day, n) for day, n in sorted(manifest.created_by_day.items()) if day not in manifest.incomplete_days]
+        unproven = unproven_days(load)
+        own = [(day, n) for day, n in sorted(manifest.created_by_day.items()) if day not in unproven]
         if not own:
             return VolumeBands()
         self._connection.execute("create or replace temp table own_days (day DATE, n BIGINT)")

@@ -132,19 +132,21 @@ def plan(window: Mapping[str, str]) -> list[str]:
 
 
 @task(map_index_template="{{ label }}", **_EXTRACT_ARGS)
-def extract(entry_id: str, window: Mapping[str, str]) -> str:
-    """Land one entry's window."""
+def extract(entry_id: str, window: Mapping[str, str]) -> list[str]:
+    """Land one entry's window; ids of its loads."""
     _label(entry_id)
     return _pipeline().extract(entry_id, _window(window), run_id=_run_id())
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE)
-def gate_loads(window: Mapping[str, str], entry_ids: list[str], load_ids: Sequence[str] | None) -> list[dict[str, Any]]:
+def gate_loads(
+    window: Mapping[str, str], entry_ids: list[str], load_ids: Sequence[Sequence[str]] | None
+) -> list[dict[str, Any]]:
     """Gate 1: each load apart. Tells about every load that was stopped."""
     from pulse.orchestration.notify import Alert, send
 
     pipeline = _pipeline()
-    arrived = [load_id for load_id in (load_ids or []) if load_id]
+    arrived = [load_id for of_entry in (load_ids or []) if of_entry for load_id in of_entry]
     verdicts = pipeline.gate_loads(_window(window), entry_ids, arrived, run_id=_run_id())
     for verdict in verdicts:
         if verdict["outcome"] == "quarantined":

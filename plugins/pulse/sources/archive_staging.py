@@ -17,11 +17,10 @@ import os
 import queue
 import shutil
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -36,10 +35,10 @@ from pulse.settings import RedditEntry
 from pulse.sources import ndjson, reddit
 from pulse.sources.chunk_reader import MAX_UNKNOWN_KEYS, BadLine, ChunkReader
 from pulse.sources.context import SourceContext
+from pulse.sources.file_coverage import RULE_VERSION, FileCoverage, coverage_of_minutes, write_minutes
 from pulse.sources.ndjson import Chunk, LineTooLong
 from pulse.sources.reddit_rows import FAULT_SCHEMA, create_accounts, day_of, fault_table, write_faults, write_rows
 from pulse.text import printable
-from pulse.window import Window
 
 log = logging.getLogger(__name__)
 
@@ -54,13 +53,12 @@ class StagedArchive:
 
     Attributes:
         fingerprint: decides the content of every chunk, and so of every load made from it.
-        first_day, last_day: UTC days of the earliest and latest record of *any* community; None without records.
+        coverage: what it proves that it lists.
     """
 
     folder: Path
     fingerprint: str
-    first_day: date | None
-    last_day: date | None
+    coverage: FileCoverage
     unknown_keys: dict[str, int]
     unknown_keys_sampled_n: int
 
@@ -71,16 +69,6 @@ class StagedArchive:
     def fault_files(self) -> list[Path]:
         """Lines that gave no row, in file order."""
         return fault_files(self.folder)
-
-    def covers_any(self, window: Window) -> bool:
-        """Whether the window and the archive's span of days overlap."""
-        if self.first_day is None or self.last_day is None:
-            return False
-        return self.first_day <= window.last_day and window.first_day <= self.last_day
-
-    def proves(self, day: date) -> bool:
-        """Whether the archive lists that day from end to end: it was read to its end, and it spans the day."""
-        return self.first_day is not None and self.last_day is not None and self.first_day <= day <= self.last_day
 
 
 def stage(
@@ -106,11 +94,12 @@ def stage(
     if not (folder / SEAL).is_file():
         with exclusive(context.home, f"archive-{fingerprint}", timeout_s=3_600):
             if not (folder / SEAL).is_file():
+                staging = _Staging(path, entries, context, folder, chunk_bytes)
                 try:
-                    tally = _Staging(path, entries, context, folder, chunk_bytes).parse()
+                    tally = staging.parse()
                     if _fingerprint(path, entries, context, chunk_bytes) != fingerprint:
                         raise ndjson.changed_while_read(path)
-                    _seal_archive(path, folder, tally)
+                    _seal_archive(path, folder, tally, staging.wanted)
                 except SourceError:
                     # A mended copy may have the same size and time; what was read of this one must not be resumed.
                     shutil.rmtree(folder, ignore_errors=True)
@@ -126,12 +115,10 @@ def fault_files(folder: Path) -> list[Path]:
 def _open(folder: Path, fingerprint: str) -> StagedArchive:
     os.utime(folder)  # in use: the retention policy removes what nobody has asked for in a while
     facts = read_json(folder / SEAL)
-    first, last = facts["first_day"], facts["last_day"]
     return StagedArchive(
         folder,
         fingerprint,
-        date.fromisoformat(first) if first else None,
-        date.fromisoformat(last) if last else None,
+        FileCoverage.from_json(facts["coverage"]),
         facts["unknown_keys"],
         facts["unknown_keys_sampled_n"],
     )
@@ -142,6 +129,7 @@ def _fingerprint(path: Path, entries: Sequence[RedditEntry], context: SourceCont
         "file": ndjson.fingerprint_of(path),
         "contract": CONTRACT_VERSION,
         "mapping": reddit.MAPPING_VERSION,
+        "coverage_rule": RULE_VERSION,
         # Sealed chunks are found again by their first lines, so what decides where chunks end belongs here too.
         "cutting": [chunk_bytes, ndjson.MAX_CHUNK_LINES, ndjson.MAX_LINE_BYTES],
         "author_key": hashlib.sha256(b"pulse archive staging\x00" + context.author_key).hexdigest(),
@@ -227,7 +215,7 @@ class _Staging:
         self._folder = folder
         self._chunk_bytes = chunk_bytes
         self._with_extra = any(entry.extra_fields for entry in entries)
-        self._wanted = None if any(entry.is_wildcard for entry in entries) else [entry.community for entry in entries]
+        self.wanted = None if any(entry.is_wildcard for entry in entries) else [entry.community for entry in entries]
         self._scratch = context.home.scratch / f"staging-{folder.name}"
         self._free_workers: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
 
@@ -325,19 +313,33 @@ class _Staging:
             tally.first_row = (canonical_name(reddit.PLATFORM, first_community), first_row_s)
             tally.last_row = (canonical_name(reddit.PLATFORM, last_community), last_row_s)
         parsed = _Parsed(tally, reader.bad_lines, _neighbours(worker.connection, reader.bad_lines))
+        write_minutes(
+            worker.connection,
+            _minutes_file(rows_file),
+            wanted=self.wanted or (),
+            observed_fallback_s=self._observed_fallback_s,
+        )
         self._write_rows(worker.connection, rows_file)
         reader.close()
         return parsed
+
+    @property
+    def _observed_fallback_s(self) -> float:
+        return self._path.stat().st_mtime_ns / 1e9
 
     def _write_rows(self, connection: duckdb.DuckDBPyConnection, rows_file: Path) -> None:
         select = reddit.contract_select(
             author_key=self._context.author_key,
             role_sql="account_role",
-            observed_fallback_s=self._path.stat().st_mtime_ns / 1e9,
+            observed_fallback_s=self._observed_fallback_s,
             source="reddit_archive",
             with_extra=self._with_extra,
         )
-        write_rows(connection, select, rows_file, entries=self._entries, communities=self._wanted)
+        write_rows(connection, select, rows_file, entries=self._entries, communities=self.wanted)
+
+
+def _minutes_file(rows_file: Path) -> Path:
+    return rows_file.with_name(rows_file.name.replace("chunk-", "minutes-"))
 
 
 def _neighbours(connection: duckdb.DuckDBPyConnection, bad: list[BadLine]) -> "dict[int, _Neighbours]":
@@ -378,7 +380,7 @@ def _charged(parsed: "_Parsed", before: _Tally) -> list[BadLine]:
     return charged
 
 
-def _seal_archive(path: Path, folder: Path, tally: _Tally) -> None:
+def _seal_archive(path: Path, folder: Path, tally: _Tally, wanted: Collection[str] | None) -> None:
     """Declare the archive parsed to its end.
 
     Raises:
@@ -391,10 +393,10 @@ def _seal_archive(path: Path, folder: Path, tally: _Tally) -> None:
             _charge_leading(folder, *tally.first_row)
     except OSError as error:
         raise storage_error(folder, error) from error
-    span = {"first_day": _day_text(tally.first_s), "last_day": _day_text(tally.last_s)}
+    proven = coverage_of_minutes(sorted(folder.glob("minutes-*.parquet")), wanted=wanted)
     known = {"unknown_keys": tally.unknown_keys, "unknown_keys_sampled_n": tally.unknown_keys_sampled_n}
-    write_json(folder / SEAL, span | known)
-    log.info("archive staged: %s, %s to %s", printable(path.name), span["first_day"], span["last_day"])
+    write_json(folder / SEAL, {"coverage": proven.to_json(), **known})
+    log.info("archive staged: %s, %s to %s", printable(path.name), day_of(tally.first_s), day_of(tally.last_s))
 
 
 def _refuse_if_only_bad(path: Path, folder: Path) -> None:
@@ -420,8 +422,3 @@ def _charge_leading(folder: Path, community: str, created_s: float) -> None:
             position = table.schema.get_field_index(name)
             table = table.set_column(position, FAULT_SCHEMA.field(name), table[name].fill_null(value))
         write_faults(file, table)
-
-
-def _day_text(created_s: float | None) -> str | None:
-    day = day_of(created_s)
-    return day.isoformat() if day else None

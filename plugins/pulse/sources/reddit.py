@@ -212,13 +212,7 @@ def contract_select(
     author_gone = "(author is null or author in ('', '[deleted]', '[removed]'))"
     moderator = "case when distinguished in ('moderator', 'admin') then 'moderator' end"
     edited_s = "try_cast(edited as double)"
-    # Arctic Shift looks a second time after some 36 hours; the counts are from then. `_meta` may hold anything.
-    meta_s = (
-        f"case when length(_meta) > {_LONGEST_JSON_CHARS} then null when json_valid(_meta) "
-        "then try_cast(json_extract_string(_meta, '$.retrieved_2nd_on') as double) end"
-    )
-    seen_s = ", ".join(_time_sql(seconds) for seconds in (meta_s, "retrieved_on", "retrieved_utc"))
-    observed_s = f"greatest(created_utc, coalesce({seen_s}, {observed_fallback_s!r}))"
+    observed_s = f"greatest(created_utc, {seen_at_sql(observed_fallback_s)})"
     thread = "case when starts_with(link_id, 't3_') then link_id else 't3_' || link_id end"
     # Some years give the parent as a number (a table program may have made it 123.0): Reddit's ids are numbers written
     # in base 36.
@@ -269,6 +263,19 @@ def contract_select(
         }
         | dict.fromkeys(unobservable, "null")
     )
+
+
+def seen_at_sql(fallback_s: float) -> str:
+    """When a record was seen, in seconds since 1970, as far as it says so itself; else the fallback.
+
+    Arctic Shift looks a second time after some 36 hours; the counts are from then. ``_meta`` may hold anything.
+    """
+    meta_s = (
+        f"case when length(_meta) > {_LONGEST_JSON_CHARS} then null when json_valid(_meta) "
+        "then try_cast(json_extract_string(_meta, '$.retrieved_2nd_on') as double) end"
+    )
+    seen_s = ", ".join(_time_sql(seconds) for seconds in (meta_s, "retrieved_on", "retrieved_utc"))
+    return f"coalesce({seen_s}, {fallback_s!r})"
 
 
 def _time_sql(seconds_sql: str) -> str:

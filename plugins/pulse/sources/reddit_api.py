@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from pulse import landing
+from pulse import coverage, landing
 from pulse.contract import CONTRACT_VERSION, projection
 from pulse.errors import DayNotServable, LockBusy, RateLimited, SourceError, StorageError
 from pulse.files import sql_text
@@ -127,7 +127,8 @@ def _seal(
     earlier_rows_n = _count(shelf.connection, "select count(*) from selected where created_at < $at", window.start_at)
     bad_lines_n = _write_bad_lines(shelf, entry, window, folder)
     observations = [replace(seen.observation, load_id=load_id)] if seen.observation else []
-    incomplete_days = tuple(day for day in window.days() if not seen.proves(day))
+    looks = [look for day in window.days() for look in seen.looks(entry.platform, entry.community, day)]
+    is_partial = any(not look.is_whole_day for look in looks)
     unknown_keys, sampled_n = shelf.unknown_keys()
     manifest = LoadManifest(
         load_id=load_id,
@@ -143,8 +144,8 @@ def _seal(
         community_observations_n=landing.write_community_observations(folder, observations),
         bad_lines_n=bad_lines_n,
         skipped={"not_returned": seen.not_returned_n} if seen.not_returned_n else {},
-        incomplete_days=incomplete_days,
-        partial_reason=_partial_reason(seen) if incomplete_days else None,
+        coverage_rows_n=coverage.write(folder / coverage.COVERAGE_FILE, looks, source=SOURCE, load_id=load_id),
+        partial_reason=_partial_reason(seen) if is_partial else None,
         api_calls_n=shelf.calls_of(entry),
         unknown_keys=unknown_keys,
         unknown_keys_sampled_n=sampled_n,

@@ -6,20 +6,24 @@ community, day and rerun reads those. A load is a selection from them, so the sa
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
-from pulse import landing
-from pulse.contract import CONTRACT_VERSION, projection
-from pulse.errors import DayNotServable, StorageError
+from pulse import coverage, landing
+from pulse.contract import CONTRACT_VERSION, KINDS, projection
+from pulse.coverage import Look
+from pulse.errors import ConfigError, DayNotServable, StorageError
 from pulse.files import sql_text
 from pulse.landing import BAD_LINES_COLUMNS, Load, LoadManifest
 from pulse.locks import exclusive
-from pulse.settings import RedditEntry, Settings
+from pulse.settings import WILDCARD, RedditEntry, Settings
 from pulse.sources.archive_staging import SKIPPED_FAULTS, StagedArchive, stage
 from pulse.sources.context import SourceContext
 from pulse.sources.reddit_rows import write_days
+from pulse.sources.spans import merged, within_day
 from pulse.window import Window
 
 log = logging.getLogger(__name__)
@@ -31,21 +35,28 @@ _MEMORY_LIMIT = "1GB"
 def extract(entry: RedditEntry, window: Window, context: SourceContext) -> Load:
     """Land the entry's contributions that were created in the window.
 
-    The load's id is a digest of the files, the window and what decides the mapping; a sealed load of that id is
-    returned as it is.
+    The load's id is a digest of the files, the window, what the config declares of them, and what decides the mapping;
+    a sealed load of that id is returned as it is.
 
     Raises:
         ArchiveUnreadable: a file cannot be opened, is cut off or damaged.
         SourceUnavailable: a file changed while it was read.
+        ConfigError: the config declares a kind that no file holds.
         DayNotServable: no file of the entry reaches into the window.
         LockBusy: another process has been at the same files or load for over an hour.
         StorageError: landing cannot be written.
     """
-    archives = [stage(path, entries_of(path, context.settings), context) for path in entry.path]
-    _require_servable(entry, window, archives)
+    archive = open_archives(entry, context)
+    archive.require_servable(window)
     named_elsewhere = _named_elsewhere(entry, context.settings)
+    declared = [f"{one.first_day} {one.last_day} {' '.join(one.kinds)}" for one in entry.covers]
     load_id = landing.load_id_for(
-        SOURCE, entry.entry_id, window, *(archive.fingerprint for archive in archives), *named_elsewhere
+        SOURCE,
+        entry.entry_id,
+        window,
+        *(file.fingerprint for file in archive.files),
+        *named_elsewhere,
+        *declared,
     )
     with exclusive(context.home, f"load-{load_id}", timeout_s=3_600):
         existing = landing.find(context.home, load_id)
@@ -53,7 +64,7 @@ def extract(entry: RedditEntry, window: Window, context: SourceContext) -> Load:
             log.info("reddit_archive: %s is sealed already", load_id)
             return existing
         try:
-            return _seal_selection(entry, window, context, archives, named_elsewhere, load_id)
+            return _seal_selection(archive, window, context, named_elsewhere, load_id)
         except duckdb.Error as error:  # its text may hold a whole statement
             raise StorageError(
                 f"load {load_id}",
@@ -62,14 +73,143 @@ def extract(entry: RedditEntry, window: Window, context: SourceContext) -> Load:
             ) from None
 
 
-def spans(entry: RedditEntry, window: Window, context: SourceContext) -> bool:
-    """Whether the entry's files hold every day of the window.
+# ---- what the files prove ------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class EntryArchive:
+    """The files of one entry, parsed."""
+
+    entry: RedditEntry
+    files: tuple[StagedArchive, ...]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of which some file holds records."""
+        return tuple(kind for kind in KINDS if any(kind in file.coverage.kinds for file in self.files))
+
+    @property
+    def is_never_seen(self) -> bool:
+        """Whether no file holds anything of the community that the entry names."""
+        return not self.entry.is_wildcard and not any(
+            self.entry.community in file.coverage.communities for file in self.files
+        )
+
+    def looks(self, window: Window, *, except_communities: tuple[str, ...] = ()) -> list[Look]:
+        """What was looked at in the window: per day and kind what the files span or the config declares, else nothing.
+
+        A wildcard speaks for all communities but some where a file is a dump of the site, and for each one by itself
+        where it is not.
+        """
+        rows = []
+        for community in self._communities_spoken_for(except_communities):
+            others = except_communities if community == WILDCARD else ()
+            for day in window.days():
+                for kind in KINDS:
+                    rows += self._looks_of(community, day, kind, others)
+        return rows
+
+    def whole_days(self, window: Window) -> set[date]:
+        """Days of the window that are proven from end to end, posts and comments."""
+        return coverage.whole_days(self.looks(window), community=self.entry.community, kinds=KINDS)
+
+    def holds_any_of(self, window: Window) -> bool:
+        """Whether anything is proven of some day of the window, or some record of the entry lies in it."""
+        return any(look.looked_from is not None for look in self.looks(window)) or self._has_rows(window)
+
+    def require_servable(self, window: Window) -> None:
+        """Refuse days that the files do not reach, and declarations that they contradict.
+
+        Raises:
+            ConfigError: the config declares a kind that no file holds.
+            DayNotServable: nothing is proven of any day of the window, and no record lies in it.
+        """
+        for declared in self.entry.covers:
+            for kind in declared.kinds:
+                if kind not in self.kinds:
+                    raise ConfigError(
+                        f"covers of {self.entry.entry_id}", value=f"kind {kind}",
+                        limit=f"kinds that its files hold: {', '.join(self.kinds) or 'none'}",
+                        next_step="take the kind out of `covers`, or add the file that holds it",
+                    )  # fmt: skip
+        if self.holds_any_of(window):
+            return
+        starts = [
+            stretch.first_min
+            for file in self.files
+            for by_name in file.coverage.stretches.values()
+            for stretches in by_name.values()
+            for stretch in stretches
+        ]
+        raise DayNotServable(
+            f"archive of {self.entry.entry_id}",
+            value=f"nothing from {window}",
+            earliest_day=_at(min(starts)).date() if starts else None,
+            next_step="choose days that the files span, or add the file that holds them",
+        )
+
+    def _communities_spoken_for(self, except_communities: tuple[str, ...]) -> list[str]:
+        if not self.entry.is_wildcard:
+            return [self.entry.community]
+        own = {name for file in self.files for name in file.coverage.own_communities()}
+        return [WILDCARD, *sorted(own - set(except_communities))]
+
+    def _looks_of(self, community: str, day: date, kind: str, others: tuple[str, ...]) -> list[Look]:
+        platform = self.entry.platform
+        if self._is_declared(day, kind):
+            return [coverage.whole_day(platform, community, day, kind, "declared", except_communities=others)]
+        stretches = [
+            stretch
+            for file in self.files
+            # What one file says of all communities is not said again of each.
+            if community == WILDCARD or not (self.entry.is_wildcard and file.coverage.is_site_wide)
+            for stretch in within_day(file.coverage.of(kind, community), day)
+        ]
+        if not stretches:
+            return [coverage.nothing(platform, community, day, kind, except_communities=others)]
+        return [
+            Look(
+                platform, community, day, kind, _at(one.first_min), _at(one.end_min), "spanned",
+                except_communities=others,
+            )
+            for one in merged(stretches)
+        ]  # fmt: skip
+
+    def _is_declared(self, day: date, kind: str) -> bool:
+        return any(
+            one.first_day <= day <= one.last_day and kind in (one.kinds or self.kinds) for one in self.entry.covers
+        )
+
+    def _has_rows(self, window: Window) -> bool:
+        files = [str(file) for archive in self.files for file in archive.chunk_files()]
+        if not files:
+            return False
+        with duckdb.connect() as connection:
+            connection.execute("set timezone = 'UTC'")
+            found = connection.execute(
+                "select 1 from read_parquet($files, hive_partitioning = false) "
+                f"where created_at >= $start_at and created_at < $end_at and {_community_filter(self.entry)} limit 1",
+                {
+                    "files": files,
+                    "start_at": window.start_at,
+                    "end_at": window.end_at,
+                    "names": [] if self.entry.is_wildcard else [self.entry.community],
+                },
+            ).fetchone()
+        return found is not None
+
+
+def open_archives(entry: RedditEntry, context: SourceContext) -> EntryArchive:
+    """The entry's files, parsed if they were not yet.
 
     Raises:
-        SourceError, LockBusy, StorageError: see :func:`extract`; files are parsed to know.
+        SourceError, LockBusy, StorageError: see :func:`extract`.
     """
-    archives = [stage(path, entries_of(path, context.settings), context) for path in entry.path]
-    return all(any(archive.proves(day) for archive in archives) for day in window.days())
+    return EntryArchive(entry, tuple(stage(path, entries_of(path, context.settings), context) for path in entry.path))
+
+
+def _at(minute: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)
 
 
 def entries_of(path: Path, settings: Settings) -> tuple[RedditEntry, ...]:
@@ -90,27 +230,10 @@ def _named_elsewhere(entry: RedditEntry, settings: Settings) -> tuple[str, ...]:
     )
 
 
-def _require_servable(entry: RedditEntry, window: Window, archives: Sequence[StagedArchive]) -> None:
-    spans = [archive for archive in archives if archive.first_day is not None]
-    if any(span.covers_any(window) for span in spans):
-        return
-    earliest = min((span.first_day for span in spans if span.first_day), default=None)
-    raise DayNotServable(
-        f"archive of {entry.entry_id}",
-        value=f"nothing from {window}",
-        earliest_day=earliest,
-        next_step="choose days that the files span, or add the file that holds them",
-    )
-
-
 def _seal_selection(
-    entry: RedditEntry,
-    window: Window,
-    context: SourceContext,
-    archives: Sequence[StagedArchive],
-    named_elsewhere: tuple[str, ...],
-    load_id: str,
+    archive: EntryArchive, window: Window, context: SourceContext, named_elsewhere: tuple[str, ...], load_id: str
 ) -> Load:
+    entry, archives = archive.entry, archive.files
     folder = landing.draft(context.home, load_id)
     spill = context.home.scratch / load_id
     with duckdb.connect(config={"memory_limit": _MEMORY_LIMIT, "temp_directory": str(spill)}) as connection:
@@ -132,9 +255,16 @@ def _seal_selection(
         rows_by_day=rows_by_day,
         bad_lines_n=bad_lines_n,
         skipped=skipped,
-        incomplete_days=tuple(day for day in window.days() if not any(archive.proves(day) for archive in archives)),
-        unknown_keys=_merged_counts(archive.unknown_keys for archive in archives),
-        unknown_keys_sampled_n=sum(archive.unknown_keys_sampled_n for archive in archives),
+        coverage_rows_n=coverage.write(
+            folder / coverage.COVERAGE_FILE,
+            archive.looks(window, except_communities=named_elsewhere),
+            source=SOURCE,
+            load_id=load_id,
+        ),
+        kinds_read=archive.kinds,
+        is_never_seen=archive.is_never_seen,
+        unknown_keys=_merged_counts(file.unknown_keys for file in archives),
+        unknown_keys_sampled_n=sum(file.unknown_keys_sampled_n for file in archives),
         named_elsewhere=named_elsewhere,
         contract_version=CONTRACT_VERSION,
         sealed_at=context.clock(),

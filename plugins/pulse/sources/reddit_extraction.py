@@ -13,6 +13,7 @@ from functools import partial
 from typing import Literal
 
 from pulse.contract import CommunityObservation
+from pulse.coverage import Look, day_start, nothing
 from pulse.errors import CallsSpent, DayNotOver, ListingRepeats, SourceError
 from pulse.sources.context import SourceContext
 from pulse.sources.reddit_client import is_refusal
@@ -58,10 +59,18 @@ class Seen:
     not_returned_n: int = 0
     has_spent_its_calls: bool = False
 
-    def proves(self, day: date) -> bool:
-        """Whether posts and comments of that UTC day were listed from its beginning."""
-        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        return all(since is None or since < start for since in (self.posts_since, self.comments_since))
+    def looks(self, platform: str, community: str, day: date) -> list[Look]:
+        """What was listed of that UTC day, which is over: of each kind from where the listing came to, to its end."""
+        end = day_start(day + timedelta(days=1))
+        found = []
+        for kind, since in (("post", self.posts_since), ("comment", self.comments_since)):
+            start = day_start(day) if since is None else max(since, day_start(day))
+            found.append(
+                Look(platform, community, day, kind, start, end, "listed")
+                if start < end
+                else nothing(platform, community, day, kind)
+            )
+        return found
 
 
 @dataclass

@@ -1,0 +1,160 @@
+"""What a staged archive proves, from the minutes in which it holds records.
+
+While a chunk is parsed, the minutes of its sound records are counted: of all communities together, and of each that
+matters. A record is sound if it was seen at or after its creation; one that is dated into the future proves nothing.
+When the archive has been read to its end, stretches are found per kind (:mod:`pulse.sources.spans`):
+
+- a **site-wide dump** holds many communities and none that outweighs all others. All its records together prove what
+  it lists, for every community: a community without records in it was silent.
+- any other file proves each community by that community's own records. Records of another one prove nothing for it.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from pulse.contract import KINDS
+from pulse.files import sql_text
+from pulse.settings import WILDCARD
+from pulse.sources import reddit
+from pulse.sources.spans import Stretch, proven_stretches
+
+# Part of an archive's fingerprint: raised whenever the rule changes what is proven.
+RULE_VERSION = 1
+# A dump of a site has thousands of communities; a download of some communities has some, or nearly only one.
+_SITE_WIDE_COMMUNITIES = 10
+_OUTWEIGHING_SHARE = 0.9
+# Per chunk, besides those that the config names.
+_LARGEST_COMMUNITIES = 50
+
+
+@dataclass(frozen=True)
+class FileCoverage:
+    """What one file proves.
+
+    Attributes:
+        kinds: those of which it holds sound records.
+        is_site_wide: whether all communities are proven together.
+        communities: those of which it holds sound records, as far as the config names them or they are large.
+        stretches: by kind, then community (``*`` for a site-wide dump).
+    """
+
+    kinds: tuple[str, ...] = ()
+    is_site_wide: bool = False
+    communities: frozenset[str] = frozenset()
+    stretches: dict[str, dict[str, list[Stretch]]] = field(default_factory=dict)
+
+    def of(self, kind: str, community: str) -> list[Stretch]:
+        """What it proves of that kind for one community; ``*`` asks for all communities together."""
+        return self.stretches.get(kind, {}).get(WILDCARD if self.is_site_wide else community, [])
+
+    def own_communities(self) -> list[str]:
+        """Communities that it proves one by one; none for a site-wide dump."""
+        return sorted({name for by_name in self.stretches.values() for name in by_name if name != WILDCARD})
+
+    def to_json(self) -> dict[str, Any]:
+        """As :meth:`from_json` reads it."""
+        return {
+            "kinds": list(self.kinds),
+            "is_site_wide": self.is_site_wide,
+            "communities": sorted(self.communities),
+            "stretches": {
+                kind: {
+                    name: [[stretch.first_min, stretch.end_min] for stretch in stretches]
+                    for name, stretches in sorted(by_name.items())
+                }
+                for kind, by_name in self.stretches.items()
+            },
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "FileCoverage":
+        """What :meth:`to_json` gave."""
+        return cls(
+            tuple(content["kinds"]),
+            content["is_site_wide"],
+            frozenset(content["communities"]),
+            {
+                kind: {name: [Stretch(*pair) for pair in pairs] for name, pairs in by_name.items()}
+                for kind, by_name in content["stretches"].items()
+            },
+        )
+
+
+def write_minutes(
+    connection: duckdb.DuckDBPyConnection, file: Path, *, wanted: Collection[str], observed_fallback_s: float
+) -> None:
+    """Count the sound records of view ``parsed`` by kind, community and minute, into a Parquet file.
+
+    Community ``*`` stands for all together; besides it, the file has the largest and the wanted ones.
+
+    Args:
+        observed_fallback_s: when a record was seen that does not say so, seconds since 1970.
+    """
+    draft = file.with_suffix(".tmp")
+    connection.execute(
+        f"""
+        copy (
+            with sound as (
+                select case when is_post then 'post' else 'comment' end as kind, community_name as community,
+                    cast(floor(created_utc / 60) as bigint) as minute, count(*) as records_n
+                from parsed where created_utc <= {reddit.seen_at_sql(observed_fallback_s)}
+                group by all
+            ),
+            largest as (
+                select community from sound group by community
+                order by sum(records_n) desc, community limit {_LARGEST_COMMUNITIES}
+            )
+            select kind, '{WILDCARD}' as community, minute, cast(sum(records_n) as bigint) as records_n
+            from sound group by all
+            union all
+            select kind, community, minute, records_n from sound
+            where list_contains($wanted, community) or community in (from largest)
+        ) to {sql_text(draft)} (format parquet, compression zstd)
+        """,
+        {"wanted": sorted(wanted)},
+    )
+    draft.replace(file)
+
+
+def coverage_of_minutes(files: Sequence[Path], *, wanted: Collection[str] | None) -> FileCoverage:
+    """What the counted minutes of all chunks of a file prove.
+
+    Args:
+        wanted: communities to say something of; None for all that were counted.
+    """
+    if not files:
+        return FileCoverage()
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table minutes as select kind, community, minute, cast(sum(records_n) as bigint) as records_n "
+            "from read_parquet($files) group by all",
+            {"files": [str(file) for file in files]},
+        )
+        sizes = dict(
+            connection.execute(
+                "select community, cast(sum(records_n) as bigint) from minutes group by community"
+            ).fetchall()
+        )
+        total_n = sizes.pop(WILDCARD, 0)
+        is_site_wide = len(sizes) >= _SITE_WIDE_COMMUNITIES and max(sizes.values()) <= _OUTWEIGHING_SHARE * total_n
+        names = [WILDCARD] if is_site_wide else sorted(name for name in sizes if wanted is None or name in wanted)
+        stretches: dict[str, dict[str, list[Stretch]]] = {}
+        for kind in KINDS:
+            for name in names:
+                counted = connection.execute(
+                    "select minute, records_n from minutes where kind = $kind and community = $name order by minute",
+                    {"kind": kind, "name": name},
+                ).fetchnumpy()
+                if len(counted["minute"]):
+                    found = proven_stretches(
+                        np.asarray(counted["minute"], dtype=np.int64), np.asarray(counted["records_n"], dtype=np.int64)
+                    )
+                    stretches.setdefault(kind, {})[name] = found
+        kinds = connection.execute("select distinct kind from minutes").fetchall()
+    held = {kind for (kind,) in kinds}
+    return FileCoverage(tuple(kind for kind in KINDS if kind in held), is_site_wide, frozenset(sizes), stretches)
