@@ -10,7 +10,7 @@ import logging
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -184,9 +184,26 @@ def coverage_of(load: Load) -> list[coverage.Look]:
 
 def unproven_days(load: Load) -> set[date]:
     """Days of the load's window that were not read from end to end, of a kind that its source reads."""
+    return unproven_days_by_community(load)[load.manifest.community]
+
+
+def unproven_days_by_community(load: Load, communities: Iterable[str] = ()) -> dict[str, set[date]]:
+    """The same for the load as a whole, under its own community's name, and for some communities of a wildcard's.
+
+    A wildcard proves some communities by their own records, all others together; as a whole it proves days on which
+    it does so for each.
+    """
     manifest = load.manifest
-    proven = coverage.whole_days(coverage_of(load), community=manifest.community, kinds=manifest.kinds_read)
-    return set(manifest.window.days()) - (set() if manifest.is_never_seen else proven)
+    days = set(manifest.window.days())
+    if manifest.is_never_seen:
+        return {manifest.community: days}
+    looks = coverage_of(load)
+    own = {look.community for look in looks}
+    proven = {name: coverage.whole_days(looks, community=name, kinds=manifest.kinds_read) for name in own}
+    together = proven.get(manifest.community, set())
+    each = own - {manifest.community}
+    as_a_whole = together or (set.intersection(*(proven[name] for name in each)) if each else set())
+    return {name: days - proven.get(name, together) for name in communities} | {manifest.community: days - as_a_whole}
 
 
 def load_id_for(source: str, entry_id: str, window: Window, *identity: str) -> str:

@@ -19,10 +19,9 @@ from typing import Any, Literal
 import duckdb
 
 from pulse import quality
-from pulse.coverage import whole_days
 from pulse.home import Home, path_value
-from pulse.landing import Load, LoadManifest, coverage_of
-from pulse.settings import WILDCARD, CommunityEntry
+from pulse.landing import Load, LoadManifest, unproven_days_by_community
+from pulse.settings import CommunityEntry
 from pulse.window import Window
 
 _NOT_PROVEN = "the source could not prove that it listed the whole day"
@@ -106,7 +105,7 @@ def arrival_rows(
     """
     manifest = load.manifest
     accepted = _accepted_counts(load)
-    unproven = _unproven_days(load, {community for community, _ in accepted})
+    unproven = unproven_days_by_community(load, {community for community, _ in accepted})
     quarantined = _quarantined_counts(home, load, run_id)
     keys = {(entry.community, day) for day in manifest.window.days()} | set(accepted)
     rows = []
@@ -151,27 +150,6 @@ def best_of_each_day(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 # The more is known of a day, the higher.
 _RANKS = {"failed": 0, "quarantined": 0, "never_seen": 1, "partial": 2, "empty": 3, "arrived": 4}
-
-
-def _unproven_days(load: Load, communities: Iterable[str]) -> dict[str, set[date]]:
-    """By community, and for the entry as a whole, the days that were not read from end to end.
-
-    A wildcard may prove some communities by their own records, and all others together.
-    """
-    manifest = load.manifest
-    looks = coverage_of(load)
-    days = set(manifest.window.days())
-    proven = {
-        community: whole_days(looks, community=community, kinds=manifest.kinds_read)
-        for community in {manifest.community, *communities}
-    }
-    if manifest.community == WILDCARD:
-        own = {look.community for look in looks} - {WILDCARD}
-        proven = {name: at if name in own else proven[WILDCARD] for name, at in proven.items()}
-        if own and not proven[WILDCARD]:
-            each = [whole_days(looks, community=name, kinds=manifest.kinds_read) for name in own]
-            proven[WILDCARD] = set.intersection(*each)
-    return {community: days - at for community, at in proven.items()}
 
 
 def _outcome(contributions_n: int, *, is_proven: bool, is_never_seen: bool) -> str:

@@ -26,6 +26,7 @@ from pulse.errors import (
     SourceError,
 )
 from pulse.home import REPOSITORY, Home
+from pulse.landing import unproven_days
 from pulse.sandbox.faults import Fault
 from pulse.sandbox.reddit_data import ArchiveData, WorldData
 from pulse.sandbox.world import World, make_world
@@ -77,7 +78,7 @@ def test_quiet_communities__share_listings_and_looks_again(quiet: Live, world: W
     loads = [quiet.extract(DAY, name) for name in QUIET]
     for name, load in zip(QUIET, loads, strict=True):
         assert ids_of(load, DAY) == written(world, quiet, DAY, name)
-        assert load.manifest.incomplete_days == ()
+        assert unproven_days(load) == set()
         assert load.manifest.community_observations_n == 1
     together = "+".join(QUIET)
     found = paths(quiet)
@@ -97,7 +98,7 @@ def test_shared_listing__that_is_cut_off_is_read_in_halves(
         loads = {name: running.extract(DAY, name) for name in QUIET}
     for name, load in loads.items():
         assert ids_of(load, DAY) == written(world, running, DAY, name)
-        assert load.manifest.incomplete_days == ()
+        assert unproven_days(load) == set()
     listings = [path for path in paths(running) if path.endswith("/new")]
     assert len(listings) >= 3, listings
 
@@ -147,7 +148,7 @@ def test_day__that_listings_no_longer_reach_names_the_earliest(home: Home, tmp_p
             running.extract(BUSY_DAY)
         assert caught.value.earliest_day == BUSY_DAY + timedelta(days=1)
         load = running.extract(BUSY_DAY + timedelta(days=1))
-        assert load.manifest.incomplete_days == (BUSY_DAY + timedelta(days=1),)
+        assert unproven_days(load) == {BUSY_DAY + timedelta(days=1)}
         assert "listing of posts ends at 2026-05-05 12:03 UTC" in str(load.manifest.partial_reason)
 
 
@@ -187,7 +188,7 @@ def test_busy_day__is_read_thread_by_thread_where_the_listing_ends(busy: Live):
     load = busy.with_policy(min_comments_seen_share=0.98).extract(BUSY_DAY)
     share = len([row for row in rows_of(load) if row["kind"] == "comment"]) / 1_600
     assert share >= 0.98
-    assert load.manifest.incomplete_days == (BUSY_DAY,), "an older thread may have had comments that nobody saw"
+    assert unproven_days(load) == {BUSY_DAY}, "an older thread may have had comments that nobody saw"
     assert f"{share:.1%} of the counted comments were seen" in str(load.manifest.partial_reason)
     threads = [path for path in paths(busy) if path.startswith("/comments/")]
     assert threads[0] == "/comments/p0", "the largest gap first"
@@ -204,7 +205,7 @@ def test_budget__that_is_spent_leaves_a_partial_day_that_says_so(busy: Live):
 def test_budget__that_ends_within_a_listing_leaves_a_partial_day_and_is_never_overdrawn(busy: Live):
     load = busy.with_policy(max_calls_per_run=6).extract(BUSY_DAY)
     assert load.manifest.api_calls_n == len(busy.server.calls) == 6
-    assert load.manifest.incomplete_days == (BUSY_DAY,)
+    assert unproven_days(load) == {BUSY_DAY}
     assert "its stream of comments ends at 2026-05-04" in str(load.manifest.partial_reason)
     assert "the calls of this run were spent" in str(load.manifest.partial_reason)
     assert len(rows_of(load)) == 40 + 400
@@ -301,7 +302,7 @@ tea = entry("Tea")
 policy = POLICY.model_copy(update={"timeout_s": 60, "longest_wait_s": 60})
 settings = Settings(communities=(tea,), reddit_api=policy)
 context = SourceContext(Home.from_environment(), settings, utc_now, KEY, required_from_environment)
-print(extract(tea, Window.one_day(BUSY_DAY), context).load_id)
+print(extract(tea, Window.one_day(BUSY_DAY), context)[0].load_id)
 """
 
 

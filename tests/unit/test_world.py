@@ -19,6 +19,7 @@ import zstandard
 
 from pulse.contract import author_key
 from pulse.home import REPOSITORY, Home
+from pulse.landing import unproven_days
 from pulse.sandbox.world import OBSERVED_AFTER, World, make_world
 from pulse.sandbox.world_archive import ArchiveFiles, write_archives
 from pulse.sandbox.world_model import (
@@ -90,7 +91,7 @@ def extracted(month: World, files: ArchiveFiles, tmp_path_factory: pytest.TempPa
             bad_lines[entry.community] = connection.execute(
                 "select day, fault from read_parquet($file)", {"file": str(load.bad_lines_file)}
             ).fetchall()
-            unproven[entry.community] = len(load.manifest.incomplete_days)
+            unproven[entry.community] = len(unproven_days(load))
     return Extracted(settings, rows, bad_lines, unproven)
 
 

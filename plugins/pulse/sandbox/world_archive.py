@@ -100,7 +100,7 @@ def write_archives(
     lines, faults = _damaged_feed(damaged, observed_after, seed=world.seed)
     write_bytes(feed, b"\n".join(lines) + b"\n")
     write_bytes(truth, _truth_bytes(world, observed_after))
-    write_bytes(config, _config_bytes(world, archives=[submissions.name, comments.name], feed=feed.name))
+    write_bytes(config, _config_bytes(world, [submissions.name, comments.name], archives_end=last_day, feed=feed.name))
     return ArchiveFiles(
         submissions=submissions,
         comments=comments,
@@ -199,12 +199,17 @@ def _truth_bytes(world: World, observed_after: timedelta) -> bytes:
     return (json.dumps(document, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")
 
 
-def _config_bytes(world: World, *, archives: list[str], feed: str) -> bytes:
+def _config_bytes(world: World, archives: list[str], *, archives_end: date, feed: str) -> bytes:
     broken = next(community for community in world.communities if community.is_feed_broken)
     header = _CONFIG_HEADER.format(
         seed=world.seed, first_day=world.first_day, last_day=world.last_day, broken=broken.name
     )
-    entries = [_entry(community, feed if community.is_feed_broken else archives) for community in world.communities]
+    entries = [
+        _entry(community, feed if community.is_feed_broken else archives)
+        # Whoever makes a file knows what it holds, also where nobody wrote.
+        | {"covers": {"from": world.first_day, "to": world.last_day if community.is_feed_broken else archives_end}}
+        for community in world.communities
+    ]
     body = yaml.safe_dump({"communities": entries}, sort_keys=False, allow_unicode=True, width=120)
     return (header + body).encode("utf-8")
 
