@@ -96,6 +96,7 @@ class Pipeline:
         quality.ensure_tables(self.home)
         raw.ensure_empty_file(self.home)
         raw.recover(self.home)
+        self._bring_coverage_up_to_date()
         entry_ids = [entry.entry_id for entry in self.settings.communities]
         log.info("plan: %s, %d communities", window, len(entry_ids))
         self._tell_calls(window)
@@ -295,6 +296,7 @@ class Pipeline:
         Raises:
             BuildFailed, GateStopped: what was published before stays.
         """
+        self._bring_coverage_up_to_date()
         self.score([])
         self.require_built(self.build(is_full_refresh=True))
         return self._publish(self.gate_marts(run_id=run_id))
@@ -336,6 +338,12 @@ class Pipeline:
         return state_id
 
     # ---- helpers -----------------------------------------------------------
+
+    def _bring_coverage_up_to_date(self) -> None:
+        """Derive coverage once for what was loaded before there was any."""
+        from pulse import coverage_of_before
+
+        coverage_of_before.derive_once(self.home, self.settings, self._source_context())
 
     def _source_context(self) -> "SourceContext":
         from pulse.sources import SourceContext
