@@ -33,6 +33,8 @@ _WEEKDAY_PRIOR = 20.0
 _SHORTEST_WITH_WEEKDAYS = 14
 # So many records on each side of a silence say what the rate is there.
 _NEIGHBOURS = 200
+# In standard errors of the logarithm of two rates.
+_CLEARLY_DIFFERENT = 3.0
 # From where on arrivals count as bursty, and what no burstiness excuses.
 _CLEARLY_BURSTY, _MOST_BURSTY = 1.25, 5.0
 _MOST_ROUNDS = 20
@@ -183,13 +185,30 @@ def _holes_beside(shape: _Shape, at: Minutes, n: Minutes, known: Minutes) -> Min
     before, after = np.arange(len(silent)), np.arange(1, len(silent) + 1)
     first = np.searchsorted(silences_n, silences_n[before] - _NEIGHBOURS, side="left")
     last = np.minimum(np.searchsorted(silences_n, silences_n[after] + _NEIGHBOURS, side="left"), len(at) - 1)
-    beside_n = silences_n[before] - silences_n[first] + silences_n[last] - silences_n[after]
-    beside_time = np.maximum(time[before] - time[first] + time[last] - time[after], 1.0)
+    before_n, before_time = silences_n[before] - silences_n[first], time[before] - time[first]
+    after_n, after_time = silences_n[last] - silences_n[after], time[last] - time[after]
+    beside_n, beside_time = _of_steady_sides(before_n, before_time, after_n, after_time)
     expected = beside_n * np.log1p(silent / beside_time)
     per_day = np.maximum(beside_n, 1) / beside_time * DAY_MIN
     limit = np.maximum(MIN_EXPECTED, np.log(per_day / _FALSE_HOLES_PER_DAY))
     is_hole = expected >= limit * _burstiness(expected[~is_known], int(n.sum()))
     return np.flatnonzero(is_hole & ~is_known)
+
+
+def _of_steady_sides(
+    before_n: Minutes, before_time: NDArray[np.float64], after_n: Minutes, after_time: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Silences and time on both sides together; where the rates clearly differ, those of the quieter side alone."""
+    before_time, after_time = np.maximum(before_time, 1.0), np.maximum(after_time, 1.0)
+    is_known = (before_n > 0) & (after_n > 0)
+    some_before, some_after = np.maximum(before_n, 1), np.maximum(after_n, 1)
+    ratio = np.log(some_before / before_time) - np.log(some_after / after_time)
+    is_clear = is_known & (np.abs(ratio) > _CLEARLY_DIFFERENT * np.sqrt(1 / some_before + 1 / some_after))
+    is_before, is_after = ~(is_clear & (ratio > 0)), ~(is_clear & (ratio <= 0))
+    return (
+        np.asarray(before_n * is_before + after_n * is_after, dtype=np.float64),
+        np.asarray(before_time * is_before + after_time * is_after, dtype=np.float64),
+    )
 
 
 def _burstiness(expected: NDArray[np.float64], records_n: int) -> float:
