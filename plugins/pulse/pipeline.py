@@ -99,6 +99,7 @@ class Pipeline:
         self._bring_coverage_up_to_date()
         entry_ids = [entry.entry_id for entry in self.settings.communities]
         log.info("plan: %s, %d communities", window, len(entry_ids))
+        self._tell_never_seen()
         self._tell_calls(window)
         return entry_ids
 
@@ -350,6 +351,14 @@ class Pipeline:
 
         key = author_key_bytes(self.home)
         return SourceContext(self.home, self.settings, self.clock, key, self.reddit_credentials)
+
+    def _tell_never_seen(self) -> None:
+        """Say which names of the config nothing bears, as far as archives were parsed before."""
+        from pulse.sources.archive_review import review
+
+        for remark in review(self.settings, self._source_context()):
+            if remark.is_never_seen:
+                log.warning("plan: %s: %s", printable(remark.entry_id), remark.found)
 
     def _tell_calls(self, window: Window) -> None:
         """Say what live sources will ask for. Whatever is wrong with it fails their extractions, and no others."""

@@ -107,6 +107,13 @@ def stage(
     return _open(folder, fingerprint)
 
 
+def staged(path: Path, entries: Sequence[RedditEntry], context: SourceContext) -> StagedArchive | None:
+    """The archive if it was parsed already, without parsing it."""
+    fingerprint = _fingerprint(path, entries, context, ndjson.DEFAULT_CHUNK_BYTES)
+    folder = context.home.landing / "archives" / fingerprint
+    return _open(folder, fingerprint) if (folder / SEAL).is_file() else None
+
+
 def fault_files(folder: Path) -> list[Path]:
     """Files of bad lines in the folder of a staged archive, in file order."""
     return sorted(folder.glob("faults-*.parquet"))
