@@ -1,13 +1,14 @@
-"""What parsed archives tell of a config: names that match nothing, and days that a line of `covers` may be missing for."""
+"""What parsed archives tell of a config: names that match nothing, days that a line of `covers` may be missing for."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from difflib import get_close_matches
+from pathlib import Path
 
 from pulse.errors import SourceError
 from pulse.settings import RedditEntry, Settings
-from pulse.sources.archive_staging import staged
+from pulse.sources.archive_staging import StagedArchive, staged
 from pulse.sources.context import SourceContext
 from pulse.sources.reddit_archive import EntryArchive, entries_of
 from pulse.sources.spans import DAY_MIN, Stretch, minute_of
@@ -34,8 +35,9 @@ class Remark:
 def review(settings: Settings, context: SourceContext) -> list[Remark]:
     """Remarks on entries whose files were all parsed before; others say nothing yet. Reads no archive."""
     remarks = []
+    parsed: dict[Path, StagedArchive | None] = {}
     for entry in settings.communities:
-        archive = _parsed(entry, settings, context)
+        archive = _parsed(entry, settings, context, parsed)
         if archive is None:
             continue
         if archive.is_never_seen:
@@ -45,13 +47,18 @@ def review(settings: Settings, context: SourceContext) -> list[Remark]:
     return remarks
 
 
-def _parsed(entry: RedditEntry, settings: Settings, context: SourceContext) -> EntryArchive | None:
-    try:
-        files = [staged(path, entries_of(path, settings), context) for path in entry.path]
-    except SourceError:  # a file that is gone; the run itself says so
-        return None
-    found = tuple(file for file in files if file is not None)
-    return EntryArchive(entry, found) if found and len(found) == len(files) else None
+def _parsed(
+    entry: RedditEntry, settings: Settings, context: SourceContext, parsed: dict[Path, StagedArchive | None]
+) -> EntryArchive | None:
+    """The entry's archives if all were parsed; ``parsed`` remembers those that were looked for."""
+    for path in entry.path:
+        if path not in parsed:
+            try:
+                parsed[path] = staged(path, entries_of(path, settings), context)
+            except SourceError:  # a file that is gone; the run itself says so
+                parsed[path] = None
+    found = tuple(file for path in entry.path if (file := parsed[path]) is not None)
+    return EntryArchive(entry, found) if found and len(found) == len(entry.path) else None
 
 
 def _never_seen(archive: EntryArchive) -> Remark:
