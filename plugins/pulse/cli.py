@@ -85,6 +85,44 @@ class SentimentModel(StrEnum):
     VADER = "vader"
 
 
+class CsvEncoding(StrEnum):
+    """Encodings that CSV files of others come in."""
+
+    UTF_8 = "utf-8"
+    UTF_16 = "utf-16"
+    UTF_16_LE = "utf-16-le"
+    UTF_16_BE = "utf-16-be"
+    CP1252 = "cp1252"
+
+
+class CsvDelimiter(StrEnum):
+    """What separates fields."""
+
+    COMMA = "comma"
+    SEMICOLON = "semicolon"
+    TAB = "tab"
+    BAR = "bar"
+    NONE = "none"
+
+    @property
+    def character(self) -> str:
+        """The delimiter itself; empty where a record is one field."""
+        return {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|", "none": ""}[self.value]
+
+
+class CsvQuote(StrEnum):
+    """What encloses fields."""
+
+    DOUBLE = "double"
+    SINGLE = "single"
+    NONE = "none"
+
+    @property
+    def character(self) -> str:
+        """The quote itself, or ``none``."""
+        return {"double": '"', "single": "'", "none": "none"}[self.value]
+
+
 class SandboxCounts(StrEnum):
     """How a sandbox tells the counts of archived posts."""
 
@@ -307,17 +345,35 @@ def sql(
 @app.command(epilog="Example: `pulse score reviews.csv --text-column body --output judged.parquet`")
 def score(
     file: Annotated[Path, typer.Argument(help="CSV, NDJSON (.ndjson, .jsonl) or Parquet, told by its name.")],
-    text_column: Annotated[str, typer.Option(help="The column that holds the texts.")] = "text",
+    text_column: Annotated[
+        str | None,
+        typer.Option(help="The column that holds the texts; without a header its number.", show_default="text"),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="File for the rows with their judgement; its name tells the kind.")
     ] = None,
     model: Annotated[SentimentModel, typer.Option(help="Which sentiment model judges.")] = SentimentModel.PULSE,
+    no_header: Annotated[bool, typer.Option("--no-header", help="The first line of the CSV file is a row.")] = False,
+    encoding: Annotated[
+        CsvEncoding | None, typer.Option(help="Encoding of the CSV file.", show_default="found")
+    ] = None,
+    delimiter: Annotated[
+        CsvDelimiter | None, typer.Option(help="What separates the fields of the CSV file.", show_default="found")
+    ] = None,
+    quote: Annotated[CsvQuote, typer.Option(help="What encloses fields of the CSV file.")] = CsvQuote.DOUBLE,
 ) -> None:
-    """Judge the sentiment of the texts in a file; shows how many feel how."""
-    from pulse.sentiment.files import score_file
+    """Judge the sentiment of the texts in a file: all of its rows, or none; shows how many feel how."""
+    from pulse.sentiment.files import CsvOptions, score_file
 
     with _failing_in_one_line():
-        done = score_file(file, text_column=text_column, output=output, model=model.value)
+        options = CsvOptions(
+            has_header=not no_header,
+            encoding=None if encoding is None else encoding.value,
+            delimiter=None if delimiter is None else delimiter.character,
+            quote=quote.character,
+        )
+        done = score_file(file, text_column=text_column, output=output, model=model.value, csv_options=options)
+        typer.echo(f"read as {printable(done.read_as)}")
         typer.echo(f"{done.texts_n} texts judged by {done.model_id}")
         for outcome, count in done.labels.items():
             typer.echo(f"  {outcome}: {count}")
