@@ -140,10 +140,11 @@ def _readers(home: Home) -> dict[str, str]:
         "load_outcomes": quality.glob(home, quality.LOAD_OUTCOMES),
         "business_results": results_glob(home),
     }
-    union_by_name = str(raw.has_earlier_columns(home)).lower()
+    has_earlier_columns = raw.has_earlier_columns(home)
     return {
         table: f"read_parquet({sql_text(glob)}, hive_partitioning = false, filename = true, "
-        f"union_by_name = {union_by_name})"
+        # Business results are few files, and some may be of an earlier version.
+        f"union_by_name = {str(has_earlier_columns or table == 'business_results').lower()})"
         for table, glob in globs.items()
     }
 

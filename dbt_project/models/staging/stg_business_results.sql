@@ -17,6 +17,8 @@ select
     sales,
     revenue,
     currency,
+    coalesce(revenue < 0, false) or coalesce(sales < 0, false) as is_refund,
+    identical_lines_n,
     file_name,
     load_id,
     contract_version

@@ -2,12 +2,13 @@
 
 A line tells what the business saw on one day: of one community (``platform`` and ``community``), or under a ``code`` of
 its own, or both, which maps the code to the community. NULL means "this file does not tell it"; 0 means zero. A result
-is unique by (result_date, platform, community, code, currency) and measure, over all files.
+is unique by (result_date, platform, community, code, currency) and measure, over all files. Refunds stand apart from
+what they are refunds of: a line with a negative revenue, or with negative sales, takes away from the day's sum.
 """
 
 from pulse.contract import Column
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 MEASURES = ("visits", "leads", "sales", "revenue")
 # The columns of a file, in the order in which documents name them. `date` and one way to say whose it is must be there.
 FILE_COLUMNS = ("date", "platform", "community", "code", *MEASURES, "currency")
@@ -20,13 +21,19 @@ COLUMNS: tuple[Column, ...] = (
     Column("code", "VARCHAR", True, "what the business calls it: a campaign, a shop, a link"),
     Column("visits", "BIGINT", True, "visits"),
     Column("leads", "BIGINT", True, "leads"),
-    Column("sales", "BIGINT", True, "number of sales"),
-    Column("revenue", "DECIMAL(18, 4)", True, "revenue in the currency"),
+    Column("sales", "BIGINT", True, "number of sales; negative where some are taken back"),
+    Column("revenue", "DECIMAL(18, 4)", True, "revenue in the currency; negative for a refund"),
     Column("currency", "VARCHAR", True, "ISO 4217 code; NULL where there is no revenue"),
     Column("file_name", "VARCHAR", False, "the file it was imported from"),
-    Column("line_number", "BIGINT", False, "its line there, from 1; the header is line 1"),
+    Column("line_number", "BIGINT", False, "its line there, from 1; the header is a line too"),
     Column("load_id", "VARCHAR", False, "the content of the file that brought it"),
     Column("contract_version", "INTEGER", False, "version of this contract"),
+    Column(
+        "identical_lines_n",
+        "BIGINT",
+        True,
+        "further lines of the file that say the same, which are counted once; NULL where imported before version 2",
+    ),
 )
 
 # ISO 4217, active codes of circulating money; funds, metals and testing codes are left out.

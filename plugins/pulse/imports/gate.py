@@ -27,6 +27,15 @@ from pulse.text import printable
 
 GATE = "gate_1"
 _KEY = "date, platform, community, code, case when revenue is not null then currency end"
+# What a line says, whatever way it is written in: 10.5 and 10.50 are one amount.
+_COUNTS = ("visits", "leads", "sales")
+_SAID = ", ".join([*(f"try_cast({name} as bigint)" for name in _COUNTS), "try_cast(revenue as decimal(18, 4))"])
+_IS_REFUND = (
+    "(coalesce(try_cast(revenue as decimal(18, 4)) < 0, false) or coalesce(try_cast(sales as bigint) < 0, false))"
+)
+# Names that spreadsheets give to a line of sums.
+_NAME_OF_TOTAL = "^(grand )?(total|subtotal|sum|all|gesamt|gesamtsumme|summe|insgesamt|alle)([^a-z]|s?$)"
+_DAYS_OF_A_TOTAL = 3
 
 
 @dataclass(frozen=True)
@@ -56,12 +65,20 @@ class FileVerdict:
 
     Attributes:
         rows_n: lines read, unreadable ones included. accepted_n: of them, those that may be imported.
+        identical_n: lines that say the same as an accepted one, which stands for them. refunds_n: accepted refunds.
     """
 
     given: GivenFile
     rows_n: int
     accepted_n: int
+    identical_n: int
+    refunds_n: int
     results: tuple[RuleResult, ...]
+
+    @property
+    def kept_out_n(self) -> int:
+        """Lines that break a rule or cannot be read."""
+        return self.rows_n - self.accepted_n - self.identical_n
 
     @property
     def stopped_by(self) -> tuple[RuleResult, ...]:
@@ -87,16 +104,19 @@ def check(
         _count(connection, given, faults, home=home, settings=settings, checked_at=checked_at)
         numbers = _write_numbers(connection)
         failed = _failed_by_rule(connection)
-        counted = connection.execute("select rows_n + bad_lines_n, accepted_n, rows_n from facts").fetchone()
+        counted = connection.execute(
+            "select rows_n + bad_lines_n, accepted_n - identical_n, identical_n, refunds_n, rows_n from facts"
+        ).fetchone()
+        places = _places(connection)
         connection.execute("checkpoint")
-    lines_n, accepted_n, rows_n = counted or (0, 0, 0)
+    lines_n, accepted_n, identical_n, refunds_n, rows_n = counted or (0, 0, 0, 0, 0)
     if faults:
         results = [_as_agreed(faults)]
     else:
         answers = _answers(given, database, home=home, run_id=run_id, has_rows=rows_n > 0)
-        results = _results(numbers, failed, rows_n, answers)
+        results = _results(numbers, failed, rows_n, answers, places)
     _record(home, given, results, run_id=run_id, recorded_at=checked_at)
-    return FileVerdict(given, lines_n, accepted_n, tuple(results))
+    return FileVerdict(given, lines_n, accepted_n, identical_n, refunds_n, tuple(results))
 
 
 def _judge_rows(connection: duckdb.DuckDBPyConnection) -> None:
@@ -104,10 +124,21 @@ def _judge_rows(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         f"""
         create or replace table rows as
-        select *, {" and ".join(rule.name for rule in RESULT_ROW_RULES)} as is_accepted
+        select
+            *,
+            {" and ".join(rule.name for rule in RESULT_ROW_RULES)} as is_accepted,
+            is_accepted and place_n > 1 as is_repeat
         from (
             select *, {judged}
-            from (select *, count(*) over (partition by {_KEY}) as times_n from lines)
+            from (
+                select
+                    *,
+                    {_IS_REFUND} as is_refund,
+                    count(distinct row({_SAID})) over (partition by {_KEY}, {_IS_REFUND}) as differing_n,
+                    row_number() over (partition by {_KEY}, {_SAID} order by line_number) as place_n,
+                    count(*) over (partition by {_KEY}, {_SAID}) - 1 as identical_lines_n
+                from lines
+            )
         )
         """
     )
@@ -125,7 +156,7 @@ def _count(
     """Make table ``facts``: one row of what file rules may name."""
     connection.execute(
         f"create or replace table elsewhere as select * from read_parquet({sql_text(store.results_glob(home))}, "
-        "hive_partitioning = false) where file_name <> $name",
+        "hive_partitioning = false, union_by_name = true) where file_name <> $name",
         {"name": given.name},
     )
     is_same = " and ".join(
@@ -138,8 +169,24 @@ def _count(
         f"{' and told.currency = rows.currency' if name == 'revenue' else ''})"
         for name in MEASURES
     )
+    # A refund is in nobody's way but that of refunds: those of a day may come in a file of their own.
+    told_again = (
+        f"{is_same} and ({both_tell}) and rows.is_refund "
+        "= (coalesce(told.revenue < 0, false) or coalesce(told.sales < 0, false))"
+    )
     connection.execute(
         f"""
+        create or replace table told_again as
+        select rows.line_number, min(told.file_name) as file_name
+        from rows
+        inner join elsewhere as told on {told_again}
+        where rows.is_accepted
+        group by rows.line_number
+        """
+    )
+    _find_totals(connection)
+    connection.execute(
+        """
         create or replace table facts as
         select
             $faults_n as faults_n,
@@ -150,10 +197,10 @@ def _count(
                 select count(*) from rows
                 where is_accepted and cast(date as date) >= cast($checked_at as date)
             ) as running_days_n,
-            (
-                select count(*) from rows
-                where is_accepted and exists (select 1 from elsewhere as told where {is_same} and ({both_tell}))
-            ) as told_elsewhere_n,
+            (select count(*) from rows where is_repeat) as identical_n,
+            (select count(*) from rows where is_accepted and not is_repeat and is_refund) as refunds_n,
+            (select count(*) from told_again) as told_elsewhere_n,
+            (select count(*) from totals) as totals_n,
             (
                 select count(*) from rows
                 where is_accepted and community is not null
@@ -167,6 +214,80 @@ def _count(
             "listened_to": [entry.entry_id for entry in settings.communities],
         },
     )
+
+
+def _find_totals(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make table ``totals``: who is the sum of the others, and in which line that is first so.
+
+    A line of sums tells the same measures as the lines that it sums up: of the day, of a community's codes on the day,
+    or, at the end of a list, of the whole file. It must be the sum in everything that it tells, of two others or more
+    that are not zero, on three days or more; under a name such as ``total`` one is enough.
+    """
+    cells = " union all ".join(
+        f"select *, '{name}' as measure, {'currency' if name == 'revenue' else repr('')} as unit, "
+        f"cast({name} as decimal(18, 4)) as value from sound where {name} is not null"
+        for name in MEASURES
+    )
+    connection.execute(
+        f"""
+        create or replace table totals as
+        with sound as (select * from rows where is_accepted and not is_repeat),
+        cells as (
+            select date, platform, community, code, measure, unit, sum(value) as value, min(line_number) as line_number
+            from ({cells}) group by date, platform, community, code, measure, unit
+        ),
+        scoped as (
+            select 'day' as scope, date as of_date, '' as of_community, * from cells
+            union all
+            select 'community', date, platform || '/' || community, * from cells where community is not null
+            union all
+            select 'file', '', '', * from cells
+        ),
+        compared as (
+            select
+                *,
+                sum(value) over of_scope - value as others,
+                count(*) filter (where value <> 0) over of_scope - cast(value <> 0 as integer) as others_n
+            from scoped
+            window of_scope as (partition by scope, of_date, of_community, measure, unit)
+        )
+        select platform, community, code, min(line_number) as line_number
+        from compared
+        where scope <> 'community' or code is null
+        group by scope, platform, community, code
+        having bool_and(value = others)
+            and count(distinct date) filter (where others_n >= 2 and value <> 0) >= case
+                when regexp_matches(lower(coalesce(code, community)), '{_NAME_OF_TOTAL}') then 1
+                when scope = 'file' then null
+                else {_DAYS_OF_A_TOTAL}
+            end
+        """
+    )
+
+
+def _places(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """By file rule, where to look first: the line, and for lines that are kept out what is wrong with it."""
+    places = {}
+    broken = "".join(f" when not {rule.name} then '{rule.name}'" for rule in RESULT_ROW_RULES)
+    first = connection.execute(
+        f"""
+        select line_number, case {broken} end from rows where not is_accepted
+        union all select line_number, fault from bad_lines order by line_number limit 1
+        """
+    ).fetchone()
+    if first is not None:
+        reasons = {rule.name: f"{rule.name}. {rule.reason}" for rule in RESULT_ROW_RULES}
+        places["quarantined_share"] = f"first line {first[0]}: {reasons.get(first[1], first[1])}"
+    for rule, table, other in (
+        ("no_line_is_the_total_of_others", "totals", "''"),
+        ("told_by_one_file", "told_again", "', told by ' || file_name"),
+    ):
+        found = connection.execute(
+            f"select 'first line ' || line_number || {other} from {table} order by line_number limit 1"
+        ).fetchone()
+        if found is not None:
+            places[rule] = found[0]
+    return places
 
 
 def _write_numbers(connection: duckdb.DuckDBPyConnection) -> dict[str, float | None]:
@@ -215,8 +336,12 @@ def _results(
     failed: dict[str, int],
     rows_n: int,
     answers: dict[str, Answer],
+    places: dict[str, str],
 ) -> list[RuleResult]:
-    results = [_file_result(rule, numbers[rule.name], rows_n, answers.get(rule.name)) for rule in RESULT_FILE_RULES]
+    results = [
+        _file_result(rule, numbers[rule.name], rows_n, answers.get(rule.name), places.get(rule.name))
+        for rule in RESULT_FILE_RULES
+    ]
     if rows_n:
         results += [_row_result(rule, failed[rule.name], rows_n, answers.get(rule.name)) for rule in RESULT_ROW_RULES]
     return results
@@ -230,7 +355,9 @@ def _as_agreed(faults: Sequence[str]) -> RuleResult:
     )  # fmt: skip
 
 
-def _file_result(rule: LoadRule, value: float | None, rows_n: int, answer: Answer | None) -> RuleResult:
+def _file_result(
+    rule: LoadRule, value: float | None, rows_n: int, answer: Answer | None, place: str | None
+) -> RuleResult:
     limit = float(rule.maximum) if isinstance(rule.maximum, int | float) else None
     if answer is None or answer.broken or value is None or limit is None:
         return _cannot_tell(rule, (answer.broken if answer else "no answer") or "its number is NULL")
@@ -239,7 +366,8 @@ def _file_result(rule: LoadRule, value: float | None, rows_n: int, answer: Answe
     is_within = "limit" if answer.is_success else "is outside the limit"
     return RuleResult(
         rule.name, "load", rule.severity, rows_n, None, value, limit, is_passed=answer.is_success,
-        message=f"{rule.name}: {value:.4g}{', ' if answer.is_success else ' '}{is_within} {limit:g}",
+        message=f"{rule.name}: {value:.4g}{', ' if answer.is_success else ' '}{is_within} {limit:g}"
+        + (f"; {printable(place, max_chars=400)}" if place and not answer.is_success else ""),
     )  # fmt: skip
 
 
@@ -314,7 +442,7 @@ def write_accepted(verdict: FileVerdict, database: Path, target: Path) -> None:
     with duckdb.connect(str(database), read_only=True) as connection:
         store.write(
             connection,
-            f"select {columns} from rows where is_accepted order by line_number",
+            f"select {columns} from rows where is_accepted and not is_repeat order by line_number",
             target,
             facts={"file_name": given.name, "load_id": given.load_id},
         )

@@ -120,8 +120,19 @@ def _told(verdict: FileVerdict) -> ImportVerdict:
         rule=stopped.rule if stopped else None,
         value=None if stopped is None else "unknown" if stopped.value is None else f"{stopped.value:.4g}",
         limit=None if stopped is None else "none" if stopped.limit is None else f"{stopped.limit:g}",
-        message=stopped.message if stopped else f"{verdict.accepted_n} of {verdict.rows_n} lines imported",
+        message=stopped.message if stopped else _imported(verdict),
     )
+
+
+def _imported(verdict: FileVerdict) -> str:
+    parts = [f"{verdict.accepted_n} of {verdict.rows_n} lines imported"]
+    if verdict.refunds_n:
+        parts.append(f"{verdict.refunds_n} of them refunds")
+    if verdict.identical_n:
+        parts.append(f"{verdict.identical_n} identical to another line and counted once")
+    if verdict.kept_out_n:
+        parts.append(f"{verdict.kept_out_n} kept out")
+    return ", ".join(parts)
 
 
 def forget(home: Home, file_name: str, *, timeout_s: float = 600.0) -> None:

@@ -51,7 +51,7 @@ def keep(home: Home, verdict: FileVerdict, database: Path, *, run_id: str, recor
     try:
         shutil.rmtree(draft, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
-        if not verdict.stopped_by and verdict.accepted_n == verdict.rows_n:
+        if not verdict.stopped_by and not verdict.kept_out_n:
             return
         draft.mkdir(parents=True)
         gate.write_kept_out(database, draft / "records.parquet")
@@ -60,7 +60,7 @@ def keep(home: Home, verdict: FileVerdict, database: Path, *, run_id: str, recor
         reasons = {result.rule: result.message for result in verdict.stopped_by}
         facts = {
             "file_name": given.name, "load_id": given.load_id, "is_stopped": bool(reasons), "reasons": reasons,
-            "records_n": verdict.rows_n - verdict.accepted_n, "kept_at": recorded_at.isoformat(),
+            "records_n": verdict.kept_out_n, "kept_at": recorded_at.isoformat(),
         }  # fmt: skip
         write_json(draft / "kept.json", facts)
         draft.rename(folder)

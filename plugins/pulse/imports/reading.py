@@ -2,14 +2,20 @@
 
 A file is copied aside first, so that what is judged, kept and stored is one content even if somebody writes to it
 meanwhile. A line is a record: text fields hold no line breaks, so that a lost quote spoils its own line and no other.
+
+Spreadsheets of all countries are understood where there is but one way to: the separator is the one that makes `date`
+a column, names may be in capitals, amounts may have a decimal comma (:mod:`amounts`).
 """
 
+import contextlib
 import csv
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,7 +24,9 @@ import pyarrow as pa
 
 from pulse.contract import canonical_name
 from pulse.files import storage_error
-from pulse.imports.contract import FILE_COLUMNS, MEASURES
+from pulse.imports import amounts
+from pulse.imports.amounts import Amounts
+from pulse.imports.contract import CONTRACT_VERSION, FILE_COLUMNS, MEASURES
 from pulse.text import printable
 
 MAX_FILE_BYTES = 32 * 2**20
@@ -27,6 +35,9 @@ MAX_NAME_BYTES = 200
 _CHUNK_BYTES = 2**20
 _BATCH_LINES = 10_000
 _BOM = b"\xef\xbb\xbf"
+_DELIMITERS = (",", ";", "\t", "|")
+_SEPARATOR_LINE = re.compile(rb'"?sep=([,;\t|])"?')
+_PREFIXES = {"reddit": re.compile(r"^/?r/(?=[^/]+$)", re.IGNORECASE)}
 _OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _LINES = pa.schema([("line_number", pa.int64()), *((name, pa.string()) for name in FILE_COLUMNS)])
 _BAD_LINES = pa.schema([("line_number", pa.int64()), ("fault", pa.string()), ("line", pa.binary())])
@@ -73,7 +84,8 @@ def take(path: Path, copy: Path) -> GivenFile:
 
 
 def _copied(name: str, path: Path, file: BinaryIO, copy: Path) -> GivenFile:
-    digest, bytes_n = hashlib.sha256(name.encode() + b"\x00"), 0
+    # The version of the contract too: what is understood otherwise is imported again.
+    digest, bytes_n = hashlib.sha256(f"{CONTRACT_VERSION}\x00{name}\x00".encode()), 0
     try:
         with copy.open("wb") as target:
             while chunk := file.read(_CHUNK_BYTES):
@@ -113,41 +125,94 @@ def read_into(connection: duckdb.DuckDBPyConnection, given: GivenFile) -> tuple[
     connection.execute("create or replace table bad_lines as select * from no_bad_lines")
     if given.copy is None:
         return given.faults
-    with given.copy.open("rb") as file:
-        lines = _numbered_lines(file)
-        columns, faults = _header(next(lines, (1, b""))[1])
-        if not faults:
-            _insert(connection, lines, columns)
+    form, faults = _form(given.copy)
+    if not faults:
+        _insert(connection, given.copy, form)
     return faults
 
 
-def _numbered_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Lines without their ends, from 1; a line that is too long comes cut, one byte over the limit."""
+@dataclass(frozen=True)
+class _Form:
+    """How a file is written: what separates fields, the columns in its order, the line of the header, its amounts."""
+
+    delimiter: str
+    columns: tuple[str, ...]
+    header_line: int
+    amounts: Amounts
+
+
+def _form(copy: Path) -> tuple[_Form, tuple[str, ...]]:
+    """The form, and how the header differs from the contract, in words."""
+    lines = _numbered_lines(copy)
+    number, line = next(lines, (1, b""))
+    separator = _SEPARATOR_LINE.fullmatch(line.removeprefix(_BOM))
+    if separator is not None:
+        number, line = next(lines, (2, b""))
+    delimiter, columns, faults = _header(line, separator[1].decode("ascii") if separator else None)
+    form = _Form(delimiter, columns, number, Amounts(None))
+    if not faults and "revenue" in columns:
+        form = replace(form, amounts=Amounts.of(_revenues(lines, form)))
+    return form, faults
+
+
+def _revenues(lines: Iterator[tuple[int, bytes]], form: _Form) -> Iterator[str]:
+    place = form.columns.index("revenue")
+    for _, line in lines:
+        with contextlib.suppress(ValueError):
+            fields = _fields(line, form.delimiter)
+            if len(fields) == len(form.columns):
+                yield fields[place]
+
+
+def _numbered_lines(copy: Path) -> Iterator[tuple[int, bytes]]:
+    """Lines without their ends, from 1; a line that is too long comes cut, one byte over the limit.
+
+    Lines end in LF or CR LF; where there is no LF at all, in CR.
+    """
     number = 0
-    while line := file.readline(MAX_LINE_BYTES + 1):
-        number += 1
-        is_whole = line.endswith(b"\n") or len(line) <= MAX_LINE_BYTES
-        yield number, line.rstrip(b"\r\n") if is_whole else line
-        while not is_whole and (rest := file.readline(_CHUNK_BYTES)):
-            is_whole = rest.endswith(b"\n")
+    with copy.open("rb") as file:
+        if _has_cr_alone(file):
+            for number, line in enumerate(file.read(MAX_FILE_BYTES + 1).removesuffix(b"\r").split(b"\r"), start=1):
+                yield number, line[: MAX_LINE_BYTES + 1]
+            return
+        while line := file.readline(MAX_LINE_BYTES + 1):
+            number += 1
+            is_whole = line.endswith(b"\n") or len(line) <= MAX_LINE_BYTES
+            yield number, line.rstrip(b"\r\n") if is_whole else line
+            while not is_whole and (rest := file.readline(_CHUNK_BYTES)):
+                is_whole = rest.endswith(b"\n")
 
 
-def _header(line: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names of the columns, and what is wrong with them."""
+def _has_cr_alone(file: BinaryIO) -> bool:
+    has_cr = False
+    while chunk := file.read(_CHUNK_BYTES):
+        if b"\n" in chunk:
+            has_cr = False
+            break
+        has_cr = has_cr or b"\r" in chunk
+    file.seek(0)
+    return has_cr
+
+
+def _header(line: bytes, delimiter: str | None) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """The separator, the names of the columns, and what is wrong with them."""
     encoding = _OTHER_ENCODINGS.get(line[:2])
     if encoding:
-        return (), (f"it is {encoding}; save it as UTF-8",)
+        return ",", (), (f"it is {encoding}; save it as UTF-8",)
+    header = line.removeprefix(_BOM)
     try:
-        names = tuple(name.strip() for name in _fields(line.removeprefix(_BOM)))
+        by_delimiter = {
+            each: tuple(name.strip(" \u00a0").lower() for name in _fields(header, each))
+            for each in ((delimiter,) if delimiter else _DELIMITERS)
+        }
     except ValueError as error:
-        return (), (f"its first line cannot be read: {error}",)
-    return names, tuple(_header_faults(names))
+        return ",", (), (f"its first line cannot be read: {error}",)
+    # Only the true one leaves `date` alone between two others.
+    found = next((each for each, names in by_delimiter.items() if "date" in names), next(iter(by_delimiter)))
+    return found, by_delimiter[found], tuple(_header_faults(by_delimiter[found]))
 
 
 def _header_faults(names: Sequence[str]) -> Iterator[str]:
-    if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
-        yield "its columns are not separated by commas"
-        return
     yield from (f"column {_quoted(name)} stands twice" for name in dict.fromkeys(names) if names.count(name) > 1)
     yield from (f"column {_quoted(name)} is not in the contract" for name in names if name not in FILE_COLUMNS)
     if "date" not in names:
@@ -166,7 +231,7 @@ def _quoted(name: str) -> str:
     return f"'{printable(name, max_chars=40)}'"
 
 
-def _fields(line: bytes) -> list[str]:
+def _fields(line: bytes, delimiter: str) -> list[str]:
     """The fields of one line.
 
     Raises:
@@ -175,19 +240,19 @@ def _fields(line: bytes) -> list[str]:
     if len(line) > MAX_LINE_BYTES:
         raise ValueError(f"longer than {MAX_LINE_BYTES} bytes")
     try:
-        return next(csv.reader([line.decode("utf-8")], strict=True), [])
+        return next(csv.reader([line.decode("utf-8")], delimiter=delimiter, strict=True), [])
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 at byte {error.start + 1}") from error
     except csv.Error as error:
         raise ValueError(f"not CSV: {error}") from error
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, lines: Iterator[tuple[int, bytes]], columns: Sequence[str]) -> None:
+def _insert(connection: duckdb.DuckDBPyConnection, copy: Path, form: _Form) -> None:
     rows: list[dict[str, Any]] = []
     bad: list[dict[str, Any]] = []
-    for number, line in lines:
+    for number, line in islice(_numbered_lines(copy), form.header_line, None):
         try:
-            cells = _cells(line, columns)
+            cells = _cells(line, form)
         except ValueError as error:
             bad.append({"line_number": number, "fault": str(error), "line": line})
         else:
@@ -197,22 +262,36 @@ def _insert(connection: duckdb.DuckDBPyConnection, lines: Iterator[tuple[int, by
     _flush(connection, rows, bad)
 
 
-def _cells(line: bytes, columns: Sequence[str]) -> dict[str, str | None]:
-    """Texts by column, NULL for an empty one, a community as its platform compares it; nothing for an empty line.
+def _cells(line: bytes, form: _Form) -> dict[str, str | None]:
+    """Texts by column, NULL for an empty one, brought to the contract's way of writing; nothing for an empty line.
 
     Raises:
         ValueError: why the line cannot be read.
     """
-    fields = [field.strip(" ") for field in _fields(line)]
+    fields = [field.strip(" \u00a0") for field in _fields(line, form.delimiter)]
     if not any(fields):
         return {}  # spreadsheets leave lines of nothing, or of commas alone
-    if len(fields) != len(columns):
-        raise ValueError(f"{len(fields)} fields where the header has {len(columns)}")
-    found = {name: value or None for name, value in zip(columns, fields, strict=True)}
-    platform, community = found.get("platform"), found.get("community")
-    if platform and community:
-        found["community"] = canonical_name(platform, community)
+    if len(fields) != len(form.columns):
+        raise ValueError(f"{len(fields)} fields where the header has {len(form.columns)}")
+    found = {name: value or None for name, value in zip(form.columns, fields, strict=True)}
+    for name in ("visits", "leads", "sales"):
+        if text := found.get(name):
+            found[name] = amounts.count(text)
+    if text := found.get("revenue"):
+        found["revenue"] = form.amounts.amount(text, found.get("currency"))
+    if text := found.get("date"):
+        found["date"] = amounts.day(text)
+    if platform := found.get("platform"):
+        platform = found["platform"] = platform.lower()
+        if community := found.get("community"):
+            found["community"] = _community(platform, community)
     return found
+
+
+def _community(platform: str, name: str) -> str:
+    """A community as its platform compares it, without what people write before it there."""
+    prefix = _PREFIXES.get(platform)
+    return canonical_name(platform, prefix.sub("", name) if prefix else name)
 
 
 def _flush(connection: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], bad: list[dict[str, Any]]) -> None:

@@ -36,13 +36,17 @@ RESULT_ROW_RULES: tuple[RowRule, ...] = (
     ),
     RowRule(
         "counts_are_whole_numbers",
-        " and ".join(f"({name} is null or regexp_matches({name}, '^[0-9]{{1,12}}$'))" for name in _COUNTS),
-        "Digits alone: 1.000 is one thousand in one country and one in another, and nothing is sold -3 times.",
+        " and ".join(
+            f"({name} is null or regexp_matches({name}, '^{'-?' if name == 'sales' else ''}[0-9]{{1,12}}$'))"
+            for name in _COUNTS
+        ),
+        "Digits alone: 1.000 is one thousand in one country and one in another. Only sales can be taken back (-3).",
     ),
     RowRule(
         "revenue_is_a_number",
-        r"revenue is null or regexp_matches(revenue, '^[0-9]{1,12}(\.[0-9]{1,4})?$')",
-        "Digits and one point: see counts_are_whole_numbers. Four decimals are more than any currency has.",
+        r"revenue is null or regexp_matches(revenue, '^-?[0-9]{1,12}(\.[0-9]{1,4})?$')",
+        "Digits and one decimal mark, with a minus for a refund: 1.234 alone could be one or one thousand, so another "
+        "amount of the file must show the mark. Four decimals are more than any currency has.",
     ),
     RowRule(
         "currency_is_known",
@@ -56,8 +60,9 @@ RESULT_ROW_RULES: tuple[RowRule, ...] = (
     ),
     RowRule(
         "result_stands_once",
-        "times_n = 1",
-        "Two lines of the same day, community, code and currency: one is a repeat or a mistake, nobody can say which.",
+        "is_refund or differing_n = 1",
+        "Two lines of the same day, community, code and currency say different things: nobody can say which is right. "
+        "Identical ones are counted once, and refunds stand beside what they are refunds of.",
     ),
 )
 
@@ -81,6 +86,12 @@ RESULT_FILE_RULES: tuple[LoadRule, ...] = (
         "Sums lack what was kept out. One line in twenty is a slip, as in the feeds of communities; more is another "
         "format.",
         maximum=0.05,
+    ),
+    LoadRule(
+        "no_line_is_the_total_of_others",
+        "facts.totals_n",
+        "A line that is the sum of the day's other lines would be counted twice. Leave totals out.",
+        maximum=0,
     ),
     LoadRule(
         "days_are_over",

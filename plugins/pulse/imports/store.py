@@ -15,14 +15,20 @@ from pulse.imports.contract import COLUMNS
 
 
 def results_glob(home: Home) -> str:
-    """What to hand to DuckDB's ``read_parquet`` for all results, the typed empty file included."""
+    """What to hand to DuckDB's ``read_parquet`` for all results, the typed empty file included.
+
+    Files of earlier versions lack columns: read them with ``union_by_name``.
+    """
     return f"{glob.escape(str(_folder(home)))}/*.parquet"
 
 
 def ensure_empty_file(home: Home) -> None:
-    """Give the results a typed file without rows, so that they can be read before any were imported."""
+    """Give the results a typed file without rows, so that all columns can be read before any were imported.
+
+    One of an earlier version of the contract is replaced.
+    """
     file = _folder(home) / "_empty.parquet"
-    if not file.exists():
+    if not file.exists() or pq.read_schema(file).names != [column.name for column in COLUMNS]:
         with duckdb.connect() as connection:
             write(connection, no_rows_sql(COLUMNS), file)
 

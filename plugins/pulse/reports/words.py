@@ -148,6 +148,8 @@ CAVEATS = {
     "left_censored": "our history begins shortly before, so some people are new only to us",
     "not_observable": "the platform does not show it to us",
     "partly_observed": "visible for a part of the contributions only",
+    "refunds": "refunds are taken off",
+    "identical_lines": "lines that stood more than once in an imported file were counted once",
     "several_currencies": "imported in several currencies, which make no sum",
     "late_only": "seen only long after it was written",
 }

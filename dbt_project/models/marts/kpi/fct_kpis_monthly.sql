@@ -67,11 +67,13 @@ inputs as (
 -- What was imported of a community, and of everything.
 business_scopes as (
 
-    select platform, community, month_start_date, result_date, currency, {{ results | join(', ') }}
+    select platform, community, month_start_date, result_date, currency, refunds_n, identical_lines_n,
+        {{ results | join(', ') }}
     from business_results
     where community <> '*'
     union all
-    select '*' as platform, '*' as community, month_start_date, result_date, currency, {{ results | join(', ') }}
+    select '*' as platform, '*' as community, month_start_date, result_date, currency, refunds_n, identical_lines_n,
+        {{ results | join(', ') }}
     from business_results
 
 ),
@@ -86,6 +88,8 @@ business_months as (
         cast(sum({{ result }}) as double) as {{ result }},
         count({{ result }}) as {{ result }}_n,
         count(distinct case when {{ result }} is not null then result_date end) as {{ result }}_days_n,
+        sum(case when {{ result }} is not null then refunds_n end) as {{ result }}_refunds_n,
+        sum(case when {{ result }} is not null then identical_lines_n end) as {{ result }}_identical_n,
         {%- endfor %}
         count(distinct case when revenue is not null then currency end) as currencies_n,
         min(case when revenue is not null then currency end) as currency
@@ -168,7 +172,9 @@ figures as (
         {{ month_length }} as days_n,
         {{ result }}_days_n as days_complete_n,
         {{ caveats({
+            'identical_lines': result ~ '_identical_n > 0',
             'incomplete': result ~ '_days_n < ' ~ month_length,
+            'refunds': result ~ '_refunds_n > 0' if result in ('revenue', 'sales') else 'false',
             'several_currencies': 'currencies_n > 1' if result == 'revenue' else 'false',
         }) }} as caveat,
         {{ of.version }} as definition_version,
