@@ -199,6 +199,21 @@ def test_described__names_encoding_delimiter_quote_header_and_rows(tmp_path: Pat
         assert words in first, first
 
 
+def test_command__takes_every_flag(tmp_path: Path):
+    file = put(tmp_path, "1|'I love it'\n2|'awful| just awful'\n".encode("utf-16-be"), name="a.tsv")
+    output = tmp_path / "out.csv"
+    done = CliRunner().invoke(
+        app,
+        ["score", str(file), "--no-header", "--text-column", "2", "--encoding", "utf-16-be", "--delimiter", "bar",
+         "--quote", "single", "--output", str(output)],
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output + done.stderr
+    assert "encoding UTF-16 BE, fields separated by bar, quote ', no header" in done.stdout
+    assert [line.split(",")[:2] for line in output.read_text().splitlines()] == [
+        ["column_1", "column_2"], ["1", "I love it"], ["2", "awful| just awful"],
+    ]  # fmt: skip
+
+
 # ---- rows in are rows out ------------------------------------------------------
 
 
@@ -313,6 +328,17 @@ def test_any_table__of_the_csv_module_comes_back_whole(
     writer.writerows([[*(f"c{number}" for number in range(width - 1)), "text"], *rows])
     file = put(tmp_path_factory.getbasetemp(), buffer.getvalue().encode(encoding), name="fuzz.csv")
     assert read(file) == rows
+
+
+@FUZZ
+@given(rows=TABLES.filter(bool), delimiter=st.sampled_from(",;\t|"), quote=st.sampled_from("\"'"))
+def test_any_table__without_a_header_comes_back_whole_by_what_is_said_of_it(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], delimiter: str, quote: str
+):
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, delimiter=delimiter, quotechar=quote, quoting=csv.QUOTE_ALL).writerows(rows)
+    file = put(tmp_path_factory.getbasetemp(), buffer.getvalue(), name="fuzz.csv")
+    assert read(file, text_column="1", has_header=False, delimiter=delimiter, quote=quote) == rows
 
 
 @FUZZ

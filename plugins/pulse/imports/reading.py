@@ -200,15 +200,18 @@ def _header(line: bytes, delimiter: str | None) -> tuple[str, tuple[str, ...], t
     if encoding:
         return ",", (), (f"it is {encoding}; save it as UTF-8",)
     header = line.removeprefix(_BOM)
-    try:
-        by_delimiter = {
-            each: tuple(name.strip(" \u00a0").lower() for name in _fields(header, each))
-            for each in ((delimiter,) if delimiter else _DELIMITERS)
-        }
-    except ValueError as error:
-        return ",", (), (f"its first line cannot be read: {error}",)
+    by_delimiter: dict[str, tuple[str, ...]] = {}
+    unreadable = ""
+    for each in (delimiter,) if delimiter else _DELIMITERS:
+        try:
+            by_delimiter[each] = tuple(name.strip(" \u00a0").lower() for name in _fields(header, each))
+        except ValueError as error:  # quotes that close where another one separates
+            unreadable = unreadable or f"its first line cannot be read: {error}"
     # Only the true one leaves `date` alone between two others.
-    found = next((each for each, names in by_delimiter.items() if "date" in names), next(iter(by_delimiter)))
+    found = next((each for each, names in by_delimiter.items() if "date" in names), None)
+    if found is None and unreadable:
+        return ",", (), (unreadable,)
+    found = found or next(iter(by_delimiter))
     return found, by_delimiter[found], tuple(_header_faults(by_delimiter[found]))
 
 
