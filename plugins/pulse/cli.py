@@ -19,7 +19,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from pulse.console import STATE_STYLES, line_printer, show_rows, show_run
+from pulse.console import STATE_STYLES, line_printer, show_run
 from pulse.errors import ConfigError, DayNotOver, PulseError, QueryError
 from pulse.text import printable
 
@@ -76,6 +76,7 @@ class OutputFormat(StrEnum):
     TABLE = "table"
     CSV = "csv"
     JSON = "json"
+    PARQUET = "parquet"
 
 
 class SentimentModel(StrEnum):
@@ -320,26 +321,31 @@ def status() -> None:
 
 @app.command(epilog='Example: `pulse sql "select * from marts.dim_communities" --format csv`')
 def sql(
-    query: Annotated[str, typer.Argument(help="One SQL statement (DuckDB), or `-` to read it from standard input.")],
+    query: Annotated[
+        str, typer.Argument(help="One SQL statement (DuckDB) that reads, or `-` to read it from standard input.")
+    ],
     output_format: Annotated[
-        OutputFormat, typer.Option("--format", help="How to write the rows.")
+        OutputFormat, typer.Option("--format", help="How to write the rows; parquet needs `--output`.")
     ] = OutputFormat.TABLE,
-    limit: Annotated[int, typer.Option(help="Rows that a table shows; csv and json give all.", min=1)] = 100,
+    output: Annotated[
+        Path | None, typer.Option(help="File for the rows, outside PULSE_HOME; it appears when it is whole.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    limit: Annotated[int, typer.Option(help="Rows that a table shows; other formats give all.", min=1)] = 100,
 ) -> None:
-    """Query the published marts (schema `marts`), quality results (`quality`) and frozen KPIs (`kpi`). Read-only."""
-    from pulse import query as reading
+    """Query the published marts (schema `marts`), and quality results (`quality`) and frozen KPIs (`kpi`) as they are
+    now. Read-only: SELECT, WITH, FROM, VALUES, PIVOT, UNPIVOT, SUMMARIZE, DESCRIBE, SHOW, EXPLAIN.
+    """
+    from pulse import query_command
 
     with _failing_in_one_line():
-        text = sys.stdin.read() if query == "-" else query
-        home = _home()
-        with reading.connect(home) as connection:
-            result = reading.run(connection, text)
-            if output_format is OutputFormat.CSV:
-                reading.write_csv(result, sys.stdout, is_terminal=sys.stdout.isatty())
-            elif output_format is OutputFormat.JSON:
-                reading.write_json(result, sys.stdout)
-            else:
-                show_rows(Console(), result.columns, *reading.rows_for_table(result, limit=limit))
+        query_command.run(
+            lambda: sys.stdin.read() if query == "-" else query,
+            output_format=output_format.value,
+            output=output,
+            is_replacing=force,
+            limit=limit,
+        )
 
 
 @app.command(epilog="Example: `pulse score reviews.csv --text-column body --output judged.parquet`")
@@ -630,7 +636,7 @@ def _failing_in_one_line() -> Iterator[None]:
     try:
         yield
     except PulseError as error:
-        typer.echo(f"pulse: {error}", err=True)
+        typer.echo(f"pulse: {error.for_terminal()}", err=True)
         raise typer.Exit(_exit_status(error)) from error
 
 

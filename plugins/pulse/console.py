@@ -4,8 +4,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.console import Console
 from rich.markup import escape
+from rich.rule import Rule
 from rich.table import Table
 
 from pulse.text import printable
@@ -47,12 +49,41 @@ def show_run(console: Console, result: "RunResult") -> None:
 
 
 def show_rows(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], has_more: bool = False) -> None:
-    """Rows as a table; text is shown as it is, never as markup."""
+    """Rows as a table, or one below the other where a table is wider than the console; text is never taken for markup.
+
+    Args:
+        rows: printable text, one per column.
+        has_more: whether there are more rows than these.
+    """
+    names = [printable(column) for column in columns]
     table = Table(pad_edge=False)
-    for column in columns:
-        table.add_column(escape(printable(column)), overflow="fold")
+    for name in names:
+        table.add_column(escape(name), overflow="fold")
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
-    console.print(table)
+    if rows and _width_of(console, table) > console.width:
+        _show_records(console, names, rows)
+    else:
+        console.print(table)
     if has_more:
         console.print(f"… only the first {len(rows)} rows; `--limit`, or `--format csv` for all")
+
+
+def _width_of(console: Console, table: Table) -> int:
+    """Characters that the table takes with no cell folded."""
+    return table.__rich_measure__(console, console.options.update(max_width=1_000_000)).maximum
+
+
+def _show_records(console: Console, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Each row as a block of lines: name of the column, and its value, folded where the console ends."""
+    name_width = max(cell_len(name) for name in names)
+    value_width = max(console.width - name_width - 2, 20)
+    for number, row in enumerate(rows, start=1):
+        console.print(Rule(f"row {number}", align="left", characters="─"))
+        for name, cell in zip(names, row, strict=True):
+            first, *others = chop_cells(cell, value_width) or [""]
+            lines = [
+                set_cell_size(name, name_width) + "  " + first,
+                *(" " * (name_width + 2) + line for line in others),
+            ]
+            console.print("\n".join(line.rstrip() for line in lines), markup=False, highlight=False, soft_wrap=True)

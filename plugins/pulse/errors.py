@@ -30,6 +30,10 @@ class PulseError(Exception):
         self.next_step = printable(next_step)
         super().__init__(self._message())
 
+    def for_terminal(self) -> str:
+        """The message for the person who waits: one line, unless what went wrong has several by its nature."""
+        return str(self)
+
     def _message(self) -> str:
         parts = [self.thing]
         if self.value is not None:
@@ -163,7 +167,25 @@ class BuildReplaced(PulseError):
 
 
 class QueryError(PulseError):
-    """The SQL somebody asked for cannot be run."""
+    """The SQL somebody asked for cannot be run.
+
+    Attributes:
+        lines: the value as DuckDB wrote it, line by line; it points to places in the query, so lines are kept apart.
+    """
+
+    def __init__(self, thing: str, *, value: object = None, limit: object = None, next_step: str) -> None:
+        written = [] if value is None else str(value).strip("\n").split("\n")
+        self.lines = [printable(line).rstrip() for line in written if line.strip()]
+        in_one = None if value is None else " ".join(" ".join(written).split())
+        super().__init__(thing, value=in_one, limit=limit, next_step=next_step)
+
+    def for_terminal(self) -> str:
+        """Several lines if the value has several; those after the first are indented, so none passes for ours."""
+        if len(self.lines) < 2:
+            return str(self)
+        limit = [] if self.limit is None else [f"(limit: {self.limit})"]
+        following = "".join(f"\n  {line}" for line in [*self.lines[1:], *limit, f"Next: {self.next_step}"])
+        return f"{self.thing}: {self.lines[0]}{following}"
 
 
 class NothingPublished(PulseError):

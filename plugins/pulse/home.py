@@ -15,6 +15,7 @@ from urllib.parse import quote
 from pulse.errors import ConfigError, StorageError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+PUBLISHED_NAME = "community_pulse.duckdb"
 _MAX_SEGMENT_BYTES = 200
 # SQLAlchemy and dbt take what follows ``?`` or ``#`` for another part of an address, Airflow's config file ``%`` for a
 # reference to another value, Great Expectations ``$HOME`` for a variable, DuckDB's patterns a backslash for an escape.
@@ -79,6 +80,11 @@ class Home:
     def published(self) -> Path:
         """What readers open, and nothing else."""
         return self.root / "published"
+
+    @cached_property
+    def published_file(self) -> Path:
+        """The stable path for readers; replaced by rename at each publish."""
+        return self.published / PUBLISHED_NAME
 
     @cached_property
     def kpi(self) -> Path:

@@ -1,111 +1,179 @@
 """Read-only access for analysts: the published marts, and whether or not anything was published the quality results
-and the frozen KPIs.
+and the frozen KPIs as they are now.
 
 Each connection opens the published file as it is at that moment and keeps it: a publish in between disturbs nobody.
+What does not need a damaged file can be read without it.
 """
 
-import csv
-import json
-import math
+import os
+import re
+import secrets
+import shutil
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
-from glob import escape
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import duckdb
 
-from pulse import quality, warehouse
+from pulse import read_only
 from pulse.errors import QueryError
 from pulse.files import sql_text
 from pulse.home import Home
-from pulse.kpi import store
-from pulse.sentiment import sql_function
-from pulse.text import printable
+from pulse.results import Result, rows_for_table, shown, write_csv, write_json, write_parquet
 
-Format = Literal["table", "csv", "json"]
+if TYPE_CHECKING:
+    from pulse.side_tables import Table
+
+__all__ = [
+    "Result", "all_rows", "connect", "rows_for_table", "run", "shown", "spill_folder", "translated", "write_csv",
+    "write_json", "write_parquet",
+]  # fmt: skip
+
 _BATCH_ROWS = 1_000
-# A spreadsheet takes a cell that begins so for a formula; some take the full-width forms too.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# What a killed query left behind of large sorts and joins goes after a day.
+_SPILL_KEPT_S = 86_400.0
+# Without any of these words a statement can neither see the schemas beside the marts nor list what there is: it does
+# not wait for them.
+_BESIDE = re.compile(
+    r"\b(?:quality|kpi|show|describe|information_schema|(?:duckdb|pragma|pg|sqlite)_\w+)\b|(?:\A|\()\W*desc\b"
+)
+_SENTIMENT = re.compile(r"\b(?:sentiment|duckdb_functions)\b")
+_UNREADABLE = re.compile(r"pulse-unreadable: (.*?) \| (.*?) \| (.*)", re.DOTALL)
+_REBUILD = "`pulse rebuild` makes it again from raw; quality and kpi can be read meanwhile"
 
 
 @dataclass(frozen=True)
-class Result:
-    """Rows of one query, read as they are asked for."""
+class _Published:
+    """The published file behind a connection, and why it cannot be opened; None where it can."""
 
-    columns: tuple[str, ...]
-    batches: Iterator[list[tuple[Any, ...]]]
+    file: Path
+    damage: str | None
 
 
-def connect(home: Home) -> duckdb.DuckDBPyConnection:
+# By connection: only a statement that needs a damaged published file has to say so.
+_published_of: "WeakKeyDictionary[duckdb.DuckDBPyConnection, _Published]" = WeakKeyDictionary()
+
+
+def connect(home: Home, sql: str | None = None) -> duckdb.DuckDBPyConnection:
     """A private in-memory database with the views ``marts.*`` (if anything is published), ``quality.*`` and ``kpi.*``.
 
-    Times are shown in UTC; ``sentiment(text)`` judges any text. Files other than those behind the views cannot be read,
-    nor anything written.
+    Times are shown in UTC; ``sentiment(text)`` judges any text. No file can be read, nor anything changed, by what
+    :func:`run` runs. A table of which a file is damaged says so to whoever reads it, and so does a published file.
+
+    Args:
+        sql: the statement it is for: what that cannot see is not prepared. None prepares everything.
 
     Raises:
-        QueryError: the published file cannot be opened.
+        QueryError: DuckDB cannot start.
     """
-    quality.ensure_tables(home)
-    store.ensure_tables(home)
-    connection = duckdb.connect(config={"temp_directory": str(home.scratch / "query")})
+    text = None if sql is None else sql.casefold()
     try:
-        connection.execute("set timezone = 'UTC'")
-        published = warehouse.published_file(home)
-        if published.exists():
-            _attach(connection, published)
-        connection.execute("create schema quality")
-        for table in quality.TABLES:
-            connection.execute(
-                f"create view quality.{table} as "
-                f"select * from read_parquet({sql_text(quality.glob(home, table))}, hive_partitioning = false)"
+        if text is not None and not _BESIDE.search(text):
+            connection = _started(home)
+        else:
+            from pulse import side_tables
+
+            connection = side_tables.opened(
+                lambda: _started(home), home, is_wanted=lambda table: _is_wanted(table, text), message=_unreadable
             )
-        connection.execute("create schema kpi")
-        for view, sql in store.views(home).items():
-            connection.execute(f"create view kpi.{view} as {sql}")
-        sql_function.register(connection)
-        # Views name the folder as a pattern: where its name has characters of patterns, that is another text.
-        readable = (str(home.quality), str(home.kpi))
-        folders = ", ".join(sql_text(name) for folder in readable for name in (folder, escape(folder)))
-        connection.execute(f"set allowed_directories = [{folders}]")
+            _show_what_is_published(connection)
+        if text is None or _SENTIMENT.search(text):
+            from pulse.sentiment import sql_function
+
+            sql_function.register(connection)
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
     except duckdb.Error as error:
-        connection.close()
-        raise QueryError(
-            "published file", value=str(error), next_step="run `pulse status`; publish again with `pulse rebuild`"
-        ) from error
+        raise QueryError("query", value=str(error), next_step="run `pulse doctor`") from error
+    return connection
+
+
+def _started(home: Home) -> duckdb.DuckDBPyConnection:
+    """A database with the marts, still open to files."""
+    _remove_old_spills(home)
+    connection = duckdb.connect(
+        config={
+            "temp_directory": str(spill_folder(home)),
+            "python_enable_replacements": False,  # a name in SQL is no variable of this program
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+            "allow_persistent_secrets": False,
+        }
+    )
+    connection.execute("set timezone = 'UTC'")
+    file, damage = home.published_file, None
+    if file.exists():
+        try:
+            _attach(connection, file)
+        except duckdb.Error as error:
+            damage = str(error)
+    _published_of[connection] = _Published(file, damage)
     return connection
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, published: Path) -> None:
     connection.execute(f"attach {sql_text(published)} as published (read_only)")
-    connection.execute("create schema marts")
     tables = connection.execute(
         "select table_name from duckdb_tables() where database_name = 'published' and schema_name = 'marts'"
     ).fetchall()
+    connection.execute("create schema marts")
     for (table,) in tables:
         connection.execute(f"create view marts.{table} as select * from published.marts.{table}")
 
 
+def _show_what_is_published(connection: duckdb.DuckDBPyConnection) -> None:
+    """The table of the published file that says as of when its copies of the tables beside the marts are."""
+    from pulse import side_tables
+
+    name = f"{side_tables.QUALITY}.{side_tables.PUBLISHED}"
+    found = connection.execute(
+        "select count(*) from duckdb_tables() "
+        "where database_name = 'published' and schema_name || '.' || table_name = $name",
+        {"name": name},
+    )
+    is_there = found.fetchone() == (1,)
+    rows = f"from published.{name}" if is_there else side_tables.empty(side_tables.PUBLISHED_SCHEMA)
+    connection.execute(f"create view {name} as {rows}")
+
+
+def _is_wanted(table: "Table", text: str | None) -> bool:
+    """Whether a statement may name it; small tables that others are made of always."""
+    return text is None or (table.schema in text and (table.schema == "kpi" or table.table in text))
+
+
+def _unreadable(table: "Table", file: Path | None, reason: str) -> str:
+    """What the view in place of a damaged table answers, for :func:`_translated` to take apart."""
+    if file is None:
+        return f"pulse-unreadable: {table.name} | not read for this statement | name the table in the statement"
+    return (
+        f"pulse-unreadable: {table.name} | {file}: {reason} | "
+        'run `pulse doctor`; docs/operations.md, "A damaged file", says how it is made again or set aside'
+    )
+
+
+# ---- running ---------------------------------------------------------------
+
+
 def run(connection: duckdb.DuckDBPyConnection, sql: str) -> Result:
-    """Run one statement.
+    """Run one statement that only reads.
 
     Raises:
-        QueryError: DuckDB refuses it; its message says where.
+        QueryError: it is another kind of statement, or more than one, or DuckDB refuses it; its message says where.
     """
     try:
-        cursor = connection.execute(sql)
-    except UnicodeEncodeError as error:
-        raise QueryError("query", value=sql, limit="UTF-8 text", next_step="mend the query") from error
+        *before, last = read_only.statements(connection, sql)
+        for statement in before:
+            connection.execute(statement)
+        cursor = connection.execute(last)
     except duckdb.Error as error:
-        raise QueryError("query", value=str(error), next_step=_advice(connection, error)) from error
-    if cursor is None:  # blanks or a comment; DuckDB runs nothing then
-        raise QueryError("query", value="no statement in it", next_step='try `pulse sql "show all tables"`')
+        raise _translated(connection, error) from error
     columns = tuple(column[0] for column in cursor.description or ())
-    return Result(columns, _batches(cursor))
+    return Result(columns, _batches(cursor), cursor)
 
 
 def _batches(cursor: duckdb.DuckDBPyConnection) -> Iterator[list[tuple[Any, ...]]]:
@@ -113,92 +181,65 @@ def _batches(cursor: duckdb.DuckDBPyConnection) -> Iterator[list[tuple[Any, ...]
         while rows := cursor.fetchmany(_BATCH_ROWS):
             yield rows
     except duckdb.Error as error:
-        raise QueryError("query", value=str(error), next_step="mend the query") from error
+        raise _translated(cursor, error) from error
 
 
-def _advice(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> str:
-    has_marts = connection.execute("select count(*) from duckdb_schemas() where schema_name = 'marts'").fetchone()
-    if isinstance(error, duckdb.CatalogException) and has_marts == (0,):
-        return "nothing is published yet: `make demo`, or `pulse run --day …`"
-    return '`pulse sql "show all tables"` lists what is there; docs/data-dictionary.md says what it means'
+def translated(result: Result, error: duckdb.Error) -> QueryError:
+    """What stopped somebody who reads a result."""
+    if result.cursor is None:
+        return QueryError("query", value=str(error), next_step="mend the query")
+    return _translated(result.cursor, error)
 
 
-# ---- writing results -------------------------------------------------------
-
-
-def write_csv(result: Result, stream: TextIO, *, is_terminal: bool) -> None:
-    """Comma-separated, with a header; text that a spreadsheet would run gets a leading apostrophe, numbers do not.
-
-    The people who get such files open them in spreadsheets; whoever needs text to the letter takes JSON. Control
-    characters are made visible on a terminal only: a file keeps them.
-    """
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([_csv_cell(name, is_terminal=is_terminal) for name in result.columns])
-    for batch in result.batches:
-        writer.writerows([[_csv_cell(value, is_terminal=is_terminal) for value in row] for row in batch])
-
-
-def write_json(result: Result, stream: TextIO) -> None:
-    """One array of objects; JSON's own escapes keep control characters away from a terminal."""
-    stream.write("[")
-    separator = "\n"
-    for batch in result.batches:
-        for row in batch:
-            content = dict(zip(result.columns, map(_plain, row), strict=True))
-            stream.write(separator + json.dumps(content, ensure_ascii=True))
-            separator = ",\n"
-    stream.write("\n]\n")
-
-
-def rows_for_table(result: Result, *, limit: int) -> tuple[list[list[str]], bool]:
-    """Up to ``limit`` rows as printable text, and whether there are more."""
-    rows: list[list[str]] = []
-    for batch in result.batches:
-        for row in batch:
-            if len(rows) == limit:
-                return rows, True
-            rows.append([shown(value) for value in row])
-    return rows, False
-
-
-def shown(value: object) -> str:
-    """One cell for a terminal: NULL is told from the empty text, numbers are short, hostile text is made visible."""
-    match value:
-        case None:
-            return "NULL"
-        case bool():
-            return str(value).lower()
-        case float():
-            return f"{value:.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
-        case datetime():
-            return value.isoformat(sep=" ", timespec="seconds")
-        case _:
-            return printable(str(value), max_chars=120)
-
-
-def _csv_cell(value: object, *, is_terminal: bool) -> object:
-    if value is None or isinstance(value, bool | int | float | Decimal):
-        return value
-    text = value.isoformat(sep=" ") if isinstance(value, datetime) else str(value)
-    if isinstance(value, str) and text.startswith(_FORMULA_STARTS):
-        text = f"'{text}"
-    return printable(text, max_chars=100_000) if is_terminal else text
-
-
-def _plain(value: object) -> Any:
-    """A value as JSON has it; NaN and the infinities, which JSON has not, become null."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float | Decimal):
-        return float(value) if math.isfinite(value) else None
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    return value.isoformat() if isinstance(value, date) else str(value)
+def _translated(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> QueryError:
+    message = str(error).split("\nStack Trace")[0]
+    if isinstance(error, duckdb.InvalidInputException) and (found := _UNREADABLE.search(message)):
+        return QueryError(found[1], value=found[2], next_step=found[3])
+    published = _published_of.get(connection)
+    if published is not None and isinstance(error, duckdb.CatalogException):
+        if published.damage is not None:
+            return QueryError(f"published file {published.file}", value=published.damage, next_step=_REBUILD)
+        if not published.file.exists():
+            return QueryError(
+                "query",
+                value=message.split("\n")[0],
+                next_step="nothing is published yet: `make demo`, or `pulse run --day …`",
+            )
+    if isinstance(error, duckdb.InternalException | duckdb.FatalException | duckdb.SerializationException) or (
+        isinstance(error, duckdb.IOException) and "Corrupt database file" in message
+    ):
+        file = "" if published is None else f" {published.file}"
+        return QueryError(f"published file{file}", value=message, next_step=f"if it stays so, {_REBUILD}")
+    if isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
+        return QueryError("query", value=message, next_step="ask for less at once, or free space under PULSE_HOME")
+    return QueryError(
+        "query",
+        value=message,
+        next_step='`pulse sql "show all tables"` lists what is there; docs/data-dictionary.md says what it means',
+    )
 
 
 def all_rows(home: Home, sql: str) -> Sequence[tuple[Any, ...]]:
     """All rows of a small query of our own."""
-    with connect(home) as connection:
+    with connect(home, sql) as connection:
         return [row for batch in run(connection, sql).batches for row in batch]
+
+
+# ---- where large queries spill ---------------------------------------------
+
+_SPILL_NAME = f"query-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def spill_folder(home: Home) -> Path:
+    """Where the queries of this process put what does not fit into memory; DuckDB makes and removes it.
+
+    Each process has its own: DuckDB gives the files in it the same names everywhere.
+    """
+    return home.scratch / _SPILL_NAME
+
+
+def _remove_old_spills(home: Home) -> None:
+    for folder in home.scratch.glob("query-*"):
+        with suppress(OSError):
+            if folder.stat().st_mtime < time.time() - _SPILL_KEPT_S:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -24,14 +24,13 @@ from pulse import raw, transform
 from pulse.clock import Clock
 from pulse.errors import BuildFailed, BuildReplaced, NothingPublished, StorageError
 from pulse.files import fsync_file, fsync_folder, read_json, storage_error, write_json
-from pulse.home import Home
+from pulse.home import PUBLISHED_NAME, Home
 from pulse.locks import WAREHOUSE_LOCK, exclusive
 from pulse.sentiment import get_scorer
 from pulse.settings import Settings
 
 log = logging.getLogger(__name__)
 
-PUBLISHED_NAME = "community_pulse.duckdb"
 _STATE_ID_FORMAT = "%Y%m%dT%H%M%S%fZ"
 
 
@@ -60,7 +59,7 @@ def working_file(home: Home) -> Path:
 
 def published_file(home: Home) -> Path:
     """The stable path for readers; replaced by rename at each publish."""
-    return home.published / PUBLISHED_NAME
+    return home.published_file
 
 
 def published_state(home: Home) -> PublishedState | None:

@@ -7,8 +7,7 @@ It holds aggregates only, no rebuild touches it, and no retention prunes it. The
 closing writes and makes it count: changes without it are of a closing that was killed, and readers leave them out.
 """
 
-from collections.abc import Mapping, Sequence
-from glob import escape
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pulse.errors import StorageError
-from pulse.files import sql_text, storage_error, write_bytes
+from pulse.files import storage_error, write_bytes
 from pulse.home import Home
 from pulse.kpi.month import Month
 
@@ -141,23 +140,21 @@ def ensure_tables(home: Home) -> None:
 # ---- views -----------------------------------------------------------------
 
 
-def views(home: Home) -> dict[str, str]:
-    """What schema ``kpi`` shows: a query by name of view, each on those before it."""
+def views(relation: Callable[[str], str]) -> dict[str, str]:
+    """What schema ``kpi`` shows: a query by name, each on those before it.
+
+    Args:
+        relation: what to select the rows of a table's files from, by the table's name.
+    """
     first = f"row_number() over (partition by month_start_date, {', '.join(KEY)} order by version)"
     latest = "dense_rank() over (partition by month_start_date order by version desc)"
     return {
-        KPI_MONTHLY: f"select * from {_reader(home, KPI_MONTHLY)}",
+        KPI_MONTHLY: f"select * from {relation(KPI_MONTHLY)}",
         KPI_AS_FIRST_REPORTED: f"select * from kpi.{KPI_MONTHLY} qualify {first} = 1",
         KPI_AS_NOW_KNOWN: f"select * from kpi.{KPI_MONTHLY} qualify {latest} = 1",
-        KPI_RESTATEMENTS: f"select * from {_reader(home, KPI_RESTATEMENTS)} "
+        KPI_RESTATEMENTS: f"select * from {relation(KPI_RESTATEMENTS)} "
         "where (month_start_date, version) in (select (month_start_date, version) from kpi.kpi_monthly)",
     }
-
-
-def _reader(home: Home, table: str) -> str:
-    # By name: an older version may lack a column that came later.
-    pattern = f"{escape(str(home.kpi / table))}/**/*.parquet"
-    return f"read_parquet({sql_text(pattern)}, hive_partitioning = false, union_by_name = true)"
 
 
 # ---- files -----------------------------------------------------------------
