@@ -1,7 +1,8 @@
-"""The data dictionary: every table that ``pulse sql`` shows, from where each is defined.
+"""The data dictionary: what every table and column means, from where each is defined.
 
-Marts come from the yml beside their SQL, read without dbt; the tables of ``quality`` and ``kpi`` from their schemas and
-from the meanings below. ``docs/data-dictionary.md`` is this module's output and nothing else.
+Marts and intermediate tables come from the yml beside their SQL, read without dbt; the tables of ``quality`` and
+``kpi`` from their schemas and from the meanings below. ``docs/data-dictionary.md`` and the comments in the published
+file are this module's output and nothing else.
 """
 
 import re
@@ -13,13 +14,15 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from pulse import quality
+from pulse import quality, side_tables
 from pulse.home import REPOSITORY
 from pulse.kpi import store
 
 _MODELS = REPOSITORY / "dbt_project" / "models"
 _DOC_BLOCK = re.compile(r"\{%\s*docs\s+(\w+)\s*%\}(.*?)\{%\s*enddocs\s*%\}", re.DOTALL)
 _DOC_CALL = re.compile(r"\{\{\s*doc\('(\w+)'\)\s*\}\}")
+
+_INTERNAL = "Internal: a step between raw and the marts, kept to build on; it may change with any version."
 
 _INTRODUCTION = """\
 # Data dictionary
@@ -31,6 +34,8 @@ Written by `pulse dev data-dictionary` from the dbt project and the tables besid
   sizes of communities by `observation_date`, the day of looking.
 - `<count>_observed_n` says how many contributions a sum of `<count>` is over.
 - Sums and counts show the latest observation; `fct_engagement_at_age` compares contributions at the same age.
+- The published file carries all of this as comments on its tables and columns: `from duckdb_columns()`. Its schema
+  `intermediate` is internal: what the next build goes on from, without any promise.
 """
 
 
@@ -52,6 +57,11 @@ class Table:
     description: str
     grain: str
     columns: tuple[Column, ...]
+
+    @property
+    def comment(self) -> str:
+        """What a database says of it."""
+        return f"{self.description} Grain: {self.grain}"
 
 
 def document_path() -> Path:
@@ -77,12 +87,14 @@ def render() -> str:
         _section("marts", "What people read; replaced as a whole at each publish.", marts()),
         _section(
             "quality",
-            "What happened to each load and rule; always there, whether or not anything was published.",
+            "What happened to each load and rule. `pulse sql` shows it as it is now, whether or not anything was "
+            "published; the published file has it as of `quality.published`.",
             quality_tables(),
         ),
         _section(
             "kpi",
-            "What was told of closed months; always there, never rebuilt. `marts.fct_kpis_monthly` would be told now.",
+            "What was told of closed months; never rebuilt. `marts.fct_kpis_monthly` would be told now. `pulse sql` "
+            "shows it as it is now; the published file has it too, and freezing a month publishes again.",
             kpi_tables(),
         ),
     ]
@@ -99,9 +111,41 @@ def marts() -> list[Table]:
     return [_mart(model, texts) for file in files for model in _models(file)]
 
 
+def comments() -> dict[str, tuple[str, dict[str, str]]]:
+    """What a published file says of each table, ``schema.table``, and of its columns by name.
+
+    Intermediate tables are internal: whoever reads their SQL knows their columns. Where the yml does not explain one,
+    it means what the marts say of that name, if they agree.
+    """
+    all_marts = marts()
+    schemas = {"marts": all_marts, side_tables.QUALITY: quality_tables(), side_tables.KPI: kpi_tables()}
+    said = {
+        f"{schema}.{table.name}": (table.comment, {column.name: column.meaning for column in table.columns})
+        for schema, tables in schemas.items()
+        for table in tables
+    }
+    texts, shared = _shared_texts(), _shared_meanings(all_marts)
+    for file in sorted((_MODELS / "intermediate").rglob("[!_]*.yml")):
+        for model in _models(file):
+            own = {column["name"]: _resolved(column["description"], texts) for column in model.get("columns", [])}
+            comment = f"{_INTERNAL} {_resolved(model['description'], texts)}"
+            said[f"intermediate.{model['name']}"] = (comment, {**shared, **own})
+    return said
+
+
+def _shared_meanings(tables: Sequence[Table]) -> dict[str, str]:
+    """What a column's name means in all tables that have such a column; names that they disagree on are left out."""
+    found: dict[str, set[str]] = {}
+    for table in tables:
+        for column in table.columns:
+            found.setdefault(column.name, set()).add(column.meaning)
+    return {name: meanings.pop() for name, meanings in found.items() if len(meanings) == 1}
+
+
 def quality_tables() -> list[Table]:
     """The tables of schema ``quality``."""
-    return [_described_table(name, schema, *_QUALITY[name]) for name, schema in quality.TABLES.items()]
+    schemas = {**quality.TABLES, side_tables.PUBLISHED: side_tables.PUBLISHED_SCHEMA}
+    return [_described_table(name, schema, *_QUALITY[name]) for name, schema in schemas.items()]
 
 
 def kpi_tables() -> list[Table]:
@@ -117,7 +161,10 @@ def kpi_tables() -> list[Table]:
 
 
 def _models(file: Path) -> Iterator[dict[str, Any]]:
-    yield from yaml.safe_load(file.read_text(encoding="utf-8")).get("models", [])
+    # libyaml takes a fifth of the time; each publish reads all of them.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    text = file.read_text(encoding="utf-8")
+    yield from yaml.load(text, Loader=loader).get("models", [])  # noqa: S506  (both are safe)
 
 
 def _shared_texts() -> dict[str, str]:
@@ -167,20 +214,8 @@ def _described_table(name: str, schema: pa.Schema, description: str, grain: str,
     columns = []
     for field in schema:
         meaning = meanings[field.name]
-        columns.append(Column(field.name, _sql_type(field.type), "NULL" in meaning, meaning))
+        columns.append(Column(field.name, side_tables.sql_type(field.type), "NULL" in meaning, meaning))
     return Table(name, description, grain, tuple(columns))
-
-
-def _sql_type(arrow_type: pa.DataType) -> str:
-    """The type that DuckDB shows for it."""
-    names = {
-        pa.string(): "varchar",
-        pa.int64(): "bigint",
-        pa.float64(): "double",
-        pa.bool_(): "boolean",
-        pa.date32(): "date",
-    }
-    return "timestamp with time zone" if pa.types.is_timestamp(arrow_type) else names[arrow_type]
 
 
 # ---- writing it down -------------------------------------------------------
@@ -278,6 +313,22 @@ _QUALITY: dict[str, tuple[str, str, dict[str, str]]] = {
             "file": "File that the unreadable record stands in; NULL for a readable one.",
             "line_number": "Its line there, from 1; NULL for a readable one.",
             "recorded_at": _RECORDED,
+        },
+    ),
+    side_tables.PUBLISHED: (
+        (
+            "As of when the published file's own tables of the schemas quality and kpi are. `pulse sql` shows those "
+            "tables as they are now; empty there before the first publish."
+        ),
+        "one row per schema_name and table_name.",
+        {
+            "schema_name": "quality or kpi.",
+            "table_name": "Table of the published file.",
+            "state_id": "The published state.",
+            "published_at": "When it was published: what came later is not in it.",
+            "rows_n": "Rows of the table in it.",
+            "files_left_out": "Files that could not be read, in PULSE_HOME, comma-separated; their rows are missing. "
+            "NULL where none is.",
         },
     ),
 }

@@ -65,10 +65,11 @@ def connect(home: Home, sql: str | None = None) -> duckdb.DuckDBPyConnection:
     :func:`run` runs. A table of which a file is damaged says so to whoever reads it, and so does a published file.
 
     Args:
-        sql: the statement it is for: what that cannot see is not prepared. None prepares everything.
+        sql: the statement it is for, or a text that names what it is for: what that cannot see is not prepared. None
+            prepares everything.
 
     Raises:
-        QueryError: DuckDB cannot start.
+        QueryError: the published file is damaged, and is needed; or DuckDB cannot start.
     """
     text = None if sql is None else sql.casefold()
     try:
@@ -81,6 +82,9 @@ def connect(home: Home, sql: str | None = None) -> duckdb.DuckDBPyConnection:
                 lambda: _started(home), home, is_wanted=lambda table: _is_wanted(table, text), message=_unreadable
             )
             _show_what_is_published(connection)
+        damage = _published_of[connection].damage
+        if damage is not None and (text is None or "marts" in text):
+            raise _published_damaged(home.published_file, damage)
         if text is None or _SENTIMENT.search(text):
             from pulse.sentiment import sql_function
 
@@ -111,7 +115,7 @@ def _started(home: Home) -> duckdb.DuckDBPyConnection:
         try:
             _attach(connection, file)
         except duckdb.Error as error:
-            damage = str(error)
+            damage = str(error).split("\n")[0]
     _published_of[connection] = _Published(file, damage)
     return connection
 
@@ -198,7 +202,7 @@ def _translated(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> Q
     published = _published_of.get(connection)
     if published is not None and isinstance(error, duckdb.CatalogException):
         if published.damage is not None:
-            return QueryError(f"published file {published.file}", value=published.damage, next_step=_REBUILD)
+            return _published_damaged(published.file, published.damage)
         if not published.file.exists():
             return QueryError(
                 "query",
@@ -217,6 +221,10 @@ def _translated(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> Q
         value=message,
         next_step='`pulse sql "show all tables"` lists what is there; docs/data-dictionary.md says what it means',
     )
+
+
+def _published_damaged(file: Path, reason: str) -> QueryError:
+    return QueryError(f"published file {file}", value=reason, next_step=_REBUILD)
 
 
 def all_rows(home: Home, sql: str) -> Sequence[tuple[Any, ...]]:

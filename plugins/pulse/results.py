@@ -22,7 +22,7 @@ from pulse.text import printable
 
 # A spreadsheet takes a cell that begins so for a formula, or a command; some take the full-width forms too, and some
 # look past what cannot be seen.
-_FORMULA_STARTS = ("=", "+", "-", "@", "|", "%", "＝", "＋", "－", "＠", "｜", "％")
+_FORMULA_STARTS = ("=", "+", "-", "@", "|", "＝", "＋", "－", "＠")
 _CELL_STARTS = ("\t", "\r", "\n")
 _ESCAPED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 

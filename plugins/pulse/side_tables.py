@@ -152,14 +152,19 @@ def create(
     Raises:
         DamageFound: one of the other files cannot be read.
     """
-    files = {source: _without(source.files(home), left_out.get(source, ())) for source in table.sources}
-    try:
-        connection.execute(f"create table {table.name} as {_query(table, files)}")
-    except duckdb.Error:
-        for source in table.sources:
-            if damages := tuple(_damages(source, files[source])):
-                raise DamageFound(source, damages) from None
-        raise
+    while True:
+        files = {source: _without(source.files(home), left_out.get(source, ())) for source in table.sources}
+        try:
+            connection.execute(f"create table {table.name} as {_query(table, files)}")
+        except duckdb.Error:
+            for source in table.sources:
+                if damages := tuple(_damages(source, files[source])):
+                    raise DamageFound(source, damages) from None
+            if all(file.exists() for of_source in files.values() for file in of_source):
+                raise
+            # Retention took a file away after it was listed: what is there now counts.
+        else:
+            return
 
 
 def _create_unreadable(connection: duckdb.DuckDBPyConnection, table: Table, message: str) -> None:

@@ -64,11 +64,16 @@ def published_file(home: Home) -> Path:
 
 def published_state(home: Home) -> PublishedState | None:
     """The state that readers see now; None before the first publish."""
-    facts = home.published / "state.json"
+    facts = _facts_file(home)
     if not facts.is_file():
         return None
     state_id = str(read_json(facts)["state_id"])
     return PublishedState(state_id, _state_file(home, state_id))
+
+
+def _facts_file(home: Home) -> Path:
+    """Which state is published, the identity of its build, and which files of frozen months it holds."""
+    return home.published / "state.json"
 
 
 # ---- building --------------------------------------------------------------
@@ -211,7 +216,7 @@ def _undo_unpublished(home: Home) -> None:
             log.warning("warehouse: restored to %s, because the last build was not published", state.state_id)
     except OSError as error:
         raise storage_error(target, error) from error
-    identity = read_json(home.published / "state.json")["identity"] if state is not None else None
+    identity = read_json(_facts_file(home))["identity"] if state is not None else None
     _WorkingState(identity=identity, is_published=True, is_publishable=True).write(home)
 
 
@@ -226,7 +231,7 @@ def _remove_working_file(home: Home) -> None:
 def publish(
     home: Home, *, keep_states_n: int, clock: Clock, build_id: str | None = None, timeout_s: float = 600.0
 ) -> PublishedState:
-    """Give readers the built state: copy, check that it opens, rename.
+    """Give readers the built state, with ``kpi`` and ``quality`` as they are: copy, check that it opens, rename.
 
     A reader with an open connection keeps the file it opened; a new one gets the new state. Publishing again without a
     build in between changes nothing. A kill at any moment leaves the old or the new state.
@@ -250,13 +255,52 @@ def publish(
         state_id = _new_state_id(home, clock)
         file = _state_file(home, state_id)
         try:
-            _copy_for_readers(home, file)
+            frozen = _frozen_files(home)
+            with duckdb.connect(str(working_file(home))) as connection:
+                connection.execute("checkpoint")
+            _copy_for_readers(home, working_file(home), file, published_at=clock())
             _point_readers_to(home, file)
-            write_json(home.published / "state.json", {"state_id": state_id, "identity": state.identity})
+            write_json(_facts_file(home), {"state_id": state_id, "identity": state.identity, "frozen": frozen})
             replace(state, notes={}, is_published=True).write(home)
             _remove_notes(home, state.notes)
             _remove_old_states(home, keep_states_n)
         except (OSError, duckdb.IOException) as error:
+            raise storage_error(file, error) from error
+    return PublishedState(state_id, file)
+
+
+def publish_frozen(home: Home, *, clock: Clock, timeout_s: float) -> PublishedState | None:
+    """Give readers what was frozen since the last publish: the same marts, ``kpi`` and ``quality`` as they are now.
+
+    Nothing is built. Nothing happens before the first publish, or if the published file has all that is frozen. The
+    state before stays for who is about to open it; those of the same marts before that go. A kill at any moment leaves
+    the old or the new state.
+
+    Returns:
+        The state that readers see now; None before the first publish.
+
+    Raises:
+        LockBusy: another process writes to raw or the warehouse; its publish, or the next, brings what is frozen.
+        StorageError: disk full or not writable, or the published file is damaged.
+    """
+    with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
+        current = published_state(home)
+        if current is None:
+            return None
+        facts = read_json(_facts_file(home))
+        frozen = _frozen_files(home)
+        if facts.get("frozen") == frozen:
+            return current
+        state_id = _new_state_id(home, clock)
+        file = _state_file(home, state_id)
+        try:
+            _copy_for_readers(home, current.file, file, published_at=clock())
+            _point_readers_to(home, file)
+            of_same_marts = {"state_id": state_id, "frozen": frozen, "superseded": [current.state_id]}
+            write_json(_facts_file(home), {**facts, **of_same_marts})
+            for superseded in facts.get("superseded", []):
+                _state_file(home, superseded).unlink(missing_ok=True)
+        except (OSError, duckdb.Error) as error:
             raise storage_error(file, error) from error
     return PublishedState(state_id, file)
 
@@ -297,22 +341,29 @@ def _state_files(home: Home) -> list[Path]:
     return sorted((home.published / "states").glob("*.duckdb"))
 
 
-def _copy_for_readers(home: Home, file: Path) -> None:
-    """Copy the closed working file; views on raw do not go with it, since they would not open elsewhere."""
+def _copy_for_readers(home: Home, source: Path, file: Path, *, published_at: datetime) -> None:
+    """Copy a closed file, and complete it; views on raw do not go with it, since they would not open elsewhere."""
+    from pulse.published_file import complete  # it needs the frozen store, whose package needs this module
+
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f".{file.name}.tmp")
     for leftover in (*file.parent.glob(".*.tmp*"), *home.published.glob(".*.tmp")):
         leftover.unlink()
-    with duckdb.connect(str(working_file(home))) as connection:
-        connection.execute("checkpoint")
-    shutil.copyfile(working_file(home), draft)
+    shutil.copyfile(source, draft)
     with duckdb.connect(str(draft)) as connection:
         connection.execute("drop schema if exists staging cascade")
         connection.execute("checkpoint")
+    complete(draft, home, state_id=file.stem, published_at=published_at)
     fsync_file(draft)
     _smoke_test(draft)
     draft.replace(file)
     fsync_folder(file.parent)
+
+
+def _frozen_files(home: Home) -> list[str]:
+    from pulse.published_file import frozen_files
+
+    return frozen_files(home)
 
 
 def _smoke_test(file: Path) -> None:

@@ -1,7 +1,8 @@
 """Closing a month: freeze what is published of it, or find that it is frozen already.
 
 It reads one published state and no lock of the warehouse, so it runs beside any other run, on whichever machine sees
-``PULSE_HOME``. It can be repeated: what did not change is not written.
+``PULSE_HOME``. It can be repeated: what did not change is not written. Then the published file gets what is frozen,
+unless a run that will publish anyway holds it.
 """
 
 import logging
@@ -15,7 +16,7 @@ import duckdb
 
 from pulse import warehouse
 from pulse.clock import Clock
-from pulse.errors import NothingPublished, StorageError
+from pulse.errors import LockBusy, NothingPublished, StorageError
 from pulse.files import sql_text
 from pulse.home import Home
 from pulse.kpi import store
@@ -27,6 +28,8 @@ from pulse.text import printable
 log = logging.getLogger(__name__)
 
 LOCK = "kpi"
+# A run that builds holds the published file for minutes, and brings what is frozen when it publishes.
+_PUBLISH_WAIT_S = 30.0
 ALL_COMMUNITIES = "*"
 
 
@@ -76,7 +79,8 @@ def close_month(home: Home, month: Month, *, clock: Clock, timeout_s: float = 60
         DayNotOver: the month still runs.
         NothingPublished: nothing is published of it.
         LockBusy: another process closes a month.
-        StorageError: disk full or not writable; what was frozen before stays.
+        StorageError: disk full or not writable; what was frozen before stays. The month may be frozen and not be in the
+            published file: close it again.
     """
     now = clock()
     month.require_over(now)
@@ -106,9 +110,20 @@ def close_month(home: Home, month: Month, *, clock: Clock, timeout_s: float = 60
         state_id=state_id,
     )
     log.info("kpi: %s", closed.message)
+    _publish(home, clock=clock, timeout_s=min(timeout_s, _PUBLISH_WAIT_S))
     for line in _incomplete_communities(figures):
         log.info("kpi: %s: %s", month, line)
     return closed
+
+
+def _publish(home: Home, *, clock: Clock, timeout_s: float) -> None:
+    """Bring what is frozen into the published file, unless it is there."""
+    try:
+        state = warehouse.publish_frozen(home, clock=clock, timeout_s=timeout_s)
+    except LockBusy as error:
+        log.warning("kpi: the published file does not hold it yet: %s; the next publish brings it", error)
+    else:
+        log.info("kpi: published with what is frozen as %s", state.state_id if state else "nothing yet")
 
 
 def latest_version(home: Home, month: Month) -> int | None:

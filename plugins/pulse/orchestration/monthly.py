@@ -2,9 +2,9 @@
 
     month → freeze → report → notify
 
-They read what is published and write what is frozen, without the warehouse's lock: any worker that sees ``PULSE_HOME``
-can run them, beside any other run. `notify` is the only last task, so a run is green exactly if the month is frozen and
-its report is there.
+They read what is published and write what is frozen; `freeze` then publishes the same marts with it, unless another
+run holds the warehouse, whose publish brings it. Any worker that sees ``PULSE_HOME`` can run them, beside other runs.
+`notify` is the only last task, so a run is green exactly if the month is frozen and its report is there.
 """
 
 from collections.abc import Mapping

@@ -49,7 +49,7 @@ def write_report(
     from pulse.reports import data, files, page
 
     if connection is None:
-        with query.connect(home) as published:
+        with query.connect(home, "marts") as published:
             report = data.read(published, month, kpis, restatements)
     else:
         report = data.read(connection, month, kpis, restatements)
