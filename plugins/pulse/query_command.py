@@ -102,7 +102,7 @@ def _show_table(result: Result, console: Console, *, limit: int) -> None:
             console.print(escape(line), highlight=False, soft_wrap=True)
         return
     rows, has_more = rows_for_table(result, limit=limit)
-    shown_n = 2 if result.is_description else len(result.columns)
+    shown_n = result.columns_to_show
     show_rows(console, result.columns[:shown_n], [row[:shown_n] for row in rows], has_more)
 
 

@@ -45,9 +45,17 @@ class Result:
         return self.columns == ("explain_key", "explain_value")
 
     @property
-    def is_description(self) -> bool:
-        """Whether it is the answer to DESCRIBE of a table. Tables here have neither keys nor defaults."""
-        return self.columns == ("column_name", "column_type", "null", "key", "default", "extra")
+    def columns_to_show(self) -> int:
+        """How many of the columns, from the left, a table for people needs.
+
+        Of DESCRIBE the names and types, since tables here have neither keys nor defaults; of SHOW ALL TABLES where they
+        are, since the lists of their columns fill pages.
+        """
+        needed: dict[tuple[str, ...], int] = {
+            ("column_name", "column_type", "null", "key", "default", "extra"): 2,
+            ("database", "schema", "name", "column_names", "column_types", "temporary"): 3,
+        }
+        return needed.get(self.columns, len(self.columns))
 
 
 def write_csv(result: Result, stream: TextIO, *, is_terminal: bool) -> None:

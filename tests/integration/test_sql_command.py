@@ -488,6 +488,15 @@ def test_table__that_is_too_wide_becomes_records(filled: Home):
     assert "┃" in pulse("sql", "select 1 as a, 2 as b").stdout
 
 
+def test_listings__fit_a_terminal(filled: Home):
+    listed = pulse("sql", "show all tables").stdout.splitlines()
+    assert max(map(len, listed)) <= 80
+    assert len(listed) < 20
+    described = pulse("sql", "describe kpi.kpi_monthly").stdout.splitlines()
+    assert len(described) == len(store.TABLES[store.KPI_MONTHLY].names) + 4
+    assert rows("describe kpi.kpi_monthly")[0]["null"] == "YES", "other formats give all"
+
+
 def test_explain__draws_its_plan_in_lines(filled: Home):
     stdout = pulse("sql", "explain select * from marts.dim_communities").stdout
     assert "dim_communities" in stdout
