@@ -27,7 +27,12 @@ if TYPE_CHECKING:
     from pulse.home import Home
     from pulse.orchestration.embedded import RunResult
     from pulse.settings import Settings
+    from pulse.status import Status
     from pulse.window import Window
+
+
+# What a shell makes of a program that ended by SIGINT.
+_INTERRUPTED = 130
 
 
 class _Commands(TyperGroup):
@@ -39,8 +44,8 @@ class _Commands(TyperGroup):
             return super().make_context(*arguments, **options)
 
     def invoke(self, *arguments: Any, **options: Any) -> Any:
-        """Parse and run a command."""
-        with _printable_errors():
+        """Parse and run a command. Whatever it ends with, nobody sees a traceback."""
+        with _printable_errors(), _no_traceback():
             return super().invoke(*arguments, **options)
 
 
@@ -51,6 +56,46 @@ def _printable_errors() -> Iterator[None]:
     except TyperException as error:
         error.message = printable(error.message)
         raise
+
+
+@contextmanager
+def _no_traceback() -> Iterator[None]:
+    """Turn Ctrl-C, and what nobody foresaw, into one line; the traceback of the latter goes to a file."""
+    try:
+        yield
+    except (typer.Exit, typer.Abort, TyperException, BrokenPipeError):
+        raise
+    except KeyboardInterrupt as error:
+        typer.echo(
+            "pulse: stopped by Ctrl-C; what was published stays, and the same command goes on from here", err=True
+        )
+        raise typer.Exit(_INTERRUPTED) from error
+    except Exception as error:
+        what = printable(f"{type(error).__name__}: {error}", max_chars=300)
+        typer.echo(f"pulse: unexpected: {what}. Next: report it, with {_kept_traceback(error)}", err=True)
+        raise typer.Exit(1) from error
+
+
+def _kept_traceback(error: Exception) -> str:
+    """Where the traceback was written to, for whoever mends it."""
+    import os
+    import tempfile
+    import traceback
+
+    text = "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace")
+    try:
+        # Beside the other logs of the home, private as they are; elsewhere where there is no home.
+        folder = _home().airflow / "logs" / "commands"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (PulseError, OSError):
+        folder = Path(tempfile.gettempdir())
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="pulse-", suffix=".log", dir=folder)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text)
+    except OSError:
+        return "the command that led to it (its traceback could not be written)"
+    return printable(name)
 
 
 app = typer.Typer(
@@ -237,16 +282,18 @@ def report(
     """Write the report of a month again, from its frozen KPIs; a month that is not frozen yet is closed first."""
     from pulse.clock import utc_now
     from pulse.kpi import Month, close_month
-    from pulse.kpi.closing import latest_version
+    from pulse.kpi.closing import latest_version, lost_words
     from pulse.kpi.reporting import report_month
+    from pulse.kpi.store import lost_versions
 
     with _failing_in_one_line():
         home, of_month = _home(), Month.parse(month, of="MONTH")
         of_month.require_over(utc_now())
         if again or latest_version(home, of_month) is None:
-            typer.echo(close_month(home, of_month, clock=utc_now).message)
+            typer.echo(printable(close_month(home, of_month, clock=utc_now).message))
         else:
-            typer.echo(f"{of_month}: frozen as version {latest_version(home, of_month)}; --again closes it again")
+            held = f"{of_month}: frozen as version {latest_version(home, of_month)}; --again closes it again"
+            typer.echo(printable(held + lost_words(lost_versions(home, of_month))))
         typer.echo(printable(str(report_month(home, of_month, clock=utc_now).page)))
 
 
@@ -268,20 +315,24 @@ def _run(start: "Callable[[Any, Home, Callable[[str], None]], RunResult]", *, qu
 # ---- looking ---------------------------------------------------------------
 
 
-@app.command(epilog="Example: `pulse doctor`")
-def doctor() -> None:
-    """Check this installation: versions, folders, disk, author key, configuration."""
+@app.command(epilog="Example: `pulse doctor --deep`")
+def doctor(
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read every file of raw, scores, quality, kpi, warehouse and published.")
+    ] = False,
+) -> None:
+    """Check this installation: versions, folders, disk, author key, configuration, damaged files."""
     from pulse import doctor as checks
     from pulse.home import Home
 
     with _failing_in_one_line():
-        findings = checks.examine(Home.from_environment())
+        findings = checks.examine(Home.from_environment(), is_deep=deep)
     console = Console(highlight=False, soft_wrap=True)
     for finding in findings:
         style = STATE_STYLES[finding.level]
         console.print(f"[{style}]{finding.level:4}[/]  {finding.check:11} {escape(printable(finding.found))}")
         if finding.next_step:
-            console.print(f"{'':18}Next: {escape(finding.next_step)}")
+            console.print(f"{'':18}Next: {escape(printable(finding.next_step))}")
     if any(finding.level == "fail" for finding in findings):
         raise typer.Exit(1)
 
@@ -309,6 +360,7 @@ def status() -> None:
             )
             if entry.reason:
                 say(f"{'':25}{escape(printable(entry.reason))}")
+        _show_damage(say, current)
         if current.stopped_loads:
             say(f"{len(current.stopped_loads)} stopped loads in quarantine: `pulse quarantine list`")
         for kept in current.kept_files:
@@ -317,6 +369,14 @@ def status() -> None:
                 say(f"{kept.records_n} lines kept out of import {name}: `pulse import --show FILE`")
             for message in kept.reasons.values():
                 say(f"[red]import stopped[/]  {name}: {escape(printable(message))}")
+
+
+def _show_damage(say: Callable[[str], None], current: "Status") -> None:
+    for damaged in current.damaged:
+        say(f"[red]damaged[/]  {escape(printable(f'{damaged.file}: {damaged.fault}'))}")
+        say(f"{'':9}Next: {escape(printable(damaged.way_back))}")
+    for gone in current.set_aside:
+        say(f"[yellow]set aside[/]  {escape(printable(f'{gone.file}, lost: {gone.loss}'))}")
 
 
 @app.command(epilog='Example: `pulse sql "select * from marts.dim_communities" --format csv`')
@@ -449,6 +509,28 @@ def quarantine_release(
                 load_id, waive=frozenset(waive), reason=reason, run_id=_command_id("release")
             )
         console.print(f"released and published {state_id}")
+
+
+@app.command("set-aside", epilog="Example: `pulse set-aside kpi/kpi_monthly/month=2026-10/v0001.parquet`")
+def set_aside(
+    file: Annotated[Path, typer.Argument(help="A damaged file, as `pulse doctor --deep` names it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Go on without a damaged file that cannot be made again: says what is lost, then moves it to `damaged/`."""
+    from pulse import damage
+    from pulse.clock import utc_now
+
+    with _failing_in_one_line():
+        home = _home()
+        found = damage.require(home, file)
+        typer.echo(printable(f"{found.file} is damaged: {found.fault}"))
+        typer.echo(printable(f"Lost by setting it aside: {found.loss}"))
+        typer.echo(printable(f"Without setting it aside: {found.way_back}"))
+        if not yes and not typer.confirm("Set it aside?"):
+            raise typer.Exit(1)
+        typer.echo(printable(f"moved to {damage.set_aside(home, found, clock=utc_now).moved_to}"))
+        if found.file.is_relative_to(home.raw) or found.file.is_relative_to(home.quality):
+            typer.echo("Next: `pulse rebuild`, or the next run, publishes without it")
 
 
 @app.command(epilog="Example: `pulse prune --dry-run`")

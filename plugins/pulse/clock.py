@@ -4,7 +4,7 @@ It stamps when something was observed or recorded; it never decides which day is
 """
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 Clock = Callable[[], datetime]
 
@@ -16,5 +16,4 @@ def utc_now() -> datetime:
 
 def day_is_over(day: date, now: datetime) -> bool:
     """Whether the whole UTC ``day`` lies before the aware time ``now``."""
-    end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
-    return end <= now
+    return day < now.astimezone(UTC).date()

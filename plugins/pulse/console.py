@@ -31,7 +31,7 @@ def line_printer(console: Console, started_s: float) -> Callable[[str], None]:
 
 
 def show_run(console: Console, result: "RunResult") -> None:
-    """A run's tasks with their times; mapped tasks in one row, failed tiles by name."""
+    """A run's tasks with their times; mapped tasks in one row. What failed, and of what, comes last."""
     table = Table(title=f"{result.dag_id}  {result.run_id}", title_justify="left", box=None, pad_edge=False)
     for column in ("task", "state", "tiles"):
         table.add_column(column)
@@ -42,10 +42,12 @@ def show_run(console: Console, result: "RunResult") -> None:
         shown = ", ".join(f"[{STATE_STYLES.get(state, 'default')}]{state}[/]" for state in states)
         table.add_row(task_id, shown, str(len(tiles)), f"{sum(tile.wall_s for tile in tiles):.1f}")
     console.print(table)
-    for tile in result.failed():
-        console.print(f"[red]{escape(tile.task_id)}[/red]: {escape(printable(tile.label))}")
     if not result.is_success:
         console.print(f"Not done; what was before stays. Next: `pulse status`, or read {escape(str(result.log_file))}")
+    for tile in result.failed_by_weight():
+        label = "" if tile.label == tile.task_id else f" ({escape(printable(tile.label))})"
+        reason = tile.reason or f"failed without a word; read {result.log_file}"
+        console.print(f"[red]{escape(tile.task_id)}[/red]{label}: {escape(printable(reason))}")
 
 
 def show_rows(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], has_more: bool = False) -> None:

@@ -157,7 +157,9 @@ def _run(console: Console, start: Callable[[], embedded.RunResult]) -> None:
     result = start()
     show_run(console, result)
     if not result.is_success:
-        raise BuildFailed(f"run {result.run_id}", value="did not publish", next_step=f"read {result.log_file}")
+        failed = result.failed_by_weight()
+        reason = f"{failed[-1].task_id}: {failed[-1].reason}" if failed else "did not come to its end"
+        raise BuildFailed(f"run {result.run_id}", value=reason, next_step=f"read {result.log_file}")
 
 
 def _ask(console: Console, home: Home) -> None:

@@ -350,6 +350,10 @@ _KPI: dict[str, tuple[str, str]] = {
         "The latest version of each closed month.",
         "one row per month_start_date, platform, community and kpi.",
     ),
+    store.KPI_LOST_VERSIONS: (
+        "Frozen versions that cannot be read any more: where one was the first or last, nothing stands in its place.",
+        "one row per month_start_date, version and table_name.",
+    ),
     store.KPI_RESTATEMENTS: (
         "What a later version changed of a figure, and why; from or to NULL where only one of the two versions has it.",
         "one row per month_start_date, version, platform, community and kpi that differs from the version before.",
@@ -360,6 +364,9 @@ _KPI_COLUMNS = {
     "version": "Version of the month, from 1.",
     "reported_at": "When the version was frozen.",
     "state_id": "Published state that it was frozen from.",
+    "table_name": "kpi_monthly where the figures are lost, kpi_restatements where only what the version changed is.",
+    "reason": "What is wrong with the file, or was when it was set aside.",
+    "is_set_aside": "Whether it was moved away with `pulse set-aside`.",
     "old_value": "Value in the version before; NULL where it had none.",
     "new_value": "Value in this version; NULL where it has none.",
     "difference": "new_value − old_value; NULL where either is.",

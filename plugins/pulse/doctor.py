@@ -1,5 +1,6 @@
 """What a new user, or somebody at night, wants checked first. Each check says what it found and what to do next."""
 
+import functools
 import importlib.metadata
 import os
 import shutil
@@ -8,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from pulse import keys
 from pulse.errors import PulseError
 from pulse.home import Home
-from pulse.keys import author_key_bytes
-from pulse.settings import config_path, load_settings
+from pulse.settings import Settings, config_path, load_settings
 from pulse.sources.reddit_credentials import (
     ACCESS_POLICY_URL,
     REDDIT_URL,
@@ -35,8 +36,12 @@ class Finding:
     next_step: str = ""
 
 
-def examine(home: Home) -> list[Finding]:
-    """Run all checks, in the order in which they matter. Makes the home and the author key if there are none."""
+def examine(home: Home, *, is_deep: bool = False) -> list[Finding]:
+    """Run all checks, in the order in which they matter. Makes the home and the author key if there are none.
+
+    Args:
+        is_deep: read every value of every file that the home keeps, to find damage.
+    """
     checks: tuple[tuple[str, Callable[[Home], Finding]], ...] = (
         ("python", _python),
         ("packages", _packages),
@@ -48,12 +53,32 @@ def examine(home: Home) -> list[Finding]:
         ("sources", _sources),
         ("reddit api", _reddit_api),
     )
-    return [_guarded(name, check, home) for name, check in checks]
+    _settings_of.cache_clear()
+    return [*(_guarded(name, check, home) for name, check in checks), *_files(home, is_deep=is_deep)]
+
+
+def _files(home: Home, *, is_deep: bool) -> list[Finding]:
+    """One finding per damaged file; one for all where there is none."""
+    from pulse import damage
+
+    found = [
+        # What heals by itself asks for nothing but a run.
+        Finding("files", "warn" if one.loss is None else "fail", f"{one.file} is damaged: {one.fault}", one.way_back)
+        for one in damage.find(home, is_deep=is_deep)
+    ]
+    gone_n = len(damage.set_aside_before(home))
+    gone = f"; {gone_n} set aside before, see {home.root / 'damaged'}" if gone_n else ""
+    looked = "all of raw, scores, quality, kpi, warehouse and published" if is_deep else (
+        "databases, frozen months, outcomes and gate results; --deep reads raw and scores too"
+    )  # fmt: skip
+    return found or [Finding("files", "ok", f"whole: {looked}{gone}")]
 
 
 def _guarded(name: str, check: Callable[[Home], Finding], home: Home) -> Finding:
     try:
         return check(home)
+    except OSError as error:
+        return Finding(name, "fail", f"{error.filename or home.root}: {error.strerror}", "mend its permissions")
     except PulseError as error:
         found = error.thing if error.value is None else f"{error.thing}: {error.value}"
         return Finding(name, "fail", found, error.next_step)
@@ -97,13 +122,25 @@ def _disk(home: Home) -> Finding:
 
 
 def _author_key(home: Home) -> Finding:
-    key = author_key_bytes(home)
+    was_known = keys.has_fingerprint(home)
+    key = keys.author_key_bytes(home)
     place = "PULSE_AUTHOR_KEY" if os.environ.get("PULSE_AUTHOR_KEY") else str(home.author_key_file)
-    return Finding("author key", "ok", f"{len(key)} bytes in {place}; keep a backup, losing it means a full reload")
+    found = f"{len(key)} bytes in {place}; keep a backup, losing it means a full reload"
+    if not was_known:
+        found += f"; its fingerprint is kept from now on in {keys.fingerprint_file(home)}, and another key is refused"
+    if keys.is_readable_by_others(home):
+        return Finding("author key", "warn", f"{found}; other accounts may read it", f"chmod 600 {place}")
+    return Finding("author key", "ok", found)
+
+
+@functools.lru_cache(maxsize=1)
+def _settings_of(home: Home) -> Settings:
+    """Read once for all checks: with thousands of communities that takes seconds."""
+    return load_settings(home=home)
 
 
 def _config(home: Home) -> Finding:
-    settings = load_settings(home=home)
+    settings = _settings_of(home)
     files_n = sum(len(entry.path) for entry in settings.communities)
     return Finding("config", "ok", f"{config_path()}: {len(settings.communities)} communities, {files_n} files")
 
@@ -128,7 +165,7 @@ def _sources(home: Home) -> Finding:
 
 def _sources_used(home: Home) -> list[str]:
     try:
-        return sorted({entry.source for entry in load_settings(home=home).communities})
+        return sorted({entry.source for entry in _settings_of(home).communities})
     except PulseError:  # the check of the configuration tells
         return []
 

@@ -16,6 +16,7 @@ holds the same text and is the operator's own; published files, which the next b
 """
 
 import logging
+import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from pathlib import Path
 
 import duckdb
 
-from pulse import landing
+from pulse import landing, parquet
 from pulse.files import fsync_file, fsync_folder, sql_text
 from pulse.home import Home
 from pulse.landing import Load
@@ -93,7 +94,10 @@ def prepare(
             held = [file for file in _raw_files(home, community) if file not in untouched] if written else []
             erased = {
                 file: _rewrite(connection, file, staging / f"erased-{erased_n + number:06d}.parquet")
-                for number, file in enumerate(_files_to_erase(connection, held))
+                # One that is damaged shows nobody anything; whatever makes it again is held against the tombstones.
+                for number, file in enumerate(
+                    parquet.read_what_can_be(held, lambda files: _files_to_erase(connection, files))
+                )
             }
             erased_n += len(erased)
             puts |= written | erased
@@ -123,6 +127,27 @@ def erase_landed(home: Home, tombstones: Iterable[Path]) -> None:
 
 
 # ---- tombstones --------------------------------------------------------------
+
+
+def remake_tombstones(home: Home, file: Path) -> bool:
+    """Write a damaged file of tombstones again from the rows in raw that it was made from; false if they are not whole.
+
+    Only whoever holds the lock of raw may call this.
+    """
+    of_community = home.raw / "contributions" / file.parent.relative_to(home.raw / "tombstones")
+    files = sorted(of_community.glob(f"day=*/{file.name}"))
+    if not files or len(parquet.whole(files, is_deep=True)) < len(files):
+        return False
+    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    with _connect(home.scratch / "erasure") as connection:
+        communities = _find_tombstones(connection, {("", ""): files})
+        for community in communities:  # one: the files are of one folder
+            _write_tombstones(connection, community, draft)
+            if file.is_dir():
+                shutil.rmtree(file)
+            draft.replace(file)
+            fsync_folder(file.parent)
+    return bool(communities)
 
 
 def _connect(spill: Path) -> duckdb.DuckDBPyConnection:

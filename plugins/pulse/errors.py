@@ -156,6 +156,10 @@ class StorageError(PulseError):
     """The file system refused: full, read-only, or a file that should be there is not."""
 
 
+class DamagedFile(StorageError):
+    """A file under ``PULSE_HOME`` is not as it was written: cut off, written over, a folder in its place."""
+
+
 class BuildFailed(PulseError):
     """Dbt could not build the marts; what was published before stays."""
 

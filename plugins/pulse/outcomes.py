@@ -11,14 +11,15 @@ later than all before, whatever became of the clock.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from glob import escape
+from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
 
-from pulse import quality
+from pulse import parquet, quality
 from pulse.home import Home, path_value
 from pulse.landing import Load, LoadManifest, unproven_days_by_community
 from pulse.settings import CommunityEntry
@@ -48,7 +49,14 @@ def record(home: Home, rows: Iterable[Mapping[str, Any]], *, stem: str) -> None:
 
 def _latest_recorded_at(home: Home, entry_ids: set[str]) -> dict[str, datetime]:
     """When something was last recorded of each entry; entries without outcomes are left out."""
+    files = quality.files(home, quality.LOAD_OUTCOMES)
     if not entry_ids:
+        return {}
+    return parquet.read_what_can_be(files, lambda readable: _latest_in(readable, entry_ids))
+
+
+def _latest_in(files: Sequence[Path], entry_ids: set[str]) -> dict[str, datetime]:
+    if not files:
         return {}
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
@@ -56,7 +64,7 @@ def _latest_recorded_at(home: Home, entry_ids: set[str]) -> dict[str, datetime]:
             connection.execute(
                 "select entry_id, max(recorded_at) from read_parquet($files) "
                 "where list_contains($entry_ids, entry_id) group by entry_id having max(recorded_at) is not null",
-                {"files": quality.glob(home, quality.LOAD_OUTCOMES), "entry_ids": sorted(entry_ids)},
+                {"files": list(map(str, files)), "entry_ids": sorted(entry_ids)},
             ).fetchall()
         )
 

@@ -15,12 +15,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from pulse import landing, outcomes, quality, raw
+from pulse import keys, landing, outcomes, quality, raw
 from pulse.clock import Clock, utc_now
 from pulse.errors import BuildFailed, GateStopped, NotEnoughArrived, PulseError
 from pulse.files import read_json, write_json
 from pulse.home import Home, path_value
-from pulse.keys import author_key_bytes
 from pulse.locks import WAREHOUSE_LOCK, exclusive
 from pulse.settings import Settings, load_settings
 from pulse.sources.reddit_credentials import RedditCredentials, required_from_environment
@@ -87,15 +86,18 @@ class Pipeline:
     def plan(self, window: Window) -> list[str]:
         """Entry ids to extract, in the order of the config.
 
-        Side effects: makes the empty typed files, and finishes what a killed run left half promoted.
+        Side effects: makes the empty typed files, finishes what a killed run left half promoted, and heals what is
+        damaged in raw as far as landing still has it.
 
         Raises:
             DayNotOver: the window's last day still runs.
+            ConfigError: the author key is not the one that raw was made with.
         """
         window.require_over(self.clock())
+        keys.author_key_bytes(self.home)
         quality.ensure_tables(self.home)
         raw.ensure_empty_file(self.home)
-        raw.recover(self.home)
+        raw.heal(self.home)
         self._bring_coverage_up_to_date()
         entry_ids = [entry.entry_id for entry in self.settings.communities]
         log.info("plan: %s, %d communities", window, len(entry_ids))
@@ -159,6 +161,7 @@ class Pipeline:
 
     def promote(self, verdicts: Sequence[EntryVerdict], *, run_id: str) -> dict[str, int]:
         """Bring the accepted rows of passed loads into raw and record the outcome of each community and day."""
+        keys.require_same(self.home)
         counts = {"loads_n": 0, "rows_n": 0, "partitions_n": 0}
         arrived: list[dict[str, Any]] = []
         for load in self._passed_loads(verdicts):
@@ -172,14 +175,19 @@ class Pipeline:
         log.info("raw: %(rows_n)d rows of %(loads_n)d loads, %(partitions_n)d partitions changed", counts)
         return counts
 
-    def score(self, verdicts: Sequence[EntryVerdict]) -> dict[str, int]:
+    def score(self, verdicts: Sequence[EntryVerdict], *, is_deep: bool = False) -> dict[str, int]:
         """Judge the sentiment of texts that this model has not judged yet.
 
         They are in the loads' partitions, and in those it never saw: the whole history when the model is a new one,
-        for marts hold the scores of one model only.
+        for marts hold the scores of one model only. Scores of which a file is damaged are made again.
+
+        Args:
+            is_deep: read all scores to find damage, not the ends of files alone.
         """
         from pulse.sentiment import get_scorer, score_partitions, unjudged_partitions
+        from pulse.sentiment.store import drop_damaged
 
+        drop_damaged(self.home, is_deep=is_deep)
         arrived = {part for load in self._passed_loads(verdicts) for part in raw.partitions_of(load)}
         scorer = get_scorer(self.settings.sentiment_model)
         partitions = {(part.platform, part.community, part.day) for part in arrived}
@@ -294,11 +302,14 @@ class Pipeline:
     def rebuild(self, *, run_id: str) -> str:
         """Build all marts from raw again, check and publish them; returns the state's id.
 
+        What is damaged in raw and scores is found by reading all of it, and made again where that is possible.
+
         Raises:
-            BuildFailed, GateStopped: what was published before stays.
+            BuildFailed, GateStopped, DamagedFile: what was published before stays.
         """
+        raw.heal(self.home, is_deep=True)
         self._bring_coverage_up_to_date()
-        self.score([])
+        self.score([], is_deep=True)
         self.require_built(self.build(is_full_refresh=True))
         return self._publish(self.gate_marts(run_id=run_id))
 
@@ -349,7 +360,7 @@ class Pipeline:
     def _source_context(self) -> "SourceContext":
         from pulse.sources import SourceContext
 
-        key = author_key_bytes(self.home)
+        key = keys.author_key_bytes(self.home)
         return SourceContext(self.home, self.settings, self.clock, key, self.reddit_credentials)
 
     def _tell_never_seen(self) -> None:

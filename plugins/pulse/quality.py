@@ -5,6 +5,7 @@ so readers need no lock. No original text is in them.
 """
 
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from glob import escape
@@ -14,7 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pulse.files import fsync_file, fsync_folder, storage_error
+from pulse import parquet
+from pulse.files import fsync_file, fsync_folder, sql_text, storage_error
 from pulse.home import Home, path_value
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -109,13 +111,45 @@ def append_table(home: Home, table: str, content: pa.Table, *, stem: str) -> Pat
 def ensure_tables(home: Home) -> None:
     """Give each table a typed file without rows, so that it can be read before anything happened."""
     for table, schema in TABLES.items():
-        if not (home.quality / table / "_empty.parquet").exists():
+        file = home.quality / table / "_empty.parquet"
+        if not file.exists() or parquet.fault_of(file, is_deep=True) is not None:
             _write(home, table, schema.empty_table(), "_empty")
 
 
 def glob(home: Home, table: str) -> str:
     """What to hand to DuckDB's ``read_parquet`` for the whole table."""
     return f"{escape(str(home.quality / table))}/*.parquet"
+
+
+def files(home: Home, table: str) -> list[Path]:
+    """All files of a table, whole or not, in order; the one without rows among them."""
+    return sorted((home.quality / table).glob("*.parquet"))
+
+
+def damaged_files(home: Home, table: str, *, is_deep: bool = False) -> list[Path]:
+    """Files of a table that cannot be read, in order."""
+    return [file for file in files(home, table) if parquet.fault_of(file, is_deep=is_deep)]
+
+
+def readable_rows(home: Home, table: str, *, is_deep: bool = False) -> str:
+    """What to select from for the whole table in DuckDB: a damaged file is left out, where :func:`glob` would fail.
+
+    Args:
+        is_deep: find damage by reading every value, not by the ends of files alone.
+    """
+    damaged = damaged_files(home, table, is_deep=is_deep)
+    if not damaged:
+        return f"read_parquet({sql_text(glob(home, table))}, hive_partitioning = false)"
+    names = ", ".join(sql_text(file) for file in files(home, table) if file not in damaged)
+    if not names:
+        columns = (f"cast(null as {_duckdb_type(field.type)}) as {field.name}" for field in TABLES[table])
+        return f"(select {', '.join(columns)} where false)"
+    return f"read_parquet([{names}], hive_partitioning = false)"
+
+
+def _duckdb_type(kind: pa.DataType) -> str:
+    names = {pa.string(): "varchar", pa.date32(): "date", _TIME: "timestamptz", pa.bool_(): "boolean"}
+    return names.get(kind) or ("double" if pa.types.is_floating(kind) else "bigint")
 
 
 def written_before(home: Home, older_than: datetime) -> list[Path]:
@@ -137,6 +171,8 @@ def _write(home: Home, table: str, content: pa.Table, stem: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         pq.write_table(content, draft, compression="zstd")
         fsync_file(draft)
+        if final.is_dir():  # damage: a folder in place of the file
+            shutil.rmtree(final)
         draft.replace(final)
         fsync_folder(folder)
     except OSError as error:

@@ -156,7 +156,7 @@ def _unreadable(table: "Table", file: Path | None, reason: str) -> str:
         return f"pulse-unreadable: {table.name} | not read for this statement | name the table in the statement"
     return (
         f"pulse-unreadable: {table.name} | {file}: {reason} | "
-        'run `pulse doctor`; docs/operations.md, "A damaged file", says how it is made again or set aside'
+        'run `pulse doctor`; docs/operations.md, "A file is damaged", says how it is made again or set aside'
     )
 
 

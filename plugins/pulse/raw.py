@@ -19,8 +19,9 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from pulse import coverage, erasure
+from pulse import coverage, erasure, landing, parquet
 from pulse.contract import community_duckdb_columns, coverage_duckdb_columns, duckdb_columns
+from pulse.errors import DamagedFile, StorageError
 from pulse.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
 from pulse.home import Home, partition_path, path_value
 from pulse.landing import Load, LoadManifest, coverage_of
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 
 JOURNAL = "journal.json"
 _CONTRIBUTIONS, _COMMUNITIES, _COVERAGE = "contributions", "communities", "coverage"
+_TOMBSTONES = "tombstones"
+# Begin the ids of loads whose source gives the same rows again.
+_REPLAYABLE = ("reddit_archive-",)
 # How a load's id ends (landing.load_id_for): first and last day, and a digest.
 _DAYS_OF_LOAD = re.compile(r"-(\d{8})-(\d{8})-[0-9a-f]{12}$")
 # Begins the name of a file without rows that an earlier contract left.
@@ -94,7 +98,8 @@ def ensure_empty_file(home: Home) -> None:
 
 
 def _ensure_empty_file(file: Path, columns: str) -> None:
-    if file.exists() and _column_names(file) == _names_in(columns):
+    is_whole = file.exists() and parquet.fault_of(file, is_deep=True) is None
+    if is_whole and _column_names(file) == _names_in(columns):
         return
     draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
@@ -103,8 +108,10 @@ def _ensure_empty_file(file: Path, columns: str) -> None:
             connection.execute(f"create table nothing ({columns})")
             connection.table("nothing").write_parquet(str(draft))
         fsync_file(draft)
-        if file.exists():
+        if is_whole:
             file.replace(file.with_name(f"{_EARLIER}{len(_column_names(file))}_columns.parquet"))
+        if file.is_dir():
+            shutil.rmtree(file)
         draft.replace(file)
         fsync_folder(file.parent)
     except OSError as error:
@@ -144,7 +151,10 @@ def promote(home: Home, load: Load, *, timeout_s: float = 600.0) -> Promotion:
         try:
             promotion = _prepare(home, load, staging)
             _finish(home, staging)
-        except (OSError, duckdb.IOException) as error:
+        except (OSError, duckdb.IOException, duckdb.InvalidInputException) as error:
+            damaged = damaged_files(home, is_deep=True)
+            if damaged:
+                raise damage_error(home, damaged) from error
             raise storage_error(staging, error) from error
     log.info(
         "raw: %d rows of %s in %d partitions, %d dates to build",
@@ -157,6 +167,102 @@ def recover(home: Home, *, timeout_s: float = 600.0) -> int:
     """Finish promotions that a killed process left half done. Returns how many there were."""
     with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
         return _finish_all(home)
+
+
+def heal(home: Home, *, is_deep: bool = False, timeout_s: float = 600.0) -> tuple[Path, ...]:
+    """Finish what a killed process left half done, then make damaged files of raw again, as far as possible here.
+
+    They come from sealed loads in landing; tombstones from the rows they were made of.
+
+    Only the damaged files are written: another load may have replaced the rest of what their load once brought. Their
+    dates are noted to be built again.
+
+    Args:
+        is_deep: read every value of every file (:func:`pulse.parquet.fault_of`), not the ends alone.
+
+    Returns:
+        The damaged files that are left.
+    """
+    with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
+        _finish_all(home)
+        ensure_empty_file(home)
+        damaged = damaged_files(home, is_deep=is_deep)
+        left = damaged
+        for _ in range(2):  # tombstones are made from rows, and rows are held against tombstones
+            for file in left:
+                _make_again(home, file)
+            left = [file for file in left if parquet.fault_of(file, is_deep=is_deep) is not None]
+    for file in damaged:
+        log.warning("raw: %s was damaged; %s", file, "it still is" if file in left else "it was made again")
+    return tuple(left)
+
+
+def damaged_files(home: Home, *, is_deep: bool = False) -> list[Path]:
+    """Files of raw that cannot be read, in order; those without rows among them."""
+    return [
+        file
+        for record in (_CONTRIBUTIONS, _COMMUNITIES, "coverage", _TOMBSTONES, "business_results")
+        for file in sorted((home.raw / record).rglob("*.parquet"))
+        if parquet.fault_of(file, is_deep=is_deep) is not None
+    ]
+
+
+def damage_error(home: Home, damaged: Sequence[Path]) -> DamagedFile:
+    """The error that names the first of damaged files of raw and says which command heals it."""
+    more = f", and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+    fault = parquet.fault_of(damaged[0], is_deep=True) or "was damaged a moment ago"
+    return DamagedFile(f"file {damaged[0]}", value=f"{fault}{more}", next_step=way_back(home, damaged[0]))
+
+
+def way_back(home: Home, file: Path) -> str:
+    """Which command makes a damaged file of raw again, or goes on without it."""
+    record, aside = file.relative_to(home.raw).parts[0], f"`pulse set-aside {file.relative_to(home.root)}`"
+    if record == "business_results":
+        return f"put its CSV file into imports/ again and run `pulse import`; or {aside}, which says what is lost"
+    if file.name.startswith("_empty") or can_be_replayed(home, file):
+        return "`pulse rebuild` makes it again"
+    day = file.parent.name.removeprefix("day=")
+    if is_replayable(file.stem):
+        which = f"`pulse run --day {day}`" if record in {_CONTRIBUTIONS, _COMMUNITIES} else "running its days again"
+        return f"{which} makes it again from its archive; without that archive, {aside}, which says what is lost"
+    return f"it cannot be made again: {aside} says what is lost and goes on without it"
+
+
+def is_replayable(load_id: str) -> bool:
+    """Whether the source of a load gives the same rows again when it is asked again."""
+    return load_id.startswith(_REPLAYABLE)
+
+
+def can_be_replayed(home: Home, file: Path) -> bool:
+    """Whether the load that brought a file of raw is in landing still."""
+    return _load_in_landing(home, file.stem) is not None
+
+
+def _make_again(home: Home, file: Path) -> None:
+    """Make one damaged file again if that can be done; else it stays as it is."""
+    if file.name.startswith(_EARLIER):  # its name is what counts
+        shutil.rmtree(file, ignore_errors=True)
+        shutil.copyfile(file.with_name("_empty.parquet"), file)
+        return
+    if _TOMBSTONES in file.relative_to(home.raw).parts[:1] and erasure.remake_tombstones(home, file):
+        return
+    load = _load_in_landing(home, file.stem)
+    if load is None:
+        return
+    staging = home.raw / "_promotions" / load.load_id
+    try:
+        _prepare(home, load, staging, only=frozenset({file}))
+        _finish(home, staging)
+    except (OSError, duckdb.Error) as error:
+        shutil.rmtree(staging, ignore_errors=True)
+        log.warning("raw: %s cannot be replayed from landing: %s", load.load_id, storage_error(staging, error))
+
+
+def _load_in_landing(home: Home, load_id: str) -> Load | None:
+    try:
+        return landing.find(home, load_id)
+    except StorageError:
+        return None
 
 
 def partition_files(home: Home, partition: Partition) -> list[Path]:
@@ -178,18 +284,38 @@ def partitions_of(load: Load) -> tuple[Partition, ...]:
 
 
 def pending_dates(home: Home) -> dict[Path, tuple[date, ...]]:
-    """Dates to build again, by the note that asks for them."""
-    return {
-        file: tuple(date.fromisoformat(day) for day in read_json(file)["contribution_dates"])
-        for file in sorted((home.warehouse / "pending").glob("*.json"))
-    }
+    """Dates to build again, by the note that asks for them; none for a note that asks for everything."""
+    return {file: _dates_of_note(file) or () for file in sorted((home.warehouse / "pending").glob("*.json"))}
+
+
+def asks_for_everything(note: Path) -> bool:
+    """Whether a note asks for all dates: :func:`require_everything` left it, or it cannot be read any more."""
+    return _dates_of_note(note) is None
+
+
+def require_everything(home: Home, name: str) -> None:
+    """Note that all dates have to be built again; the note goes with a publish that included it."""
+    write_json(home.warehouse / "pending" / f"{path_value(name)}.json", {"contribution_dates": None})
+
+
+def _dates_of_note(note: Path) -> tuple[date, ...] | None:
+    try:
+        days = read_json(note)["contribution_dates"]
+        return None if days is None else tuple(map(date.fromisoformat, days))
+    except (StorageError, KeyError, TypeError, ValueError) as error:
+        log.warning("raw: %s cannot be read, so everything will be built: %s", note, error)
+        return None
 
 
 # ---- preparing: nothing visible changes ------------------------------------
 
 
-def _prepare(home: Home, load: Load, staging: Path) -> Promotion:
-    """Copy the load's rows beside raw, split by partition, and write the journal."""
+def _prepare(home: Home, load: Load, staging: Path, *, only: frozenset[Path] | None = None) -> Promotion:
+    """Copy the load's rows beside raw, split by partition, and write the journal.
+
+    Args:
+        only: of all that the load brings, write these files of raw and touch no other rows.
+    """
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     arriving = _split_by_partition(load, staging)
@@ -197,10 +323,14 @@ def _prepare(home: Home, load: Load, staging: Path) -> Promotion:
     puts |= _stage_communities(home, load, staging)
     looked = _stage_coverage(home, load, staging)
     puts |= looked.puts
-    is_replayable = load.manifest.is_replayable
+    if only is not None:
+        puts = {target: file for target, file in puts.items() if target in only}
+        arriving = {partition: file for partition, file in arriving.items() if file in puts.values()}
+    is_replayable = load.manifest.is_replayable and only is None
     leaving = _files_to_remove(home, load, _CONTRIBUTIONS, puts) if is_replayable else []
     leaving_communities = _files_to_remove(home, load, _COMMUNITIES, puts) if is_replayable else []
-    if not leaving and not leaving_communities and not looked.is_changed and all(target.exists() for target in puts):
+    is_changed = bool(leaving or leaving_communities or (looked.is_changed and only is None))
+    if not is_changed and len(parquet.whole(puts, is_deep=True)) == len(puts):
         return Promotion(load.load_id, (), (), load.manifest.rows_n)  # promoted before, nothing to change
     dates = tuple(sorted({*_contribution_dates([*leaving, *arriving.values()]), *looked.days}))
     erased = erasure.prepare(home, load, _by_community(arriving), staging, untouched=frozenset({*puts, *leaving}))
@@ -393,6 +523,18 @@ def _folders_spoken_for(home: Home, manifest: LoadManifest, record: str, day: da
 
 
 def _contribution_dates(files: Sequence[Path]) -> tuple[date, ...]:
+    """Dates of creation in the files. Of one that cannot be read, and is on its way out: the day of its partition."""
+    try:
+        return _dates_in(files)
+    except duckdb.Error:
+        damaged = [file for file in files if parquet.fault_of(file, is_deep=True) is not None]
+        if not damaged:
+            raise
+        days = {date.fromisoformat(file.parent.name.removeprefix("day=")) for file in damaged}
+        return tuple(sorted(days.union(_dates_in([file for file in files if file not in damaged]))))
+
+
+def _dates_in(files: Sequence[Path]) -> tuple[date, ...]:
     if not files:
         return ()
     with duckdb.connect() as connection:
@@ -411,7 +553,7 @@ def _finish_all(home: Home) -> int:
     """Carry out promotions that were written down, and drop those that were not."""
     finished = 0
     for staging in sorted((home.raw / "_promotions").glob("*")):
-        if (staging / JOURNAL).is_file():
+        if (staging / JOURNAL).is_file() and _has_readable_journal(home, staging):
             _finish(home, staging)
             finished += 1
         else:
@@ -421,18 +563,36 @@ def _finish_all(home: Home) -> int:
     return finished
 
 
+def _has_readable_journal(home: Home, staging: Path) -> bool:
+    """Whether it can be carried out; if not, whoever runs that day again promotes it anew, and everything is built."""
+    try:
+        read_json(staging / JOURNAL)
+    except StorageError as error:
+        log.warning("raw: the journal of %s cannot be read, so its day has to run again: %s", staging.name, error)
+        require_everything(home, f"journal of {staging.name}")
+        return False
+    return True
+
+
 def _finish(home: Home, staging: Path) -> None:
     """Carry out the journal if there is one, then remove the staging folder."""
     if (staging / JOURNAL).is_file():
         journal = read_json(staging / JOURNAL)
-        write_json(
-            home.warehouse / "pending" / f"{journal['load_id']}.json",
-            {"load_id": journal["load_id"], "contribution_dates": journal["contribution_dates"]},
-        )
+        _note_dates(home, journal["load_id"], journal["contribution_dates"])
         _carry_out(home, staging, journal)
         erasure.erase_landed(home, [home.raw / relative for relative in journal.get("tombstones", ())])
         (staging / JOURNAL).unlink()
     shutil.rmtree(staging, ignore_errors=True)
+
+
+def _note_dates(home: Home, load_id: str, days: Sequence[str]) -> None:
+    """Note dates to build again, beside what a note of the same load asks for already."""
+    note = home.warehouse / "pending" / f"{load_id}.json"
+    before = _dates_of_note(note) if note.exists() else ()
+    dates = None if before is None else sorted({*days, *(day.isoformat() for day in before)})
+    if note.is_dir():  # damage
+        shutil.rmtree(note)
+    write_json(note, {"load_id": load_id, "contribution_dates": dates})
 
 
 def _carry_out(home: Home, staging: Path, journal: dict[str, list[Any]]) -> None:
@@ -441,9 +601,13 @@ def _carry_out(home: Home, staging: Path, journal: dict[str, list[Any]]) -> None
         target = home.raw / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         if (staging / name).exists():
+            if target.is_dir():  # damage: a folder in place of the file
+                shutil.rmtree(target)
             (staging / name).replace(target)
         changed.add(target.parent)
     for relative in journal["removes"]:
+        if (home.raw / relative).is_dir():
+            shutil.rmtree(home.raw / relative)
         (home.raw / relative).unlink(missing_ok=True)
         changed.add((home.raw / relative).parent)
     for folder in changed:

@@ -3,10 +3,11 @@
 Unknown keys, duplicate communities and missing files are refused here, before anything runs.
 """
 
+import functools
 import glob
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,6 +25,8 @@ _HOME_VARIABLE = "${PULSE_HOME}"
 # Reddit's own limits are 3 to 21; a few older names are shorter or longer.
 _SUBREDDIT_NAME = re.compile(r"[A-Za-z0-9_]{2,24}")
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+# A hundred years: as good as for ever, and no calendar runs out.
+Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
 class Strict(BaseModel):
@@ -153,8 +156,8 @@ class RedditApiPolicy(Strict):
             read one by one, largest gap first, until this share of the counted comments was seen.
     """
 
-    max_calls_per_run: Annotated[int, Field(ge=1)] = 2_000
-    calls_per_window: Annotated[int, Field(ge=1)] = 100
+    max_calls_per_run: Annotated[int, Field(ge=1, le=1_000_000)] = 2_000
+    calls_per_window: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     window_s: Annotated[float, Field(gt=0, le=3_600)] = 60.0
     longest_wait_s: Annotated[float, Field(ge=0, le=600)] = 15.0
     retry_wait_s: Annotated[float, Field(ge=0, le=60)] = 2.0
@@ -178,9 +181,9 @@ class PublishPolicy(Strict):
 class Retention(Strict):
     """How many days each kind of data stays; ``pulse prune`` and the daily run apply it."""
 
-    quarantine_days: Annotated[int, Field(ge=1)] = 30
-    landing_days: Annotated[int, Field(ge=1)] = 14
-    quality_days: Annotated[int, Field(ge=1)] = 400
+    quarantine_days: Days = 30
+    landing_days: Days = 14
+    quality_days: Days = 400
 
 
 class Notifier(Strict):
@@ -234,10 +237,39 @@ def daily_deadline_h() -> float:
     """
     default = float(Settings.model_fields["daily_deadline_h"].default)
     try:
-        document = yaml.safe_load(config_path().read_text(encoding="utf-8"))
-        return float(document.get("daily_deadline_h", default))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, AttributeError, TypeError, ValueError):
+        document = _parsed_yaml(config_path().read_text(encoding="utf-8"))
+        hours = float(document.get("daily_deadline_h", default))
+    except (OSError, yaml.YAMLError, RecursionError, AttributeError, TypeError, ValueError, OverflowError):
         return default
+    return hours if 0 < hours <= 24 else default
+
+
+class _RepeatedKey(yaml.MarkedYAMLError):
+    """A mapping that names a key twice: YAML's own readers would take the last and say nothing."""
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Plain values only, and each key once."""
+
+    def compose_mapping_node(self, anchor: Any) -> Any:
+        """Compose a mapping as ever, then look at its keys, before any are merged into it."""
+        node = super().compose_mapping_node(anchor)
+        seen: dict[object, Any] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                name = (key.tag, key.value)
+                if name in seen:
+                    raise _RepeatedKey(
+                        problem=f"key {key.value} stands twice, in lines {seen[name].line + 1} and "
+                        f"{key.start_mark.line + 1}",
+                        problem_mark=key.start_mark,
+                    )
+                seen[name] = key.start_mark
+        return node
+
+
+def _parsed_yaml(text: str) -> Any:
+    return yaml.load(text, Loader=_StrictLoader)  # noqa: S506  (a safe loader)
 
 
 def load_settings(path: Path | None = None, *, home: Home | None = None) -> Settings:
@@ -258,16 +290,18 @@ def load_settings(path: Path | None = None, *, home: Home | None = None) -> Sett
     except ValidationError as error:
         raise _first_fault(path, error) from error
     _refuse_duplicates(path, settings)
-    found = tuple(
-        entry.model_copy(update={"path": tuple(_find_files(entry, path, home or Home.from_environment()))})
-        for entry in settings.communities
-    )
+    find = _finder(path, home or Home.from_environment())
+    found = tuple(entry.model_copy(update={"path": tuple(_find_files(entry, find))}) for entry in settings.communities)
     return settings.model_copy(update={"communities": found})
 
 
 def _read_yaml(path: Path) -> object:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return _parsed_yaml(path.read_text(encoding="utf-8"))
+    except _RepeatedKey as error:
+        raise ConfigError(
+            f"config file {path}", value=error.problem, limit="each key once", next_step="make one of the two"
+        ) from error
     except OSError as error:
         raise ConfigError(
             f"config file {path}", value=error.strerror, next_step="create it, or set PULSE_CONFIG"
@@ -276,7 +310,7 @@ def _read_yaml(path: Path) -> object:
         raise ConfigError(
             f"config file {path}", value="nested too deeply", next_step="mend it: a few levels are enough"
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # days and numbers that cannot be, bad UTF-8
         raise ConfigError(
             f"config file {path}", value=f"not YAML: {error}", next_step="mend the line that the message names"
         ) from error
@@ -311,15 +345,15 @@ def _refuse_duplicates(path: Path, settings: Settings) -> None:
         seen.add(entry.entry_id)
 
 
-def _find_files(entry: RedditEntry, config: Path, home: Home) -> Iterator[Path]:
-    """Absolute files of one entry, in order, each once."""
+def _find_files(entry: RedditEntry, find: Callable[[Path], tuple[Path, Path, list[Path]]]) -> Iterator[Path]:
+    """Absolute files of one entry, in order, each once.
+
+    Args:
+        find: the pattern as it was written, where it leads, and the files there.
+    """
     seen: set[Path] = set()
-    for pattern in entry.path:
-        absolute = config.parent / str(pattern).replace(_HOME_VARIABLE, str(home.root))
-        try:
-            files = [absolute.resolve()] if absolute.is_file() else _files_matching(str(pattern), config, home)
-        except (OSError, ValueError):  # no file can have that name
-            files = []
+    for given in entry.path:
+        pattern, absolute, files = find(given)
         if not files:
             raise ConfigError(
                 f"path of {entry.entry_id}",
@@ -331,6 +365,32 @@ def _find_files(entry: RedditEntry, config: Path, home: Home) -> Iterator[Path]:
             if file not in seen:
                 seen.add(file)
                 yield file
+
+
+def _finder(config: Path, home: Home) -> Callable[[Path], tuple[Path, Path, list[Path]]]:
+    """Finds the files of a pattern; each pattern and each folder is looked at once, however many entries name it."""
+
+    @functools.cache
+    def find(pattern: Path) -> tuple[Path, Path, list[Path]]:
+        absolute = config.parent / str(pattern).replace(_HOME_VARIABLE, str(home.root))
+        try:
+            files = [absolute.resolve()] if absolute.is_file() else _files_matching(str(pattern), config, home)
+        except (OSError, ValueError):  # no file can have that name
+            files = []
+        return pattern, absolute, [file for file in files if not _is_of_the_kernel(file)]
+
+    return find
+
+
+def _is_of_the_kernel(file: Path) -> bool:
+    """Whether a file is made up by the kernel as it is read (/proc, /sys): none can be an archive, some never end."""
+    for folder in ("/proc", "/sys"):
+        try:
+            if file.stat().st_dev == Path(folder).stat().st_dev and Path(folder).is_mount():
+                return True
+        except OSError:
+            continue
+    return False
 
 
 def _files_matching(pattern: str, config: Path, home: Home) -> list[Path]:

@@ -94,11 +94,14 @@ def tables() -> tuple[Table, ...]:
     monthly, restatements = of_kpi[store.KPI_MONTHLY], of_kpi[store.KPI_RESTATEMENTS]
     return (
         *(Table(QUALITY, name, columns, (Source(QUALITY, name, columns),)) for name, columns in quality.TABLES.items()),
+        # What is lost is told without reading it, and the others look there.
+        Table(KPI, store.KPI_LOST_VERSIONS, store.LOST_COLUMNS, ()),
         *(
             Table(KPI, name, restatements.columns, (monthly, restatements))
             if name == store.KPI_RESTATEMENTS
             else Table(KPI, name, monthly.columns, (monthly,))
             for name in store.views(str)
+            if name != store.KPI_LOST_VERSIONS
         ),
     )
 
@@ -111,6 +114,8 @@ def opened(
     message: Callable[[Table, Path | None, str], str],
 ) -> duckdb.DuckDBPyConnection:
     """A database with both schemas; a table that is not wanted, or has a damaged file, is a view that only complains.
+
+    Of the frozen months only the damaged version is missing: it stands in ``kpi.kpi_lost_versions``.
 
     Args:
         start: makes a database without the schemas. It is called again after each damage that is found, because DuckDB
@@ -125,7 +130,10 @@ def opened(
                 connection.execute(f"create schema {schema}")
             for table in tables():
                 damages = [damage for source in table.sources for damage in damaged.get(source, ())]
-                if damages:
+                if damages and table.schema == KPI:
+                    # Other months do not need the file; `kpi_lost_versions` names what is missing.
+                    create(connection, home, table, damaged)
+                elif damages:
                     _create_unreadable(connection, table, message(table, damages[0].file, damages[0].reason))
                 elif is_wanted(table):
                     create(connection, home, table)
@@ -155,7 +163,7 @@ def create(
     while True:
         files = {source: _without(source.files(home), left_out.get(source, ())) for source in table.sources}
         try:
-            connection.execute(f"create table {table.name} as {_query(table, files)}")
+            connection.execute(f"create table {table.name} as {_query(home, table, files)}")
         except duckdb.Error:
             for source in table.sources:
                 if damages := tuple(_damages(source, files[source])):
@@ -197,7 +205,9 @@ def sql_type(arrow_type: pa.DataType) -> str:
 # ---- reading files ---------------------------------------------------------
 
 
-def _query(table: Table, files: Mapping[Source, Sequence[Path]]) -> str:
+def _query(home: Home, table: Table, files: Mapping[Source, Sequence[Path]]) -> str:
+    if table.table == store.KPI_LOST_VERSIONS:
+        return store.lost_query(home)
     if table.schema == QUALITY:
         ((source, of_source),) = files.items()
         return _selection(source, of_source)

@@ -5,16 +5,19 @@ It reads raw, the scores and the outcomes where they lie under ``PULSE_HOME``, a
 
 import hashlib
 import json
+import logging
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape as glob_escape
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from pulse import quality, raw
+from pulse import parquet, quality, raw
 from pulse.errors import BuildFailed
 from pulse.files import sql_text
 from pulse.home import REPOSITORY, Home
@@ -23,6 +26,8 @@ from pulse.imports.store import results_glob
 from pulse.sentiment.store import ensure_empty_file as ensure_empty_scores
 from pulse.sentiment.store import scores_glob
 from pulse.text import printable
+
+log = logging.getLogger(__name__)
 
 DBT_PROJECT = REPOSITORY / "dbt_project"
 _OK_STATUSES = frozenset({"success", "pass", "warn", "no-op"})
@@ -54,20 +59,23 @@ def ensure_inputs(home: Home) -> None:
     ensure_empty_results(home)
 
 
-def run(home: Home, database: Path, arguments: Sequence[str], variables: Mapping[str, Any]) -> tuple[NodeResult, ...]:
+def run(
+    home: Home, database: Path, arguments: Sequence[str], variables: Mapping[str, Any], *, is_deep: bool = False
+) -> tuple[NodeResult, ...]:
     """Run one dbt command; one result per node, failed ones included.
 
     Args:
         database: the DuckDB file to write; free again afterwards.
         arguments: the command and its options.
         variables: dbt's ``--vars``.
+        is_deep: read all outcomes to find damaged files, not their ends alone. They are left out either way.
 
     Raises:
         BuildFailed: dbt could not start.
     """
     from dbt.cli.main import dbtRunner
 
-    with _environment(home, database):
+    with _environment(home, database, is_deep=is_deep):
         result = dbtRunner().invoke(
             [*_flags(home), *arguments, "--vars", json.dumps(variables), *_places(home)],
         )
@@ -102,7 +110,7 @@ def _places(home: Home) -> list[str]:
 
 
 @contextmanager
-def _environment(home: Home, database: Path) -> Iterator[None]:
+def _environment(home: Home, database: Path, *, is_deep: bool) -> Iterator[None]:
     """Tell dbt where everything is, for the time of one call."""
     values = {
         "PULSE_WAREHOUSE_FILE": str(database),
@@ -112,7 +120,7 @@ def _environment(home: Home, database: Path) -> Iterator[None]:
     # dbt-duckdb passes these through str.format.
     values |= {
         f"PULSE_RAW_{table.upper()}": reader.replace("{", "{{").replace("}", "}}")
-        for table, reader in _readers(home).items()
+        for table, reader in _readers(home, is_deep=is_deep).items()
     }
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
@@ -126,7 +134,7 @@ def _environment(home: Home, database: Path) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _readers(home: Home) -> dict[str, str]:
+def _readers(home: Home, *, is_deep: bool = False) -> dict[str, str]:
     """What to select from, by source table.
 
     Columns are matched by name only where they differ between files: that opens every file before any is left out.
@@ -137,7 +145,7 @@ def _readers(home: Home) -> dict[str, str]:
         "community_observations": raw.community_observations_glob(home),
         "coverage": raw.coverage_glob(home),
         "sentiment_scores": scores_glob(home),
-        "load_outcomes": quality.glob(home, quality.LOAD_OUTCOMES),
+        "load_outcomes": _readable_outcomes(home, is_deep=is_deep),
         "business_results": results_glob(home),
     }
     has_earlier_columns = raw.has_earlier_columns(home)
@@ -147,6 +155,23 @@ def _readers(home: Home) -> dict[str, str]:
         f"union_by_name = {str(has_earlier_columns or table == 'business_results').lower()})"
         for table, glob in globs.items()
     }
+
+
+def _readable_outcomes(home: Home, *, is_deep: bool) -> str:
+    """All outcomes; where a file is damaged, a copy of the others: the days of what is damaged are unknown."""
+    files = quality.files(home, quality.LOAD_OUTCOMES)
+    if not quality.damaged_files(home, quality.LOAD_OUTCOMES, is_deep=is_deep):
+        return quality.glob(home, quality.LOAD_OUTCOMES)
+    copied = home.scratch / "readable-outcomes"
+    shutil.rmtree(copied, ignore_errors=True)
+    copied.mkdir(parents=True)
+    for file in files:
+        fault = parquet.fault_of(file, is_deep=True)
+        if fault is None:
+            (copied / file.name).hardlink_to(file)
+        else:
+            log.warning("dbt: %s is left out, its days are unknown: %s", file, fault)
+    return f"{glob_escape(str(copied))}/*.parquet"
 
 
 def _node_result(item: Any) -> NodeResult:

@@ -20,13 +20,14 @@ from pathlib import Path
 
 import duckdb
 
-from pulse import raw, transform
+from pulse import parquet, quality, raw, transform
 from pulse.clock import Clock
-from pulse.errors import BuildFailed, BuildReplaced, NothingPublished, StorageError
-from pulse.files import fsync_file, fsync_folder, read_json, storage_error, write_json
+from pulse.errors import BuildFailed, BuildReplaced, DamagedFile, NothingPublished, StorageError
+from pulse.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
 from pulse.home import PUBLISHED_NAME, Home
 from pulse.locks import WAREHOUSE_LOCK, exclusive
 from pulse.sentiment import get_scorer
+from pulse.sentiment import store as scores
 from pulse.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -63,17 +64,49 @@ def published_file(home: Home) -> Path:
 
 
 def published_state(home: Home) -> PublishedState | None:
-    """The state that readers see now; None before the first publish."""
+    """The state that readers see now; None before the first publish.
+
+    Where ``state.json`` is damaged, it is the state whose file readers' path leads to.
+    """
     facts = _facts_file(home)
-    if not facts.is_file():
+    if not facts.exists():
         return None
-    state_id = str(read_json(facts)["state_id"])
+    try:
+        state_id = str(read_json(facts)["state_id"])
+    except (StorageError, KeyError, TypeError):
+        for file in reversed(_state_files(home)):
+            if published_file(home).exists() and file.samefile(published_file(home)):
+                return PublishedState(file.stem, file)
+        return None
     return PublishedState(state_id, _state_file(home, state_id))
 
 
 def _facts_file(home: Home) -> Path:
     """Which state is published, the identity of its build, and which files of frozen months it holds."""
     return home.published / "state.json"
+
+
+def fault_of(file: Path, *, is_deep: bool = False) -> str | None:
+    """Why DuckDB cannot read a database file, in one line; None where it can.
+
+    Args:
+        is_deep: read every table too: blocks are held against their checksums.
+    """
+    if not file.is_file():
+        return "a folder stands in its place" if file.is_dir() else "is not there"
+    try:
+        # Attached: a process that has the file open would get what it opened, not what lies there now.
+        with duckdb.connect() as connection:
+            connection.execute(f"attach {sql_text(file)} as looked_at (read_only)")
+            if is_deep:
+                tables = connection.execute(
+                    "select schema_name, table_name from duckdb_tables() where database_name = 'looked_at'"
+                ).fetchall()
+                for schema, table in tables:
+                    connection.execute(f'select max(hash(t)) from looked_at."{schema}"."{table}" as t').fetchall()
+    except duckdb.Error as error:
+        return f"cannot be read: {str(error).splitlines()[0]}"
+    return None
 
 
 # ---- building --------------------------------------------------------------
@@ -99,15 +132,18 @@ def build(
 
     Raises:
         BuildFailed: dbt could not start.
+        DamagedFile: raw or scores hold a file that cannot be read; names it, and the command that heals it.
         LockBusy: another process writes to raw or the warehouse.
     """
     model_id = sentiment_model_id(settings)
     with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
         transform.ensure_inputs(home)
+        _require_whole_inputs(home, is_deep=False)
         identity = {"project": transform.project_digest(), "sentiment_model_id": model_id}
         _undo_unpublished(home)
         is_full = is_full_refresh or not working_file(home).exists() or _WorkingState.read(home).identity != identity
         pending = raw.pending_dates(home)
+        is_full = is_full or any(map(raw.asks_for_everything, pending))
         dates = tuple(sorted({day for of_note in pending.values() for day in of_note}))
         notes = {note.name: note.stat().st_mtime_ns for note in pending}
         state = _WorkingState(
@@ -126,8 +162,28 @@ def build(
         arguments += ["--select", select] if select else []
         nodes = transform.run(home, working_file(home), arguments, variables)
         is_ok = bool(nodes) and all(node.is_ok for node in nodes)
+        if not is_ok:
+            _require_whole_inputs(home, is_deep=True)
+            if quality.damaged_files(home, quality.LOAD_OUTCOMES, is_deep=True):
+                nodes = transform.run(home, working_file(home), arguments, variables, is_deep=True)
+                is_ok = bool(nodes) and all(node.is_ok for node in nodes)
         replace(state, is_publishable=is_ok and select is None).write(home)
     return BuildReport(is_ok, nodes, None if is_full else dates, model_id)
+
+
+def _require_whole_inputs(home: Home, *, is_deep: bool) -> None:
+    """Refuse to build marts without what a damaged file holds: they would look as if nobody had written it.
+
+    Outcomes are another matter: a day without one is an unknown day (:func:`pulse.transform.run` leaves them out).
+    """
+    if damaged := raw.damaged_files(home, is_deep=is_deep):
+        raise raw.damage_error(home, damaged)
+    if damaged := scores.damaged_files(home, is_deep=is_deep):
+        raise DamagedFile(
+            f"file {damaged[0]}",
+            value=parquet.fault_of(damaged[0], is_deep=is_deep),
+            next_step="`pulse rebuild` makes these scores again",
+        )
 
 
 @dataclass(frozen=True)
@@ -181,15 +237,19 @@ class _WorkingState:
     @classmethod
     def read(cls, home: Home) -> "_WorkingState":
         path = _working_state_file(home)
-        if not path.is_file():
+        if not path.exists():
             return cls()
         try:
             return cls(**read_json(path))
         except TypeError:
             log.warning("warehouse: %s is of another version, so everything will be built from raw", path)
             return cls()
+        except StorageError as error:
+            log.warning("warehouse: what was built last is not known, so it is undone: %s", error)
+            return cls()
 
     def write(self, home: Home) -> None:
+        _make_way_for(_working_state_file(home))
         write_json(_working_state_file(home), asdict(self))
 
 
@@ -198,13 +258,17 @@ def _working_state_file(home: Home) -> Path:
 
 
 def _undo_unpublished(home: Home) -> None:
-    """Make the working file what was last published, unless it is that; without any, remove it."""
-    if _WorkingState.read(home).is_published:
-        return
+    """Make the working file what was last published, unless it is that and whole; without any, remove it."""
     target = working_file(home)
+    if _WorkingState.read(home).is_published:
+        fault = fault_of(target) if target.exists() else None
+        if fault is None:
+            return
+        log.warning("warehouse: %s was damaged: %s", target, fault)
     state = published_state(home)
-    if state is not None and not state.file.exists():
-        log.warning("warehouse: %s is gone, so everything will be built from raw", state.file)
+    fault = None if state is None else fault_of(state.file)
+    if state is not None and fault is not None:
+        log.warning("warehouse: %s %s, so everything will be built from raw", state.file, fault)
         state = None
     try:
         _remove_working_file(home)
@@ -213,16 +277,39 @@ def _undo_unpublished(home: Home) -> None:
             shutil.copyfile(state.file, draft)
             fsync_file(draft)
             draft.replace(target)
-            log.warning("warehouse: restored to %s, because the last build was not published", state.state_id)
+            log.warning("warehouse: restored to %s, what was published last", state.state_id)
     except OSError as error:
         raise storage_error(target, error) from error
-    identity = read_json(_facts_file(home))["identity"] if state is not None else None
+    identity = None if state is None else _published_identity(home)
     _WorkingState(identity=identity, is_published=True, is_publishable=True).write(home)
+
+
+def _published_identity(home: Home) -> dict[str, str] | None:
+    """What the published state was built with; None where that cannot be read any more: everything is built then."""
+    try:
+        identity: dict[str, str] = read_json(_facts_file(home))["identity"]
+    except (StorageError, KeyError, TypeError):
+        return None
+    return identity
 
 
 def _remove_working_file(home: Home) -> None:
     for part in home.warehouse.glob("working.duckdb*"):
-        part.unlink()
+        _remove(part)
+
+
+def _make_way_for(file: Path) -> None:
+    """Remove the folder that damage put in place of a file that is about to be written."""
+    if file.is_dir():
+        _remove(file)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, or what damage put in its place."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 # ---- publishing ------------------------------------------------------------
@@ -260,6 +347,7 @@ def publish(
                 connection.execute("checkpoint")
             _copy_for_readers(home, working_file(home), file, published_at=clock())
             _point_readers_to(home, file)
+            _make_way_for(_facts_file(home))
             write_json(_facts_file(home), {"state_id": state_id, "identity": state.identity, "frozen": frozen})
             replace(state, notes={}, is_published=True).write(home)
             _remove_notes(home, state.notes)
@@ -382,6 +470,7 @@ def _point_readers_to(home: Home, file: Path) -> None:
     link = home.published / f".{PUBLISHED_NAME}.tmp"
     link.unlink(missing_ok=True)
     os.link(file, link)
+    _make_way_for(published_file(home))
     link.replace(published_file(home))
     fsync_folder(home.published)
 
@@ -391,9 +480,9 @@ def _remove_notes(home: Home, notes: Mapping[str, int]) -> None:
     for name, written_ns in notes.items():
         note = home.warehouse / "pending" / name
         if note.exists() and note.stat().st_mtime_ns == written_ns:
-            note.unlink()
+            _remove(note)
 
 
 def _remove_old_states(home: Home, keep_states_n: int) -> None:
     for old in _state_files(home)[:-keep_states_n]:
-        old.unlink()
+        _remove(old)

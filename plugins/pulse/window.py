@@ -8,6 +8,8 @@ from pulse.clock import day_is_over
 from pulse.errors import ConfigError, DayNotOver
 
 MAX_WINDOW_DAYS = 366
+# Nothing that can be listened to is older; days near the calendar's beginning have no days before them to compare with.
+EARLIEST_DAY = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, order=True)
@@ -15,7 +17,7 @@ class Window:
     """Whole UTC days from ``first_day`` to ``last_day``, both included; one day in a daily run.
 
     Raises:
-        ConfigError: the days are in the wrong order, or more than ``MAX_WINDOW_DAYS``.
+        ConfigError: the days are in the wrong order, more than ``MAX_WINDOW_DAYS``, or before ``EARLIEST_DAY``.
     """
 
     first_day: date
@@ -25,6 +27,10 @@ class Window:
         if self.last_day < self.first_day:
             raise ConfigError(
                 "window", value=str(self), limit="first day not after last day", next_step="swap --from and --to"
+            )
+        if self.first_day < EARLIEST_DAY:
+            raise ConfigError(
+                "window", value=self.first_day, limit=f"not before {EARLIEST_DAY}", next_step="choose a later day"
             )
         if self.days_n > MAX_WINDOW_DAYS:
             raise ConfigError(
@@ -48,7 +54,9 @@ class Window:
 
     @property
     def end_at(self) -> datetime:
-        """First instant after, UTC."""
+        """First instant after, UTC; of the calendar's last day, its last instant."""
+        if self.last_day == date.max:
+            return datetime.max.replace(tzinfo=UTC)
         return datetime(self.last_day.year, self.last_day.month, self.last_day.day, tzinfo=UTC) + timedelta(days=1)
 
     def days(self) -> Iterator[date]:

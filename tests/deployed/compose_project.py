@@ -214,6 +214,16 @@ def _daemon(root: Path) -> Iterator[dict[str, str]]:
     finally:
         daemon.terminate()
         daemon.wait(timeout=60)
+        _unmount_below(folder)
+
+
+def _unmount_below(folder: Path) -> None:
+    """Let go of what the daemon mounted and left: the network namespaces of its containers keep a folder busy."""
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    # Blanks in names are written as octal numbers; a temporary folder has none.
+    mounted = [Path(line.split()[4]) for line in lines]
+    for path in sorted((path for path in mounted if path.is_relative_to(folder)), reverse=True):
+        subprocess.run(["umount", "--lazy", str(path)], check=False, capture_output=True)
 
 
 def _answers(environment: dict[str, str]) -> bool:

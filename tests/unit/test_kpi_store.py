@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pulse import kpi, query
-from pulse.errors import ConfigError, DayNotOver, LockBusy, NothingPublished, StorageError
+import damaging
+from pulse import damage, kpi, query
+from pulse.errors import ConfigError, DamagedFile, DayNotOver, LockBusy, NothingPublished, StorageError
 from pulse.files import write_json
 from pulse.home import Home
 from pulse.kpi import Month, closing, restatements, store
@@ -349,9 +350,82 @@ def test_add_version__never_replaces_one(home: Home):
     assert frozen_files(home) == before
 
 
-def test_frozen__a_file_that_cannot_be_read_is_one_line(home: Home):
+any_damage = pytest.mark.parametrize("hurt", damaging.ALL.values(), ids=damaging.ALL)
+
+
+def version_file(home: Home, version: int, table: str = store.KPI_MONTHLY) -> Path:
+    return home.kpi / table / "month=2026-10" / f"v{version:04d}.parquet"
+
+
+@any_damage
+def test_lost__a_new_version_never_takes_the_number_and_says_what_is_missing(home: Home, hurt: Any):
     close(home, [figure()])
-    file = home.kpi / "kpi_monthly" / "month=2026-10" / "v0001.parquet"
-    file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(StorageError, match=r"v0001\.parquet"):
-        close(home, [figure(value=1.0)], number=2)
+    hurt(version_file(home, 1))
+    with pytest.raises(DamagedFile, match=r"v0001\.parquet"):
+        store.figures(home, OCTOBER, 1)
+    closed = close(home, [figure()], number=2)
+    assert (closed.version, closed.is_new, closed.restatements_n) == (2, True, 0)
+    assert "frozen as version 2; versions missing: 1 (" in closed.message
+    assert str(version_file(home, 1)) in closed.message
+    assert store.versions(home, OCTOBER) == [2]
+
+
+@any_damage
+def test_lost__set_aside_keeps_its_number_for_ever(home: Home, hurt: Any):
+    close(home, [figure()])
+    hurt(version_file(home, 1))
+    found = damage.require(home, version_file(home, 1))
+    assert found.loss is not None
+    assert "month 2026-10, version 1" in found.loss
+    assert [one.file for one in damage.find(home)] == [version_file(home, 1)]
+    damage.set_aside(home, found, clock=lambda: AFTER)
+    assert damage.find(home, is_deep=True) == []
+    assert [lost.is_set_aside for lost in store.lost_versions(home, OCTOBER)] == [True]
+    assert close(home, [figure()], number=2).version == 2
+
+
+def test_lost__of_two_the_other_stays_and_nothing_takes_the_place_of_what_was_told_first_or_last(home: Home):
+    for number, value in enumerate((1.0, 2.0, 3.0), start=1):
+        close(home, [figure(value=value)], number=number)
+    damaging.cut_to_half(version_file(home, 3))
+    assert store.versions(home, OCTOBER) == [1, 2]
+    assert shown(home, "select value from kpi.kpi_as_now_known") == [], "what holds now is not known"
+    assert shown(home, "select value from kpi.kpi_as_first_reported") == [(1.0,)]
+    damaging.empty(version_file(home, 1))
+    assert shown(home, "select value from kpi.kpi_as_first_reported") == []
+    assert shown(home, "select version, value from kpi.kpi_monthly") == [(2, 2.0)]
+    columns = "version, table_name, is_set_aside"
+    assert shown(home, f"select {columns} from kpi.kpi_lost_versions order by 1") == [
+        (1, "kpi_monthly", False), (3, "kpi_monthly", False),
+    ]  # fmt: skip
+    closed = close(home, [figure(value=2.0)], number=4)
+    assert (closed.version, closed.is_new) == (4, True), "the same as version 2, but what held was version 3"
+    assert shown(home, "select version, value from kpi.kpi_as_now_known") == [(4, 2.0)]
+
+
+def test_lost__a_version_that_is_gone_without_a_word_is_seen_by_the_gap(home: Home):
+    for number in (1, 2):
+        close(home, [figure(value=float(number))], number=number)
+    version_file(home, 1).unlink()
+    assert [(lost.version, lost.reason) for lost in store.lost_versions(home)] == [(1, "the file is gone")]
+    damage.set_aside(home, damage.require(home, version_file(home, 1)), clock=lambda: AFTER)
+    assert damage.find(home) == []
+
+
+@any_damage
+def test_lost__what_a_version_changed_is_another_file(home: Home, hurt: Any):
+    for number in (1, 2):
+        close(home, [figure(value=float(number))], number=number)
+    hurt(version_file(home, 2, store.KPI_RESTATEMENTS))
+    assert store.restatements(home, OCTOBER) == []
+    assert store.versions(home, OCTOBER) == [1, 2]
+    assert close(home, [figure(value=3.0)], number=3).version == 3
+    assert [row["version"] for row in store.restatements(home, OCTOBER)] == [3]
+
+
+@any_damage
+def test_lost__the_file_without_rows_is_written_again(home: Home, hurt: Any):
+    store.ensure_tables(home)
+    hurt(home.kpi / store.KPI_MONTHLY / "_empty.parquet")
+    store.ensure_tables(home)
+    assert shown(home, "select * from kpi.kpi_monthly") == []

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from math import sqrt
+from pathlib import Path
 
 import duckdb
 
-from pulse import quality
+from pulse import parquet, quality
 from pulse.home import Home
 from pulse.landing import Load, unproven_days
 
@@ -118,6 +119,11 @@ class History:
     @cached_property
     def _recorded_days(self) -> str:
         """The table of what arrived: the latest outcome of each entry, community and day."""
+        files = quality.files(self._home, quality.LOAD_OUTCOMES)
+        parquet.read_what_can_be(files, self._record_days)
+        return "recorded_days"
+
+    def _record_days(self, files: Sequence[Path]) -> None:
         manifests = [load.manifest for load in self._loads]
         self._connection.execute(
             """
@@ -129,10 +135,9 @@ class History:
             having arg_max(outcome, recorded_at) = 'arrived'
             """,
             {
-                "files": quality.glob(self._home, quality.LOAD_OUTCOMES),
+                "files": list(map(str, files)),
                 "entry_ids": sorted({manifest.entry_id for manifest in manifests}),
                 "since": min(manifest.first_day for manifest in manifests) - timedelta(days=_WITHIN_DAYS),
                 "until": max(manifest.last_day for manifest in manifests) + timedelta(days=_WITHIN_DAYS),
             },
         )
-        return "recorded_days"

@@ -44,6 +44,8 @@ class Closed:
         communities_n: communities with figures.
         missing_days: days of the month that no run has published.
         state_id: the published state that was read.
+        compared_with: the version before that could be read; None where there was none.
+        lost: versions of the month that were frozen and cannot be read any more.
     """
 
     month: Month
@@ -54,6 +56,8 @@ class Closed:
     communities_n: int
     missing_days: tuple[date, ...]
     state_id: str
+    compared_with: int | None = None
+    lost: tuple[store.LostVersion, ...] = ()
 
     @property
     def message(self) -> str:
@@ -61,12 +65,12 @@ class Closed:
         what = f"{self.figures_n} figures of {self.communities_n} communities"
         if not self.is_new:
             told = f"{what}, as in version {self.version}: nothing has changed"
-        elif self.version == 1:
-            told = f"{what}, frozen as version 1"
+        elif self.compared_with is None:
+            told = f"{what}, frozen as version {self.version}"
         else:
             told = f"{what}, frozen as version {self.version}, {self.restatements_n} of them restated"
         days = f"; days missing: {as_ranges(self.missing_days)}" if self.missing_days else ""
-        return f"{self.month}: {told}{days}"
+        return f"{self.month}: {told}{days}{lost_words(self.lost)}"
 
 
 def close_month(home: Home, month: Month, *, clock: Clock, timeout_s: float = 600.0) -> Closed:
@@ -88,26 +92,31 @@ def close_month(home: Home, month: Month, *, clock: Clock, timeout_s: float = 60
         state_id, figures, missing_days = _published(home, month)
         versions = store.versions(home, month)
         latest = versions[-1] if versions else 0
+        lost = tuple(one for one in store.lost_versions(home, month) if one.table == store.KPI_MONTHLY)
         changes = restated(store.figures(home, month, latest), figures) if latest else []
-        is_new = not latest or bool(changes)
+        # Where the version that held is lost, nobody can tell what it said: another one has to hold.
+        is_new = not latest or bool(changes) or any(one.version > latest for one in lost)
+        version = store.next_version(home, month) if is_new else latest
         if is_new:
-            of_closing = {"version": latest + 1, "reported_at": now.astimezone(UTC), "state_id": state_id}
+            of_closing = {"version": version, "reported_at": now.astimezone(UTC), "state_id": state_id}
             store.add_version(
                 home,
                 month,
-                latest + 1,
+                version,
                 [{**row, **of_closing} for row in figures],
                 [{**row, **of_closing, "month_start_date": month.first_day} for row in changes],
             )
     closed = Closed(
         month=month,
-        version=latest + is_new,
+        version=version,
         is_new=is_new,
         figures_n=len(figures),
         restatements_n=len(changes),
         communities_n=len({(row["platform"], row["community"]) for row in figures} - {(ALL_COMMUNITIES,) * 2}),
         missing_days=missing_days,
         state_id=state_id,
+        compared_with=latest or None,
+        lost=lost,
     )
     log.info("kpi: %s", closed.message)
     _publish(home, clock=clock, timeout_s=min(timeout_s, _PUBLISH_WAIT_S))
@@ -129,6 +138,15 @@ def _publish(home: Home, *, clock: Clock, timeout_s: float) -> None:
 def latest_version(home: Home, month: Month) -> int | None:
     """The version of a month that holds now; None while it is not frozen."""
     return max(store.versions(home, month), default=None)
+
+
+def lost_words(lost: Iterable[store.LostVersion]) -> str:
+    """That versions of a month are missing, to be put behind what else is told of it; nothing where none is."""
+    of_figures = [one for one in lost if one.table == store.KPI_MONTHLY]
+    if not of_figures:
+        return ""
+    names = ", ".join(f"{one.version} ({one.file}: {one.reason})" for one in of_figures)
+    return f"; versions missing: {names}"
 
 
 def missing_days(connection: duckdb.DuckDBPyConnection, month: Month) -> tuple[date, ...]:

@@ -1,8 +1,9 @@
 """A calendar month in UTC."""
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from pulse.clock import day_is_over
 from pulse.errors import ConfigError, DayNotOver
@@ -44,7 +45,7 @@ class Month:
     @property
     def last_day(self) -> date:
         """Its last day."""
-        return (self.first_day + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+        return self.first_day.replace(day=monthrange(self.first_day.year, self.first_day.month)[1])
 
     @property
     def window(self) -> Window:

@@ -5,27 +5,37 @@
 
 It holds aggregates only, no rebuild touches it, and no retention prunes it. The file of figures is the last one that a
 closing writes and makes it count: changes without it are of a closing that was killed, and readers leave them out.
+
+A version whose figures cannot be read any more is **lost**: it stands in ``kpi.kpi_lost_versions``, no later closing
+takes its number, and what was told first, or last, of its month is unknown rather than what another version says. Once
+it is set aside, ``v0001.lost.json`` stands for it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pulse.errors import StorageError
-from pulse.files import storage_error, write_bytes
+from pulse import parquet
+from pulse.errors import ConfigError, DamagedFile, StorageError
+from pulse.files import read_json, sql_text, write_bytes, write_json
 from pulse.home import Home
 from pulse.kpi.month import Month
 
 _TIME = pa.timestamp("us", tz="UTC")
 _EMPTY = "_empty.parquet"
+# Ends the name of what stands for a version that was set aside.
+_LOST = ".lost.json"
 
 KPI_MONTHLY = "kpi_monthly"
 KPI_RESTATEMENTS = "kpi_restatements"
 KPI_AS_FIRST_REPORTED = "kpi_as_first_reported"
 KPI_AS_NOW_KNOWN = "kpi_as_now_known"
+KPI_LOST_VERSIONS = "kpi_lost_versions"
 
 # What tells one figure of a month from another.
 KEY = ("platform", "community", "kpi")
@@ -83,14 +93,57 @@ TABLES: dict[str, pa.Schema] = {
         ]
     ),
 }
+LOST_COLUMNS = pa.schema(
+    [
+        ("month_start_date", pa.date32()),
+        ("version", pa.int64()),
+        ("table_name", pa.string()),
+        ("reason", pa.string()),
+        ("is_set_aside", pa.bool_()),
+    ]
+)
 FIGURES = tuple(name for name in TABLES[KPI_MONTHLY].names if name not in OF_CLOSING)
 
 Row = Mapping[str, Any]
 
 
+@dataclass(frozen=True, order=True)
+class LostVersion:
+    """A version of a month that was frozen and of which a table cannot be read any more.
+
+    Attributes:
+        table: ``kpi_monthly`` where its figures are lost; ``kpi_restatements`` where only what it changed is.
+        file: the damaged file, or where it lay before it was set aside.
+        is_set_aside: whether it was, see :mod:`pulse.damage`.
+    """
+
+    month: Month
+    version: int
+    table: str
+    file: Path
+    reason: str
+    is_set_aside: bool
+
+
 def versions(home: Home, month: Month) -> list[int]:
-    """The versions that were frozen of a month, oldest first."""
-    return sorted(int(file.stem.removeprefix("v")) for file in _folder(home, KPI_MONTHLY, month).glob("v*.parquet"))
+    """The versions of a month whose figures can be read, oldest first."""
+    return [number for number in _numbers(home, KPI_MONTHLY, month) if _is_readable(home, KPI_MONTHLY, month, number)]
+
+
+def lost_versions(home: Home, month: Month | None = None, *, is_deep: bool = True) -> list[LostVersion]:
+    """What was frozen and cannot be read any more, of one month or of all; oldest first.
+
+    Args:
+        is_deep: read every value, not the ends of files alone.
+    """
+    months = [month] if month is not None else _months(home)
+    return sorted(lost for table in TABLES for one in months for lost in _lost(home, table, one, is_deep=is_deep))
+
+
+def next_version(home: Home, month: Month) -> int:
+    """The number of the next version: higher than any that was ever frozen, lost ones included."""
+    lost = [lost.version for lost in lost_versions(home, month) if lost.table == KPI_MONTHLY]
+    return max([0, *_numbers(home, KPI_MONTHLY, month), *lost]) + 1
 
 
 def figures(home: Home, month: Month, version: int) -> list[dict[str, Any]]:
@@ -103,13 +156,19 @@ def figures(home: Home, month: Month, version: int) -> list[dict[str, Any]]:
 
 
 def restatements(home: Home, month: Month) -> list[dict[str, Any]]:
-    """What later versions of a month changed, oldest first.
+    """What later versions of a month changed, oldest first; less what is lost (:func:`lost_versions`)."""
+    numbers = set(versions(home, month)).intersection(_numbers(home, KPI_RESTATEMENTS, month))
+    readable = [number for number in sorted(numbers) if _is_readable(home, KPI_RESTATEMENTS, month, number)]
+    return [row for number in readable for row in _read(_file(home, KPI_RESTATEMENTS, month, number))]
+
+
+def mark_lost(file: Path, reason: str) -> None:
+    """Leave a note in place of a frozen file that was moved away.
 
     Raises:
-        StorageError: a file cannot be read.
+        StorageError: disk full or not writable.
     """
-    files = [_file(home, KPI_RESTATEMENTS, month, version) for version in versions(home, month)]
-    return [row for file in files if file.exists() for row in _read(file)]
+    write_json(file.with_name(f"{file.stem}{_LOST}"), {"reason": reason})
 
 
 def add_version(home: Home, month: Month, version: int, figures: Sequence[Row], restatements: Sequence[Row]) -> None:
@@ -133,7 +192,7 @@ def ensure_tables(home: Home) -> None:
     """Give each table a typed file without rows, so that it can be read before any month is closed."""
     for table in TABLES:
         file = home.kpi / table / _EMPTY
-        if not file.exists():
+        if not file.exists() or parquet.fault_of(file, is_deep=True) is not None:
             _write(file, table, [])
 
 
@@ -143,18 +202,42 @@ def ensure_tables(home: Home) -> None:
 def views(relation: Callable[[str], str]) -> dict[str, str]:
     """What schema ``kpi`` shows: a query by name, each on those before it.
 
+    Where a lost version was the first that told a figure, or the last of its month, nothing stands in its place.
+
     Args:
-        relation: what to select the rows of a table's files from, by the table's name.
+        relation: what to select the rows of a table's files from, by the table's name; for ``kpi_lost_versions``
+            :func:`lost_query`.
     """
     first = f"row_number() over (partition by month_start_date, {', '.join(KEY)} order by version)"
     latest = "dense_rank() over (partition by month_start_date order by version desc)"
+    lost = f"select month_start_date, version from kpi.{KPI_LOST_VERSIONS} where table_name = '{KPI_MONTHLY}'"
     return {
+        KPI_LOST_VERSIONS: f"select * from {relation(KPI_LOST_VERSIONS)}",
         KPI_MONTHLY: f"select * from {relation(KPI_MONTHLY)}",
-        KPI_AS_FIRST_REPORTED: f"select * from kpi.{KPI_MONTHLY} qualify {first} = 1",
-        KPI_AS_NOW_KNOWN: f"select * from kpi.{KPI_MONTHLY} qualify {latest} = 1",
+        KPI_AS_FIRST_REPORTED: f"select * from (select * from kpi.{KPI_MONTHLY} qualify {first} = 1) as told "
+        f"where not exists (from ({lost}) as lost where lost.month_start_date = told.month_start_date "
+        "and lost.version < told.version)",
+        KPI_AS_NOW_KNOWN: f"select * from (select * from kpi.{KPI_MONTHLY} qualify {latest} = 1) as told "
+        f"where not exists (from ({lost}) as lost where lost.month_start_date = told.month_start_date "
+        "and lost.version > told.version)",
         KPI_RESTATEMENTS: f"select * from {relation(KPI_RESTATEMENTS)} "
         "where (month_start_date, version) in (select (month_start_date, version) from kpi.kpi_monthly)",
     }
+
+
+def lost_query(home: Home) -> str:
+    """A query for the versions that were frozen and cannot be read any more. Grain: month, version, table."""
+    columns = "month_start_date date, version bigint, table_name varchar, reason varchar, is_set_aside boolean"
+    found = [
+        f"(date '{lost.month.first_day}', {lost.version}, {sql_text(lost.table)}, {sql_text(lost.reason)}, "
+        f"{lost.is_set_aside})"
+        for lost in lost_versions(home, is_deep=False)
+    ]
+    names = ", ".join(column.split()[0] for column in columns.split(", "))
+    casts = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in map(str.split, columns.split(", ")))
+    if not found:
+        return f"select {casts} from (values (null, null, null, null, null)) as lost({names}) where false"
+    return f"select {casts} from (values {', '.join(found)}) as lost({names})"
 
 
 # ---- files -----------------------------------------------------------------
@@ -168,6 +251,51 @@ def _file(home: Home, table: str, month: Month, version: int) -> Path:
     return _folder(home, table, month) / f"v{version:04d}.parquet"
 
 
+def _months(home: Home) -> list[Month]:
+    """Months of which anything was frozen."""
+    found = set()
+    for folder in home.kpi.glob("*/month=*"):
+        try:
+            found.add(Month.parse(folder.name.removeprefix("month=")))
+        except ConfigError:  # a folder of somebody else
+            continue
+    return sorted(found)
+
+
+def _numbers(home: Home, table: str, month: Month) -> list[int]:
+    """Versions of which a file lies there, whole or not."""
+    stems = (file.stem.removeprefix("v") for file in _folder(home, table, month).glob("v*.parquet"))
+    return sorted(int(stem) for stem in stems if stem.isascii() and stem.isdigit())
+
+
+def _is_readable(home: Home, table: str, month: Month, version: int) -> bool:
+    return parquet.fault_of(_file(home, table, month, version), is_deep=True) is None
+
+
+def _lost(home: Home, table: str, month: Month, *, is_deep: bool) -> Iterator[LostVersion]:
+    numbers = _numbers(home, table, month)
+    for number in numbers:
+        file = _file(home, table, month, number)
+        fault = parquet.fault_of(file, is_deep=is_deep)
+        if fault is not None:
+            yield LostVersion(month, number, table, file, fault, is_set_aside=False)
+    notes = {}
+    for note in _folder(home, table, month).glob(f"v*{_LOST}"):
+        stem = note.name.removesuffix(_LOST).removeprefix("v")
+        if stem.isascii() and stem.isdigit() and int(stem) not in numbers:
+            notes[int(stem)] = note
+    for number, note in notes.items():
+        try:
+            reason = str(read_json(note)["reason"])
+        except (StorageError, KeyError, TypeError):
+            reason = "set aside"
+        yield LostVersion(month, number, table, _file(home, table, month, number), reason, is_set_aside=True)
+    if table == KPI_MONTHLY:
+        for number in set(range(1, max(numbers, default=0))).difference(numbers, notes):
+            file = _file(home, table, month, number)
+            yield LostVersion(month, number, table, file, "the file is gone", is_set_aside=False)
+
+
 def _write(file: Path, table: str, rows: Sequence[Row]) -> None:
     content = pa.Table.from_pylist([dict(row) for row in rows], schema=TABLES[table])
     buffer = pa.BufferOutputStream()
@@ -175,6 +303,8 @@ def _write(file: Path, table: str, rows: Sequence[Row]) -> None:
         content, buffer, version="2.6", data_page_version="1.0", compression="zstd", compression_level=3,
         use_dictionary=True, write_statistics=True, store_schema=False,
     )  # fmt: skip
+    if file.is_dir():  # damage: a folder in place of the file without rows
+        shutil.rmtree(file)
     write_bytes(file, buffer.getvalue().to_pybytes())
 
 
@@ -183,6 +313,10 @@ def _read(file: Path) -> list[dict[str, Any]]:
         # As a file of its own: pyarrow would take the folder's name for a column of a data set.
         with file.open("rb") as opened:
             rows: list[dict[str, Any]] = pq.read_table(opened).to_pylist()
-    except (OSError, pa.ArrowInvalid) as error:
-        raise storage_error(file, error) from error
+    except (OSError, pa.ArrowException) as error:
+        raise DamagedFile(
+            f"file {file}",
+            value=parquet.fault_of(file, is_deep=True) or str(error),
+            next_step="restore it from its backup; without one, `pulse set-aside` says what is lost and goes on",
+        ) from error
     return rows

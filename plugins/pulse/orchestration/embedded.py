@@ -16,12 +16,15 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from pulse.errors import PulseError
 from pulse.home import Home
 from pulse.kpi.month import Month
 from pulse.orchestration import environment
 from pulse.window import Window
 
 Progress = Callable[[str], None]
+# What a red tile says is said by the step that made it, or stops nothing.
+_WEIGHTS = {"load": 1, "model": 1, "result_file": 1, "extract": 1}
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,14 @@ class TaskResult:
     Attributes:
         label: the mapped tile's label, or the task's id.
         wall_s: time it took, seconds.
+        reason: what it failed with, in one line; None where it did not, or nothing was said.
     """
 
     task_id: str
     label: str
     state: str
     wall_s: float
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,18 @@ class RunResult:
     def failed(self) -> list[TaskResult]:
         """Tasks that failed by themselves, in the order they ran."""
         return [task for task in self.tasks if task.state == "failed"]
+
+    def failed_by_weight(self) -> list[TaskResult]:
+        """The same, the one that the run failed of last.
+
+        A tile tells of one community, file or model, and others go on; `gate_marts` and `promote` run whatever became
+        of those before, and fail then because there is nothing to go on with.
+        """
+        return sorted(self.failed(), key=lambda task: _WEIGHTS.get(task.task_id, 2 if not _is_echo(task) else 0))
+
+
+def _is_echo(task: TaskResult) -> bool:
+    return task.reason is not None and "gave no result" in task.reason
 
 
 def prepare(home: Home) -> None:
@@ -96,11 +113,11 @@ def run_dag(
     """
     prepare(home)
     log_file = home.airflow / "logs" / "embedded" / f"{dag_id}-{logical_date:%Y%m%dT%H%M%S}.log"
-    with listening(progress), _output_to(log_file):
+    with listening(progress), _output_to(log_file), _hearing_failures() as reasons:
         dag = _dag(dag_id)
         dag.deadline = None  # dag.test() of 3.3 cannot run a DAG that has one; nobody waits for a run in this process
         run = dag.test(logical_date=logical_date, run_conf=dict(params))
-        tasks = _tasks(run)
+        tasks = _tasks(run, reasons)
     # The state alone is not enough: a run without tasks is a success to Airflow.
     last = {task.task_id for task in dag.tasks if not task.downstream_task_ids}
     is_at_its_end = last <= {task.task_id for task in tasks if task.state == "success"}
@@ -137,7 +154,32 @@ def _dag(dag_id: str) -> Any:
     return bag.dags[dag_id]
 
 
-def _tasks(run: Any) -> tuple[TaskResult, ...]:
+@contextmanager
+def _hearing_failures() -> Iterator[dict[tuple[str, int], str]]:
+    """What tasks of runs in this process fail with, by task and tile; of several tries the last."""
+    from airflow.listeners import hookimpl
+    from airflow.sdk.listener import get_listener_manager
+
+    from pulse.text import printable
+
+    reasons: dict[tuple[str, int], str] = {}
+
+    class Listener:
+        @hookimpl
+        def on_task_instance_failed(self, task_instance: Any, error: Any) -> None:  # pluggy gives what is asked for
+            ours = str(error) if isinstance(error, PulseError) else f"{type(error).__name__}: {error}"
+            said = ours if isinstance(error, BaseException) else str(error)
+            reasons[task_instance.task_id, task_instance.map_index] = printable(_masked(said), max_chars=1_000)
+
+    listener, manager = Listener(), get_listener_manager()
+    manager.add_listener(listener)
+    try:
+        yield reasons
+    finally:
+        manager.pm.unregister(listener)
+
+
+def _tasks(run: Any, reasons: Mapping[tuple[str, int], str]) -> tuple[TaskResult, ...]:
     instances = sorted(
         run.get_task_instances(), key=lambda ti: (ti.start_date is None, ti.start_date, ti.task_id, ti.map_index)
     )
@@ -147,6 +189,7 @@ def _tasks(run: Any) -> tuple[TaskResult, ...]:
             str(getattr(ti, "rendered_map_index", None) or ti.task_id),
             str(ti.state),
             float(ti.duration or 0.0),
+            reasons.get((ti.task_id, ti.map_index)) if str(ti.state) == "failed" else None,
         )
         for ti in instances
     )

@@ -6,8 +6,10 @@ the old one. No text is kept here.
 
 import glob
 import hashlib
+import logging
 import os
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,11 +18,14 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pulse import parquet
 from pulse.contract import scored_text_sql
 from pulse.files import fsync_file, fsync_folder, storage_error
 from pulse.home import Home
 from pulse.raw import Partition, partition_files
 from pulse.sentiment.scorer import JUDGEMENT_SCHEMA, Scorer
+
+log = logging.getLogger(__name__)
 
 # Grain: contribution, text, model.
 SCORE_SCHEMA = pa.schema(
@@ -54,14 +59,50 @@ def scores_glob(home: Home) -> str:
 def ensure_empty_file(home: Home) -> None:
     """Give the scores a typed file without rows, so that they can be read before the first text was judged."""
     file = home.scores / "_empty.parquet"
-    if not file.exists():
+    if not file.exists() or parquet.fault_of(file, is_deep=True) is not None:
         _write(file, SCORE_SCHEMA.empty_table())
+
+
+def damaged_files(home: Home, *, is_deep: bool = False) -> list[Path]:
+    """Files of scores that cannot be read, in order."""
+    return [file for file in sorted(home.scores.rglob("*.parquet")) if parquet.fault_of(file, is_deep=is_deep)]
+
+
+def drop_damaged(home: Home, *, is_deep: bool = False) -> list[Path]:
+    """Remove the scores of partitions of which a file is damaged, for :func:`unjudged_partitions` to find them.
+
+    Nothing is lost: scores are made of raw alone, and the same model gives the same again.
+
+    Args:
+        is_deep: read every value (:func:`pulse.parquet.fault_of`), not the ends of files alone.
+
+    Returns:
+        The damaged files.
+
+    Raises:
+        StorageError: a folder cannot be removed.
+    """
+    damaged = damaged_files(home, is_deep=is_deep)
+    for file in damaged:
+        if file.parent == home.scores:
+            continue  # the file without rows, which is written anew
+        aside = home.scratch / f"scores-{os.getpid()}-{file.parent.name}"
+        try:
+            if file.parent.exists():
+                shutil.rmtree(aside, ignore_errors=True)
+                file.parent.rename(aside)  # in one step: half a partition would count as judged
+                shutil.rmtree(aside, ignore_errors=True)
+                log.warning("scores: %s was damaged; its partition is judged again", file)
+        except OSError as error:
+            raise storage_error(file, error) from error
+    return damaged
 
 
 def score_partitions(home: Home, scorer: Scorer, partitions: Iterable[tuple[str, str, date]]) -> ScoreCounts:
     """Judge the texts of raw partitions that this model has not judged yet; one new file per partition that has any.
 
-    Can be repeated: nothing is judged twice. Memory: one batch of texts.
+    Can be repeated: nothing is judged twice. Memory: one batch of texts. A partition of raw that is damaged is left to
+    :func:`pulse.raw.heal`, and so are its scores.
 
     Raises:
         StorageError: the scores cannot be written.
@@ -81,11 +122,15 @@ def unjudged_partitions(home: Home, model_id: str) -> list[tuple[str, str, date]
     """Raw partitions with texts of which this model has judged none: the whole history after a change of the model."""
     raw, judged = home.raw / "contributions", home.model_scores_dir(model_id)
     files = [
-        str(file)
+        file
         for folder in sorted(raw.glob("*/*/day=*"))
         if not (judged / folder.relative_to(raw)).exists()
         for file in sorted(folder.glob("*.parquet"))
     ]
+    return parquet.read_what_can_be(files, _partitions_with_texts)
+
+
+def _partitions_with_texts(files: Sequence[Path]) -> list[tuple[str, str, date]]:
     if not files:
         return []
     with duckdb.connect() as connection:
@@ -97,7 +142,7 @@ def unjudged_partitions(home: Home, model_id: str) -> list[tuple[str, str, date]
             where text_sha256 is not null
             order by all
             """,
-            {"files": files},
+            {"files": list(map(str, files))},
         ).fetchall()
     return [(platform, community, day) for platform, community, day in rows]
 
@@ -106,21 +151,13 @@ def _score_partition(
     connection: duckdb.DuckDBPyConnection, home: Home, scorer: Scorer, partition: Partition
 ) -> tuple[int, int, int]:
     """Returns texts judged now, judged before, and how many of the new ones are not scorable."""
-    raw_files = [str(file) for file in partition_files(home, partition)]
+    raw_files = partition_files(home, partition)
     folder = home.scores_dir(scorer.model_id, partition.platform, partition.community, partition.day)
     if not raw_files:
         return 0, 0, 0
+    if not parquet.read_what_can_be(raw_files, lambda readable: _find_asked(connection, readable) == len(raw_files)):
+        return 0, 0, 0  # the build names the file; judged without it, the partition would count as judged
     known_files = [str(home.scores / "_empty.parquet"), *(str(file) for file in sorted(folder.glob("*.parquet")))]
-    connection.execute(
-        f"""
-        create or replace temp table asked as
-        select contribution_id, text_sha256, any_value({scored_text_sql("title", "body")}) as scored_text
-        from read_parquet($raw_files, hive_partitioning = false, union_by_name = true)
-        where text_sha256 is not null
-        group by contribution_id, text_sha256
-        """,
-        {"raw_files": raw_files},
-    )
     connection.execute(
         """
         create or replace temp table unjudged as
@@ -135,6 +172,23 @@ def _score_partition(
         return 0, asked_n, 0
     unscorable_n = _judge_and_write(connection, folder, scorer, partition)
     return new_n, asked_n - new_n, unscorable_n
+
+
+def _find_asked(connection: duckdb.DuckDBPyConnection, raw_files: Sequence[Path]) -> int:
+    """Make table ``asked`` of the texts in raw files, if there are any; returns how many files that were."""
+    if not raw_files:
+        return 0
+    connection.execute(
+        f"""
+        create or replace temp table asked as
+        select contribution_id, text_sha256, any_value({scored_text_sql("title", "body")}) as scored_text
+        from read_parquet($raw_files, hive_partitioning = false, union_by_name = true)
+        where text_sha256 is not null
+        group by contribution_id, text_sha256
+        """,
+        {"raw_files": list(map(str, raw_files))},
+    )
+    return len(raw_files)
 
 
 def _counts(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
@@ -188,6 +242,8 @@ def _write(file: Path, content: pa.Table) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(content, draft)
         fsync_file(draft)
+        if file.is_dir():
+            shutil.rmtree(file)
         draft.replace(file)
     except OSError as error:
         raise storage_error(file, error) from error

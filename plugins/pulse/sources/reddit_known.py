@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from pulse import parquet
 from pulse.contract import no_rows_sql
 from pulse.files import sql_text
 from pulse.home import Home
@@ -46,12 +47,18 @@ def create_known(
     ``reply_count``, ``removal``.
     """
     files = [
-        sql_text(file)
+        file
         for entry in entries
         for file in _partition_files(home, entry, since)
         if before is None or _day_of(file) < before
     ]
-    rows = f"read_parquet([{', '.join(files)}], hive_partitioning = false)" if files else f"({no_rows_sql()})"
+    # Where a file is damaged, what it held is looked at again too early or not at all; everything else goes on.
+    parquet.read_what_can_be(files, lambda readable: _create_known(connection, readable))
+
+
+def _create_known(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
+    names = ", ".join(map(sql_text, files))
+    rows = f"read_parquet([{names}], hive_partitioning = false)" if files else f"({no_rows_sql()})"
     connection.execute(
         f"""
         create or replace table known as
@@ -70,6 +77,10 @@ def expected(home: Home, entry: RedditApiEntry, *, before: date) -> Expected | N
     """
     since = before - timedelta(days=EXPECTED_FROM_DAYS)
     files = [file for file in _partition_files(home, entry, since) if _day_of(file) < before]
+    return parquet.read_what_can_be(files, _mean_of_days)
+
+
+def _mean_of_days(files: Sequence[Path]) -> Expected | None:
     if not files:
         return None
     with duckdb.connect() as connection:
