@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 # What a shell makes of a program that ended by SIGINT.
 _INTERRUPTED = 130
+_STOPPED = "pulse: stopped by Ctrl-C; what was published stays, and the same command goes on from here"
 
 
 class _Commands(TyperGroup):
@@ -74,6 +75,30 @@ def _no_traceback() -> Iterator[None]:
         what = printable(f"{type(error).__name__}: {error}", max_chars=300)
         typer.echo(f"pulse: unexpected: {what}. Next: report it, with {_kept_traceback(error)}", err=True)
         raise typer.Exit(1) from error
+
+
+@contextmanager
+def _ending_at_ctrl_c() -> Iterator[None]:
+    """End this process at the first Ctrl-C, as a kill would, but with one line.
+
+    Airflow, dbt and Great Expectations each make something else of an interrupt: a red task, an error without a word,
+    or a thread that waits for ever. A run may be killed at any moment, so ending is safe, and the next one goes on.
+    """
+    import os
+    import signal
+
+    stderr = os.dup(2)  # the usual one leads into a file while a run lasts
+
+    def end(*_: object) -> None:
+        os.write(stderr, f"\n{_STOPPED}\n".encode())
+        os._exit(_INTERRUPTED)
+
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        os.close(stderr)
 
 
 def _kept_traceback(error: Exception) -> str:
@@ -306,7 +331,8 @@ def _run(start: "Callable[[Any, Home, Callable[[str], None]], RunResult]", *, qu
     say = line_printer(console, started_s)
     if not quiet:
         say("starting Airflow in this process (some seconds) …")
-    result = start(embedded, home, (lambda _line: None) if quiet else say)
+    with _ending_at_ctrl_c():
+        result = start(embedded, home, (lambda _line: None) if quiet else say)
     show_run(console, result)
     if not result.is_success:
         raise typer.Exit(1)
@@ -613,7 +639,7 @@ def demo() -> None:
     """The whole pipeline on made-up communities: no account, no service, about a minute."""
     from pulse.demo import run_demo
 
-    with _failing_in_one_line():
+    with _failing_in_one_line(), _ending_at_ctrl_c():
         run_demo()
 
 
@@ -708,7 +734,7 @@ def _window(from_day: str, to_day: str) -> "Window":
 def _progress_to(console: Console) -> Iterator[None]:
     from pulse.orchestration.embedded import listening
 
-    with listening(line_printer(console, time.monotonic())):
+    with _ending_at_ctrl_c(), listening(line_printer(console, time.monotonic())):
         yield
 
 

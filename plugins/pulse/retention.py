@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pulse import quality
+from pulse import damage, quality
 from pulse.clock import Clock
 from pulse.errors import LockBusy
 from pulse.gates import quarantine
@@ -43,6 +43,7 @@ def prune(home: Home, policy: Retention, *, clock: Clock, is_dry_run: bool = Fal
     now = clock()
     plan = [
         ("quarantine", policy.quarantine_days, quarantine.kept_before(home, _before(now, policy.quarantine_days))),
+        ("damaged", policy.quarantine_days, _old_damaged(home, _before(now, policy.quarantine_days))),
         ("landing", policy.landing_days, _old_landing(home, _before(now, policy.landing_days))),
         ("quality", policy.quality_days, quality.written_before(home, _before(now, policy.quality_days))),
         ("scratch", _SCRATCH_DAYS, _left_behind(home, _before(now, _SCRATCH_DAYS))),
@@ -61,6 +62,14 @@ def _old_landing(home: Home, older_than: datetime) -> Iterator[Path]:
             with suppress(FileNotFoundError):  # a run may take it away meanwhile
                 if path.stat().st_mtime < older_than.timestamp():
                     yield path
+
+
+def _old_damaged(home: Home, older_than: datetime) -> Iterator[Path]:
+    """Files that were set aside, by the time of their notes, which stay: what was lost is told for good."""
+    for done in damage.set_aside_before(home):
+        is_old = datetime.fromisoformat(done.set_aside_at) < older_than
+        if is_old and done.moved_to.exists() and done.moved_to.is_relative_to(home.root / "damaged"):
+            yield done.moved_to
 
 
 def _left_behind(home: Home, older_than: datetime) -> Iterator[Path]:

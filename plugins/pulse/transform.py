@@ -83,7 +83,7 @@ def run(
     if result.exception is not None or result.result is None:
         raise BuildFailed(
             "dbt",
-            value=printable(str(result.exception), max_chars=500),
+            value=printable(str(result.exception) or type(result.exception).__name__, max_chars=500),
             next_step=f"read {home.dbt / 'logs' / 'dbt.log'}; what was published before stays",
         )
     return tuple(_node_result(item) for item in result.result.results)

@@ -127,6 +127,33 @@ def test_doctor__finds_a_good_installation_and_a_missing_config(in_world: Any, m
     assert "Next: create it" in result.stdout
 
 
+def test_set_aside__says_what_is_lost_asks_and_moves(own_copy: Home):
+    home = own_copy
+    file = home.kpi / "kpi_monthly" / "month=2026-06" / "v0001.parquet"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"garbage")
+    name = str(file.relative_to(home.root))
+    for command in (["status"], ["sql", "select count(*) from marts.fct_threads"]):
+        result = pulse(*command)
+        assert result.exit_code == 0, result.output
+    assert name in pulse("status").stdout
+    found = pulse("doctor", "--deep")
+    assert found.exit_code == 1
+    assert f"pulse set-aside {name}" in found.stdout
+    result = CliRunner().invoke(app, ["set-aside", name], input="n\n")
+    assert result.exit_code == 1
+    assert "Lost by setting it aside: month 2026-06, version 1" in result.stdout
+    assert file.exists()
+    assert pulse("set-aside", name, "--yes").exit_code == 0
+    assert not file.exists()
+    assert (home.root / "damaged" / name).read_bytes() == b"garbage"
+    assert pulse("doctor", "--deep").exit_code == 0
+    assert "set aside" in pulse("status").stdout
+    refused = pulse("set-aside", name)
+    assert refused.exit_code == 2
+    assert refused.stderr.count("\n") == 1
+
+
 def test_sql__formats_say_the_same(in_world: Any):
     query = (
         "select community, contribution_date, posts, removal_share from marts.fct_community_daily "

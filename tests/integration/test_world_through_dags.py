@@ -31,6 +31,13 @@ def test_runs__are_green_although_one_source_failed_and_one_load_was_stopped(wor
         assert states(run, "publish") == {"success": 1}
 
 
+def test_runs__say_what_each_red_tile_failed_of(world_run: Any):
+    reasons = {task.label: task.reason for task in world_run.day.failed()}
+    assert "quarantined_share" in reasons["reddit/nightridelamps: quarantined"]
+    assert all(reason and "Next: " in reason and "\n" not in reason for reason in reasons.values()), reasons
+    assert {task.reason for task in world_run.day.tasks if task.state != "failed"} == {None}
+
+
 def test_runs__tiles_have_readable_names(world_run: Any):
     tiles = {task.label: task.state for task in world_run.backfill.tasks}
     assert tiles["reddit/emberwelltea"] == "success"

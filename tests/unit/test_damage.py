@@ -11,14 +11,14 @@ import pyarrow as pa
 import pytest
 
 import damaging
-from pulse import damage, landing, outcomes, parquet, quality, raw, status
+from pulse import damage, landing, outcomes, parquet, quality, raw, retention, status
 from pulse.errors import ConfigError, DamagedFile
 from pulse.home import Home
 from pulse.imports import store as imports
 from pulse.landing import Load
 from pulse.sentiment import get_scorer, score_partitions, unjudged_partitions
 from pulse.sentiment import store as scores
-from pulse.settings import RedditApiEntry, Settings
+from pulse.settings import RedditApiEntry, Retention, Settings
 from pulse.window import Window
 from support import NOON, community_observation, contribution, sealed_load
 
@@ -424,6 +424,15 @@ def test_set_aside__again_takes_another_name(home: Home, lost: Path):
     second = damage.set_aside(home, damage.require(home, lost), clock=now)
     assert first.moved_to != second.moved_to
     assert len(damage.set_aside_before(home)) == 2
+
+
+def test_prune__takes_what_was_set_aside_and_leaves_the_note(home: Home, lost: Path):
+    done = damage.set_aside(home, damage.require(home, lost), clock=now)
+    retention.prune(home, Retention(), clock=lambda: now() + timedelta(days=29))
+    assert done.moved_to.exists()
+    retention.prune(home, Retention(), clock=lambda: now() + timedelta(days=31))
+    assert not done.moved_to.exists(), "it may hold what people took back since"
+    assert [one.file for one in damage.set_aside_before(home)] == [lost]
 
 
 def test_set_aside__refuses_what_is_whole_heals_by_itself_or_lies_elsewhere(home: Home, lost: Path, tmp_path: Path):

@@ -11,7 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse import quality
+import damaging
+from pulse import parquet, quality
 from pulse.contract import Column
 from pulse.errors import ConfigError, StorageError
 from pulse.gates import runner
@@ -501,6 +502,20 @@ def test_import__a_stopped_change_leaves_what_was_there_and_is_kept_to_look_at(h
     assert (kept.file_name, kept.is_stopped, list(kept.reasons)) == ("results.csv", True, ["quarantined_share"])
     assert stat.S_IMODE(home.quarantine.stat().st_mode) == 0o700
     assert run(home)["results.csv"]["outcome"] == "stopped", "it is tried again in each run"
+
+
+@pytest.mark.parametrize("hurt", damaging.ALL.values(), ids=damaging.ALL)
+def test_import__results_that_were_damaged_come_again_from_their_file_and_stop_no_other(home: Home, hurt: Any):
+    put(home, lines(), "a.csv")
+    run(home)
+    before = held(home)
+    hurt(store.results_file(home, "a.csv"))
+    hurt(home.raw / "business_results" / "_empty.parquet")
+    put(home, lines().replace("2026-10-", "2026-09-").replace("2026-09-31", "2026-09-30"), "b.csv")
+    assert {name: verdict["outcome"] for name, verdict in run(home).items()}["a.csv"] == "imported"
+    assert parquet.fault_of(store.results_file(home, "a.csv"), is_deep=True) is None
+    (home.root / "imports" / "b.csv").unlink()
+    assert set(before) <= set(held(home))
 
 
 def test_import__the_same_result_in_a_second_file_stops_that_one(home: Home):

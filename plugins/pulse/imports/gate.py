@@ -154,8 +154,9 @@ def _count(
     checked_at: datetime,
 ) -> None:
     """Make table ``facts``: one row of what file rules may name."""
+    elsewhere = ", ".join(map(sql_text, store.readable_files(home)))
     connection.execute(
-        f"create or replace table elsewhere as select * from read_parquet({sql_text(store.results_glob(home))}, "
+        f"create or replace table elsewhere as select * from read_parquet([{elsewhere}], "
         "hive_partitioning = false, union_by_name = true) where file_name <> $name",
         {"name": given.name},
     )

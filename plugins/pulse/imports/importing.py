@@ -75,6 +75,8 @@ def import_new(
             return []
         with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
             store.ensure_empty_file(home)
+            for given in fresh:
+                store.remove_damaged(home, given.name)
             quality.ensure_tables(home)
             return _import_all(fresh, scratch, home=home, settings=settings, clock=clock, run_id=run_id)
     except (OSError, duckdb.IOException) as error:

@@ -2,12 +2,14 @@
 
 import glob
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
 
+from pulse import parquet
 from pulse.contract import Column, no_rows_sql
 from pulse.files import fsync_file, fsync_folder, sql_text, storage_error
 from pulse.home import Home, path_value
@@ -22,13 +24,30 @@ def results_glob(home: Home) -> str:
     return f"{glob.escape(str(_folder(home)))}/*.parquet"
 
 
+def readable_files(home: Home) -> list[Path]:
+    """The files of results that can be read, the typed empty one included; damaged ones are left out."""
+    return parquet.whole(sorted(_folder(home).glob("*.parquet")), is_deep=True)
+
+
+def remove_damaged(home: Home, file_name: str) -> None:
+    """Remove the results of a file that is about to be imported again, if they cannot be read."""
+    target = results_file(home, file_name)
+    if target.is_dir():
+        shutil.rmtree(target)
+    elif target.exists() and parquet.fault_of(target, is_deep=True):
+        target.unlink()
+
+
 def ensure_empty_file(home: Home) -> None:
     """Give the results a typed file without rows, so that all columns can be read before any were imported.
 
     One of an earlier version of the contract is replaced.
     """
     file = _folder(home) / "_empty.parquet"
-    if not file.exists() or pq.read_schema(file).names != [column.name for column in COLUMNS]:
+    if file.is_dir():
+        shutil.rmtree(file)
+    is_whole = file.exists() and not parquet.fault_of(file, is_deep=True)
+    if not is_whole or pq.read_schema(file).names != [column.name for column in COLUMNS]:
         with duckdb.connect() as connection:
             write(connection, no_rows_sql(COLUMNS), file)
 
@@ -39,10 +58,10 @@ def results_file(home: Home, file_name: str) -> Path:
 
 
 def imported(home: Home) -> Mapping[str, str]:
-    """The content that is in raw of each imported file: load id by file name."""
+    """The content that is in raw of each imported file: load id by file name; less what cannot be read any more."""
     names = ("file_name", "load_id")
     found = {}
-    for file in sorted(_folder(home).glob("*.parquet")):
+    for file in readable_files(home):
         facts = {key.decode(): value.decode() for key, value in (pq.read_metadata(file).metadata or {}).items()}
         if all(name in facts for name in names):
             found[facts["file_name"]] = facts["load_id"]
