@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
+import pyarrow.parquet as pq
 
 from pulse import parquet, quality
 from pulse.home import Home, path_value
@@ -33,18 +34,48 @@ def record(home: Home, rows: Iterable[Mapping[str, Any]], *, stem: str) -> None:
     """Write outcomes as one file of the table; a file of the same stem is replaced.
 
     A clock that was set back would leave what was recorded before as the latest. So no row is recorded earlier than a
-    microsecond after what its entry has on record already.
+    microsecond after what its entry has on record already. What is on record as the latest word already, from the same
+    writer, stays as it is: a rerun that found the same says nothing new.
 
     Raises:
         StorageError: disk full or not writable.
     """
     given = [dict(row) for row in rows]
+    if _is_latest_word(home, given, stem):
+        return
     latest = _latest_recorded_at(home, {row["entry_id"] for row in given})
     for row in given:
         before = latest.get(row["entry_id"])
         if before is not None:
             row["recorded_at"] = max(row["recorded_at"], before + timedelta(microseconds=1))
     quality.append(home, quality.LOAD_OUTCOMES, given, stem=stem)
+
+
+def _is_latest_word(home: Home, rows: list[dict[str, Any]], stem: str) -> bool:
+    """Whether the file of that stem says exactly this, and nothing was said later of its communities and days."""
+    file = quality.file_of(home, quality.LOAD_OUTCOMES, stem)
+    if not file.is_file():
+        return False
+    written = pq.read_table(file).to_pylist()
+    if sorted(map(_said, written)) != sorted(map(_said, rows)):
+        return False
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        later = connection.execute(
+            """
+            select count(*)
+            from read_parquet($files) as other
+            join read_parquet($file) as own using (entry_id, community, day)
+            where (other.recorded_at, other.run_id) > (own.recorded_at, own.run_id)
+            """,
+            {"files": quality.glob(home, quality.LOAD_OUTCOMES), "file": escape(str(file))},
+        ).fetchone()
+    return later == (0,)
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    """What a row says, whenever it was recorded."""
+    return repr(sorted((name, value) for name, value in row.items() if name != "recorded_at"))
 
 
 def _latest_recorded_at(home: Home, entry_ids: set[str]) -> dict[str, datetime]:

@@ -219,11 +219,16 @@ class Pipeline:
     def build(self, *, is_full_refresh: bool = False) -> list[dict[str, Any]]:
         """Build the marts of the pending dates; one item per model, and one per data test that failed.
 
+        One item in all, ``nothing changed``, where what is published has everything already.
+
         Never raises for a failing model, so that each can be shown; :meth:`require_built` does.
         """
-        from pulse import warehouse
+        from pulse import transform, warehouse
 
         report = warehouse.build(self.home, settings=self.settings, is_full_refresh=is_full_refresh)
+        if report.is_nothing_new:
+            log.info("dbt: nothing changed since what is published was built, so nothing is built")
+            return [asdict(transform.NOTHING_CHANGED)]
         failed_n = sum(not node.is_ok for node in report.nodes)
         dates = "everything" if report.contribution_dates is None else f"{len(report.contribution_dates)} dates"
         log.info("dbt: %d nodes, %d failed, %s", len(report.nodes), failed_n, dates)
@@ -247,6 +252,8 @@ class Pipeline:
     def gate_marts(self, *, run_id: str) -> dict[str, Any]:
         """Check the built marts as a whole; the result names the build, for publishing exactly that.
 
+        What is published already has passed, and is not checked again.
+
         Raises:
             GateStopped: a critical rule failed; nothing will be published.
             BuildFailed, NothingPublished: there is no build to check.
@@ -257,6 +264,9 @@ class Pipeline:
 
         with exclusive(self.home, WAREHOUSE_LOCK):
             built = warehouse.built(self.home)
+            if built.is_published:
+                log.info("gate 2: nothing changed since what is published passed")
+                return {"build_id": built.build_id, "rules_n": 0, "warnings_n": 0}
             verdict = check_marts(
                 warehouse.working_file(self.home),
                 home=self.home,
@@ -388,13 +398,17 @@ class Pipeline:
         from pulse import retention, warehouse
         from pulse.reports import quotes
 
+        before = warehouse.published_state(self.home)
         state = warehouse.publish(
             self.home,
             keep_states_n=self.settings.publish.keep_states_n,
             clock=self.clock,
             build_id=gated["build_id"],
         )
-        log.info("published: %s", state.state_id)
+        if state == before:
+            log.info("published: nothing changed, %s stays", state.state_id)
+        else:
+            log.info("published: %s", state.state_id)
         retention.prune(self.home, self.settings.retention, clock=self.clock)
         quotes.renew_reports(self.home, clock=self.clock)
         return state.state_id

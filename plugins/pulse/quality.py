@@ -116,6 +116,11 @@ def ensure_tables(home: Home) -> None:
             _write(home, table, schema.empty_table(), "_empty")
 
 
+def file_of(home: Home, table: str, stem: str) -> Path:
+    """The file of a table that a writer writes under that stem."""
+    return home.quality / table / f"{path_value(stem)}.parquet"
+
+
 def glob(home: Home, table: str) -> str:
     """What to hand to DuckDB's ``read_parquet`` for the whole table."""
     return f"{escape(str(home.quality / table))}/*.parquet"
@@ -164,8 +169,8 @@ def written_before(home: Home, older_than: datetime) -> list[Path]:
 
 
 def _write(home: Home, table: str, content: pa.Table, stem: str) -> Path:
-    folder = home.quality / table
-    final = folder / f"{path_value(stem)}.parquet"
+    final = file_of(home, table, stem)
+    folder = final.parent
     draft = folder / f".{final.name}.{os.getpid()}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)

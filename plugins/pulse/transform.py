@@ -3,6 +3,7 @@
 It reads raw, the scores and the outcomes where they lie under ``PULSE_HOME``, and writes its target and logs there too.
 """
 
+import gc
 import hashlib
 import json
 import logging
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import escape as glob_escape
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ import duckdb
 
 from pulse import parquet, quality, raw
 from pulse.errors import BuildFailed
-from pulse.files import sql_text
+from pulse.files import sql_text, storage_error
 from pulse.home import REPOSITORY, Home
 from pulse.imports.store import ensure_empty_file as ensure_empty_results
 from pulse.imports.store import results_glob
@@ -39,6 +41,7 @@ class NodeResult:
 
     Attributes:
         label: short name for a person.
+        folder: where it lies below ``models`` or ``tests``, as ``marts/engagement``; empty at the top.
         status: as dbt says it: success, pass, warn, error, fail, skipped.
     """
 
@@ -49,6 +52,11 @@ class NodeResult:
     is_ok: bool
     message: str
     execution_s: float
+    folder: str = ""
+
+
+# Stands for all nodes of a build that had nothing to do.
+NOTHING_CHANGED = NodeResult("", "nothing changed", "model", "as published", is_ok=True, message="", execution_s=0.0)
 
 
 def ensure_inputs(home: Home) -> None:
@@ -80,13 +88,17 @@ def run(
             [*_flags(home), *arguments, "--vars", json.dumps(variables), *_places(home)],
         )
     _close_connections()
-    if result.exception is not None or result.result is None:
+    failure = "" if result.exception is None else printable(str(result.exception), max_chars=500)
+    nodes = None if failure or result.result is None else tuple(_node_result(item) for item in result.result.results)
+    del result
+    _give_back_semaphores()
+    if nodes is None:
         raise BuildFailed(
             "dbt",
-            value=printable(str(result.exception) or type(result.exception).__name__, max_chars=500),
+            value=failure or "no result",
             next_step=f"read {home.dbt / 'logs' / 'dbt.log'}; what was published before stays",
         )
-    return tuple(_node_result(item) for item in result.result.results)
+    return nodes
 
 
 def _flags(home: Home) -> list[str]:
@@ -134,26 +146,51 @@ def _environment(home: Home, database: Path, *, is_deep: bool) -> Iterator[None]
                 os.environ[name] = value
 
 
+def inputs_digest(home: Home) -> str:
+    """Tells one state of all that dbt reads from another: by names, sizes and times of the files, not by their content.
+
+    A file that was written again, even with the same content, makes another state.
+
+    Raises:
+        StorageError: a file cannot be looked at.
+    """
+    digest = hashlib.sha256()
+    for table, pattern in _globs(home).items():
+        digest.update(f"{table}\x00".encode())
+        for file in sorted(glob(pattern, recursive=True)):
+            try:
+                facts = Path(file).stat()
+            except OSError as error:
+                raise storage_error(Path(file), error) from error
+            digest.update(f"{file}\x00{facts.st_size}\x00{facts.st_mtime_ns}\x00".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _globs(home: Home) -> dict[str, str]:
+    """The files of each source table."""
+    return {
+        "contributions": raw.contributions_glob(home),
+        "community_observations": raw.community_observations_glob(home),
+        "coverage": raw.coverage_glob(home),
+        "sentiment_scores": scores_glob(home),
+        "load_outcomes": quality.glob(home, quality.LOAD_OUTCOMES),
+        "business_results": results_glob(home),
+    }
+
+
 def _readers(home: Home, *, is_deep: bool = False) -> dict[str, str]:
     """What to select from, by source table.
 
     Columns are matched by name only where they differ between files: that opens every file before any is left out.
     DuckDB reads the folder names as plain paths: types and values of partitions are never guessed from them.
     """
-    globs = {
-        "contributions": raw.contributions_glob(home),
-        "community_observations": raw.community_observations_glob(home),
-        "coverage": raw.coverage_glob(home),
-        "sentiment_scores": scores_glob(home),
-        "load_outcomes": _readable_outcomes(home, is_deep=is_deep),
-        "business_results": results_glob(home),
-    }
     has_earlier_columns = raw.has_earlier_columns(home)
+    globs = _globs(home) | {"load_outcomes": _readable_outcomes(home, is_deep=is_deep)}
     return {
-        table: f"read_parquet({sql_text(glob)}, hive_partitioning = false, filename = true, "
+        table: f"read_parquet({sql_text(pattern)}, hive_partitioning = false, filename = true, "
         # Business results are few files, and some may be of an earlier version.
         f"union_by_name = {str(has_earlier_columns or table == 'business_results').lower()})"
-        for table, glob in globs.items()
+        for table, pattern in globs.items()
     }
 
 
@@ -184,6 +221,7 @@ def _node_result(item: Any) -> NodeResult:
         is_ok=status in _OK_STATUSES,
         message=printable(item.message or "", max_chars=500),
         execution_s=round(item.execution_time, 3),
+        folder="/".join(item.node.fqn[1:-1]),
     )
 
 
@@ -195,6 +233,17 @@ def _close_connections() -> None:
     if environment is not None:
         environment.close()
     DuckDBConnectionManager.close_all_connections()
+
+
+def _give_back_semaphores() -> None:
+    """Let go of dbt's adapter, and so of its locks between processes, which are semaphores of the operating system.
+
+    Airflow ends a task's process without Python's own end, and the locks that are left then make an error line.
+    """
+    from dbt.adapters.factory import reset_adapters
+
+    reset_adapters()
+    gc.collect()  # the adapter, its connections and the manifest hold each other
 
 
 def project_digest() -> str:

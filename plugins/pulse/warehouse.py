@@ -37,12 +37,16 @@ _STATE_ID_FORMAT = "%Y%m%dT%H%M%S%fZ"
 
 @dataclass(frozen=True)
 class BuildReport:
-    """One dbt build. ``contribution_dates`` is None when everything was built."""
+    """One dbt build. ``contribution_dates`` is None when everything was built.
+
+    ``is_nothing_new`` says that there was nothing to build: what is published has all there is, and no node was run.
+    """
 
     is_ok: bool
     nodes: tuple[transform.NodeResult, ...]
     contribution_dates: tuple[date, ...] | None
     sentiment_model_id: str
+    is_nothing_new: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,7 @@ def build(
     """Run ``dbt build`` over the pending dates, or over everything when that is asked for or needed.
 
     Everything is needed the first time, and when the dbt project or the sentiment model changed since the last publish.
+    Nothing is, and nothing is touched, when none of what dbt reads changed since the build that is published.
 
     Args:
         select: a dbt selector, for diagnosis; the state cannot be published then.
@@ -140,6 +145,9 @@ def build(
         transform.ensure_inputs(home)
         _require_whole_inputs(home, is_deep=False)
         identity = {"project": transform.project_digest(), "sentiment_model_id": model_id}
+        inputs = transform.inputs_digest(home)
+        if not is_full_refresh and select is None and _is_published_already(home, identity, inputs):
+            return BuildReport(True, (), (), model_id, is_nothing_new=True)
         _undo_unpublished(home)
         is_full = is_full_refresh or not working_file(home).exists() or _WorkingState.read(home).identity != identity
         pending = raw.pending_dates(home)
@@ -150,6 +158,7 @@ def build(
             identity=identity,
             notes=notes,
             build_id=secrets.token_hex(8),
+            inputs=inputs,
             contribution_dates=None if is_full else [day.isoformat() for day in dates],
         )
         state.write(home)
@@ -188,10 +197,16 @@ def _require_whole_inputs(home: Home, *, is_deep: bool) -> None:
 
 @dataclass(frozen=True)
 class Built:
-    """The build in the working file: what gate 2 looks at. ``contribution_dates`` is None when it touched all."""
+    """The build in the working file: what gate 2 looks at.
+
+    Attributes:
+        contribution_dates: dates that it touched; None when it touched all.
+        is_published: readers see the same already, so it has passed gate 2.
+    """
 
     build_id: str | None
     contribution_dates: tuple[date, ...] | None
+    is_published: bool
 
 
 def built(home: Home) -> Built:
@@ -203,7 +218,8 @@ def built(home: Home) -> Built:
     state = _WorkingState.read(home)
     _require_publishable(home, state, None)
     dates = state.contribution_dates
-    return Built(state.build_id, None if dates is None else tuple(date.fromisoformat(day) for day in dates))
+    touched = None if dates is None else tuple(date.fromisoformat(day) for day in dates)
+    return Built(state.build_id, touched, state.is_published and published_state(home) is not None)
 
 
 def sentiment_model_id(settings: Settings) -> str:
@@ -222,6 +238,8 @@ class _WorkingState:
         identity: the project and model it is built with; None when there is none.
         notes: pending notes that are built in, by name and time of writing; to be removed once it is published.
         build_id: of the build; None where it is the copy of a published state.
+        inputs: what dbt read (``transform.inputs_digest``); None where that is not known.
+        files: size and time of writing of the working and the published file, once published.
         contribution_dates: dates that the build touched, ISO; None for all.
         is_publishable: a build of everything pending ended well.
         is_published: readers see the same.
@@ -230,6 +248,8 @@ class _WorkingState:
     identity: dict[str, str] | None = None
     notes: dict[str, int] = field(default_factory=dict)
     build_id: str | None = None
+    inputs: str | None = None
+    files: list[list[int]] | None = None
     contribution_dates: list[str] | None = None
     is_publishable: bool = False
     is_published: bool = False
@@ -255,6 +275,31 @@ class _WorkingState:
 
 def _working_state_file(home: Home) -> Path:
     return home.warehouse / "state.json"
+
+
+def _is_published_already(home: Home, identity: Mapping[str, str], inputs: str) -> bool:
+    """Whether a build would give what readers see already.
+
+    Whatever is in doubt is built: notes of dates to build, files that are gone or not as the publish left them.
+    """
+    state = _WorkingState.read(home)
+    return (
+        state.is_published
+        and state.identity == identity
+        and state.inputs == inputs
+        and not raw.pending_dates(home)
+        and state.files is not None
+        and state.files == _facts_of_files(home)
+    )
+
+
+def _facts_of_files(home: Home) -> list[list[int]] | None:
+    """Size and time of writing of the working file and of what readers open; None if one is missing."""
+    current = published_state(home)
+    files = [working_file(home), published_file(home), *([] if current is None else [current.file])]
+    if current is None or not all(file.exists() for file in files):
+        return None
+    return [[file.stat().st_size, file.stat().st_mtime_ns] for file in files]
 
 
 def _undo_unpublished(home: Home) -> None:
@@ -349,7 +394,7 @@ def publish(
             _point_readers_to(home, file)
             _make_way_for(_facts_file(home))
             write_json(_facts_file(home), {"state_id": state_id, "identity": state.identity, "frozen": frozen})
-            replace(state, notes={}, is_published=True).write(home)
+            replace(state, notes={}, is_published=True, files=_facts_of_files(home)).write(home)
             _remove_notes(home, state.notes)
             _remove_old_states(home, keep_states_n)
         except (OSError, duckdb.IOException) as error:

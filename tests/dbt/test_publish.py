@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse import raw, warehouse
+from pulse import quality, raw, transform, warehouse
 from pulse.errors import BuildFailed, BuildReplaced, NothingPublished
 from pulse.files import read_json, sql_text, write_json
 from pulse.home import Home
@@ -197,3 +197,90 @@ def test_publish__takes_only_the_build_that_was_passed_and_sees_when_the_other_r
     published = warehouse.publish(built.home, keep_states_n=2, clock=built.clock, build_id=other.build_id)
     retried = warehouse.publish(built.home, keep_states_n=2, clock=built.clock, build_id=passed.build_id)
     assert retried == published
+
+
+# ---- nothing new ------------------------------------------------------------
+
+
+def times_of(home: Home) -> dict[Path, int]:
+    """When each file of the warehouse and of what is published was written."""
+    folders = (home.warehouse, home.published)
+    return {path: path.stat().st_mtime_ns for folder in folders for path in folder.rglob("*") if path.is_file()}
+
+
+def test_build__with_nothing_new_since_the_publish_touches_nothing(built: Any):
+    published = built.publish()
+    before = times_of(built.home)
+    report = built.build()
+    assert report.is_nothing_new
+    assert report.nodes == ()
+    assert warehouse.built(built.home).is_published
+    assert built.publish() == published
+    assert times_of(built.home) == before
+
+
+def test_build__of_a_day_without_any_rows_is_done_for_its_outcome_alone(built: Any, look: Any):
+    built.publish()
+    outcome = dict.fromkeys(quality.TABLES[quality.LOAD_OUTCOMES].names) | {
+        "run_id": "quiet", "platform": "reddit", "entry_id": "reddit/tea", "community": "tea", "day": built.day(1),
+        "source": "reddit_archive", "outcome": "empty", "contributions_n": 0, "recorded_at": built.clock(),
+    }  # fmt: skip
+    file = quality.append(built.home, quality.LOAD_OUTCOMES, [outcome], stem="quiet")
+    try:
+        assert not built.build().is_nothing_new
+        days = look(built.publish().file)["marts.fct_community_daily"]
+        assert (built.day(1), "empty") in {(row["contribution_date"], row["outcome"]) for row in days}
+    finally:
+        file.unlink()
+
+
+def cut_to_half(file: Path) -> None:
+    with file.open("r+b") as content:
+        content.truncate(file.stat().st_size // 2)
+
+
+CHANGES: dict[str, Callable[[Any], object]] = {
+    "a note of dates to build": lambda lab: write_json(
+        lab.home.warehouse / "pending" / "x.json", {"load_id": "x", "contribution_dates": []}
+    ),
+    "a raw file written again": lambda lab: next((lab.home.raw / "contributions").rglob("day=*/*.parquet")).touch(),
+    "a raw file gone": lambda lab: next((lab.home.raw / "contributions").rglob("day=*/*.parquet")).unlink(),
+    "the working file damaged": lambda lab: cut_to_half(warehouse.working_file(lab.home)),
+    "the working file gone": lambda lab: warehouse.working_file(lab.home).unlink(),
+    "the published file damaged": lambda lab: cut_to_half(warehouse.published_file(lab.home)),
+    "the published file gone": lambda lab: warehouse.published_file(lab.home).unlink(),
+    "a state of an earlier version": lambda lab: write_json(
+        lab.home.warehouse / "state.json",
+        {name: value for name, value in read_json(lab.home.warehouse / "state.json").items() if name != "inputs"},
+    ),
+}
+
+
+class Reached(Exception):
+    """Dbt would be asked to build."""
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_build__whatever_changed_since_the_publish_is_built(built: Any, change: str, monkeypatch: pytest.MonkeyPatch):
+    def reached(*_: Any) -> None:
+        raise Reached
+
+    built.publish()
+    monkeypatch.setattr(transform, "run", reached)
+    assert built.build().is_nothing_new, "else this test would pass on anything"
+    CHANGES[change](built)
+    with pytest.raises(Reached):
+        built.build()
+
+
+def test_build__another_project_or_model_is_built(built: Any, monkeypatch: pytest.MonkeyPatch):
+    built.publish()
+    monkeypatch.setattr(transform, "project_digest", lambda: "another")
+    assert built.build().contribution_dates is None
+    assert not warehouse.built(built.home).is_published
+
+
+def test_build__leaves_no_semaphores_to_a_process_that_ends_as_airflow_ends_it(built: Any):
+    ended = built.run("assert warehouse.build(home, settings=settings).is_ok\nos._exit(0)")
+    assert ended.returncode == 0, ended.stderr
+    assert "resource_tracker" not in ended.stderr

@@ -297,6 +297,39 @@ def test_record__nothing_replaces_what_the_run_said_before(home: Home):
     assert latest_reasons(home) == {}
 
 
+def files_of_outcomes(home: Home) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in (home.quality / quality.LOAD_OUTCOMES).glob("*.parquet")}
+
+
+def test_record__a_rerun_that_found_the_same_says_nothing_new(home: Home):
+    for stem, said in (
+        ("other", absent(RECORDED_AT, run_id="q", name="mate")),
+        ("none", []),
+        ("run", absent(RECORDED_AT)),
+    ):
+        outcomes.record(home, said, stem=stem)
+    before = files_of_outcomes(home)
+    outcomes.record(home, absent(RECORDED_AT + timedelta(days=1)), stem="run")
+    outcomes.record(home, [], stem="none")
+    assert files_of_outcomes(home) == before
+
+
+@pytest.mark.parametrize("later_reason", ["another", "no such host"])
+def test_record__a_rerun_after_another_run_s_word_is_the_latest_again(home: Home, later_reason: str):
+    outcomes.record(home, absent(RECORDED_AT), stem="run")
+    outcomes.record(home, absent(RECORDED_AT, run_id="later", reason=later_reason), stem="later")
+    before = files_of_outcomes(home)
+    outcomes.record(home, absent(RECORDED_AT), stem="run")
+    assert files_of_outcomes(home) != before
+    assert latest_reasons(home) == {("reddit/tea", day): "no such host" for day in TWO_DAYS.days()}
+
+
+def test_record__a_rerun_that_found_something_else_replaces_it(home: Home):
+    outcomes.record(home, absent(RECORDED_AT), stem="run")
+    outcomes.record(home, absent(RECORDED_AT, reason="refused"), stem="run")
+    assert set(latest_reasons(home).values()) == {"refused"}
+
+
 # ---- nothing arrived -------------------------------------------------------
 
 
