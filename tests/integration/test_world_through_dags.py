@@ -1,15 +1,21 @@
 """The made-up world through the real DAGs: what ran, what was stopped, and that the marts recover the planted truth."""
 
+import json
+import shutil
 import sqlite3
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from pulse import contract
+from pulse import contract, landing, raw
+from pulse.home import Home
 from pulse.orchestration.embedded import RunResult
+from pulse.pipeline import Pipeline
+from pulse.window import Window
 
 pytestmark = pytest.mark.integration
 
@@ -44,9 +50,10 @@ def test_runs__tiles_have_readable_names(world_run: Any):
     assert tiles["reddit/nowhere"] == "failed"
     assert tiles["reddit/nightridelamps: quarantined"] == "failed"
     assert tiles["reddit/nowhere: failed"] == "failed"
-    assert tiles["fct_community_daily: success"] == "success"
+    assert tiles["no new file"] == "success", "nothing to import is no tile that was skipped"
     models = [task.label for task in world_run.backfill.tasks if task.task_id == "model"]
-    assert len(models) == len(set(models)) >= 12
+    assert {label.partition(":")[0] for label in models} >= {"staging", "intermediate", "marts", "marts/kpi"}
+    assert len(models) == len(set(models)) < 12, "a folder of models is one tile"
 
 
 def test_runs__say_what_was_stopped_by_which_rule_and_where_to_look(world_run: Any):
@@ -65,9 +72,76 @@ def test_runs__each_published_day_is_a_partition_of_the_asset(world_run: Any):
 
 def test_runs__what_libraries_print_is_in_a_file_and_names_no_secret(world_run: Any):
     text = world_run.backfill.log_file.read_text()
-    assert "DayNotServable" in text
+    assert "the earliest day it can serve" in text
     assert KEY.decode() not in text
     assert "great_expectations" not in text
+
+
+def airflow_log(run: RunResult, home: Home, tile: str) -> list[dict[str, Any]]:
+    """The log of a tile's first try, where Airflow's UI reads it."""
+    folder = home.airflow / "logs" / f"dag_id={run.dag_id}" / f"run_id={run.run_id}" / tile
+    return [json.loads(line) for line in (folder / "attempt=1.log").read_text().splitlines()]
+
+
+def test_runs__are_named_after_their_days_in_id_and_note(world_run: Any):
+    world, run, day = world_run.world, world_run.backfill, world_run.day
+    before_last = world.last_day - timedelta(days=1)
+    assert run.run_id.startswith(f"manual__{world.first_day}_to_{before_last}__")
+    assert day.run_id.startswith(f"manual__{world.last_day}__")
+    with sqlite3.connect(world_run.home.airflow / "airflow.db") as metadata:
+        notes = dict(
+            metadata.execute(
+                "select run_id, content from dag_run join dag_run_note on dag_run.id = dag_run_id"
+            ).fetchall()
+        )
+    assert (notes[run.run_id], notes[day.run_id]) == (f"{world.first_day} to {before_last}", str(world.last_day))
+
+
+def test_runs__a_red_tile_has_its_reason_as_one_line_in_airflow_s_own_log(world_run: Any):
+    entries = [
+        *airflow_log(world_run.backfill, world_run.home, "task_id=load/map_index=2"),
+        *airflow_log(world_run.backfill, world_run.home, "task_id=load/map_index=3"),
+    ]
+    errors = [entry for entry in entries if entry["level"] == "error"]
+    assert [entry["event"].partition(":")[0] for entry in errors] == [
+        "load of reddit/nightridelamps", "load of reddit/nowhere",
+    ]  # fmt: skip
+    assert "the earliest day it can serve" in errors[1]["event"]
+    assert not [entry for entry in entries if "error_detail" in entry], "no traceback for our own errors"
+
+
+def test_runs__a_task_s_log_has_what_the_pipeline_said(world_run: Any):
+    entries = airflow_log(world_run.day, world_run.home, "task_id=gate_loads")
+    assert any(entry["event"].startswith("gate 1: 2 of 4 loads") for entry in entries)
+    assert any(entry["event"].startswith("alert load_stopped") for entry in entries)
+    assert not [entry for entry in entries if entry["event"] == "XCom not found"]
+
+
+def test_runs__what_follows_a_cleared_tile_finds_nothing_to_do(
+    in_world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The tasks below `load` once more, in the same run: nothing is built, checked or published anew."""
+    home = Home(tmp_path / "home")
+    shutil.copytree(in_world.home.root, home.root, ignore=shutil.ignore_patterns("airflow", "dbt"))
+    monkeypatch.setenv("PULSE_HOME", str(home.root))
+    pipeline, run_id = Pipeline.from_environment(), in_world.day.run_id
+    window = Window.one_day(in_world.world.last_day)
+    loads = [load for load in landing.sealed_loads(home) if load.manifest.window == window]
+    assert len(loads) == 2
+    entry_ids, load_ids = [load.manifest.entry_id for load in loads], [load.load_id for load in loads]
+    verdicts = pipeline.gate_loads(window, entry_ids, load_ids, run_id=run_id)
+
+    def rest_of_the_run() -> tuple[list[str], str, bool]:
+        pipeline.promote(verdicts, run_id=run_id)
+        pipeline.score(verdicts)
+        labels = [node["label"] for node in pipeline.build()]
+        published = pipeline.publish(window, verdicts, pipeline.gate_marts(run_id=run_id))
+        return labels, published["state_id"], raw.pending_dates(home) == {}
+
+    rest_of_the_run()  # files lie elsewhere now, and in doubt all is built
+    _, state_id, _ = first = rest_of_the_run()
+    assert first == (["nothing changed"], state_id, True)
+    assert rest_of_the_run() == first
 
 
 # ---- the truth -------------------------------------------------------------

@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from pulse.errors import PulseError
 from pulse.home import Home
 from pulse.kpi.month import Month
-from pulse.orchestration import environment
+from pulse.orchestration import environment, run_names
 from pulse.window import Window
 
 Progress = Callable[[str], None]
@@ -85,12 +85,17 @@ def prepare(home: Home) -> None:
     """
     environment.apply_for_embedded_runs(home)
     with _output_to(home.airflow / "logs" / "embedded" / "prepare.log"):
-        from airflow.utils.db import check_migrations, initdb
+        bring_database_up_to_date()
 
-        try:
-            check_migrations(0)
-        except Exception:  # noqa: BLE001  (whatever is wrong with the schema, making or upgrading it is the answer)
-            initdb()
+
+def bring_database_up_to_date() -> None:
+    """Make or upgrade Airflow's database, unless it is as this version wants it. Airflow's environment must be set."""
+    from airflow.utils.db import check_migrations, initdb
+
+    try:
+        check_migrations(0)
+    except Exception:  # noqa: BLE001  (whatever is wrong with the schema, making or upgrading it is the answer)
+        initdb()
 
 
 def run_dag(
@@ -113,11 +118,16 @@ def run_dag(
     """
     prepare(home)
     log_file = home.airflow / "logs" / "embedded" / f"{dag_id}-{logical_date:%Y%m%dT%H%M%S}.log"
+    covers = run_names.covered(dag_id, params)
     with listening(progress), _output_to(log_file), _hearing_failures() as reasons:
+        from pulse.orchestration import task_logs
+
         dag = _dag(dag_id)
         dag.deadline = None  # dag.test() of 3.3 cannot run a DAG that has one; nobody waits for a run in this process
-        run = dag.test(logical_date=logical_date, run_conf=dict(params))
+        with task_logs.shown_in_airflow(), _run_id_says(covers):
+            run = dag.test(logical_date=logical_date, run_conf=dict(params))
         tasks = _tasks(run, reasons)
+        _note(run, covers)
     # The state alone is not enough: a run without tasks is a success to Airflow.
     last = {task.task_id for task in dag.tasks if not task.downstream_task_ids}
     is_at_its_end = last <= {task.task_id for task in tasks if task.state == "success"}
@@ -177,6 +187,35 @@ def _hearing_failures() -> Iterator[dict[tuple[str, int], str]]:
         yield reasons
     finally:
         manager.pm.unregister(listener)
+
+
+@contextmanager
+def _run_id_says(covers: str | None) -> Iterator[None]:
+    """Have runs of ``dag.test()`` named after what they cover too; it offers no way to say so."""
+    from unittest.mock import patch
+
+    from airflow.models.dagrun import DagRun
+
+    usual = DagRun.generate_run_id
+
+    def with_days(**facts: Any) -> str:
+        kind, separator, moment = str(usual(**facts)).partition("__")
+        said = "" if covers is None else covers.replace(" ", "_") + "__"
+        return f"{kind}{separator}{said}{moment}"
+
+    with patch.object(DagRun, "generate_run_id", staticmethod(with_days)):
+        yield
+
+
+def _note(run: Any, covers: str | None) -> None:
+    """What the scheduler notes of its runs, see ``listeners.py``."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        stored = session.get(DagRun, run.id)
+        if stored is not None and covers:
+            stored.note = covers
 
 
 def _tasks(run: Any, reasons: Mapping[tuple[str, int], str]) -> tuple[TaskResult, ...]:

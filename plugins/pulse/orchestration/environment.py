@@ -31,6 +31,8 @@ def variables(home: Home, *, port: int = 8080) -> dict[str, str]:
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__WORKERS": "1",
+        # A long line of a log is wrapped, not cut at the edge of the window.
+        "AIRFLOW__API__DEFAULT_WRAP": "True",
         "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",

@@ -1,7 +1,7 @@
 """The tasks of a run and their order, once for all DAGs.
 
     plan → extract (one per entry) → gate_loads → load (a tile per entry) → promote → score → build
-         → model (a tile per dbt node) → gate_marts → publish
+         → model (a tile per folder of models, and one per node that failed) → gate_marts → publish
     plan → import_results → build, and result_file (a tile per file) → gate_marts
 
 One community failing does not stop the others: gate 1 waits for all extractions however they ended, and `promote` for
@@ -33,6 +33,8 @@ _EXTRACT_ARGS: dict[str, Any] = {
 # wait in the queue instead and keep no worker. Other executors take no notice of queues.
 WAREHOUSE_QUEUE = "warehouse"
 _FORMAT = "%Y-%m-%dT00:00:00"
+# The one tile of `result_file` where there is nothing to import: without any, Airflow shows the task as skipped.
+_NO_FILE = {"outcome": "no new file"}
 
 
 def wire(window: Any) -> Any:
@@ -46,11 +48,11 @@ def wire(window: Any) -> Any:
     imported = import_results()
     files = result_file.expand(verdict=imported)
     built = build()
-    nodes = model.expand(node=built)
+    tiles_of_models = model.expand(tile=built)
     gated = gate_marts(built)
     entry_ids >> imported >> built
     promoted >> score(verdicts) >> built
-    [nodes, files] >> gated
+    [tiles_of_models, files] >> gated
     return publish(window, verdicts, gated)
 
 
@@ -145,7 +147,7 @@ def gate_loads(
     """Gate 1: each load apart. Tells about every load that was stopped."""
     from pulse.orchestration.notify import Alert, send
 
-    pipeline = _pipeline()
+    entry_ids, pipeline = _required(entry_ids, "plan"), _pipeline()
     arrived = [load_id for of_entry in (load_ids or []) if of_entry for load_id in of_entry]
     verdicts = pipeline.gate_loads(_window(window), entry_ids, arrived, run_id=_run_id())
     for verdict in verdicts:
@@ -199,7 +201,7 @@ def import_results() -> list[dict[str, Any]]:
                 verdict["message"], _run_url(),
             )  # fmt: skip
             send(alert, pipeline.settings, context=get_current_context())
-    return verdicts
+    return verdicts or [_NO_FILE]
 
 
 @task(map_index_template="{{ label }}", retries=0)
@@ -207,6 +209,9 @@ def result_file(verdict: Mapping[str, Any]) -> str:
     """One file's tile: red if it was stopped; everything else goes on."""
     from pulse.errors import GateStopped
 
+    if verdict == _NO_FILE:
+        _label(_NO_FILE["outcome"])
+        return _NO_FILE["outcome"]
     _label(f"{verdict['file']}: {verdict['outcome']}")
     if verdict["outcome"] != "imported":
         raise GateStopped(
@@ -219,19 +224,19 @@ def result_file(verdict: Mapping[str, Any]) -> str:
 
 @task(queue=WAREHOUSE_QUEUE)
 def build() -> list[dict[str, Any]]:
-    """Build the marts; returns what became of each dbt node."""
-    return _pipeline().build()
+    """Build the marts; returns what became of the dbt nodes, as tiles."""
+    return model_tiles(_pipeline().build())
 
 
 @task(map_index_template="{{ label }}", retries=0)
-def model(node: Mapping[str, Any]) -> str:
-    """One dbt node's tile: red if it failed."""
+def model(tile: Mapping[str, Any]) -> str:
+    """The tile of a folder's models, or of one node that failed, which is red."""
     from pulse.errors import BuildFailed
 
-    _label(f"{node['label']}: {node['status']}")
-    if not node["is_ok"]:
-        raise BuildFailed(str(node["label"]), value=node["message"] or node["status"], next_step="mend the model")
-    return str(node["status"])
+    _label(f"{tile['label']}: {tile['status']}")
+    if not tile["is_ok"]:
+        raise BuildFailed(str(tile["label"]), value=tile["message"] or tile["status"], next_step="mend the model")
+    return str(tile["status"])
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE, queue=WAREHOUSE_QUEUE)
@@ -259,6 +264,32 @@ def publish(
 
 
 # ---- helpers ---------------------------------------------------------------
+
+
+def model_tiles(nodes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What to show of a build: the models of a folder together, and each node that failed by itself.
+
+    A node that dbt left out because of a failed one is shown with its folder. Tiles that ask for somebody come last:
+    the page of a run begins with the highest map index.
+    """
+    alone = [node for node in nodes if not node["is_ok"] and node["status"] != "skipped"]
+    together: dict[tuple[bool, str, str], list[Mapping[str, Any]]] = {}
+    for node in nodes:
+        if node["is_ok"] or node["status"] == "skipped":
+            together.setdefault((not node["is_ok"], node["folder"], node["status"]), []).append(node)
+    tiles = []
+    for (is_left_out, folder, status), members in sorted(together.items()):
+        names = ", ".join(str(member["label"]) for member in members)
+        many = f"{len(members)} models" if len(members) > 1 else "1 model"
+        tiles.append(
+            {
+                "label": folder or names,
+                "status": f"{many} {status}" if folder else status,
+                "is_ok": not is_left_out,
+                "message": f"left out because of a failed one: {names}" if is_left_out else names,
+            }
+        )
+    return tiles + [{name: node[name] for name in ("label", "status", "is_ok", "message")} for node in alone]
 
 
 def _pipeline() -> "Pipeline":

@@ -1,6 +1,7 @@
 """Airflow's own UI over this home: its four processes as our children, bound to 127.0.0.1, stopped with us.
 
 ``airflow standalone`` would leave its children behind when it is ended, so they are started and stopped here, by pid.
+The API server is the only one that listens. Airflow's log servers would listen on every address; logs lie on this disk.
 """
 
 import json
@@ -13,18 +14,29 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
+from pulse.clock import utc_now
 from pulse.errors import PulseError, StorageError
-from pulse.files import write_bytes
+from pulse.files import read_json, write_bytes
 from pulse.home import Home
-from pulse.orchestration import environment
+from pulse.orchestration import environment, ui_notice
+from pulse.settings import load_settings
+from pulse.sources.reddit_credentials import connection_id, from_environment
 
-COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+COMPONENTS: Mapping[str, tuple[str, ...]] = {
+    "api-server": (),
+    "scheduler": ("--skip-serve-logs",),
+    "dag-processor": (),
+    "triggerer": ("--skip-serve-logs",),
+}
 _USER = "admin"
+_NOBODYS_PORT = "1"
 _HEALTHY_WITHIN_S = 240.0
 _STOP_WITHIN_S = 20.0
 _POLL_S = 0.5
@@ -44,24 +56,52 @@ def serve(home: Home, *, port: int, say: Callable[[str], None]) -> None:
     Raises:
         UiFailed: a process ended by itself, or nothing was healthy within four minutes.
     """
-    port = port or _free_port()
-    _require_free(port)
-    variables = _variables(home, port)
     logs = home.airflow / "logs" / "ui"
     logs.mkdir(parents=True, exist_ok=True)
-    say("preparing Airflow's database …")
-    _migrate(variables, logs)
-    password = _password(home)
-    with _stop_on_signals(), _children(variables, logs) as children:
-        say(f"starting {', '.join(COMPONENTS)}; the first start takes a minute …")
-        _wait_until_healthy(port, children, logs)
-        say(f"Airflow is at http://127.0.0.1:{port}  user {_USER}  password {password}")
-        say("DAGs are paused: switch one on to have it scheduled. Ctrl-C stops everything.")
-        _watch(children, logs)
+    with _stop_on_signals(), _reserved(port) as own_port:
+        variables = _variables(home, own_port)
+        say("preparing Airflow's database …")
+        found = _prepare_database(home, variables, logs)
+        for line in _notice(home, found):
+            say(line)
+        password = _password(home)
+        with _children(variables, logs) as children:
+            say(f"starting {', '.join(COMPONENTS)}; the first start takes a minute …")
+            _wait_until_healthy(own_port, children, logs)
+            say(f"Airflow is at http://127.0.0.1:{own_port}  user {_USER}  password {password}")
+            is_on = ", ".join(found["switched_on"]) or "none"
+            say(f"DAGs that are switched on: {is_on}. The others wait for you. Ctrl-C stops everything.")
+            _watch(children, logs)
+
+
+def _notice(home: Home, found: Mapping[str, Any]) -> list[str]:
+    try:
+        communities = load_settings(home=home).communities
+    except PulseError as error:
+        return [f"the configuration cannot be used, and every run would fail: {error}"]
+    is_switched_on = ui_notice.DAILY in found["switched_on"]
+    yesterday = utc_now().date() - timedelta(days=1)
+    return ui_notice.lines(communities, _credentials(found), day=yesterday, is_switched_on=is_switched_on)
+
+
+def _credentials(found: Mapping[str, Any]) -> ui_notice.Credentials:
+    """What tasks will find, in the order in which they look: the environment, then the connection."""
+    try:
+        given = from_environment()
+    except PulseError as error:
+        return ui_notice.Credentials("the environment", fault=str(error))
+    if given is not None:
+        return ui_notice.Credentials(f"the environment ({given.grant})", given.url)
+    place, stored = f"Airflow's connection {connection_id()}", found["connection"]
+    if stored is None:
+        return ui_notice.Credentials(None)
+    if "error" in stored:
+        return ui_notice.Credentials(place, fault=stored["error"])
+    return ui_notice.Credentials(f"{place} ({stored['grant']})", stored["url"])
 
 
 def _variables(home: Home, port: int) -> dict[str, str]:
-    """The environment of the children. Log servers get free ports, so that two homes can be served at once."""
+    """The environment of the children."""
     secret = _secret(home)
     return {
         **os.environ,
@@ -71,8 +111,10 @@ def _variables(home: Home, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_passwords_file(home)),
         "AIRFLOW__API_AUTH__JWT_SECRET": secret,
         "AIRFLOW__API__SECRET_KEY": secret,
-        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(_free_port()),
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(_free_port()),
+        # While a task runs, Airflow asks its log server too, with a token. There is none, and at this port nobody but
+        # root could put one.
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": _NOBODYS_PORT,
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": _NOBODYS_PORT,
         # Children must not be slowed by what speeds up nothing here.
         "PYTHONDONTWRITEBYTECODE": "",
     }
@@ -98,13 +140,22 @@ def _secret(home: Home) -> str:
     return file.read_text(encoding="ascii")
 
 
-def _migrate(variables: dict[str, str], logs: Path) -> None:
+def _prepare_database(home: Home, variables: dict[str, str], logs: Path) -> dict[str, Any]:
+    """Bring it up to date; returns what :mod:`pulse.orchestration.ui_database` found there.
+
+    After a demo the daily DAG is switched off: its config asks Reddit for communities that exist in the sandbox alone.
+    """
+    to_pause = [ui_notice.DAILY] if (home.root / "demo").is_dir() else []
+    answer = logs / "database.json"
+    answer.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "pulse.orchestration.ui_database", str(answer), *to_pause]
     with (logs / "migrate.log").open("wb") as log:
-        done = subprocess.run(_command("db", "migrate"), env=variables, stdout=log, stderr=log, check=False)
+        done = subprocess.run(command, env=variables, stdout=log, stderr=log, check=False)
     if done.returncode:
         raise UiFailed(
-            "airflow db migrate", value=f"exit status {done.returncode}", next_step=f"read {logs / 'migrate.log'}"
+            "Airflow's database", value=f"exit status {done.returncode}", next_step=f"read {logs / 'migrate.log'}"
         )
+    return dict(read_json(answer))
 
 
 def _command(*arguments: str) -> list[str]:
@@ -116,10 +167,10 @@ def _children(variables: dict[str, str], logs: Path) -> Iterator[dict[str, "subp
     """Start the processes, each leading a group of its own; stop every group at the end, whatever happens."""
     children: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        for component in COMPONENTS:
+        for component, options in COMPONENTS.items():
             with (logs / f"{component}.log").open("wb") as log:
                 children[component] = subprocess.Popen(
-                    _command(component), env=variables, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                    _command(component, *options), env=variables, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                     start_new_session=True,
                 )  # fmt: skip
         yield children
@@ -200,18 +251,25 @@ def _stop_on_signals() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextmanager
+def _reserved(port: int) -> Iterator[int]:
+    """Keep a port for the API server until it is there: another `pulse ui` that looks for a free one takes another.
 
+    Args:
+        port: 0 chooses a free one.
 
-def _require_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    Raises:
+        StorageError: somebody listens there.
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            held.bind(("127.0.0.1", port))
         except OSError as error:
             raise StorageError(
                 f"port {port}", value=error.strerror, next_step="choose another: `pulse ui --port 8081`, or 0 for any"
             ) from error
+        own_port = int(held.getsockname()[1])
+        if sys.platform != "linux":
+            held.close()  # only Linux lets the server listen where another socket is bound and does not listen
+        yield own_port
