@@ -9,8 +9,17 @@ from typing import Any
 import duckdb
 
 from pulse import landing
-from pulse.contract import COLUMN_NAMES, CONTRACT_VERSION, CommunityObservation, duckdb_columns
-from pulse.home import Home
+from pulse.contract import (
+    COLUMN_NAMES,
+    CONTRACT_VERSION,
+    COVERAGE_COLUMNS,
+    KINDS,
+    CommunityObservation,
+    coverage_duckdb_columns,
+    duckdb_columns,
+)
+from pulse.files import read_json, write_json
+from pulse.home import Home, path_value
 from pulse.landing import BAD_LINES_COLUMNS, Load, LoadManifest
 from pulse.window import Window
 
@@ -69,6 +78,52 @@ def write_contract_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
             "where coalesce(title, '') || coalesce(body, '') <> ''"
         )
         connection.sql("from rows order by created_at, contribution_id, observed_at").write_parquet(str(path))
+
+
+def coverage_rows(
+    window: Window,
+    *,
+    community: str = "tea",
+    kinds: Iterable[str] = KINDS,
+    hours: tuple[float, float] = (0, 24),
+    **changes: Any,
+) -> list[dict[str, Any]]:
+    """Coverage of every day of the window, one row per kind: the whole day, or the hours of it that are given."""
+    rows = []
+    for day in window.days():
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        for kind in kinds:
+            facts: dict[str, Any] = {
+                "platform": "reddit", "community": community, "day": day, "kind": kind,
+                "looked_from": midnight + timedelta(hours=hours[0]), "looked_to": midnight + timedelta(hours=hours[1]),
+                "proof": "spanned", "counted_n": None, "except_communities": [], "source": "reddit_archive",
+                "load_id": "load", "contract_version": CONTRACT_VERSION,
+            }  # fmt: skip
+            rows.append(facts | changes)
+    return rows
+
+
+def write_coverage(home: Home, load_id: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Bring coverage into raw, one file per community, and note its days as such to build again."""
+    by_community: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        by_community.setdefault((row["platform"], row["community"]), []).append(row)
+    names = [column.name for column in COVERAGE_COLUMNS]
+    for (platform, community), of_community in by_community.items():
+        folder = home.raw / "coverage" / f"platform={path_value(platform)}" / f"community={path_value(community)}"
+        folder.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect() as connection:
+            connection.execute("set timezone = 'UTC'")
+            connection.execute(f"create table rows ({coverage_duckdb_columns()})")
+            marks = ", ".join("?" for _ in names)
+            for row in of_community:
+                values = [load_id if name == "load_id" else row[name] for name in names]
+                connection.execute(f"insert into rows values ({marks})", values)
+            connection.table("rows").write_parquet(str(folder / f"{load_id}.parquet"))
+    note = home.warehouse / "pending" / f"{load_id}.json"
+    noted = read_json(note)["contribution_dates"] if note.exists() else []
+    days = {*noted, *(row["day"].isoformat() for of_community in by_community.values() for row in of_community)}
+    write_json(note, {"load_id": load_id, "contribution_dates": sorted(days)})
 
 
 def sealed_load(

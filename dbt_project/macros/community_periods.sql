@@ -1,7 +1,8 @@
 {# What weeks and months of communities share. A week is made of contributions as last observed, a month of them as last
    observed by its end. #}
 
-{# Contributions of the periods to build, with the period that each belongs to: one week, and at most one month. #}
+{# Contributions of the periods to build, with the period that each belongs to: one week, and at most one month. What
+   was written on a day that nobody looked at belongs to none. #}
 {% macro contributions_of_periods(of_weeks, of_months, columns) -%}
     {%- for period, relation in (('week', of_weeks), ('month', of_months)) %}
     select
@@ -9,7 +10,7 @@
         {{ period_start(period, 'contribution_date') }} as period_start_date,
         {{ columns | join(',\n        ') }}
     from {{ relation }}
-    where {{ is_period_affected(period, period_start(period, 'contribution_date')) }}
+    where {{ is_proven() }} and {{ is_period_affected(period, period_start(period, 'contribution_date')) }}
     {{- '\n    union all' if not loop.last }}
     {%- endfor %}
 {%- endmacro %}
@@ -59,7 +60,7 @@ people as (
 
 ),
 
--- A day is known when something came, or a load proved that nothing was there.
+-- A kind is known on a day when some of it was looked at; a day, when any kind is.
 days_in_communities as (
 
     select
@@ -67,8 +68,14 @@ days_in_communities as (
         community,
         contribution_date,
         {{ period_start(period, 'contribution_date') }} as {{ start }},
-        posts is not null as is_day_known,
+        posts is not null or comments is not null as is_day_known,
+        posts is not null as are_posts_known,
+        comments is not null as are_comments_known,
         is_day_complete,
+        is_posts_complete,
+        is_comments_complete,
+        coalesce(is_silent_everywhere, false) as is_silent,
+        coalesce(is_never_seen, false) as is_never_seen,
         communities_arrived_share
     from {{ days }}
 
@@ -85,9 +92,18 @@ days as (
         contribution_date,
         {{ start }},
         max(case when is_day_known then 1 else 0 end) = 1 as is_day_known,
+        max(case when are_posts_known then 1 else 0 end) = 1 as are_posts_known,
+        max(case when are_comments_known then 1 else 0 end) = 1 as are_comments_known,
         min(case when is_day_complete then 1 else 0 end) = 1 as is_day_complete,
+        min(case when is_posts_complete then 1 else 0 end) = 1 as is_posts_complete,
+        min(case when is_comments_complete then 1 else 0 end) = 1 as is_comments_complete,
+        -- Silent are all of them or, where others spoke, none.
+        min(case when is_silent or not is_day_known then 1 else 0 end) = 1
+            and max(case when is_silent then 1 else 0 end) = 1 as is_silent,
+        false as is_never_seen,
         max(communities_arrived_share) as communities_arrived_share
     from days_in_communities
+    where not is_never_seen
     group by contribution_date, {{ start }}
     {%- endif %}
 
@@ -113,6 +129,13 @@ spine as (
         cast({{ dbt.datediff(start, dbt.dateadd(period, 1, start), 'day') }} as bigint) as days_n,
         count(case when is_day_complete then 1 end) as days_complete_n,
         count(case when is_day_known then 1 end) as days_known_n,
+        count(case when are_posts_known then 1 end) as days_posts_known_n,
+        count(case when are_comments_known then 1 end) as days_comments_known_n,
+        count(case when is_posts_complete then 1 end) as days_posts_complete_n,
+        count(case when is_comments_complete then 1 end) as days_comments_complete_n,
+        count(case when is_silent then 1 end) as days_silent_n,
+        count(case when is_day_known and not is_silent then 1 end) as days_rated_n,
+        min(case when is_never_seen then 1 else 0 end) = 1 as is_never_seen,
         -- Exact, so that the order of rows cannot show in the last digit.
         cast(sum(cast(communities_arrived_share as decimal(18, 9))) as double)
             / nullif(count(communities_arrived_share), 0) as communities_arrived_share
@@ -122,6 +145,36 @@ spine as (
 ),
 {%- if period == 'month' %}
 
+-- Kinds that were read of some days of the month, while the other was read of none; of all together: in any of them.
+kinds_known as (
+
+    select
+        platform,
+        community,
+        {{ start }},
+        max(case when are_posts_known then 1 else 0 end) as are_posts_known,
+        max(case when are_comments_known then 1 else 0 end) as are_comments_known
+    from days_in_communities
+    group by platform, community, {{ start }}
+
+),
+
+kinds_missing as (
+
+    {%- for platform, community in [('platform', 'community'), ("'*'", "'*'")] %}
+    select
+        {{ platform }} as platform,
+        {{ community }} as community,
+        {{ start }},
+        max(are_posts_known - are_posts_known * are_comments_known) = 1 as is_comments_missing,
+        max(are_comments_known - are_posts_known * are_comments_known) = 1 as is_posts_missing
+    from kinds_known
+    group by {{ 'platform, community, ' if platform == 'platform' }}{{ start }}
+    {{- '\n    union all' if not loop.last }}
+    {%- endfor %}
+
+),
+
 whole_weeks as (
 
     select
@@ -130,7 +183,7 @@ whole_weeks as (
         {{ start }},
         {{ period_start('week', 'contribution_date') }} as week_start_date
     from days
-    where is_day_known
+    where is_day_known and not is_silent
     group by platform, community, {{ start }}, {{ period_start('week', 'contribution_date') }}
 
 ),
@@ -244,6 +297,11 @@ joined as (
         coalesce(weeks_known.weeks_known_n, 0) as weeks_known_n,
         {%- endif %}
         case when spine.days_known_n > 0 then 0 end as nothing_seen,
+        spine.days_posts_known_n > 0 and spine.days_comments_known_n > 0 as are_both_known,
+        {%- if period == 'month' %}
+        kinds_missing.is_comments_missing,
+        kinds_missing.is_posts_missing,
+        {%- endif %}
         coalesce(
             {{ dbt.datediff('histories.history_start_date', 'spine.' ~ start, 'day') }} < {{ var('left_censored_days') }},
             true
@@ -274,6 +332,10 @@ joined as (
         and spine.community = members.community
         and spine.{{ start }} = members.{{ start }}
     {%- if period == 'month' %}
+    inner join kinds_missing
+        on spine.platform = kinds_missing.platform
+        and spine.community = kinds_missing.community
+        and spine.{{ start }} = kinds_missing.{{ start }}
     left join weeks_known
         on spine.platform = weeks_known.platform
         and spine.community = weeks_known.community
@@ -291,29 +353,49 @@ final as (
         platform,
         community,
         {{ start }},
-        {%- for column in ['posts', 'comments', 'contributors', 'conversations', 'responses_n', 'response_rate_1h_n',
-            'response_rate_24h_n', 'threads_n', 'mean_depth_n', 'score_observed_n', 'award_count_observed_n',
-            'reaction_count_observed_n', 'removed'] %}
+        cast(case when days_posts_known_n > 0 then coalesce(posts, 0) end as bigint) as posts,
+        cast(case when days_comments_known_n > 0 then coalesce(comments, 0) end as bigint) as comments,
+        {%- for column in ['contributors', 'score_observed_n', 'award_count_observed_n', 'reaction_count_observed_n'] %}
         cast(coalesce({{ column }}, nothing_seen) as bigint) as {{ column }},
         {%- endfor %}
-        cast(coalesce(active_days_sum, nothing_seen) as double) / nullif(days_known_n, 0) as contributors_per_day,
+        {#- Nothing is said of answers where only posts were read, nor where only comments were. -#}
+        {%- for column in ['conversations', 'responses_n', 'response_rate_1h_n', 'response_rate_24h_n', 'threads_n',
+            'mean_depth_n', 'removed'] %}
+        cast(case when are_both_known then coalesce({{ column }}, 0) end as bigint) as {{ column }},
+        {%- endfor %}
+        cast(coalesce(active_days_sum, nothing_seen) as double) / nullif(days_rated_n, 0) as contributors_per_day,
         {%- if period == 'month' %}
         cast(coalesce(active_weeks_sum, nothing_seen) as double) / nullif(weeks_known_n, 0) as contributors_per_week,
         {%- endif %}
-        case when {{ is_enough('contributors') }} then {{ active }} / nullif(days_known_n, 0) end as stickiness,
+        case when {{ is_enough('contributors') }} then {{ active }} / nullif(days_rated_n, 0) end as stickiness,
         case
             when {{ is_enough('contributors') }}
-                then greatest(0.0, ({{ mean_low(active, sd, 'contributors') }}) / nullif(days_known_n, 0))
+                then greatest(0.0, ({{ mean_low(active, sd, 'contributors') }}) / nullif(days_rated_n, 0))
         end as stickiness_low,
         case
             when {{ is_enough('contributors') }}
-                then least(1.0, ({{ mean_high(active, sd, 'contributors') }}) / nullif(days_known_n, 0))
+                then least(1.0, ({{ mean_high(active, sd, 'contributors') }}) / nullif(days_rated_n, 0))
         end as stickiness_high,
-        {%- for column in community_period_columns() if column not in ['comments', 'contributors', 'conversations',
-            'responses_n', 'response_rate_1h_n', 'response_rate_24h_n', 'threads_n', 'mean_depth_n', 'score_observed_n',
-            'award_count_observed_n', 'reaction_count_observed_n', 'removed', 'posts'] %}
+        {%- for column in ['score_sum', 'award_count_sum', 'reaction_count_sum'] %}
         {{ column }},
         {%- endfor %}
+        {%- for column in community_period_columns() if column not in ['posts', 'comments', 'contributors',
+            'conversations', 'responses_n', 'response_rate_1h_n', 'response_rate_24h_n', 'threads_n', 'mean_depth_n',
+            'removed', 'score_observed_n', 'award_count_observed_n', 'reaction_count_observed_n', 'score_sum',
+            'award_count_sum', 'reaction_count_sum', 'platform_replies', 'platform_replies_observed_n',
+            'platform_replies_age_h'] %}
+        case
+            when are_both_known
+                {%- if period == 'month' and (column == 'bot_share' or 'engagement' in column) %}
+                and not is_comments_missing and not is_posts_missing
+                {%- endif %}
+                then {{ column }}
+        end as {{ column }},
+        {%- endfor %}
+        platform_replies,
+        {{ share('platform_replies', 'platform_replies_observed_n') }} as platform_replies_per_post,
+        cast(case when days_posts_known_n > 0 then coalesce(platform_replies_observed_n, 0) end as bigint) as platform_replies_observed_n,
+        platform_replies_age_h,
         cast(case
             when not is_left_censored and days_known_n > 0 then newcomers_n
         end as bigint) as new_contributors,
@@ -326,13 +408,26 @@ final as (
         days_n,
         days_complete_n,
         days_known_n,
+        days_posts_known_n,
+        days_posts_complete_n,
+        cast(days_posts_complete_n as double) / days_n as posts_completeness,
+        days_comments_known_n,
+        days_comments_complete_n,
+        cast(days_comments_complete_n as double) / days_n as comments_completeness,
+        days_silent_n,
         days_complete_n = days_n as is_period_complete,
         communities_arrived_share,
         {{ caveats({
+            'comments_not_read': 'is_comments_missing' if period == 'month'
+                else 'days_posts_known_n > 0 and days_comments_known_n = 0',
+            'posts_not_read': 'is_posts_missing' if period == 'month'
+                else 'days_comments_known_n > 0 and days_posts_known_n = 0',
             'incomplete': 'days_complete_n < days_n',
             'left_censored': 'is_left_censored',
+            'never_seen': 'is_never_seen',
             'not_observable': 'score_observed_n = 0',
-            'partly_observed': 'score_observed_n > 0 and score_observed_n < posts + comments',
+            'partly_observed': 'score_observed_n > 0 and score_observed_n < coalesce(posts, 0) + coalesce(comments, 0)',
+            'silent_everywhere': 'days_silent_n > 0',
             'small_n': 'coalesce(contributors, 0) < ' ~ var('min_n') ~ ' or coalesce(responses_n, 0) < ' ~ var('min_n'),
         }) }} as caveat
     from joined
@@ -353,6 +448,7 @@ select * from final
         'response_rate_24h_n', 'response_rate_24h', 'response_rate_24h_low', 'response_rate_24h_high',
         'score_sum', 'score_observed_n', 'award_count_sum', 'award_count_observed_n', 'reaction_count_sum',
         'reaction_count_observed_n', 'engagement_per_contributor', 'engagement_per_contributor_low',
-        'engagement_per_contributor_high', 'bot_share', 'removed',
+        'engagement_per_contributor_high', 'bot_share', 'removed', 'platform_replies', 'platform_replies_observed_n',
+        'platform_replies_age_h',
     ]) }}
 {%- endmacro %}

@@ -128,3 +128,16 @@
 {% macro spark__bits_from(bits, place) -%}
     shiftright({{ bits }}, {{ place }})
 {%- endmacro %}
+
+{# Whether a list holds an item; false for no list. #}
+{% macro list_holds(list, item) -%}
+    {{ return(adapter.dispatch('list_holds', 'community_pulse')(list, item)) }}
+{%- endmacro %}
+
+{% macro default__list_holds(list, item) -%}
+    coalesce(list_contains({{ list }}, {{ item }}), false)
+{%- endmacro %}
+
+{% macro spark__list_holds(list, item) -%}
+    coalesce(array_contains({{ list }}, {{ item }}), false)
+{%- endmacro %}

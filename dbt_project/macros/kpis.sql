@@ -1,5 +1,6 @@
 {# The KPIs of a month and where each stands: this list is their one home.
 
+   `kinds`: what must have been read for it, `posts`, `comments` or `both`; without it the KPI is of whatever was read.
    `version` rises when the definition changes, so that a restatement can say so. `n`: the cases behind the value. `needs`:
    how many cases could have been visible. `is_censored`: cannot be told where history has just begun. `is_seen_apart`:
    not made of contributions. `is_ratio_scaled`: twice the value is twice as much, so that a change may be told as a share
@@ -7,29 +8,33 @@
    `history`, the same in all months before too, `texts` that were taken back; `counts` are moved by neither. #}
 {% macro kpi_definitions() -%}
     {{ return([
-        {'kpi': 'posts', 'version': 1, 'unit': 'count', 'value': 'posts', 'n': 'posts', 'rests_on': 'counts'},
-        {'kpi': 'comments', 'version': 1, 'unit': 'count', 'value': 'comments', 'n': 'comments', 'rests_on': 'counts'},
+        {'kpi': 'posts', 'kinds': 'posts', 'version': 1, 'unit': 'count', 'value': 'posts', 'n': 'posts',
+         'rests_on': 'counts'},
+        {'kpi': 'comments', 'kinds': 'comments', 'version': 1, 'unit': 'count', 'value': 'comments',
+         'n': 'comments', 'rests_on': 'counts'},
+        {'kpi': 'platform_replies', 'kinds': 'posts', 'version': 1, 'unit': 'count', 'value': 'platform_replies',
+         'n': 'platform_replies_observed_n', 'needs': 'coalesce(posts, 0)', 'rests_on': 'counts'},
         {'kpi': 'likes', 'version': 1, 'unit': 'count', 'value': 'score_sum', 'n': 'score_observed_n',
-         'needs': 'posts + comments', 'rests_on': 'counts'},
+         'needs': 'coalesce(posts, 0) + coalesce(comments, 0)', 'rests_on': 'counts'},
         {'kpi': 'awards', 'version': 1, 'unit': 'count', 'value': 'award_count_sum', 'n': 'award_count_observed_n',
-         'needs': 'posts + comments', 'rests_on': 'counts'},
+         'needs': 'coalesce(posts, 0) + coalesce(comments, 0)', 'rests_on': 'counts'},
         {'kpi': 'reactions', 'version': 1, 'unit': 'count', 'value': 'reaction_count_sum',
-         'n': 'reaction_count_observed_n', 'needs': 'posts + comments', 'rests_on': 'counts'},
-        {'kpi': 'conversations', 'version': 1, 'unit': 'count', 'value': 'conversations', 'n': 'conversations',
-         'rests_on': 'people'},
+         'n': 'reaction_count_observed_n', 'needs': 'coalesce(posts, 0) + coalesce(comments, 0)', 'rests_on': 'counts'},
+        {'kpi': 'conversations', 'kinds': 'both', 'version': 1, 'unit': 'count', 'value': 'conversations',
+         'n': 'conversations', 'rests_on': 'people'},
         {'kpi': 'contributors', 'version': 1, 'unit': 'count', 'value': 'contributors', 'n': 'contributors',
          'rests_on': 'people'},
         {'kpi': 'new_contributors', 'version': 1, 'unit': 'count', 'value': 'new_contributors', 'n': 'contributors',
          'is_censored': true, 'rests_on': 'history'},
         {'kpi': 'returning_contributors', 'version': 1, 'unit': 'count', 'value': 'returning_contributors',
          'n': 'contributors', 'is_censored': true, 'rests_on': 'history'},
-        {'kpi': 'stickiness', 'version': 1, 'unit': 'share', 'value': 'stickiness', 'n': 'contributors',
+        {'kpi': 'stickiness', 'version': 2, 'unit': 'share', 'value': 'stickiness', 'n': 'contributors',
          'is_estimate': true, 'rests_on': 'people'},
-        {'kpi': 'engagement_per_contributor', 'version': 1, 'unit': 'per contributor',
+        {'kpi': 'engagement_per_contributor', 'kinds': 'both', 'version': 1, 'unit': 'per contributor',
          'value': 'engagement_per_contributor', 'n': 'contributors', 'is_estimate': true, 'rests_on': 'people'},
-        {'kpi': 'response_rate_24h', 'version': 1, 'unit': 'share', 'value': 'response_rate_24h',
+        {'kpi': 'response_rate_24h', 'kinds': 'both', 'version': 2, 'unit': 'share', 'value': 'response_rate_24h',
          'n': 'response_rate_24h_n', 'is_estimate': true, 'rests_on': 'people'},
-        {'kpi': 'median_first_response_h', 'version': 1, 'unit': 'hours', 'value': 'median_first_response_h',
+        {'kpi': 'median_first_response_h', 'kinds': 'both', 'version': 2, 'unit': 'hours', 'value': 'median_first_response_h',
          'n': 'responses_n', 'is_estimate': true, 'rests_on': 'people'},
         {'kpi': 'member_growth', 'version': 1, 'unit': 'share', 'value': 'member_growth', 'n': 'members_end_n',
          'is_ratio_scaled': false, 'is_seen_apart': true},

@@ -18,11 +18,11 @@
 {%- endmacro %}
 
 {# What to beware of when reading them; NULL when nothing. #}
-{% macro sentiment_caveat(is_complete) -%}
-    {{ caveats({
+{% macro sentiment_caveat(is_complete, kinds_missing) -%}
+    {{ caveats(merged([kinds_missing, {
         'incomplete': 'not ' ~ is_complete,
         'small_n': 'not coalesce(' ~ is_enough('scored_n') ~ ', false)',
-    }) }}
+    }])) }}
 {%- endmacro %}
 
 {# Counts over contributions, for a group by. #}

@@ -24,7 +24,15 @@ from pulse.landing import Load, LoadManifest
 from pulse.sentiment import get_scorer, score_partitions
 from pulse.settings import Settings
 from pulse.window import Window
-from support import NOON, community_observation, contribution, sealed_load, write_contract_rows
+from support import (
+    NOON,
+    community_observation,
+    contribution,
+    coverage_rows,
+    sealed_load,
+    write_contract_rows,
+    write_coverage,
+)
 
 # A folder that paths, globs, format strings and SQL could stumble over.
 HOME_NAME = "it's {a} [b]* home, day=2020-01-01"
@@ -104,9 +112,16 @@ class Lab:
         }
         return landing.seal(self.home, folder, LoadManifest(**facts))
 
-    def bring(self, load: Load) -> None:
-        """Promote a load, judge its texts and note its outcome."""
+    def bring(self, load: Load, *, coverage: list[dict[str, Any]] | None = None) -> None:
+        """Promote a load, judge its texts and note its outcome.
+
+        Without coverage of its own it looked at its whole window.
+        """
         raw.promote(self.home, load)
+        manifest = load.manifest
+        proof = "spanned" if manifest.is_replayable else "listed"
+        looked_at = coverage_rows(manifest.window, community=manifest.community, proof=proof, source=manifest.source)
+        write_coverage(self.home, load.load_id, looked_at if coverage is None else coverage)
         parts = [(part.platform, part.community, part.day) for part in raw.partitions_of(load)]
         score_partitions(self.home, get_scorer(self.settings.sentiment_model), parts)
         entry = self.settings.entry(load.manifest.entry_id)

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from pulse import erasure, raw, warehouse
-from support import NOON
+from support import NOON, coverage_rows
 
 pytestmark = pytest.mark.integration
 
@@ -93,6 +93,24 @@ def loads(lab: Any, rows: Any, *, live_days: tuple[int, ...] = (5, 25, 33)) -> l
     return sealed
 
 
+def looked_at(load: Any) -> list[dict[str, Any]]:
+    """What the load claims to have looked at, the same each time: all, one kind, some hours, nothing, or a whole site."""
+    chance = random.Random(load.load_id)  # noqa: S311
+    manifest = load.manifest
+    facts: dict[str, Any] = {"community": manifest.community, "source": manifest.source}
+    claim = chance.choice(["all", "all", "all", "posts", "hours", "nothing", "site"])
+    if claim == "posts":
+        return coverage_rows(manifest.window, kinds=["post"], **facts)
+    if claim == "hours":
+        morning = coverage_rows(manifest.window, hours=(0, 12.02), **facts)
+        return morning + coverage_rows(manifest.window, kinds=["comment"], hours=(13, 24), **facts)
+    if claim == "nothing":
+        return coverage_rows(manifest.window, proof="none", looked_from=None, looked_to=None, **facts)
+    if claim == "site":
+        return coverage_rows(manifest.window, **facts | {"community": "*"}, except_communities=["mate"])
+    return coverage_rows(manifest.window, **facts)
+
+
 # ---- any order ---------------------------------------------------------------
 
 
@@ -105,7 +123,7 @@ def history(shared_lab: Any, rows: Any) -> list[Any]:
 def built_at_once(shared_lab: Any, history: list[Any], look: Any) -> Any:
     shared_lab.empty()
     for load in history:
-        shared_lab.bring(load)
+        shared_lab.bring(load, coverage=looked_at(load))
     assert shared_lab.build().contribution_dates is None
     return look(warehouse.working_file(shared_lab.home))
 
@@ -118,7 +136,7 @@ def test_build__any_order_of_arrival_gives_the_same_marts(
     arriving = chance.sample(history, len(history))
     first_stop, second_stop = sorted(chance.sample(range(1, len(arriving) - 1), 2))
     for number, load in enumerate(arriving):
-        lab.bring(load)
+        lab.bring(load, coverage=looked_at(load))
         if number == first_stop:
             lab.build()
             lab.publish()
@@ -126,6 +144,17 @@ def test_build__any_order_of_arrival_gives_the_same_marts(
             lab.build()  # never published, so it must leave no trace
     assert lab.build().contribution_dates, "a partial build is what this test is about"
     assert differences(look(lab.publish().file), built_at_once) == {}
+
+
+def test_build__the_world_has_days_of_each_kind(built_at_once: Any):
+    """Equal marts prove little where all days are alike."""
+    days = built_at_once["marts.fct_community_daily"]
+    kinds = {(row["is_posts_complete"], row["is_comments_complete"], row["posts"] is None, row["comments"] is None)
+             for row in days}  # fmt: skip
+    assert {(True, True, False, False), (False, False, True, True)} < kinds
+    assert len(kinds) >= 4
+    assert any(row["unproven_n"] for row in days)
+    assert any(row["first_response_h"] is not None for row in built_at_once["intermediate.int_thread_periods"])
 
 
 def test_build__sizes_of_communities_are_there_by_day(built_at_once: Any, shared_lab: Any):
@@ -247,7 +276,8 @@ def column(tables: Tables, table: str, name: str, *, by: str) -> dict[Any, Any]:
 
 
 def test_build__only_the_dates_that_changed_are_built(story: Story, shared_lab: Any):
-    assert story.dates_later == (shared_lab.day(0), shared_lab.day(1))
+    # The live load looked at day 40 and found nothing of it: that too is news.
+    assert story.dates_later == (shared_lab.day(0), shared_lab.day(1), shared_lab.day(40))
     assert story.dates_at_last == (shared_lab.day(0), shared_lab.day(4))
 
 

@@ -54,8 +54,20 @@ BREAKS = {
         "where community = 'crumbclub' and contribution_date = date '2026-06-13'"
     ),
     "shares_are_shares": "update marts.fct_community_daily set removal_share = 'nan'::double where removal_share > 0",
-    "empty_days_are_empty": (
-        "update marts.fct_community_daily set outcome = 'empty' "
+    "only_what_was_looked_at_is_known": (
+        "update marts.fct_community_daily set comments = null "
+        "where community = 'crumbclub' and contribution_date = date '2026-06-14'"
+    ),
+    "months_know_no_more_than_their_days": (
+        "update marts.fct_community_monthly set days_posts_known_n = days_posts_known_n + 1 "
+        "where community = 'crumbclub'"
+    ),
+    "contributions_lie_on_days_that_were_looked_at": (
+        "update marts.fct_community_daily set unproven_n = 1 "
+        "where community = 'crumbclub' and contribution_date = date '2026-06-14'"
+    ),
+    "no_day_is_silent_everywhere": (
+        "update marts.fct_community_daily set is_silent_everywhere = true "
         "where community = 'crumbclub' and contribution_date = date '2026-06-14'"
     ),
 }
@@ -97,7 +109,7 @@ def test_check_marts__each_rule_finds_its_fault(built: Path, home: Home):
         for statement in BREAKS.values():
             connection.execute(statement)
     verdict = gate(built, home)
-    warnings = {"empty_days_are_empty"}
+    warnings = {"contributions_lie_on_days_that_were_looked_at", "no_day_is_silent_everywhere"}
     assert {finding.rule for finding in verdict.stopped_by} == set(BREAKS) - warnings
     assert {finding.rule for finding in verdict.warnings} == warnings
     with duckdb.connect() as connection:

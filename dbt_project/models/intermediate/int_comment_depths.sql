@@ -119,7 +119,8 @@ select
     case when links.kind = 'post' then 0 else placed.levels end as depth,
     placed.chain_start_date,
     placed.chain_end_date,
-    placed.chain_seen_date
+    placed.chain_seen_date,
+    links.is_unproven
 from links
 left join placed
     on links.platform = placed.platform

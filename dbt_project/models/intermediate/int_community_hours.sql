@@ -9,7 +9,8 @@ with
 
 contributions as (
 
-    select * from {{ ref('int_contributions_latest') }} where {{ is_affected('contribution_date') }}
+    select * from {{ ref('int_contributions_latest') }}
+    where {{ is_proven() }} and {{ is_affected('contribution_date') }}
 
 ),
 

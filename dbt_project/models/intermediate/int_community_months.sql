@@ -1,12 +1,14 @@
 with
 
-known_days as (
+-- Days with contributions that nobody looked at belong to the calendar, and are not known.
+tried_days as (
 
     select
         platform,
         community,
         contribution_date,
-        1 as is_known,
+        0 as are_posts_known,
+        0 as are_comments_known,
         0 as is_complete
     from {{ ref('int_community_days') }}
     union all
@@ -14,7 +16,8 @@ known_days as (
         platform,
         community,
         contribution_date,
-        case when is_complete then 1 else 0 end as is_known,
+        case when posts_looked_h > 0 then 1 else 0 end as are_posts_known,
+        case when comments_looked_h > 0 then 1 else 0 end as are_comments_known,
         case when is_complete then 1 else 0 end as is_complete
     from {{ ref('int_day_outcomes') }}
 
@@ -27,9 +30,11 @@ days as (
         community,
         {{ period_start('month', 'contribution_date') }} as month_start_date,
         contribution_date,
-        max(is_known) as is_known,
+        max(are_posts_known) as are_posts_known,
+        max(are_comments_known) as are_comments_known,
+        greatest(max(are_posts_known), max(are_comments_known)) as is_known,
         max(is_complete) as is_complete
-    from known_days
+    from tried_days
     group by platform, community, contribution_date
 
 ),
@@ -41,6 +46,8 @@ months as (
         community,
         month_start_date,
         cast(sum(is_known) as bigint) as days_known_n,
+        cast(sum(are_posts_known) as bigint) as days_posts_known_n,
+        cast(sum(are_comments_known) as bigint) as days_comments_known_n,
         cast(sum(is_complete) as bigint) as days_complete_n
     from days
     group by platform, community, month_start_date
@@ -79,6 +86,8 @@ select
         'calendar.month_start_date', dbt.dateadd('month', 1, 'calendar.month_start_date'), 'day'
     ) }} as is_period_complete,
     cast(coalesce(months.days_known_n, 0) as bigint) as days_known_n,
+    cast(coalesce(months.days_posts_known_n, 0) as bigint) as days_posts_known_n,
+    cast(coalesce(months.days_comments_known_n, 0) as bigint) as days_comments_known_n,
     histories.history_start_date,
     coalesce(
         {{ dbt.datediff('histories.history_start_date', 'calendar.month_start_date', 'day') }}

@@ -15,7 +15,8 @@ contributions as (
     {{ contributions_of_periods(
         ref('int_contributions_latest'),
         ref('int_contributions_at_month_end'),
-        ['platform', 'community', 'kind', 'author_role', 'is_removed', 'score', 'award_count', 'reaction_count'],
+        ['platform', 'community', 'kind', 'author_role', 'is_removed', 'score', 'award_count', 'reaction_count',
+         'reply_count', 'created_at', 'last_observed_at'],
     ) }}
 
 ),
@@ -77,6 +78,38 @@ totals as (
 
 ),
 
+-- Replies as the platform counts them: known of posts even where nobody read their comments.
+platform_counts as (
+
+    select {{ key }}, reply_count, created_at, last_observed_at
+    from contributions
+    where kind = 'post' and reply_count is not null
+    union all
+    select
+        period,
+        '*' as platform,
+        '*' as community,
+        period_start_date,
+        reply_count,
+        created_at,
+        last_observed_at
+    from contributions
+    where kind = 'post' and reply_count is not null and period = 'month'
+
+),
+
+platform_replies as (
+
+    select
+        {{ key }},
+        sum(reply_count) as platform_replies,
+        count(*) as platform_replies_observed_n,
+        {{ median_reply_age_h() }} as platform_replies_age_h
+    from platform_counts
+    group by {{ key }}
+
+),
+
 -- What a person earned: the visible scores of what they wrote, and the comments by others under their posts.
 contributors as (
 
@@ -116,10 +149,11 @@ conversations as (
 
 ),
 
--- Threads of the posts that were written in the period, with what hung from them at its end.
+-- Threads of the posts that were written in the period while its comments were looked at, with what hung from them at
+-- its end.
 begun as (
 
-    select * from threads where is_begun
+    select * from threads where is_begun and watched_h is not null
 
 ),
 
@@ -294,9 +328,12 @@ select
     case when {{ is_told }} then {{ mean_low(mean, sd, n) }} end as engagement_per_contributor_low,
     case when {{ is_told }} then {{ mean_high(mean, sd, n) }} end as engagement_per_contributor_high,
     {{ share('totals.bot_contributions', '(totals.posts + totals.comments)') }} as bot_share,
-    cast(totals.removed as bigint) as removed
+    cast(totals.removed as bigint) as removed,
+    cast(platform_replies.platform_replies as bigint) as platform_replies,
+    cast(coalesce(platform_replies.platform_replies_observed_n, 0) as bigint) as platform_replies_observed_n,
+    platform_replies.platform_replies_age_h
 from totals
-{%- for other in ['contributors', 'conversations', 'shapes', 'answers', 'quantiles'] %}
+{%- for other in ['contributors', 'conversations', 'shapes', 'answers', 'quantiles', 'platform_replies'] %}
 left join {{ other }}
     on totals.period = {{ other }}.period
     and totals.platform = {{ other }}.platform

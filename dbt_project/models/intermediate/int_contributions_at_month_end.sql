@@ -34,6 +34,20 @@ ranked as (
 
 ),
 
+-- Scanned apart, for these few columns only.
+observed_days as (
+
+    select distinct platform, community, contribution_date, kind from {{ ref('stg_contributions') }}
+    where {{ is_affected('contribution_date', 'partition_day') }}
+
+),
+
+looked_at as (
+
+    {{ looked_at_days('observed_days', ref('int_coverage_claims')) }}
+
+),
+
 scores as (
     {{ judged_texts(ref('stg_sentiment_scores'), ['sentiment_label']) }}
 
@@ -58,8 +72,14 @@ select
     ranked.award_count,
     {{ map_total('ranked.reactions') }} as reaction_count,
     ranked.is_removed,
-    scores.sentiment_label
+    scores.sentiment_label,
+    looked_at.kind is null as is_unproven
 from ranked
+left join looked_at
+    on ranked.platform = looked_at.platform
+    and ranked.community = looked_at.community
+    and ranked.contribution_date = looked_at.contribution_date
+    and ranked.kind = looked_at.kind
 left join scores
     on ranked.platform = scores.platform
     and ranked.community = scores.community

@@ -36,28 +36,48 @@ ranked as (
         ) as first_partition_day
     from observations
 
+),
+
+-- Scanned apart, for these few columns only: a partial build of it and of the rows sees the same days.
+observed_days as (
+
+    select distinct platform, community, contribution_date, kind from {{ ref('stg_contributions') }}
+    where {{ is_affected('contribution_date', 'partition_day') }}
+
+),
+
+looked_at as (
+
+    {{ looked_at_days('observed_days', ref('int_coverage_claims')) }}
+
 )
 
 select
-    platform,
-    community,
-    contribution_id,
-    kind,
-    thread_id,
-    parent_id,
-    contribution_date,
-    created_at,
-    first_partition_day,
-    first_observed_at,
-    observed_at as last_observed_at,
-    author_key,
-    author_role,
-    is_by_contributor,
-    score,
-    reply_count,
-    award_count,
-    {{ map_total('reactions') }} as reaction_count,
-    is_removed,
-    load_id
+    ranked.platform,
+    ranked.community,
+    ranked.contribution_id,
+    ranked.kind,
+    ranked.thread_id,
+    ranked.parent_id,
+    ranked.contribution_date,
+    ranked.created_at,
+    ranked.first_partition_day,
+    ranked.first_observed_at,
+    ranked.observed_at as last_observed_at,
+    ranked.author_key,
+    ranked.author_role,
+    ranked.is_by_contributor,
+    ranked.score,
+    ranked.reply_count,
+    ranked.award_count,
+    {{ map_total('ranked.reactions') }} as reaction_count,
+    ranked.is_removed,
+    ranked.load_id,
+    looked_at.kind is null as is_unproven
 from ranked
-where recency = 1
+left join looked_at
+    on ranked.platform = looked_at.platform
+    and ranked.community = looked_at.community
+    and ranked.contribution_date = looked_at.contribution_date
+    and ranked.kind = looked_at.kind
+where ranked.recency = 1

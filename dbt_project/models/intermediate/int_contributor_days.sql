@@ -16,7 +16,7 @@ contributions as (
         *,
         case author_role when 'bot' then 1 when 'team' then 2 when 'moderator' then 3 else 4 end as role_rank
     from {{ ref('int_contributions_latest') }}
-    where author_key is not null and {{ is_affected('contribution_date') }}
+    where author_key is not null and {{ is_proven() }} and {{ is_affected('contribution_date') }}
 
 )
 

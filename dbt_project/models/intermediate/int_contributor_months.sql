@@ -12,7 +12,7 @@ with
 contributions as (
 
     select * from {{ ref('int_contributions_at_month_end') }}
-    where is_by_contributor and {{ is_month_affected_or_later('month_start_date') }}
+    where is_by_contributor and {{ is_proven() }} and {{ is_month_affected_or_later('month_start_date') }}
 
 ),
 

@@ -30,16 +30,6 @@ entries as (
 
 ),
 
-shares as (
-
-    select
-        contribution_date,
-        cast(sum(case when is_complete then 1 else 0 end) as double) / count(*) as communities_arrived_share
-    from entries
-    group by contribution_date
-
-),
-
 communities as (
 
     select
@@ -88,16 +78,134 @@ ranked_among_entries as (
         ) as recency
     from settled
 
+),
+
+recorded as (
+
+    select * from ranked_among_entries where recency = 1
+
+),
+
+-- What was looked at decides; what a run recorded says only what became of a day that nobody looked at.
+coverage as (
+
+    select * from {{ ref('int_coverage') }}
+
+),
+
+kinds_read as (
+
+    select
+        platform,
+        community,
+        count(distinct kind) as kinds_n
+    from coverage
+    where is_looked_at
+    group by platform, community
+
+),
+
+covered as (
+
+    select
+        coverage.platform,
+        coverage.community,
+        coverage.contribution_date,
+        max(case when coverage.is_looked_at then 1 else 0 end) = 1 as is_looked_at,
+        max(case when coverage.is_never_seen then 1 else 0 end) = 1 as is_never_seen,
+        coalesce(count(case when coverage.is_whole then 1 end) = max(kinds_read.kinds_n), false) as is_complete
+        {%- for kind, name in counted_kinds().items() %},
+        max(case when coverage.kind = '{{ kind }}' and coverage.is_whole then 1 else 0 end) = 1 as is_{{ name }}_complete,
+        cast(max(case when coverage.kind = '{{ kind }}' then coverage.looked_h else 0 end) as double) as {{ name }}_looked_h
+        {%- endfor %}
+    from coverage
+    left join kinds_read
+        on coverage.platform = kinds_read.platform
+        and coverage.community = kinds_read.community
+    group by coverage.platform, coverage.community, coverage.contribution_date
+
+),
+
+counted as (
+
+    select
+        platform,
+        community,
+        contribution_date,
+        posts + comments as contributions_n
+    from {{ ref('int_community_days') }}
+
+),
+
+-- Of all that was tried for a day: entries whose community nobody ever saw can bring nothing, and do not count. A
+-- wildcard that reads one file per community has no coverage of its own, and what was recorded of it counts.
+shares as (
+
+    select
+        entries.contribution_date,
+        cast(sum(case
+            when covered.is_complete then 1
+            when entries.community = '*' and covered.community is null and entries.is_complete then 1
+            else 0
+        end) as double) / count(*) as communities_arrived_share
+    from entries
+    left join covered
+        on entries.platform = covered.platform
+        and entries.community = covered.community
+        and entries.contribution_date = covered.contribution_date
+    where not coalesce(covered.is_never_seen, false)
+    group by entries.contribution_date
+
+),
+
+days as (
+
+    select
+        coalesce(covered.platform, recorded.platform) as platform,
+        coalesce(covered.community, recorded.community) as community,
+        coalesce(covered.contribution_date, recorded.contribution_date) as contribution_date,
+        recorded.outcome as recorded_outcome,
+        recorded.reason,
+        coalesce(covered.is_looked_at, false) as is_looked_at,
+        coalesce(covered.is_never_seen, false) as is_never_seen,
+        coalesce(covered.is_complete, false) as is_complete,
+        {%- for name in counted_kinds().values() %}
+        coalesce(covered.is_{{ name }}_complete, false) as is_{{ name }}_complete,
+        coalesce(covered.{{ name }}_looked_h, 0.0) as {{ name }}_looked_h{{ ',' if not loop.last }}
+        {%- endfor %}
+    from covered
+    full outer join recorded
+        on covered.platform = recorded.platform
+        and covered.community = recorded.community
+        and covered.contribution_date = recorded.contribution_date
+
 )
 
 select
-    ranked_among_entries.platform,
-    ranked_among_entries.community,
-    ranked_among_entries.contribution_date,
-    ranked_among_entries.outcome,
-    ranked_among_entries.is_complete,
-    ranked_among_entries.reason,
+    days.platform,
+    days.community,
+    days.contribution_date,
+    case
+        when days.is_complete and counted.contributions_n > 0 then 'arrived'
+        when days.is_complete then 'empty'
+        when days.is_looked_at then 'partial'
+        when days.recorded_outcome not in ('arrived', 'empty') then days.recorded_outcome
+        when days.is_never_seen then 'never_seen'
+        -- A run brought something, or said that there was nothing, and proved neither.
+        else 'partial'
+    end as outcome,
+    days.is_complete,
+    {%- for name in counted_kinds().values() %}
+    days.is_{{ name }}_complete,
+    days.{{ name }}_looked_h,
+    {%- endfor %}
+    days.is_never_seen,
+    days.reason,
     shares.communities_arrived_share
-from ranked_among_entries
-inner join shares on ranked_among_entries.contribution_date = shares.contribution_date
-where ranked_among_entries.recency = 1
+from days
+left join counted
+    on days.platform = counted.platform
+    and days.community = counted.community
+    and days.contribution_date = counted.contribution_date
+left join shares on days.contribution_date = shares.contribution_date
+where days.community <> '*'

@@ -16,7 +16,7 @@ at_month_end as (
         count(*) as contributions_n,
         max(last_observed_at) as last_observed_at
     from {{ ref('int_contributions_at_month_end') }}
-    where {{ is_period_affected('month', 'month_start_date') }}
+    where {{ is_proven() }} and {{ is_period_affected('month', 'month_start_date') }}
     group by platform, community, month_start_date
 
 ),
@@ -41,7 +41,7 @@ by_now as (
         sum(case when is_removed then 1 else 0 end) as removed_n,
         sum(case when author_key is null then 1 else 0 end) as nameless_n
     from dated
-    where {{ is_period_affected('month', 'month_start_date') }}
+    where {{ is_proven() }} and {{ is_period_affected('month', 'month_start_date') }}
     group by platform, community, month_start_date
 
 )

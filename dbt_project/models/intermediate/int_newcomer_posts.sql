@@ -46,6 +46,7 @@ newcomers_posts as (
         and posts.contribution_date = newcomers.new_contributor_date
     where posts.kind = 'post'
         and posts.is_by_contributor
+        and {{ is_proven() }}
         and {{ is_month_affected_or_later('posts.month_start_date') }}
 
 ),

@@ -31,6 +31,7 @@ written as (
         and contributions.month_start_date = people.month_start_date
         and contributions.author_key = people.author_key
     where contributions.is_by_contributor
+        and {{ is_proven() }}
         and {{ is_period_affected('month', 'contributions.month_start_date') }}
 
 ),

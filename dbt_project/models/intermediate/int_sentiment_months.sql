@@ -10,7 +10,7 @@ with
 contributions as (
 
     select * from {{ ref('int_contributions_at_month_end') }}
-    where {{ has_a_say() }} and {{ is_period_affected('month', 'month_start_date') }}
+    where {{ has_a_say() }} and {{ is_proven() }} and {{ is_period_affected('month', 'month_start_date') }}
 
 )
 

@@ -10,7 +10,7 @@ with
 contributions as (
 
     select * from {{ ref('int_contributions_at_month_end') }}
-    where {{ has_a_say() }} and author_key is not null and sentiment_label is not null
+    where {{ has_a_say() }} and {{ is_proven() }} and author_key is not null and sentiment_label is not null
         and {{ is_affected('contribution_date') }}
 
 ),

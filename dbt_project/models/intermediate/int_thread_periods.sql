@@ -17,17 +17,35 @@ contributions as (
 
 ),
 
--- Unanswered posts were watched to the end of the last day of which the platform has anything: later days of the period
--- are not over yet, or were not fetched.
-reaches as (
+-- What was looked at of a community's comments in the period. Where it stops, the watch over the posts before it ends:
+-- answers may have come that nobody saw. Neither other communities nor later periods prolong it.
+stretches as (
 
+    {% for period in ('week', 'month') -%}
+    {%- set start = period_start(period, 'contribution_date') -%}
     select
-        period,
-        period_start_date,
+        '{{ period }}' as period,
+        {{ start }} as period_start_date,
         platform,
-        cast({{ dbt.dateadd('day', 1, 'max(contribution_date)') }} as date) as watched_until_date
-    from contributions
-    group by period, period_start_date, platform
+        community,
+        looked_from,
+        looked_to,
+        proof_rank
+    from {{ ref('int_coverage_stretches') }}
+    where kind = 'comment' and {{ is_period_affected(period, start) }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+watches as (
+
+    {{ merged_stretches('stretches', ['period', 'period_start_date', 'platform', 'community']) }}
+
+),
+
+comments_read as (
+
+    select distinct period, period_start_date, platform, community from watches
 
 ),
 
@@ -79,7 +97,7 @@ threads as (
 -- outside must not move a figure of the period.
 depths as (
 
-    select * from {{ ref('int_comment_depths') }} where depth > 0
+    select * from {{ ref('int_comment_depths') }} where depth > 0 and {{ is_proven() }}
 
 ),
 
@@ -134,35 +152,59 @@ shapes as (
     from levels
     group by period, period_start_date, platform, community, thread_id
 
+),
+
+watched as (
+
+    select
+        threads.*,
+        comments_read.period is not null as are_comments_read,
+        watches.looked_to as watched_until_at,
+        -- An answer seen after a gap need not be the first.
+        case
+            when threads.first_response_at < watches.looked_to
+                then greatest(threads.first_response_at, threads.posted_at)
+        end as watched_response_at
+    from threads
+    left join comments_read
+        on threads.period = comments_read.period
+        and threads.period_start_date = comments_read.period_start_date
+        and threads.platform = comments_read.platform
+        and threads.community = comments_read.community
+    left join watches
+        on threads.period = watches.period
+        and threads.period_start_date = watches.period_start_date
+        and threads.platform = watches.platform
+        and threads.community = watches.community
+        and threads.posted_at >= watches.looked_from
+        and threads.posted_at < watches.looked_to
+
 )
 
 select
-    threads.period,
-    threads.platform,
-    threads.community,
-    threads.period_start_date,
-    threads.thread_id,
-    threads.is_begun,
-    threads.is_by_contributor,
-    threads.contributor_key,
-    threads.comments,
-    threads.comments_by_others,
-    threads.contributors,
-    {{ hours_between('threads.posted_at', 'greatest(threads.first_response_at, threads.posted_at)') }}
-        * case when threads.first_response_at is not null then 1 end as first_response_h,
-    {{ hours_between('threads.posted_at', utc_day_start('reaches.watched_until_date')) }} as watched_h,
-    case when threads.is_begun then coalesce(shapes.max_depth, 0) end as max_depth,
-    case when threads.is_begun then coalesce(shapes.depth_sum, 0) end as depth_sum,
-    case when threads.is_begun then coalesce(shapes.placed_comments, 0) end as placed_comments,
-    case when threads.is_begun then coalesce(shapes.h_index, 0) end as h_index
-from threads
-inner join reaches
-    on threads.period = reaches.period
-    and threads.period_start_date = reaches.period_start_date
-    and threads.platform = reaches.platform
+    watched.period,
+    watched.platform,
+    watched.community,
+    watched.period_start_date,
+    watched.thread_id,
+    watched.is_begun,
+    watched.is_by_contributor,
+    watched.contributor_key,
+    case when watched.are_comments_read then watched.comments end as comments,
+    case when watched.are_comments_read then watched.comments_by_others end as comments_by_others,
+    watched.contributors,
+    {{ hours_between('watched.posted_at', 'watched.watched_response_at') }} as first_response_h,
+    {{ hours_between('watched.posted_at', 'watched.watched_until_at') }} as watched_h,
+    case when watched.is_begun and watched.are_comments_read then coalesce(shapes.max_depth, 0) end as max_depth,
+    case when watched.is_begun and watched.are_comments_read then coalesce(shapes.depth_sum, 0) end as depth_sum,
+    case
+        when watched.is_begun and watched.are_comments_read then coalesce(shapes.placed_comments, 0)
+    end as placed_comments,
+    case when watched.is_begun and watched.are_comments_read then coalesce(shapes.h_index, 0) end as h_index
+from watched
 left join shapes
-    on threads.period = shapes.period
-    and threads.period_start_date = shapes.period_start_date
-    and threads.platform = shapes.platform
-    and threads.community = shapes.community
-    and threads.thread_id = shapes.thread_id
+    on watched.period = shapes.period
+    and watched.period_start_date = shapes.period_start_date
+    and watched.platform = shapes.platform
+    and watched.community = shapes.community
+    and watched.thread_id = shapes.thread_id

@@ -12,6 +12,12 @@ outcomes as (
 
 ),
 
+silent_days as (
+
+    select distinct platform, community, contribution_date from {{ ref('int_silent_days') }}
+
+),
+
 new_contributors as (
 
     select
@@ -31,20 +37,32 @@ joined as (
         coalesce(days.platform, outcomes.platform) as platform,
         coalesce(days.community, outcomes.community) as community,
         coalesce(days.contribution_date, outcomes.contribution_date) as contribution_date,
-        -- Zero is a claim: it needs a load that looked at the whole day. Without one nothing can be said.
-        case when outcomes.is_complete then 0 end as nothing_seen,
-        days.posts,
-        days.comments,
-        days.contributors,
+        -- Zero is a claim: it needs somebody who looked at the kind that day. Without one nothing can be said.
+        case when outcomes.posts_looked_h > 0 then coalesce(days.posts, 0) end as posts,
+        case when outcomes.comments_looked_h > 0 then coalesce(days.comments, 0) end as comments,
+        case
+            when outcomes.posts_looked_h > 0 or outcomes.comments_looked_h > 0 then coalesce(days.contributors, 0)
+        end as contributors,
+        case
+            when outcomes.posts_looked_h > 0 and outcomes.comments_looked_h > 0 then coalesce(days.removed, 0)
+        end as removed,
         days.score_sum,
-        days.score_observed_n,
+        coalesce(days.score_observed_n, 0) as score_observed_n,
         days.reply_count_sum,
-        days.reply_count_observed_n,
+        coalesce(days.reply_count_observed_n, 0) as reply_count_observed_n,
         days.award_count_sum,
-        days.award_count_observed_n,
-        days.removed,
+        coalesce(days.award_count_observed_n, 0) as award_count_observed_n,
+        days.platform_replies,
+        coalesce(days.platform_replies_observed_n, 0) as platform_replies_observed_n,
+        days.platform_replies_age_h,
+        coalesce(days.unproven_n, 0) as unproven_n,
         outcomes.outcome,
         coalesce(outcomes.is_complete, false) as is_day_complete,
+        coalesce(outcomes.is_posts_complete, false) as is_posts_complete,
+        coalesce(outcomes.is_comments_complete, false) as is_comments_complete,
+        coalesce(outcomes.posts_looked_h, 0.0) as posts_looked_h,
+        coalesce(outcomes.comments_looked_h, 0.0) as comments_looked_h,
+        coalesce(outcomes.is_never_seen, false) as is_never_seen,
         outcomes.communities_arrived_share
     from days
     full outer join outcomes
@@ -58,27 +76,49 @@ select
     joined.platform,
     joined.community,
     joined.contribution_date,
-    cast(coalesce(joined.posts, joined.nothing_seen) as bigint) as posts,
-    cast(coalesce(joined.comments, joined.nothing_seen) as bigint) as comments,
-    cast(coalesce(joined.contributors, joined.nothing_seen) as bigint) as contributors,
+    cast(joined.posts as bigint) as posts,
+    cast(joined.comments as bigint) as comments,
+    cast(joined.contributors as bigint) as contributors,
     cast(case
-        when joined.posts is null then joined.nothing_seen
-        else coalesce(new_contributors.new_contributors, 0)
+        when joined.contributors is not null then coalesce(new_contributors.new_contributors, 0)
     end as bigint) as new_contributors,
     joined.score_sum,
-    cast(coalesce(joined.score_observed_n, 0) as bigint) as score_observed_n,
+    cast(joined.score_observed_n as bigint) as score_observed_n,
     joined.reply_count_sum,
-    cast(coalesce(joined.reply_count_observed_n, 0) as bigint) as reply_count_observed_n,
+    cast(joined.reply_count_observed_n as bigint) as reply_count_observed_n,
     joined.award_count_sum,
-    cast(coalesce(joined.award_count_observed_n, 0) as bigint) as award_count_observed_n,
+    cast(joined.award_count_observed_n as bigint) as award_count_observed_n,
     cast(joined.comments as double) / nullif(joined.posts, 0) as discussion_rate,
-    cast(coalesce(joined.removed, joined.nothing_seen) as bigint) as removed,
+    joined.platform_replies,
+    {{ share('joined.platform_replies', 'joined.platform_replies_observed_n') }} as platform_replies_per_post,
+    cast(joined.platform_replies_observed_n as bigint) as platform_replies_observed_n,
+    joined.platform_replies_age_h,
+    cast(joined.removed as bigint) as removed,
     cast(joined.removed as double) / nullif(joined.posts + joined.comments, 0) as removal_share,
     joined.outcome,
     joined.is_day_complete,
-    joined.communities_arrived_share
+    joined.is_posts_complete,
+    joined.is_comments_complete,
+    joined.posts_looked_h,
+    joined.comments_looked_h,
+    joined.is_never_seen,
+    silent_days.contribution_date is not null as is_silent_everywhere,
+    cast(joined.unproven_n as bigint) as unproven_n,
+    joined.communities_arrived_share,
+    {{ caveats(merged([
+        kind_caveats('joined.posts_looked_h', 'joined.comments_looked_h'),
+        {
+            'incomplete': 'not joined.is_day_complete',
+            'never_seen': 'joined.is_never_seen',
+            'silent_everywhere': 'silent_days.contribution_date is not null',
+        },
+    ])) }} as caveat
 from joined
 left join new_contributors
     on joined.platform = new_contributors.platform
     and joined.community = new_contributors.community
     and joined.contribution_date = new_contributors.contribution_date
+left join silent_days
+    on joined.platform = silent_days.platform
+    and joined.community = silent_days.community
+    and joined.contribution_date = silent_days.contribution_date

@@ -16,7 +16,8 @@ latest as (
         contribution_date,
         first_observed_at,
         last_observed_at,
-        load_id
+        load_id,
+        is_unproven
     from {{ ref('int_contributions_latest') }}
     where {{ is_affected('contribution_date') }}
 
@@ -41,6 +42,7 @@ shown as (
     select
         observations.*,
         latest.first_observed_at,
+        latest.is_unproven,
         case when not is_removed then title end as shown_title,
         case when not is_removed then body end as shown_body,
         case when not is_removed then text_sha256 end as shown_text_sha256,
@@ -86,7 +88,8 @@ select
     shown.share_count,
     shown.removal,
     scores.sentiment_score,
-    scores.sentiment_label
+    scores.sentiment_label,
+    {{ is_proven() }} as is_looked_at
 from shown
 left join scores
     on shown.platform = scores.platform

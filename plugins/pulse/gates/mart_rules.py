@@ -71,19 +71,23 @@ MART_RULES: tuple[MartRule, ...] = (
         "marts.fct_community_daily",
         """
         , counted as (
-            select platform, community, contribution_date, count(*) as rows_n, count(score) as score_n,
-                sum(score) as score_sum, count(case when removal <> 'none' then 1 end) as removed_n
+            select platform, community, contribution_date, count(*) as rows_n,
+                count(case when is_looked_at then score end) as score_n,
+                sum(case when is_looked_at then score end) as score_sum,
+                count(case when is_looked_at and removal <> 'none' then 1 end) as removed_n,
+                count(case when not is_looked_at then 1 end) as unproven_n
             from marts.fct_contributions where {affected} group by platform, community, contribution_date
         )
-        select counted.platform, counted.community, counted.contribution_date, mart.posts + mart.comments as daily_n,
-            counted.rows_n
+        select counted.platform, counted.community, counted.contribution_date,
+            coalesce(mart.posts, 0) + coalesce(mart.comments, 0) + mart.unproven_n as daily_n, counted.rows_n
         from counted left join mart
             on counted.platform = mart.platform and counted.community = mart.community
             and counted.contribution_date = mart.contribution_date
-        where mart.posts + mart.comments is distinct from counted.rows_n
+        where coalesce(mart.posts, 0) + coalesce(mart.comments, 0) + mart.unproven_n is distinct from counted.rows_n
+            or mart.unproven_n is distinct from counted.unproven_n
             or mart.score_observed_n is distinct from counted.score_n
             or mart.score_sum is distinct from counted.score_sum
-            or mart.removed is distinct from counted.removed_n
+            or coalesce(mart.removed <> counted.removed_n, false)
         """,
         "The daily mart is a sum over contributions; what differs was lost, or counted twice, in a partial build.",
     ),
@@ -149,7 +153,7 @@ MART_RULES: tuple[MartRule, ...] = (
         ),
         counted as (
             select platform, community, count(*) as rows_n from marts.fct_contributions
-            where author_key is not null group by platform, community
+            where author_key is not null and is_looked_at group by platform, community
         )
         select coalesce(people.platform, counted.platform) as platform,
             coalesce(people.community, counted.community) as community,
@@ -182,11 +186,14 @@ MART_RULES: tuple[MartRule, ...] = (
         "marts.dim_communities",
         """
         , counted as (
-            select platform, community, count(*) as rows_n from marts.fct_contributions group by platform, community
+            select platform, community, count(case when is_looked_at then 1 end) as rows_n
+            from marts.fct_contributions group by platform, community
         )
-        select counted.platform, counted.community, counted.rows_n, mart.posts + mart.comments as dimension_n
+        select counted.platform, counted.community, counted.rows_n,
+            coalesce(mart.posts, 0) + coalesce(mart.comments, 0) as dimension_n
         from counted left join mart on counted.platform = mart.platform and counted.community = mart.community
-        where mart.posts + mart.comments is distinct from counted.rows_n
+        where mart.community is null
+            or coalesce(mart.posts, 0) + coalesce(mart.comments, 0) is distinct from counted.rows_n
         """,
         "Joins to the dimension must lose nothing.",
     ),
@@ -230,7 +237,8 @@ MART_RULES: tuple[MartRule, ...] = (
         """
         , counted as (
             select platform, community, contribution_date, count(*) as rows_n
-            from marts.fct_contributions where {affected} and author_role not in ('bot', 'team')
+            from marts.fct_contributions
+            where {affected} and is_looked_at and author_role not in ('bot', 'team')
             group by platform, community, contribution_date
         )
         select coalesce(mart.platform, counted.platform) as platform,
@@ -295,9 +303,62 @@ MART_RULES: tuple[MartRule, ...] = (
         """
         select platform, community, contribution_date, outcome
         from mart
-        where is_day_complete and (posts is null or comments is null or outcome not in ('arrived', 'empty'))
+        where (is_posts_complete and posts is null) or (is_comments_complete and comments is null)
+            or (is_day_complete and coalesce(outcome not in ('arrived', 'empty'), true))
+            or (is_day_complete and not is_posts_complete and not is_comments_complete)
         """,
         "A complete day knows its numbers, zero included.",
+    ),
+    MartRule(
+        "only_what_was_looked_at_is_known",
+        "marts.fct_community_daily",
+        """
+        , looked_at as (
+            select platform, community, contribution_date,
+                count(case when kind = 'post' and is_looked_at then 1 end) as posts_n,
+                count(case when kind = 'comment' and is_looked_at then 1 end) as comments_n,
+                count(case when kind = 'post' and is_whole then 1 end) as whole_posts_n,
+                count(case when kind = 'comment' and is_whole then 1 end) as whole_comments_n
+            from intermediate.int_coverage group by platform, community, contribution_date
+        )
+        select mart.platform, mart.community, mart.contribution_date, mart.posts, mart.comments,
+            looked_at.posts_n as posts_looked_at, looked_at.comments_n as comments_looked_at
+        from mart left join looked_at
+            on mart.platform = looked_at.platform and mart.community = looked_at.community
+            and mart.contribution_date = looked_at.contribution_date
+        where (mart.posts is not null) <> (coalesce(looked_at.posts_n, 0) > 0)
+            or (mart.comments is not null) <> (coalesce(looked_at.comments_n, 0) > 0)
+            or mart.is_posts_complete <> (coalesce(looked_at.whole_posts_n, 0) > 0)
+            or mart.is_comments_complete <> (coalesce(looked_at.whole_comments_n, 0) > 0)
+        """,
+        "A number that nobody looked at must be unknown, never zero and never a count of strays.",
+    ),
+    MartRule(
+        "months_know_no_more_than_their_days",
+        "marts.fct_community_monthly",
+        """
+        , days as (
+            select platform, community, cast(date_trunc('month', contribution_date) as date) as month_start_date,
+                count(posts) as posts_days_n, count(comments) as comments_days_n,
+                count(case when is_posts_complete then 1 end) as whole_posts_n,
+                count(case when is_comments_complete then 1 end) as whole_comments_n
+            from marts.fct_community_daily group by all
+        )
+        select mart.platform, mart.community, mart.month_start_date, mart.days_posts_known_n,
+            mart.days_comments_known_n, days.posts_days_n, days.comments_days_n
+        from mart left join days
+            on mart.platform = days.platform and mart.community = days.community
+            and mart.month_start_date = days.month_start_date
+        where mart.community <> '*' and (
+            mart.days_posts_known_n is distinct from days.posts_days_n
+            or mart.days_comments_known_n is distinct from days.comments_days_n
+            or mart.days_posts_complete_n is distinct from days.whole_posts_n
+            or mart.days_comments_complete_n is distinct from days.whole_comments_n
+            or (mart.posts is not null) <> (days.posts_days_n > 0)
+            or (mart.comments is not null) <> (days.comments_days_n > 0)
+        )
+        """,
+        "What no day of a month knows, the month cannot know.",
     ),
     MartRule(
         "shares_are_shares",
@@ -311,14 +372,28 @@ MART_RULES: tuple[MartRule, ...] = (
         "A share beyond its bounds, or one that is no number, has a wrong whole.",
     ),
     MartRule(
-        "empty_days_are_empty",
+        "contributions_lie_on_days_that_were_looked_at",
         "marts.fct_community_daily",
         """
-        select platform, community, contribution_date, posts, comments
-        from mart where outcome = 'empty' and posts + comments > 0
+        select platform, community, contribution_date, unproven_n
+        from mart where {affected} and unproven_n > 0
         """,
-        "The source said that there was nothing, and something is there: a late arrival by another source, or a wrong "
-        "proof. It only warns, because the first is legitimate.",
+        "Contributions came of a day and kind that no source looked at: stray records, or data brought before coverage "
+        "was kept. They are in fct_contributions and in no figure. It only warns, because nothing is wrong with the "
+        "rest.",
+        severity="warning",
+    ),
+    MartRule(
+        "no_day_is_silent_everywhere",
+        "marts.fct_community_daily",
+        """
+        select contribution_date, platform, count(*) as communities_n
+        from mart where {affected} and is_silent_everywhere group by contribution_date, platform
+        order by contribution_date desc, platform
+        """,
+        "All communities of a source fell silent on one day, though they usually do not: an outage of the source or of "
+        "the platform is likelier than that. The zeros stay, rates per day leave the day out; load it again once the "
+        "source is well.",
         severity="warning",
     ),
 )

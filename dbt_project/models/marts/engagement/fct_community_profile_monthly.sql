@@ -62,14 +62,22 @@ joined as (
         participation.days_complete_n,
         participation.is_period_complete,
         months.is_left_censored,
+        months.days_posts_known_n,
+        months.days_comments_known_n,
         people.contributions_squares,
         -- Who was there before the beginning of history nobody knows: then neither who returned nor who was new.
         case when not months.is_left_censored then people.returning_contributors end as returning_contributors,
-        case when participation.contributors is not null then coalesce(replies.reply_pairs_n, 0) end as reply_pairs_n,
+        -- Who answers whom nobody knows where only posts were read, or only comments.
+        case
+            when months.days_posts_known_n > 0 and months.days_comments_known_n > 0
+                then coalesce(replies.reply_pairs_n, 0)
+        end as reply_pairs_n,
         coalesce(replies.mutual_pairs_n, 0) as mutual_pairs_n,
         {%- for column in post_columns %}
         cast(case
-            when not months.is_left_censored and participation.contributors is not null
+            when not months.is_left_censored
+                and months.days_posts_known_n > 0
+                and months.days_comments_known_n > 0
                 then coalesce(posts.{{ column }}, 0)
         end as bigint) as {{ column }}{{ ',' if not loop.last }}
         {%- endfor %}
@@ -216,11 +224,11 @@ select
     days_n,
     days_complete_n,
     is_period_complete,
-    {{ caveats({
+    {{ caveats(merged([kind_caveats('days_posts_known_n', 'days_comments_known_n'), {
         'incomplete': 'not is_period_complete',
         'left_censored': 'is_left_censored',
         'not_observable': 'members_n is null',
         'small_n': 'contributors is not null and (contributions_per_contributor is null or reply_reciprocity is null '
             ~ 'or (not is_left_censored and openness is null))',
-    }) }} as caveat
+    }])) }} as caveat
 from measured

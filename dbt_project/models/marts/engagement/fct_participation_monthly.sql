@@ -111,7 +111,7 @@ joined as (
 
     select
         months.*,
-        -- Zero is a claim: it needs a known day.
+        -- Zero is a claim: it needs a day that was looked at.
         case when months.days_known_n > 0 then 0 end as nothing_seen,
         with_variance.contributors,
         with_variance.contributions,
@@ -163,13 +163,16 @@ final as (
         cast(coalesce(casual_n, nothing_seen) as bigint) as casual_n,
         members_n,
         members_date,
-        -- Where more people wrote than are members, membership does not say who reads.
+        -- Where more people wrote than are members, membership does not say who reads; nor is who did not post silent where
+        -- nobody read the comments.
         case
-            when coalesce(contributors, nothing_seen) <= members_n
+            when coalesce(contributors, nothing_seen) <= members_n and days_posts_known_n > 0 and days_comments_known_n > 0
                 then {{ share('(members_n - coalesce(contributors, nothing_seen))', 'members_n') }}
         end as lurker_share,
         days_n,
         days_complete_n,
+        days_posts_known_n,
+        days_comments_known_n,
         is_period_complete,
         is_told
     from joined
@@ -198,9 +201,9 @@ select
     days_n,
     days_complete_n,
     is_period_complete,
-    {{ caveats({
+    {{ caveats(merged([kind_caveats('days_posts_known_n', 'days_comments_known_n'), {
         'incomplete': 'not is_period_complete',
         'not_observable': 'lurker_share is null',
         'small_n': 'contributors is not null and not is_told',
-    }) }} as caveat
+    }])) }} as caveat
 from final

@@ -21,7 +21,7 @@ posts as (
         {{ month }} as month_start_date,
         created_at
     from {{ ref('int_contributions_latest') }}
-    where kind = 'post' and {{ is_period_affected('month', month) }}
+    where kind = 'post' and {{ is_proven() }} and {{ is_period_affected('month', month) }}
 
 ),
 

@@ -10,7 +10,10 @@ days as (
         platform,
         community,
         contribution_date,
-        posts is not null as is_day_known,
+        posts is not null or comments is not null as is_day_known,
+        posts is not null as are_posts_known,
+        comments is not null as are_comments_known,
+        coalesce(is_silent_everywhere, false) as is_silent,
         is_day_complete
     from {{ ref('fct_community_daily') }}
 
@@ -48,7 +51,10 @@ known_days as (
         days.platform,
         days.community,
         {{ iso_weekday('days.contribution_date') }} as weekday,
-        count(case when days.is_day_known then 1 end) as hours_n,
+        count(case when days.is_day_known and not days.is_silent then 1 end) as hours_n,
+        count(case when days.are_posts_known then 1 end) as days_posts_known_n,
+        count(case when days.are_comments_known then 1 end) as days_comments_known_n,
+        count(case when days.is_silent then 1 end) as days_silent_n,
         count(case when days.is_day_complete then 1 end) as days_complete_n
     from days
     inner join windows
@@ -64,7 +70,10 @@ completeness as (
     select
         platform,
         community,
-        cast(sum(days_complete_n) as bigint) as days_complete_n
+        cast(sum(days_complete_n) as bigint) as days_complete_n,
+        cast(sum(days_posts_known_n) as bigint) as days_posts_known_n,
+        cast(sum(days_comments_known_n) as bigint) as days_comments_known_n,
+        cast(sum(days_silent_n) as bigint) as days_silent_n
     from known_days
     group by platform, community
 
@@ -151,7 +160,7 @@ posts as (
         on latest.platform = windows.platform
         and latest.community = windows.community
         and latest.contribution_date between windows.window_start_date and windows.window_end_date
-    where latest.kind = 'post'
+    where latest.kind = 'post' and {{ is_proven() }}
 
 ),
 
@@ -298,6 +307,9 @@ joined as (
     select
         active_cells.*,
         completeness.days_complete_n,
+        completeness.days_posts_known_n,
+        completeness.days_comments_known_n,
+        completeness.days_silent_n,
         coalesce(people.contributors, 0) as contributors,
         coalesce(compared.score_settled_n, 0) as score_settled_n,
         compared.log_ratio,
@@ -325,8 +337,8 @@ select
     window_start_date,
     window_end_date,
     hours_n,
-    cast(posts as bigint) as posts,
-    contributors,
+    cast(case when days_posts_known_n > 0 then posts end as bigint) as posts,
+    case when days_posts_known_n > 0 then contributors end as contributors,
     active_contributors_per_h,
     score_settled_n,
     case when {{ is_enough('score_settled_n') }} then round(exp(log_ratio), 6) end as score_vs_usual,
@@ -334,9 +346,11 @@ select
     case when {{ is_enough('score_settled_n') }} then round(exp(log_ratio + half_width), 6) end as score_vs_usual_high,
     cast({{ window_days }} as bigint) as days_n,
     days_complete_n,
+    days_silent_n,
     days_complete_n = {{ window_days }} as is_period_complete,
-    {{ caveats({
+    {{ caveats(merged([kind_caveats('days_posts_known_n', 'days_comments_known_n'), {
         'incomplete': 'days_complete_n < ' ~ window_days,
+        'silent_everywhere': 'days_silent_n > 0',
         'small_n': 'not (' ~ is_enough('score_settled_n') ~ ')',
-    }) }} as caveat
+    }])) }} as caveat
 from joined

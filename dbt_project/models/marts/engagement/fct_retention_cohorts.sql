@@ -28,7 +28,9 @@ cohorts as (
         active.cohort_month_start_date,
         active.contributors as cohort_n,
         months.is_period_complete as is_cohort_month_complete,
-        months.is_left_censored
+        months.is_left_censored,
+        months.days_posts_known_n as cohort_days_posts_known_n,
+        months.days_comments_known_n as cohort_days_comments_known_n
     from active
     inner join months
         on active.platform = months.platform
@@ -47,7 +49,15 @@ followed as (
         months.days_complete_n,
         months.is_period_complete,
         {{ dbt.datediff('cohorts.cohort_month_start_date', 'months.month_start_date', 'month') }} as age_months,
-        coalesce(active.contributors, case when months.days_known_n > 0 then 0 end) as active_n
+        case when months.days_posts_known_n > 0 then 1 else 0 end as are_posts_known,
+        case when months.days_comments_known_n > 0 then 1 else 0 end as are_comments_known,
+        -- Who came by comments may have stayed by comments: of a month that lacks a kind, nobody knows.
+        case
+            when months.days_known_n > 0
+                and (months.days_posts_known_n > 0 or cohorts.cohort_days_posts_known_n = 0)
+                and (months.days_comments_known_n > 0 or cohorts.cohort_days_comments_known_n = 0)
+                then coalesce(active.contributors, 0)
+        end as active_n
     from cohorts
     inner join months
         on cohorts.platform = months.platform
@@ -84,10 +94,10 @@ select
     days_complete_n,
     is_period_complete,
     is_cohort_month_complete,
-    {{ caveats({
+    {{ caveats(merged([kind_caveats('are_posts_known', 'are_comments_known'), {
         'incomplete': 'not is_period_complete or not is_cohort_month_complete',
         'left_censored': 'is_left_censored',
         'not_observable': 'active_n is null',
         'small_n': 'not (' ~ is_enough('cohort_n') ~ ')',
-    }) }} as caveat
+    }])) }} as caveat
 from followed

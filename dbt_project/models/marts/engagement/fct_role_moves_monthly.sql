@@ -73,13 +73,18 @@ pairs_of_months as (
         months.days_complete_n,
         months.is_period_complete,
         months.is_left_censored,
-        months_before.is_period_complete as is_period_before_complete
+        months_before.is_period_complete as is_period_before_complete,
+        least(months.days_posts_known_n, months_before.days_posts_known_n) as days_posts_known_n,
+        least(months.days_comments_known_n, months_before.days_comments_known_n) as days_comments_known_n
     from months
     inner join months as months_before
         on months.platform = months_before.platform
         and months.community = months_before.community
         and months.month_start_date = cast({{ dbt.dateadd('month', 1, 'months_before.month_start_date') }} as date)
     where months.days_known_n > 0 and months_before.days_known_n > 0
+        -- Where a kind was read in one of them only, roles would seem to move.
+        and (months.days_posts_known_n > 0) = (months_before.days_posts_known_n > 0)
+        and (months.days_comments_known_n > 0) = (months_before.days_comments_known_n > 0)
 
 ),
 
@@ -149,9 +154,9 @@ select
     days_complete_n,
     is_period_complete,
     is_period_before_complete,
-    {{ caveats({
+    {{ caveats(merged([kind_caveats('days_posts_known_n', 'days_comments_known_n'), {
         'incomplete': 'not is_period_complete or not is_period_before_complete',
         'left_censored': "is_left_censored and from_role in ('absent', 'new')",
         'small_n': 'not (' ~ is_enough('from_n') ~ ')',
-    }) }} as caveat
+    }])) }} as caveat
 from counted

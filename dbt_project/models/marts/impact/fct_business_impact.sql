@@ -2,9 +2,10 @@
 
 with
 
+-- Days on which a source of many communities showed nothing say nothing of communities.
 days as (
 
-    select * from {{ ref('fct_community_daily') }} where is_day_complete
+    select * from {{ ref('fct_community_daily') }} where is_day_complete and not coalesce(is_silent_everywhere, false)
 
 ),
 
@@ -25,6 +26,7 @@ kpis as (
 
     select platform, community, 'comments' as name, contribution_date as series_date, cast(comments as double) as value
     from days
+    where is_comments_complete
 
     union all
 
@@ -40,6 +42,7 @@ kpis as (
     from days
     where communities_arrived_share = 1
     group by contribution_date
+    having sum(comments) is not null
 
     union all
 

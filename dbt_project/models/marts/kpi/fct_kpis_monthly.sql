@@ -117,9 +117,21 @@ figures as (
         {%- endif %}
         '{{ of.unit }}' as unit,
         days_n,
-        days_complete_n,
+        {%- set complete = {
+            'posts': 'days_posts_complete_n',
+            'comments': 'days_comments_complete_n',
+            'both': 'case when days_posts_known_n > 0 and days_comments_known_n > 0 then days_complete_n else 0 end',
+        }.get(of.kinds, 'days_complete_n') %}
+        {%- set is_missing = {
+            'comments': "coalesce(caveat like '%comments_not_read%', false)" if of.kinds != 'posts' else 'false',
+            'posts': "coalesce(caveat like '%posts_not_read%', false)" if of.kinds != 'comments' else 'false',
+        } %}
+        {{ complete }} as days_complete_n,
         {{ caveats({
-            'incomplete': 'days_complete_n < days_n',
+            'comments_not_read': 'false' if of.is_seen_apart else is_missing.comments,
+            'posts_not_read': 'false' if of.is_seen_apart else is_missing.posts,
+            'incomplete': complete ~ ' < days_n',
+            'silent_everywhere': 'false' if of.is_seen_apart else 'days_silent_n > 0',
             'left_censored': (of.value ~ ' is null and days_known_n > 0') if of.is_censored else 'false',
             'not_observable': (of.value ~ ' is null') if of.is_seen_apart
                 else ('coalesce(' ~ of.n ~ ', 0) = 0 and ' ~ of.needs ~ ' > 0') if of.needs else 'false',

@@ -2,7 +2,7 @@ with
 
 contributions as (
 
-    select * from {{ ref('fct_contributions') }} where {{ has_a_say() }}
+    select * from {{ ref('fct_contributions') }} where {{ has_a_say() }} and is_looked_at
 
 ),
 
@@ -31,7 +31,9 @@ joined as (
 
     select
         counted.*,
-        coalesce(days.is_day_complete, false) as is_day_complete
+        coalesce(days.is_day_complete, false) as is_day_complete,
+        coalesce(days.posts_looked_h, 0.0) as posts_looked_h,
+        coalesce(days.comments_looked_h, 0.0) as comments_looked_h
     from counted
     left join days
         on counted.platform = days.platform
@@ -47,5 +49,5 @@ select
     {{ sentiment_figures() }},
     case when {{ is_enough('scored_n') }} then cast(score_sum as double) / scored_n end as mean_sentiment_score,
     is_day_complete,
-    {{ sentiment_caveat('is_day_complete') }} as caveat
+    {{ sentiment_caveat('is_day_complete', kind_caveats('posts_looked_h', 'comments_looked_h')) }} as caveat
 from joined

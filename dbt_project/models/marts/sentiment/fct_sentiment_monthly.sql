@@ -22,7 +22,9 @@ months as (
         community,
         month_start_date,
         count(case when is_day_complete then 1 end) as days_complete_n,
-        -- Zero is a claim: it needs a load that looked at a whole day. Without one nothing can be said.
+        count(posts) as days_posts_known_n,
+        count(comments) as days_comments_known_n,
+        -- Zero is a claim: it needs a day that somebody looked at. Without one nothing can be said.
         case when count(coalesce(posts, comments)) > 0 then 0 end as nothing_seen
     from days
     group by platform, community, month_start_date
@@ -35,6 +37,8 @@ months as (
         '*' as community,
         month_start_date,
         count(distinct case when communities_arrived_share = 1 then contribution_date end) as days_complete_n,
+        count(posts) as days_posts_known_n,
+        count(comments) as days_comments_known_n,
         case when count(coalesce(posts, comments)) > 0 then 0 end as nothing_seen
     from days
     group by month_start_date
@@ -75,7 +79,9 @@ joined as (
         {% endfor -%}
         cast({{ dbt.datediff('months.month_start_date', dbt.dateadd('month', 1, 'months.month_start_date'), 'day') }}
             as bigint) as days_n,
-        months.days_complete_n
+        months.days_complete_n,
+        months.days_posts_known_n,
+        months.days_comments_known_n
     from months
     left join counted
         on months.platform = counted.platform
@@ -101,5 +107,5 @@ select
     days_n,
     days_complete_n,
     is_period_complete,
-    {{ sentiment_caveat('is_period_complete') }} as caveat
+    {{ sentiment_caveat('is_period_complete', kind_caveats('days_posts_known_n', 'days_comments_known_n')) }} as caveat
 from flagged

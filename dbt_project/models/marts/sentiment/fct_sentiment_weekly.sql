@@ -26,7 +26,9 @@ weeks as (
         week_start_date,
         cast(7 as bigint) as days_n,
         count(case when is_day_complete then 1 end) as days_complete_n,
-        -- Zero is a claim: it needs a load that looked at a whole day. Without one nothing can be said.
+        count(posts) as days_posts_known_n,
+        count(comments) as days_comments_known_n,
+        -- Zero is a claim: it needs a day that somebody looked at. Without one nothing can be said.
         case when count(coalesce(posts, comments)) > 0 then 0 end as nothing_seen
     from tried
     group by platform, community, week_start_date
@@ -60,6 +62,8 @@ joined as (
         {% endfor -%}
         weeks.days_n,
         weeks.days_complete_n,
+        weeks.days_posts_known_n,
+        weeks.days_comments_known_n,
         weeks.days_complete_n = weeks.days_n as is_period_complete
     from weeks
     left join counted
@@ -77,5 +81,5 @@ select
     days_n,
     days_complete_n,
     is_period_complete,
-    {{ sentiment_caveat('is_period_complete') }} as caveat
+    {{ sentiment_caveat('is_period_complete', kind_caveats('days_posts_known_n', 'days_comments_known_n')) }} as caveat
 from joined
