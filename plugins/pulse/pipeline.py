@@ -282,7 +282,16 @@ class Pipeline:
                 next_step="read docs/operations.md, \"nothing was published\"; what was published before stays",
             )  # fmt: skip
         log.info("gate 2: %d rules passed, %d warnings", verdict.rules_n, len(verdict.warnings))
-        return {"build_id": built.build_id, "rules_n": verdict.rules_n, "warnings_n": len(verdict.warnings)}
+        for found in verdict.warnings:
+            log.warning("gate 2: %s", found.message)
+        return {
+            "build_id": built.build_id,
+            "rules_n": verdict.rules_n,
+            "warnings_n": len(verdict.warnings),
+            "warnings": [
+                {"rule": found.rule, "value": found.value, "message": found.message} for found in verdict.warnings
+            ],
+        }
 
     def publish(self, window: Window, verdicts: Sequence[EntryVerdict], gated: Mapping[str, Any]) -> dict[str, Any]:
         """Give analysts the build that gate 2 passed, if enough communities arrived.

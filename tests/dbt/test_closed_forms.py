@@ -372,6 +372,9 @@ def test_discussion__h_index_and_depth(models: Models, drawn: list[list[int]]):
     models.fill("intermediate.int_contributions_at_month_end", contributions)
     models.fill("intermediate.int_contributions_latest", [])
     models.fill("intermediate.int_comment_depths", depths)
+    whole_day = {"kind": "comment", "contribution_date": MONTH, "looked_from": f"{MONTH} 00:00:00+00"}
+    looked_at = [of_group(number, **whole_day, looked_to="2026-10-02 00:00:00+00") for number in range(len(drawn))]
+    models.fill("intermediate.int_coverage_stretches", looked_at)
     models.build("intermediate.int_thread_periods")
     found = models.rows("intermediate.int_thread_periods")
     for number, levels in enumerate(drawn):

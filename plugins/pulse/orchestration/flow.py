@@ -245,7 +245,9 @@ def gate_marts(nodes: list[dict[str, Any]] | None) -> dict[str, Any]:
     pipeline = _pipeline()
     with _alerting(pipeline):
         pipeline.require_built(_required(nodes, "build"))
-        return pipeline.gate_marts(run_id=_run_id())
+        gated = pipeline.gate_marts(run_id=_run_id())
+    _alert_warnings(pipeline, gated["warnings"])
+    return gated
 
 
 @task(outlets=[MARTS], queue=WAREHOUSE_QUEUE)
@@ -308,6 +310,15 @@ def _run_url() -> str:
 
     run = get_current_context()["dag_run"]
     return run_url(run.dag_id, run.run_id)
+
+
+def _alert_warnings(pipeline: "Pipeline", warnings: Sequence[Mapping[str, str]]) -> None:
+    """Alert of what gate 2 lets pass and somebody should look at."""
+    from pulse.orchestration.notify import Alert, send
+
+    for found in warnings:
+        alert = Alert("marts_warned", "gate 2", found["rule"], found["value"], "0 rows", found["message"], _run_url())
+        send(alert, pipeline.settings)
 
 
 def _label(label: str) -> None:
