@@ -27,15 +27,17 @@ MODELS = (
 )  # fmt: skip
 STAGED = {
     "stg_coverage": "platform varchar, community varchar, contribution_date date, kind varchar, "
-    "looked_from timestamptz, looked_to timestamptz, proof varchar, counted_n bigint, except_communities varchar[], source varchar, "
-    "load_id varchar",
+    "looked_from timestamptz, looked_to timestamptz, proof varchar, counted_n bigint, except_communities varchar[], "
+    "source varchar, load_id varchar",
     "stg_contributions": "platform varchar, community varchar, contribution_id varchar, kind varchar, "
-    "thread_id varchar, parent_id varchar, contribution_date date, created_at timestamptz, observed_at timestamptz, partition_day date, "
-    "author_key varchar, author_role varchar, is_by_contributor boolean, score bigint, reply_count bigint, "
+    "thread_id varchar, parent_id varchar, contribution_date date, created_at timestamptz, "
+    "observed_at timestamptz, partition_day date, author_key varchar, author_role varchar, "
+    "is_by_contributor boolean, score bigint, reply_count bigint, "
     "award_count bigint, reactions map(varchar, bigint), is_removed boolean, load_id varchar",
     "stg_community_observations": "platform varchar, community varchar",
     "stg_load_outcomes": "run_id varchar, platform varchar, entry_id varchar, community varchar, "
-    "is_entry_total boolean, contribution_date date, outcome varchar, is_complete boolean, reason varchar, recorded_at timestamptz",
+    "is_entry_total boolean, contribution_date date, outcome varchar, is_complete boolean, "
+    "reason varchar, recorded_at timestamptz",
 }
 
 
@@ -151,7 +153,8 @@ def test_day__knows_what_was_looked_at_and_nothing_else(
         [
             {
                 "platform": "reddit", "community": one["community"], "kind": one["kind"],
-                "contribution_id": f"t1_{place}", "thread_id": "t3_0", "contribution_date": FIRST + timedelta(days=one["day"]),
+                "contribution_id": f"t1_{place}", "thread_id": "t3_0",
+                "contribution_date": FIRST + timedelta(days=one["day"]),
                 "created_at": midnight(one["day"]) + timedelta(hours=one["hour"]), "observed_at": midnight(9),
                 "partition_day": FIRST + timedelta(days=one["day"]), "author_key": "a", "author_role": "member",
                 "is_by_contributor": True, "is_removed": False, "load_id": "load",

@@ -38,6 +38,14 @@ KPIS: dict[str, KpiWords] = {
     "comments": KpiWords(
         "Comments", "count", "Activity", "Comments written in the month, by anybody.", "Posts, comments, removed"
     ),
+    "platform_replies": KpiWords(
+        "Replies by the platform's count",
+        "count",
+        "Activity",
+        "Replies to the posts of the month as the platform itself counts them, known also where nobody read "
+        "the comments.",
+        "Replies as the platform counts them",
+    ),
     "conversations": KpiWords(
         "Conversations",
         "count",
@@ -152,6 +160,10 @@ CAVEATS = {
     "identical_lines": "lines that stood more than once in an imported file were counted once",
     "several_currencies": "imported in several currencies, which make no sum",
     "late_only": "seen only long after it was written",
+    "comments_not_read": "comments were not read",
+    "posts_not_read": "posts were not read",
+    "never_seen": "nothing ever matched the name",
+    "silent_everywhere": "days on which a whole source fell silent are left out of rates",
 }
 
 
