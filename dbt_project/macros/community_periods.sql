@@ -360,9 +360,14 @@ final as (
         {%- endfor %}
         {#- Nothing is said of answers where only posts were read, nor where only comments were. -#}
         {%- for column in ['conversations', 'responses_n', 'response_rate_1h_n', 'response_rate_24h_n', 'threads_n',
-            'mean_depth_n', 'removed'] %}
+            'mean_depth_n'] %}
         cast(case when are_both_known then coalesce({{ column }}, 0) end as bigint) as {{ column }},
         {%- endfor %}
+        cast(case
+            when are_both_known
+                {%- if period == 'month' %} and not is_comments_missing and not is_posts_missing{% endif %}
+                then coalesce(removed, 0)
+        end as bigint) as removed,
         cast(coalesce(active_days_sum, nothing_seen) as double) / nullif(days_rated_n, 0) as contributors_per_day,
         {%- if period == 'month' %}
         cast(coalesce(active_weeks_sum, nothing_seen) as double) / nullif(weeks_known_n, 0) as contributors_per_week,

@@ -14,6 +14,7 @@ days as (
         posts is not null as are_posts_known,
         comments is not null as are_comments_known,
         coalesce(is_silent_everywhere, false) as is_silent,
+        is_posts_complete or is_comments_complete as is_any_kind_whole,
         is_day_complete
     from {{ ref('fct_community_daily') }}
 
@@ -51,7 +52,7 @@ known_days as (
         days.platform,
         days.community,
         {{ iso_weekday('days.contribution_date') }} as weekday,
-        count(case when days.is_day_known and not days.is_silent then 1 end) as hours_n,
+        count(case when days.is_any_kind_whole and not days.is_silent then 1 end) as whole_days_n,
         count(case when days.are_posts_known then 1 end) as days_posts_known_n,
         count(case when days.are_comments_known then 1 end) as days_comments_known_n,
         count(case when days.is_silent then 1 end) as days_silent_n,
@@ -95,13 +96,39 @@ hours as (
     {% endfor %}
 ),
 
+-- Of a day that was looked at in part, those of its hours count that were looked at whole.
+partial_hours as (
+
+    select
+        days.platform,
+        days.community,
+        {{ iso_weekday('days.contribution_date') }} as weekday,
+        hours.hour_utc,
+        count(distinct days.contribution_date) as hours_n
+    from days
+    inner join windows
+        on days.platform = windows.platform
+        and days.community = windows.community
+        and days.contribution_date between windows.window_start_date and windows.window_end_date
+    cross join hours
+    inner join {{ ref('int_coverage_stretches') }} as stretches
+        on days.platform = stretches.platform
+        and days.community = stretches.community
+        and days.contribution_date = stretches.contribution_date
+        and {{ hours_between(utc_day_start('days.contribution_date'), 'stretches.looked_from') }} <= hours.hour_utc
+        and {{ hours_between(utc_day_start('days.contribution_date'), 'stretches.looked_to') }} >= hours.hour_utc + 1
+    where days.is_day_known and not days.is_any_kind_whole
+    group by days.platform, days.community, {{ iso_weekday('days.contribution_date') }}, hours.hour_utc
+
+),
+
 cells as (
 
     select
         windows.*,
         weekdays.weekday,
         hours.hour_utc,
-        coalesce(known_days.hours_n, 0) as hours_n
+        coalesce(known_days.whole_days_n, 0) + coalesce(partial_hours.hours_n, 0) as hours_n
     from windows
     cross join weekdays
     cross join hours
@@ -109,6 +136,11 @@ cells as (
         on windows.platform = known_days.platform
         and windows.community = known_days.community
         and weekdays.weekday = known_days.weekday
+    left join partial_hours
+        on windows.platform = partial_hours.platform
+        and windows.community = partial_hours.community
+        and weekdays.weekday = partial_hours.weekday
+        and hours.hour_utc = partial_hours.hour_utc
 
 ),
 
