@@ -171,6 +171,7 @@ def _write_facts(
         "manifest_community_observations_n": ("BIGINT", manifest.community_observations_n),
         "bad_lines_n": ("BIGINT", manifest.bad_lines_n),
         "unproven_days_n": ("BIGINT", unproven_days_n),
+        "is_never_seen": ("BOOLEAN", manifest.is_never_seen),
         "days_n": ("BIGINT", manifest.window.days_n),
         # Loads that were sealed before there was coverage say in another way what they listed.
         "manifest_coverage_rows_n": ("BIGINT", manifest.coverage_rows_n or 0),

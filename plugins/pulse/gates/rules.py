@@ -232,8 +232,10 @@ LOAD_RULES: tuple[LoadRule, ...] = (
     ),
     LoadRule(
         "rows_or_proof",
-        "case when facts.read_rows_n = 0 and facts.bad_lines_n = 0 and facts.unproven_days_n > 0 then 1 else 0 end",
-        "No rows are fine if the source proved that it listed the whole window; otherwise nobody can tell.",
+        "case when facts.read_rows_n = 0 and facts.bad_lines_n = 0 and facts.unproven_days_n > 0 "
+        "and not facts.is_never_seen then 1 else 0 end",
+        "No rows are fine if the source proved that it listed the whole window, or says that nothing bears the name; "
+        "otherwise nobody can tell.",
         maximum=0,
     ),
     LoadRule(

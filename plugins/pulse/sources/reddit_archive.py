@@ -132,7 +132,8 @@ class EntryArchive:
                         limit=f"kinds that its files hold: {', '.join(self.kinds) or 'none'}",
                         next_step="take the kind out of `covers`, or add the file that holds it",
                     )  # fmt: skip
-        if self.holds_any_of(window):
+        # Of a name that nothing bears no other days would help: its load says so.
+        if self.is_never_seen or self.holds_any_of(window):
             return
         starts = [
             stretch.first_min
