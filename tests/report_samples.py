@@ -62,16 +62,20 @@ def kpi_row(kpi: str, value: float | None, *, community: str = "tea", **changes:
 def kpi_rows(community: str = "tea", *, size: float = 1.0) -> list[dict[str, Any]]:
     """All KPIs of one community: with and without interval, change and value."""
 
-    def changed(before: float, now: float) -> dict[str, float]:
+    def changed(before: float, now: float, *, is_clear: bool | None = None) -> dict[str, Any]:
         return {
             "value_month_before": before,
             "change_month_before": now - before,
             "change_month_before_share": (now - before) / before,
+            "change": now - before,
+            "change_share": (now - before) / before,
+            "is_change_clear": is_clear,
         }
 
     def counted(name: str, value: float, before: float) -> dict[str, Any]:
         value, before = round(value * size), round(before * size)
-        return kpi_row(name, value, community=community, **changed(before, value))
+        bounds = {"value_low": 0.95 * value, "value_high": 1.05 * value}
+        return kpi_row(name, value, community=community, **bounds, **changed(before, value, is_clear=name == "posts"))
 
     def row(name: str, value: float | None, **changes: Any) -> dict[str, Any]:
         return kpi_row(name, value, community=community, **changes)
@@ -89,7 +93,10 @@ def kpi_rows(community: str = "tea", *, size: float = 1.0) -> list[dict[str, Any
         row("stickiness", 0.124, n=1_204, value_low=0.119, value_high=0.129, unit="share", **changed(0.128, 0.124)),
         row("engagement_per_contributor", 23.4, n=1_204, value_low=20.1, value_high=26.7, unit="per contributor"),
         row("member_growth", None, unit="share", caveat="not_observable"),
-        row("response_rate_24h", 0.86, n=1_590, value_low=0.842, value_high=0.876, unit="share", **changed(0.81, 0.86)),
+        row(
+            "response_rate_24h", 0.86, n=1_590, value_low=0.842, value_high=0.876, unit="share",
+            **changed(0.81, 0.86, is_clear=True),
+        ),
         row(
             "median_first_response_h", 0.58, n=1_590, value_low=0.52, value_high=0.66, unit="hours",
             **changed(0.75, 0.58),
@@ -170,7 +177,8 @@ def month_of_marts(
         "fct_posting_heatmap": [
             _of(of) | {
                 "weekday": weekday, "hour_utc": hour, "window_start_date": date(2026, 8, 3),
-                "window_end_date": date(2026, 10, 31), "posts": _wave(hour, weekday, 9), "score_settled_n": 20,
+                "window_end_date": date(2026, 10, 31), "posts": _wave(hour, weekday, 9), "scores_n": 20,
+                "age_label": "36h",
                 "score_vs_usual": 1.4, "score_vs_usual_low": 1.1 if (weekday, hour) == (2, 19) else 0.8,
                 "score_vs_usual_high": 1.7,
             }
@@ -294,6 +302,7 @@ def _turn(community: str, quote: str) -> dict[str, list[dict[str, Any]]]:
             _of(community) | {
                 "contribution_id": "t3_a", "contribution_date": day, "month_start_date": MONTH.first_day, "score": 120,
                 "reply_count": 44, "score_percentile": 0.98, "score_percentile_low": 0.9, "peers_n": 140,
+                "age_label": "36h",
             }
         ],
     }  # fmt: skip

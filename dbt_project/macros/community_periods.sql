@@ -43,8 +43,8 @@
 
 {# Rows of fct_community_weekly or fct_community_monthly: the period's own figures, and what rests on more than the
    period: which of its days are known, who was there before, how the community grew. The first day is called
-   week_start_date or month_start_date. #}
-{% macro community_periods(period, periods, contributor_periods, days, sizes) -%}
+   week_start_date or month_start_date. Months also tell how sure their counts are and how they changed: `count_changes`. #}
+{% macro community_periods(period, periods, contributor_periods, days, sizes, count_changes=none) -%}
 {%- set start = period ~ '_start_date' -%}
 with
 
@@ -76,14 +76,29 @@ days_in_communities as (
         is_comments_complete,
         coalesce(is_silent_everywhere, false) as is_silent,
         coalesce(is_never_seen, false) as is_never_seen,
-        communities_arrived_share
+        communities_arrived_share,
+        coalesce(posts, 0) + coalesce(comments, 0) as contributions
     from {{ days }}
 
 ),
 
 days as (
 
-    select * from days_in_communities
+    select
+        platform,
+        community,
+        contribution_date,
+        {{ start }},
+        is_day_known,
+        are_posts_known,
+        are_comments_known,
+        is_day_complete,
+        is_posts_complete,
+        is_comments_complete,
+        is_silent,
+        is_never_seen,
+        communities_arrived_share
+    from days_in_communities
     {%- if period == 'month' %}
     union all
     select
@@ -109,14 +124,47 @@ days as (
 
 ),
 
+-- Who is new can only be told against days that were looked at: so many complete ones lie before.
+histories_in_communities as (
+
+    select
+        platform,
+        community,
+        {{ start }},
+        sum(contributions) as contributions,
+        coalesce(sum(count(case when is_day_complete then 1 end)) over (
+            partition by platform, community order by {{ start }} rows between unbounded preceding and 1 preceding
+        ), 0) as history_days_n
+    from days_in_communities
+    group by platform, community, {{ start }}
+
+),
+
 histories as (
 
     select
         platform,
         community,
-        min(case when is_day_known then contribution_date end) as history_start_date
-    from days
-    group by platform, community
+        {{ start }},
+        history_days_n
+    from histories_in_communities
+    {%- if period == 'month' %}
+    union all
+    -- All together have the history of that community, of those in which one contribution of twenty or more was written,
+    -- that has least: one that came late brings people who are new to us alone.
+    select
+        '*' as platform,
+        '*' as community,
+        {{ start }},
+        min(case when 20 * contributions >= contributions_of_all then history_days_n end) as history_days_n
+    from (
+        select
+            *,
+            sum(contributions) over (partition by {{ start }}) as contributions_of_all
+        from histories_in_communities
+    ) as beside_all
+    group by {{ start }}
+    {%- endif %}
 
 ),
 
@@ -302,10 +350,8 @@ joined as (
         kinds_missing.is_comments_missing,
         kinds_missing.is_posts_missing,
         {%- endif %}
-        coalesce(
-            {{ dbt.datediff('histories.history_start_date', 'spine.' ~ start, 'day') }} < {{ var('left_censored_days') }},
-            true
-        ) as is_left_censored,
+        cast(histories.history_days_n as bigint) as history_days_n,
+        histories.history_days_n < {{ var('left_censored_days') }} as is_left_censored,
         coalesce(newcomers.new_contributors, 0) as newcomers_n,
         members.members_start_n,
         members.members_end_n,
@@ -319,6 +365,7 @@ joined as (
     inner join histories
         on spine.platform = histories.platform
         and spine.community = histories.community
+        and spine.{{ start }} = histories.{{ start }}
     left join periods
         on spine.platform = periods.platform
         and spine.community = periods.community
@@ -407,6 +454,7 @@ final as (
         cast(case
             when not is_left_censored and days_known_n > 0 then coalesce(contributors, 0) - newcomers_n
         end as bigint) as returning_contributors,
+        history_days_n,
         members_start_n,
         members_end_n,
         {{ share('(members_end_n - members_start_n)', 'members_start_n') }} as member_growth,
@@ -437,9 +485,49 @@ final as (
         }) }} as caveat
     from joined
 
+){% if count_changes is not none %},
+
+count_changes as (
+
+    select * from {{ count_changes }}
+
+),
+
+{%- set counted = ['contributions', 'posts', 'comments', 'contributors'] %}
+
+with_contributions as (
+
+    select
+        *,
+        posts + comments as contributions
+    from final
+
 )
 
+select
+    with_contributions.*,
+    {%- for count in counted %}
+    {{ count_low('with_contributions.' ~ count, count ~ '_changes.dispersion', count ~ '_changes.quantile') }}
+        as {{ count }}_low,
+    {{ count_high('with_contributions.' ~ count, count ~ '_changes.dispersion', count ~ '_changes.quantile') }}
+        as {{ count }}_high,
+    {%- for column in ['change', 'change_low', 'change_high', 'is_change_clear', 'change_share'] %}
+    case when with_contributions.{{ count }} is not null then {{ count }}_changes.{{ column }} end
+        as {{ count }}_{{ column }}{{ ',' if not (loop.last and count == counted[-1]) }}
+    {%- endfor %}
+    {%- endfor %}
+from with_contributions
+{%- for count in counted %}
+left join count_changes as {{ count }}_changes
+    on {{ count }}_changes.figure = '{{ count }}'
+    and with_contributions.platform = {{ count }}_changes.platform
+    and with_contributions.community = {{ count }}_changes.community
+    and with_contributions.{{ start }} = {{ count }}_changes.{{ start }}
+{%- endfor %}
+{%- else %}
+
 select * from final
+{%- endif %}
 {%- endmacro %}
 
 {# Figures of int_community_periods that both marts show as they are. #}

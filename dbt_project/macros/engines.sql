@@ -13,17 +13,18 @@
     cast(to_utc_timestamp({{ time }}, current_timezone()) as date)
 {%- endmacro %}
 
-{# Hours from one aware time to a later one, with fraction. #}
+{# Hours from one aware time to a later one, with fraction. Whole microseconds are counted, and divided once: equal waits
+   must come out equal to the last digit, whenever they began, or a curve over waits has steps that nobody waited. #}
 {% macro hours_between(earlier, later) -%}
     {{ return(adapter.dispatch('hours_between', 'community_pulse')(earlier, later)) }}
 {%- endmacro %}
 
 {% macro default__hours_between(earlier, later) -%}
-    (epoch({{ later }}) - epoch({{ earlier }})) / 3600.0
+    cast(epoch_us({{ later }}) - epoch_us({{ earlier }}) as double) / 3.6e9
 {%- endmacro %}
 
 {% macro spark__hours_between(earlier, later) -%}
-    (unix_timestamp({{ later }}) - unix_timestamp({{ earlier }})) / 3600.0
+    cast(unix_micros({{ later }}) - unix_micros({{ earlier }}) as double) / 3.6e9
 {%- endmacro %}
 
 {# The partition day in a file's path; a filter on it opens the files of those days only. NULL outside partitions. #}

@@ -8,25 +8,25 @@
    `history`, the same in all months before too, `texts` that were taken back; `counts` are moved by neither. #}
 {% macro kpi_definitions() -%}
     {{ return([
-        {'kpi': 'posts', 'kinds': 'posts', 'version': 1, 'unit': 'count', 'value': 'posts', 'n': 'posts',
+        {'kpi': 'posts', 'kinds': 'posts', 'version': 2, 'unit': 'count', 'value': 'posts', 'n': 'posts',
          'rests_on': 'counts'},
-        {'kpi': 'comments', 'kinds': 'comments', 'version': 1, 'unit': 'count', 'value': 'comments',
+        {'kpi': 'comments', 'kinds': 'comments', 'version': 2, 'unit': 'count', 'value': 'comments',
          'n': 'comments', 'rests_on': 'counts'},
         {'kpi': 'platform_replies', 'kinds': 'posts', 'version': 1, 'unit': 'count', 'value': 'platform_replies',
          'n': 'platform_replies_observed_n', 'needs': 'coalesce(posts, 0)', 'rests_on': 'counts'},
-        {'kpi': 'likes', 'version': 1, 'unit': 'count', 'value': 'score_sum', 'n': 'score_observed_n',
+        {'kpi': 'likes', 'version': 2, 'unit': 'count', 'value': 'score_sum', 'n': 'score_observed_n',
          'needs': 'coalesce(posts, 0) + coalesce(comments, 0)', 'rests_on': 'counts'},
-        {'kpi': 'awards', 'version': 1, 'unit': 'count', 'value': 'award_count_sum', 'n': 'award_count_observed_n',
+        {'kpi': 'awards', 'version': 2, 'unit': 'count', 'value': 'award_count_sum', 'n': 'award_count_observed_n',
          'needs': 'coalesce(posts, 0) + coalesce(comments, 0)', 'rests_on': 'counts'},
-        {'kpi': 'reactions', 'version': 1, 'unit': 'count', 'value': 'reaction_count_sum',
+        {'kpi': 'reactions', 'version': 2, 'unit': 'count', 'value': 'reaction_count_sum',
          'n': 'reaction_count_observed_n', 'needs': 'coalesce(posts, 0) + coalesce(comments, 0)', 'rests_on': 'counts'},
         {'kpi': 'conversations', 'kinds': 'both', 'version': 1, 'unit': 'count', 'value': 'conversations',
          'n': 'conversations', 'rests_on': 'people'},
-        {'kpi': 'contributors', 'version': 1, 'unit': 'count', 'value': 'contributors', 'n': 'contributors',
+        {'kpi': 'contributors', 'version': 2, 'unit': 'count', 'value': 'contributors', 'n': 'contributors',
          'rests_on': 'people'},
-        {'kpi': 'new_contributors', 'version': 1, 'unit': 'count', 'value': 'new_contributors', 'n': 'contributors',
+        {'kpi': 'new_contributors', 'version': 2, 'unit': 'count', 'value': 'new_contributors', 'n': 'contributors',
          'is_censored': true, 'rests_on': 'history'},
-        {'kpi': 'returning_contributors', 'version': 1, 'unit': 'count', 'value': 'returning_contributors',
+        {'kpi': 'returning_contributors', 'version': 2, 'unit': 'count', 'value': 'returning_contributors',
          'n': 'contributors', 'is_censored': true, 'rests_on': 'history'},
         {'kpi': 'stickiness', 'version': 2, 'unit': 'share', 'value': 'stickiness', 'n': 'contributors',
          'is_estimate': true, 'rests_on': 'people'},
@@ -63,4 +63,18 @@
         {%- do names.append(of.kpi) -%}
     {%- endfor -%}
     {{ return(names) }}
+{%- endmacro %}
+
+{# KPIs with an error of their own in each month. #}
+{% macro kpis_of_estimates() -%}
+    {%- set names = [kpi_of_sentiment().kpi] -%}
+    {%- for of in kpi_definitions() if of.is_estimate -%}
+        {%- do names.append(of.kpi) -%}
+    {%- endfor -%}
+    {{ return(names) }}
+{%- endmacro %}
+
+{# KPIs that no missing day can lower. #}
+{% macro kpis_seen_apart() -%}
+    {{ return(kpi_definitions() | selectattr('is_seen_apart', 'defined') | map(attribute='kpi') | list) }}
 {%- endmacro %}

@@ -100,3 +100,65 @@
 {% macro survival_high(log_survival, variance_sum) -%}
     exp({{ log_survival }} * exp(-{{ z() }} * sqrt({{ variance_sum }}) / -nullif({{ log_survival }}, 0)))
 {%- endmacro %}
+
+{# ---- counts, and changes -------------------------------------------------------------------------------------------- #}
+
+{# The point of Student's distribution that stands for z() when a variance is estimated with so many degrees of freedom:
+   the first terms of its expansion, good to 1 % from 5 on. Abramowitz, M. and Stegun, I. A. (1964), Handbook of
+   Mathematical Functions, 26.7.5. #}
+{% macro student_t(degrees) -%}
+    ({{ z() }} + ({{ z() }} * {{ z() }} * {{ z() }} + {{ z() }}) / (4.0 * {{ degrees }})
+    + (5 * power({{ z() }}, 5) + 16 * power({{ z() }}, 3) + 3 * {{ z() }}) / (96.0 * {{ degrees }} * {{ degrees }}))
+{%- endmacro %}
+
+{# Bounds of a count whose variance is `dispersion` times its mean (quasi-Poisson; McCullagh, P. and Nelder, J. A. (1989),
+   Generalized Linear Models, 6.2.3): the means from which the count is just `quantile` standard errors away, as Wilson's
+   bounds are for shares. Never below zero, and of a count of zero they reach up. NULL where any of the three is. #}
+{% macro count_low(value, dispersion, quantile) -%}
+    {#- greatest() passes over NULL -#}
+    case
+        when {{ value }} is not null and {{ dispersion }} is not null
+            then greatest(0.0, {{ _count_bound(value, dispersion, quantile, '-') }})
+    end
+{%- endmacro %}
+
+{% macro count_high(value, dispersion, quantile) -%}
+    {{ _count_bound(value, dispersion, quantile, '+') }}
+{%- endmacro %}
+
+{% macro _count_bound(value, dispersion, quantile, sign) -%}
+    (
+        {{ value }} + {{ quantile }} * {{ quantile }} * {{ dispersion }} / 2
+        {{ sign }} {{ quantile }} * sqrt(
+            {{ dispersion }} * ({{ value }} + {{ quantile }} * {{ quantile }} * {{ dispersion }} / 4)
+        )
+    )
+{%- endmacro %}
+
+{# Bounds of the difference of two estimates that do not depend on each other, from the bounds of both, which need not lie
+   evenly about them: Zou, G. Y. and Donner, A. (2008), Statistics in Medicine 27, 1693-1702. For shares with Wilson's
+   bounds it is Newcombe's method 10. NULL where any of the six is. #}
+{% macro difference_low(value, low, high, other, other_low, other_high) -%}
+    ({{ value }} - {{ other }}) - {{ _distance(value, low, other, other_high) }}
+{%- endmacro %}
+
+{% macro difference_high(value, low, high, other, other_low, other_high) -%}
+    ({{ value }} - {{ other }}) + {{ _distance(value, high, other, other_low) }}
+{%- endmacro %}
+
+{# Whether the interval of a change leaves nothing out on one side; NULL where there is none. #}
+{% macro is_clear(low, high) -%}
+    ({{ low }} > 0 or {{ high }} < 0)
+{%- endmacro %}
+
+{# How many times Poisson's the variance of a month's sum is, from its days: `squares` and `products` of neighbouring days
+   are sums over the standardized distances of days from what is usual on their weekday. Never below 1. Days that go
+   together with their neighbours' make sums less sure, as (1 + r) / (1 - r) of a first-order autoregression: Bartlett,
+   M. S. (1946), Journal of the Royal Statistical Society, supplement 8, 27-41; what goes against them is not counted on. #}
+{% macro dispersion(squares, degrees, memory) -%}
+    (greatest(1.0, {{ squares }} / {{ degrees }}) * (1 + {{ memory }}) / (1 - {{ memory }}))
+{%- endmacro %}
+
+{% macro memory_of_days(products, squares) -%}
+    least(0.8, greatest(0.0, coalesce({{ products }} / nullif({{ squares }}, 0), 0.0)))
+{%- endmacro %}

@@ -8,13 +8,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from pulse import landing, outcomes, quality, raw, transform, warehouse
@@ -203,12 +205,71 @@ class UnitTestRun:
         return file.read_text(encoding="utf-8")
 
 
+class Models:
+    """Models in memory: tables without rows, filled with what a test draws, and the models' own SQL over them."""
+
+    def __init__(self, run: Any) -> None:
+        self._compiled = run.compiled
+        self.connection = duckdb.connect()
+        self.connection.execute("set timezone = 'UTC'")
+        self.connection.execute(f"attach {sql_text(run.database)} as typed (read_only)")
+        self.connection.execute("attach ':memory:' as unit_tests")
+        tables = self.connection.execute(
+            "select schema_name, table_name from duckdb_tables() where database_name = 'typed'"
+        ).fetchall()
+        assert tables, "nothing was built"
+        for schema, table in tables:
+            self.connection.execute(f"create schema if not exists unit_tests.{schema}")
+            self.connection.execute(
+                f"create table unit_tests.{schema}.{table} as from typed.{schema}.{table} limit 0"
+            )  # fmt: skip
+
+    def fill(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Put these rows instead of what is there; columns that are not named are NULL."""
+        self.connection.execute(f"truncate unit_tests.{table}")
+        if rows:
+            self.connection.execute(
+                f"insert into unit_tests.{table} by name select unnest($rows, recursive := true)", {"rows": list(rows)}
+            )
+
+    def fill_columns(self, table: str, columns: Mapping[str, Any]) -> None:
+        """The same from whole columns, for very many rows."""
+        self.connection.execute(f"truncate unit_tests.{table}")
+        self.connection.register("columns", pa.table(dict(columns)))
+        self.connection.execute(f"insert into unit_tests.{table} by name select * from columns")
+        self.connection.unregister("columns")
+
+    def build(self, table: str) -> None:
+        """Build a model from what is in the others."""
+        model = table.split(".")[1]
+        self.connection.execute(f"truncate unit_tests.{table}")
+        self.connection.execute(f"insert into unit_tests.{table} by name {self._compiled(model)}")
+
+    def rows(self, table: str) -> dict[str, list[SimpleNamespace]]:
+        """Rows by community."""
+        found = self.connection.execute(f"from unit_tests.{table}")
+        names = [name for name, *_ in found.description or ()]
+        by_community: dict[str, list[SimpleNamespace]] = {}
+        for values in found.fetchall():
+            row = SimpleNamespace(**dict(zip(names, values, strict=True)))
+            by_community.setdefault(row.community, []).append(row)
+        return by_community
+
+
 @pytest.fixture(scope="session")
 def unit_test_run(tmp_path_factory: pytest.TempPathFactory) -> UnitTestRun:
     """dbt's unit tests, run once for all who look at them."""
     home = Home(tmp_path_factory.mktemp("unit_tests") / "home").create()
     results = transform.run_unit_tests(home)
     return UnitTestRun(Home(home.scratch / "unit_tests"), results)
+
+
+@pytest.fixture(scope="module")
+def models(unit_test_run: UnitTestRun) -> Iterator[Models]:
+    """Models over whatever a test puts under them."""
+    models = Models(unit_test_run)
+    yield models
+    models.connection.close()
 
 
 @pytest.fixture(scope="module")

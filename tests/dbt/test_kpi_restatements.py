@@ -9,7 +9,8 @@ import pytest
 
 from pulse import kpi, query
 from pulse.kpi import Month, store
-from support import NOON
+from pulse.window import Window
+from support import NOON, sealed_load
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -54,10 +55,12 @@ def closed(shared_lab: Any, rows: Any) -> ClosedTwice:
     def files() -> dict[str, bytes]:
         return {str(file): file.read_bytes() for file in lab.home.kpi.rglob("v*.parquet")}
 
-    # Both have history from August on. In October, a dozen people write in tea, one of them in a bad mood.
+    # Both have history from July on, long enough to tell who is new. In October, a dozen people write in tea, one of
+    # them in a bad mood.
     for community in ("tea", "mate"):
-        history = [at(-40, f"t3_{community}{number}", "a") for number in range(3)]
-        lab.bring(lab.archive(-40, history, community=community))
+        history = [at(-40, f"t3_{community}{number}", "a") | {"community": community} for number in range(3)]
+        window = Window(lab.day(-100), lab.day(-40))
+        lab.bring(sealed_load(lab.home, history, load_id=f"history-{community}", community=community, window=window))
     of_tea = [
         at(0, f"t1_{author}", author, body="I hate this tea" if author == "c" else "I love this tea")
         for author in "abcdefghijkl"

@@ -122,6 +122,13 @@ def test_figures__of_july_compare_with_june(world_run: Any, closed: ClosedMonths
     assert now["change_month_before"] == now["value"] - before["value"]
     assert now["change_month_before_share"] == pytest.approx(now["value"] / before["value"] - 1)
     assert (before["value_month_before"], now["value_year_before"]) == (None, None)
+    # Like with like: over the days that are complete, with what both months are unsure of.
+    assert now["change_low"] < now["change"] < now["change_high"]
+    assert now["is_change_clear"] is (not now["change_low"] <= 0 <= now["change_high"])
+    assert now["value_low"] < now["value"] < now["value_high"]
+    assert (before["change"], before["is_change_clear"]) == (None, None)
+    assert july["emberwelltea", "new_contributors"]["value"] is None
+    assert "left_censored" in july["emberwelltea", "new_contributors"]["caveat"]
     assert july["emberwelltea", "net_sentiment"]["change_month_before"] is not None
     assert july["emberwelltea", "net_sentiment"]["change_month_before_share"] is None
 

@@ -31,7 +31,7 @@ BREAKS = {
     "threads_add_up_to_contributions": "update marts.fct_threads set contributions = contributions + 1",
     "contributors_add_up_to_contributions": "update marts.dim_contributors set posts = posts + 1",
     "new_contributors_are_new_once": (
-        "update marts.fct_community_daily set new_contributors = new_contributors + 1 "
+        "update marts.fct_community_daily set new_contributors = 1000 "
         "where community = 'crumbclub' and contribution_date = date '2026-06-12'"
     ),
     "communities_are_all_there": "delete from marts.dim_communities where community = 'crumbclub'",

@@ -137,11 +137,11 @@ def test_week__daily_counts_are_the_worlds(week: Week):
 
 def test_week__engagement_at_an_age_is_what_was_so_at_that_time(week: Week):
     rows = week.marts.execute(
-        "select contribution_id, age_label, observed_at, score, reply_count, award_count "
+        "select contribution_id, age_label, observed_at, score, reply_count, award_count, is_settled "
         "from marts.fct_engagement_at_age"
     ).fetchall()
     by_id = week.world.by_id
-    for contribution_id, _, observed_at, score, reply_count, award_count in rows:
+    for contribution_id, _, observed_at, score, reply_count, award_count, _ in rows:
         one = by_id[contribution_id]
         assert score == score_at(one, observed_at)
         assert reply_count == (comments_at(one, observed_at) if one.is_post else None)
@@ -156,7 +156,8 @@ def test_week__engagement_at_an_age_is_what_was_so_at_that_time(week: Week):
     for age, wanted in reached.items():
         assert wanted
         assert ages[age] >= len(wanted) - len(deleted)
-    assert ages["settled"] >= len(reached["7d"]) - len(deleted)
+    assert sum(is_settled for *_, is_settled in rows) >= len(reached["7d"]) - len(deleted)
+    assert len({(contribution_id, observed_at) for contribution_id, _, observed_at, *_ in rows}) == len(rows)
 
 
 def test_week__what_is_removed_shows_from_the_first_look_after_it_and_its_text_is_gone(week: Week):

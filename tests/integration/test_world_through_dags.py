@@ -160,8 +160,15 @@ def wanted_days(world: Any) -> dict[tuple[str, date], Any]:
 
 def test_truth__daily_counts(world_run: Any, published: duckdb.DuckDBPyConnection):
     rows = published.execute(
-        "select community, contribution_date, posts, comments, contributors, new_contributors, removed, score_sum, "
-        "reply_count_sum from marts.fct_community_daily where posts + comments > 0"
+        """
+        select community, contribution_date, posts, comments, contributors, coalesce(new_n, 0), removed, score_sum,
+            reply_count_sum
+        from marts.fct_community_daily left join (
+            select platform, community, new_contributor_date as contribution_date, count(*) as new_n
+            from marts.dim_contributors where is_contributor group by all
+        ) using (platform, community, contribution_date)
+        where posts + comments > 0
+        """
     ).fetchall()
     wanted = {
         key: (

@@ -27,6 +27,7 @@ AFTER = datetime(2026, 11, 2, tzinfo=UTC)
 SEEN_AT = datetime(2026, 10, 31, 23, tzinfo=UTC)
 TYPES = {
     pa.string(): "varchar", pa.int64(): "bigint", pa.float64(): "double", pa.date32(): "date",
+    pa.bool_(): "boolean",
     pa.timestamp("us", tz="UTC"): "timestamptz",
 }  # fmt: skip
 
@@ -238,6 +239,29 @@ def test_close__a_column_that_came_after_a_version_says_nothing_about_it(home: H
     pq.write_table(content.drop_columns(["change_year_before_share"]), file)
     assert not close(home, [figure(change_year_before_share=0.5)], number=2).is_new
     assert shown(home, "select kpi, change_year_before_share from kpi.kpi_as_now_known") == [("contributors", None)]
+
+
+def test_close__a_month_frozen_before_changes_were_judged_shows_none_and_stays(home: Home):
+    close(home, [figure()])
+    file = home.kpi / "kpi_monthly" / "month=2026-10" / "v0001.parquet"
+    with file.open("rb") as opened:
+        content = pq.read_table(opened)
+    judged = ["change", "change_low", "change_high", "is_change_clear", "change_share", "history_days_n"]
+    pq.write_table(content.drop_columns(judged), file)
+    before = frozen_files(home)
+    now = figure(change=3.0, change_low=1.0, change_high=5.0, is_change_clear=True, change_share=0.3, history_days_n=60)
+    assert not close(home, [now], number=2).is_new
+    assert frozen_files(home) == before
+    found = shown(home, f"select kpi, {', '.join(judged)} from kpi.kpi_monthly")
+    assert found == [("contributors", *[None] * len(judged))]
+
+
+def test_close__a_longer_history_is_no_change_by_itself_and_another_comparison_is_one_of_the_month_before(home: Home):
+    close(home, [figure(change=3.0, is_change_clear=False, history_days_n=60)])
+    assert not close(home, [figure(change=3.0, is_change_clear=False, history_days_n=90)], number=2).is_new
+    assert close(home, [figure(change=4.0, is_change_clear=True, history_days_n=90)], number=3).is_new
+    (change,) = store.restatements(home, OCTOBER)
+    assert (change["reasons"], change["changed_columns"]) == ("earlier_month", "change,is_change_clear")
 
 
 # ---- asking ----------------------------------------------------------------

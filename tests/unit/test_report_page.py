@@ -278,27 +278,83 @@ def test_days_in_words__draws_runs_together():
 
 
 @pytest.mark.parametrize(
-    ("before", "tone", "certainty"),
+    ("change", "is_clear", "tone", "certainty"),
     [
-        (0.81, "good", "likely between 84 % and 88 %; September lies outside it"),
-        (0.85, "even", "likely between 84 % and 88 %; September lies in it, so the change may be chance"),
-        (0.91, "bad", "likely between 84 % and 88 %; September lies outside it"),
-        (None, "none", "likely between 84 % and 88 %"),
+        (0.05, True, "good", "likely between 84 % and 88 %; up, and clearly so"),
+        (0.01, False, "open", "likely between 84 % and 88 %; the change could be chance"),
+        (-0.05, True, "bad", "likely between 84 % and 88 %; down, and clearly so"),
+        (0.05, None, "open", "likely between 84 % and 88 %"),
+        (None, None, "none", "likely between 84 % and 88 %"),
     ],
 )
-def test_card__calls_a_change_good_or_bad_only_beyond_the_interval(before: float | None, tone: str, certainty: str):
+def test_card__calls_a_change_good_or_bad_only_where_it_is_clear(
+    change: float | None, is_clear: bool | None, tone: str, certainty: str
+):
+    # Last month's value outside this month's interval says nothing by itself: it has an error of its own.
     row = kpi_row(
-        "response_rate_24h", 0.86, unit="share", value_low=0.842, value_high=0.876, value_month_before=before,
-        change_month_before=None if before is None else 0.86 - before,
+        "response_rate_24h", 0.86, unit="share", value_low=0.842, value_high=0.876, value_month_before=0.5,
+        change=change, is_change_clear=is_clear,
     )  # fmt: skip
     told = telling.card(data._kpi(row), MONTH.first_day)
     assert (told.tone, str(told.certainty).replace("\u00a0", " ")) == (tone, certainty)
 
 
-def test_card__of_a_count_is_neither_good_nor_bad():
+def told_change(**columns: Any) -> tuple[str, str]:
     row = kpi_row("comments", 90.0, value_month_before=100.0, change_month_before=-10.0, change_month_before_share=-0.1)
+    told = telling.card(data._kpi(row | columns), MONTH.first_day)
+    return told.tone, str(told.change).replace("\u00a0", " ")
+
+
+def test_card__of_a_count_is_neither_good_nor_bad():
+    assert told_change(change=-10.0, change_share=-0.1, is_change_clear=True) == ("even", "−10 % on September (100)")
+    assert told_change(change=-10.0, change_share=-0.1, is_change_clear=False) == ("open", "−10 % on September (100)")
+
+
+def test_card__tells_where_the_days_make_another_change_than_the_values_do():
+    told = told_change(change=0.0, change_share=0.0, is_change_clear=False)
+    assert told == ("open", "±0 %, day for day, on September (100)")
+
+
+def test_card__of_months_that_cannot_be_compared_tells_no_change():
+    assert told_change() == ("none", "September cannot be compared")
+
+
+def test_card__of_a_month_frozen_before_changes_were_judged_tells_the_difference_and_no_verdict():
+    row = kpi_row("comments", 90.0, value_month_before=100.0, change_month_before=-10.0, change_month_before_share=-0.1)
+    for name in ("change", "change_low", "change_high", "is_change_clear", "change_share"):
+        del row[name]
     told = telling.card(data._kpi(row), MONTH.first_day)
-    assert (told.tone, str(told.change).replace("\u00a0", " ")) == ("even", "−10 % on September (100)")
+    assert (told.tone, str(told.change).replace("\u00a0", " "), told.certainty) == (
+        "open", "−10 % on September (100)", None,
+    )  # fmt: skip
+
+
+def test_summary__says_of_each_change_whether_it_is_clear_and_only_clear_ones_are_bold(home: Home):
+    files = write(home, kpi_rows("*") + kpi_rows("tea"))
+    text = text_of(files).replace("\u00a0", " ")
+    assert "1,608 posts (up 12 % on September, and clearly so)" in text
+    assert "9,323 comments (up 6.4 % on September, which could be chance)" in text
+    assert "likely between 1,528 and 1,688; up, and clearly so" in text
+    html = files.page.read_text(encoding="utf-8").replace("\u00a0", " ")
+    assert '<span class="step clear">+12 %</span>' in html
+    assert '<span class="step">+6.4 %</span>' in html
+
+
+def test_quotes__of_a_month_are_not_from_after_it(home: Home):
+    connection = month_of_marts(["tea"], quote="Said of it")
+    connection.execute(
+        "update marts.fct_contributions set contribution_date = date '2026-11-01' where contribution_id = 't1_after1'"
+    )
+    text = text_of(write(home, kpi_rows("*") + kpi_rows("tea"), connection))
+    assert "Said of it 2" in text
+    assert "negative comment, 1 November" not in text.replace("\u00a0", " ")
+    assert "negative comment, 16 October" in text.replace("\u00a0", " ")
+
+
+def test_posts_that_did_best__show_what_they_are_ordered_by_and_their_age(home: Home):
+    text = text_of(write(home, kpi_rows("*") + kpi_rows("tea"), month_of_marts(["tea"]))).replace("\u00a0", " ")
+    assert "a day and a half 90.0 % of 140" in text
+    assert "scores after a day and a half" in text
 
 
 def test_words__are_there_for_the_kpis_of_the_model_and_for_no_others():
@@ -462,7 +518,7 @@ def test_csv__has_every_row_and_no_cell_that_a_spreadsheet_would_run(large: Repo
     assert {row["community"] for row in rows} > {"'=cmd|' /C calc'!A0", "community_007"}
     for row in rows:
         for name, cell in row.items():
-            assert name.startswith("change_") or not cell.startswith(("=", "+", "-", "@", "\t", "\r")), (name, cell)
+            assert name.startswith("change") or not cell.startswith(("=", "+", "-", "@", "\t", "\r")), (name, cell)
     awards = next(row for row in rows if row["kpi"] == "awards")
     assert awards["value"] == "", "not visible is empty, not 0"
 

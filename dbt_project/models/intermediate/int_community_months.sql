@@ -1,3 +1,10 @@
+{% set complete_days_before -%}
+    coalesce(sum(months.days_complete_n) over (
+        partition by histories.platform, histories.community order by calendar.month_start_date
+        rows between unbounded preceding and 1 preceding
+    ), 0)
+{%- endset %}
+
 with
 
 -- Days with contributions that nobody looked at belong to the calendar, and are not known.
@@ -89,11 +96,8 @@ select
     cast(coalesce(months.days_posts_known_n, 0) as bigint) as days_posts_known_n,
     cast(coalesce(months.days_comments_known_n, 0) as bigint) as days_comments_known_n,
     histories.history_start_date,
-    coalesce(
-        {{ dbt.datediff('histories.history_start_date', 'calendar.month_start_date', 'day') }}
-        < {{ var('left_censored_days') }},
-        true
-    ) as is_left_censored
+    cast({{ complete_days_before }} as bigint) as history_days_n,
+    {{ complete_days_before }} < {{ var('left_censored_days') }} as is_left_censored
 from histories
 inner join calendar
     on calendar.month_start_date between histories.first_month_date and histories.last_month_date

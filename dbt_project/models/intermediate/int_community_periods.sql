@@ -304,7 +304,10 @@ select
     cast(coalesce(answers.responses_n, 0) as bigint) as responses_n,
     {%- for column in ['median_first_response_h', 'p90_first_response_h'] %}
     {%- for bound in ['', '_low', '_high'] %}
-    case when {{ is_enough('answers.responses_n') }} then quantiles.{{ column ~ bound }} end as {{ column ~ bound }},
+    case
+        when {{ is_enough('answers.responses_n') }} and quantiles.{{ column }} is not null
+            then quantiles.{{ column ~ bound }}
+    end as {{ column ~ bound }},
     {%- endfor %}
     {%- endfor %}
     {%- for age in ['1h', '24h'] %}

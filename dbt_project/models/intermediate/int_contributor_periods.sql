@@ -108,6 +108,7 @@ select
     community,
     period_start_date,
     author_key,
+    day_bits,
     cast(bit_count(day_bits) as bigint) as active_days,
     case
         when period = 'month' then cast(

@@ -31,6 +31,32 @@ new_contributors as (
 
 ),
 
+-- Who is new can only be told against days that were looked at.
+histories as (
+
+    select
+        platform,
+        community,
+        contribution_date,
+        coalesce(sum(case when is_complete then 1 else 0 end) over (
+            partition by platform, community order by contribution_date rows between unbounded preceding and 1 preceding
+        ), 0) as history_days_n
+    from outcomes
+
+),
+
+history_ends as (
+
+    select
+        platform,
+        community,
+        min(contribution_date) as long_enough_date
+    from histories
+    where history_days_n >= {{ var('left_censored_days') }}
+    group by platform, community
+
+),
+
 joined as (
 
     select
@@ -80,6 +106,8 @@ select
     cast(joined.comments as bigint) as comments,
     cast(joined.contributors as bigint) as contributors,
     cast(case
+        when history_ends.long_enough_date is null then null
+        when joined.contribution_date < history_ends.long_enough_date then null
         when joined.contributors is not null then coalesce(new_contributors.new_contributors, 0)
     end as bigint) as new_contributors,
     joined.score_sum,
@@ -122,3 +150,6 @@ left join silent_days
     on joined.platform = silent_days.platform
     and joined.community = silent_days.community
     and joined.contribution_date = silent_days.contribution_date
+left join history_ends
+    on joined.platform = history_ends.platform
+    and joined.community = history_ends.community

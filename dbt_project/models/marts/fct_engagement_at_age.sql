@@ -5,7 +5,13 @@
     pre_hook="{{ delete_affected_dates() }}",
 ) }}
 
-{% set ages_h = {'24h': 24, '3d': 72, '7d': 168, '30d': 720} %}
+{#- Each age with its band: over the first and up to the last, in hours, and the first band with its beginning. No two
+   overlap, so that no observation serves two ages; every age that sources look at has one. -#}
+{% set ages = [
+    ('24h', 24, 18, 30), ('36h', 36, 30, 45), ('2d', 48, 45, 54), ('3d', 72, 54, 90), ('5d', 120, 90, 126),
+    ('7d', 168, 126, 210), ('30d', 720, 540, 900),
+] %}
+{% set settled_h = 168 %}
 
 with
 
@@ -15,39 +21,53 @@ observations as (
 
 ),
 
--- "At an age" is the observation nearest to it, within a quarter of it either way: wide enough for daily runs that
--- start some hours late, narrow enough that no observation serves two ages.
-near as (
+labelled as (
 
-    {% for label, age_h in ages_h.items() -%}
     select
         *,
-        '{{ label }}' as age_label,
-        cast({{ age_h }} as bigint) as target_age_h,
-        abs(observed_age_h - {{ age_h }}) as distance_h
+        case
+            {%- for label, _, from_h, to_h in ages %}
+            when observed_age_h {{ '>=' if loop.first or ages[loop.index0 - 1][3] != from_h else '>' }} {{ from_h }}
+                and observed_age_h <= {{ to_h }} then '{{ label }}'
+            {%- endfor %}
+        end as band_label,
+        case
+            {%- for label, target_h, from_h, to_h in ages %}
+            when observed_age_h {{ '>=' if loop.first or ages[loop.index0 - 1][3] != from_h else '>' }} {{ from_h }}
+                and observed_age_h <= {{ to_h }} then {{ target_h }}
+            {%- endfor %}
+        end as band_age_h
     from observations
-    where observed_age_h between {{ age_h * 0.75 }} and {{ age_h * 1.25 }}
-    union all
-    {% endfor -%}
-    -- Settled: the first observation at seven days or later. Archives have only this one.
-    select
-        *,
-        'settled' as age_label,
-        cast(168 as bigint) as target_age_h,
-        observed_age_h - 168 as distance_h
-    from observations
-    where observed_age_h >= 168
 
 ),
 
+-- "At an age" is the observation nearest to it in its band. Settled is the first one at seven days or later, whether or
+-- not it is that of an age.
 ranked as (
 
     select
         *,
         row_number() over (
-            partition by platform, community, contribution_id, age_label order by distance_h, observed_at
-        ) as nearness
-    from near
+            partition by platform, community, contribution_id, band_label
+            order by abs(observed_age_h - band_age_h), observed_at
+        ) as nearness,
+        case
+            when observed_age_h >= {{ settled_h }} then row_number() over (
+                partition by platform, community, contribution_id, observed_age_h >= {{ settled_h }}
+                order by observed_age_h, observed_at
+            )
+        end as place_among_settled
+    from labelled
+
+),
+
+chosen as (
+
+    select
+        *,
+        band_label is not null and nearness = 1 as is_at_age,
+        coalesce(place_among_settled = 1, false) as is_settled
+    from ranked
 
 )
 
@@ -57,14 +77,15 @@ select
     contribution_id,
     kind,
     contribution_date,
-    age_label,
-    target_age_h,
+    case when is_at_age then band_label else 'settled' end as age_label,
+    cast(case when is_at_age then band_age_h else {{ settled_h }} end as bigint) as target_age_h,
     observed_age_h,
+    is_settled,
     observed_at,
     score,
     reply_count,
     award_count,
     view_count,
     share_count
-from ranked
-where nearness = 1
+from chosen
+where is_at_age or is_settled

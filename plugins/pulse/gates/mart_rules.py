@@ -168,18 +168,20 @@ MART_RULES: tuple[MartRule, ...] = (
         "new_contributors_are_new_once",
         "marts.fct_community_daily",
         """
-        , days as (
-            select platform, community, sum(new_contributors) as new_n from mart group by platform, community
-        ),
-        people as (
-            select platform, community, count(*) as people_n from marts.dim_contributors
-            where is_contributor group by platform, community
+        , people as (
+            select platform, community, new_contributor_date as contribution_date, count(*) as people_n
+            from marts.dim_contributors where is_contributor group by platform, community, new_contributor_date
         )
-        select people.platform, people.community, days.new_n, people.people_n
-        from people left join days on people.platform = days.platform and people.community = days.community
-        where days.new_n is distinct from people.people_n
+        select coalesce(mart.platform, people.platform) as platform,
+            coalesce(mart.community, people.community) as community,
+            coalesce(mart.contribution_date, people.contribution_date) as contribution_date,
+            mart.new_contributors as new_n, people.people_n
+        from mart full join people on mart.platform = people.platform and mart.community = people.community
+            and mart.contribution_date = people.contribution_date
+        where mart.contribution_date is null or mart.new_contributors <> coalesce(people.people_n, 0)
         """,
-        "Each person is new on exactly one day; late history moves that day and must leave no second one.",
+        "Each person is new on exactly one day; late history moves that day and must leave no second one. Days before "
+        "which too little was looked at tell of nobody.",
     ),
     MartRule(
         "communities_are_all_there",
@@ -276,8 +278,11 @@ MART_RULES: tuple[MartRule, ...] = (
         from mart
         where {affected} and not coalesce(case when age_label = 'settled' then observed_age_h >= target_age_h
             else observed_age_h between 0.75 * target_age_h and 1.25 * target_age_h end, false)
+        union all
+        select platform, community, contribution_id, max(age_label) as age_label, max(observed_age_h) as observed_age_h
+        from mart where {affected} group by platform, community, contribution_id, observed_at having count(*) > 1
         """,
-        "An engagement at 24 h that was seen at 40 h is another figure.",
+        "An engagement at 24 h that was seen at 40 h is another figure, and so is one that serves two ages.",
     ),
     MartRule(
         "removed_text_is_gone",

@@ -25,9 +25,11 @@ REASONS = (DELETION, EARLIER_MONTH, LATE_DATA, NEW_DEFINITION, NEW_MODEL, UNKNOW
 
 # Sums of fractions come out in the order in which threads are done: their last digits are not news.
 TOLERANCE = 1e-9
-_COMPARISONS = frozenset(name for name in FIGURES if name.endswith(("_before", "_before_share")))
+_COMPARISONS = frozenset(
+    name for name in FIGURES if name.endswith(("_before", "_before_share")) or "change" in name.split("_")
+)
 # What a figure was made of: tells why it changed, and is no change by itself.
-_INPUTS = ("contributions_n", "erased_n", "last_observed_at")
+_INPUTS = ("contributions_n", "erased_n", "last_observed_at", "history_days_n")
 _TOLD = tuple(name for name in FIGURES if name not in {*KEY, *_INPUTS})
 
 

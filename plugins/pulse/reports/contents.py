@@ -29,7 +29,11 @@ ALL = Community("*", "*")
 
 @dataclass(frozen=True)
 class Kpi:
-    """One frozen figure; see ``marts.fct_kpis_monthly`` for each column."""
+    """One frozen figure; see ``marts.fct_kpis_monthly`` for each column.
+
+    ``is_compared`` is whether it was frozen with a comparison of like with like (``change`` and what belongs to it);
+    months frozen before there was one have only the plain difference.
+    """
 
     of: Community
     kpi: str
@@ -47,6 +51,12 @@ class Kpi:
     value_year_before: float | None
     change_year_before: float | None
     change_year_before_share: float | None
+    change: float | None
+    change_low: float | None
+    change_high: float | None
+    is_change_clear: bool | None
+    change_share: float | None
+    is_compared: bool
     definition_version: int | None
     sentiment_model_id: str | None
     version: int
@@ -150,12 +160,12 @@ class Turn:
 
 @dataclass(frozen=True)
 class Slot:
-    """An hour of the week, UTC; Monday is 1. ``score_vs_usual`` is 1 where posts do as usual."""
+    """An hour of the week, UTC; Monday is 1. ``score_vs_usual`` is 1 where posts do as usual at the heatmap's age."""
 
     weekday: int
     hour_utc: int
     posts: int
-    score_settled_n: int
+    scores_n: int
     score_vs_usual: float | None
     score_vs_usual_low: float | None
     score_vs_usual_high: float | None
@@ -168,6 +178,7 @@ class Heatmap:
     of: Community
     first_day: date
     last_day: date
+    age_label: str | None
     slots: tuple[Slot, ...]
 
 
@@ -182,7 +193,8 @@ class GoodPost:
     permalink: str | None
     score: int | None
     reply_count: int | None
-    score_percentile: float
+    age_label: str
+    score_percentile_low: float
     peers_n: int
 
 
@@ -205,19 +217,25 @@ class Participation:
 
 @dataclass(frozen=True)
 class RoleMove:
-    """How many people went from one role in the month before to another, each counted once per community."""
+    """How many people went from one role in the month before to another, each counted once per community.
+
+    None where history begins too late to tell who is new from who came back.
+    """
 
     from_role: str
     to_role: str
-    contributors: int
+    contributors: int | None
 
 
 @dataclass(frozen=True)
 class Newcomers:
-    """People whose first month in a community was the one before, and how many of them wrote again in this one."""
+    """People who were new in a community in the month before, and how many of them wrote again in this one.
+
+    None where history begins too late to tell who was new.
+    """
 
     of: Community
-    cohort_n: int
+    cohort_n: int | None
     retention_rate: float | None
     retention_rate_low: float | None
     retention_rate_high: float | None

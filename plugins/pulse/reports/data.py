@@ -94,7 +94,7 @@ def dicts(rows: Rows) -> Iterator[Mapping[str, Any]]:
 def _kpi(row: Mapping[str, Any]) -> Kpi:
     """A frozen row; columns that came after it was frozen are None."""
     facts: dict[str, Any] = {field.name: row.get(field.name) for field in fields(Kpi) if field.name != "of"}
-    return Kpi(of=_community(row), **facts)
+    return Kpi(of=_community(row), **{**facts, "is_compared": "change" in row})
 
 
 def _restatement(row: Mapping[str, Any]) -> Restatement:
@@ -264,11 +264,15 @@ class _Marts:
     def _excerpts(self) -> Mapping[tuple[Community, date], list[Excerpt]]:
         rows = self._rows(
             f"""
+            -- A month's page quotes nothing that was written after it, though a turn near its end rests on it.
             select evidence.platform, evidence.community, turn_date, side, place, contribution_id,
                 contributions.contribution_date as day, kind, title, body, contributions.sentiment_label, permalink
             from marts.fct_sentiment_turn_evidence as evidence
             inner join marts.fct_contributions as contributions using (platform, community, contribution_id)
-            where turn_date between $first and $last and place <= {EXCERPTS_N}
+            where turn_date between $first and $last and contributions.contribution_date <= $last
+            qualify row_number() over (
+                partition by evidence.platform, evidence.community, turn_date, side order by place
+            ) <= {EXCERPTS_N}
             order by evidence.platform, evidence.community, turn_date, side = 'after', place
             """
         )
@@ -302,6 +306,7 @@ class _Marts:
                 of=of,
                 first_day=by_community[of][0]["window_start_date"],
                 last_day=by_community[of][0]["window_end_date"],
+                age_label=by_community[of][0]["age_label"],
                 slots=tuple(Slot(**{name: row[name] for name in names}) for row in by_community[of]),
             )
             for of in charted
@@ -315,10 +320,10 @@ class _Marts:
         rows = self._rows(
             f"""
             select platform, community, contribution_id, posts.contribution_date as day, title, permalink, posts.score,
-                posts.reply_count, score_percentile, peers_n
+                posts.reply_count, age_label, score_percentile_low, peers_n
             from marts.fct_post_performance as posts
             inner join marts.fct_contributions as contributions using (platform, community, contribution_id)
-            where {_OF_MONTH} and score_percentile is not null and trim(title) <> ''
+            where {_OF_MONTH} and score_percentile_low is not null and trim(title) <> ''
                 and author_role not in ('bot', 'team')
             order by score_percentile_low desc, posts.score desc, platform, community, contribution_id
             limit {POSTS_N}
@@ -355,7 +360,8 @@ class _Marts:
         if "fct_retention_cohorts" not in self._names:
             return None
         rows = self._rows(
-            f"select * from marts.fct_retention_cohorts where {_OF_MONTH} and age_months = 1 and cohort_n > 0"
+            f"select * from marts.fct_retention_cohorts where {_OF_MONTH} and age_months = 1 "
+            "and (cohort_n > 0 or is_left_censored)"
         )
         names = [field.name for field in fields(Newcomers) if field.name != "of"]
         return tuple(Newcomers(_community(row), **{name: row[name] for name in names}) for row in rows)

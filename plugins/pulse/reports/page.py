@@ -8,7 +8,7 @@ import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -18,7 +18,19 @@ import jinja2
 from markupsafe import Markup
 
 from pulse.reports import charts, figures, telling, words
-from pulse.reports.contents import ALL, Community, Impact, Kpi, Participation, Point, Profile, Report, Slot, Turn
+from pulse.reports.contents import (
+    ALL,
+    Community,
+    Heatmap,
+    Impact,
+    Kpi,
+    Participation,
+    Point,
+    Profile,
+    Report,
+    Slot,
+    Turn,
+)
 from pulse.text import printable
 
 SHOWN_N = 12  # communities in the short table
@@ -261,10 +273,12 @@ def _summary(report: Report) -> list[str]:
 
 def _moved(report: Report, name: str) -> str:
     kpi = report.headline[name]
-    if kpi.change_month_before_share is None:
+    _, share = telling.change_of(kpi)
+    if share is None:
         return ""
     before = figures.month_of(telling.months_before(report.month.first_day, 1))
-    return f" ({figures.up_or_down(kpi.change_month_before_share)} on {before})"
+    verdict = telling.verdict(kpi)
+    return f" ({figures.up_or_down(share)} on {before}{f', {verdict}' if verdict else ''})"
 
 
 # ---- headline figures ------------------------------------------------------
@@ -274,7 +288,7 @@ def _headlines(report: Report) -> dict[str, Any]:
     month = report.month.first_day
     groups: dict[str, list[telling.Card]] = {group: [] for group in get_args(words.Group)}
     # Where nothing can be compared, it is said once and not on each card.
-    is_compared = any(kpi.change_month_before is not None for kpi in report.headline.values())
+    is_compared = any(telling.change_of(kpi)[0] is not None for kpi in report.headline.values())
     for kpi in sorted(report.headline.values(), key=_place):
         if kpi.value is not None:
             card = telling.card(kpi, month)
@@ -465,7 +479,7 @@ def _posting(report: Report) -> dict[str, Any]:
                 chart=charts.week(heatmap.slots),
                 label="Posts by weekday and hour",
                 table=Table(("Hour, UTC", "Posts", "Score, times the usual", "Likely"), rows, frozenset({1, 2, 3})),
-                note=_best_hours(best, busiest, heatmap.first_day, heatmap.last_day),
+                note=_best_hours(best, busiest, heatmap),
             )
         )
     posts = None
@@ -478,14 +492,15 @@ def _posting(report: Report) -> dict[str, Any]:
                 "day": figures.short_day(post.day),
                 "score": _count(post.score),
                 "replies": _count(post.reply_count),
-                "better": f"{100 * post.score_percentile:.1f} % of {post.peers_n:,}",
+                "better": f"{100 * post.score_percentile_low:.1f} % of {post.peers_n:,}",
+                "age": words.age_text(post.age_label),
             }
             for post in report.good_posts
         ]
     return {"panels": panels, "is_known": report.heatmaps is not None, "posts": posts}
 
 
-def _best_hours(best: Sequence[Slot], busiest: Sequence[Slot], first_day: date, last_day: date) -> str:
+def _best_hours(best: Sequence[Slot], busiest: Sequence[Slot], heatmap: Heatmap) -> str:
     def listed(slots: Sequence[Slot]) -> str:
         return ", ".join(_hour(slot.weekday, slot.hour_utc) for slot in slots[:3])
 
@@ -495,8 +510,9 @@ def _best_hours(best: Sequence[Slot], busiest: Sequence[Slot], first_day: date, 
         better = "No hour does clearly better than usual"
     else:
         better = "No hour has enough posts to tell whether it does better"
-    span = f"{figures.short_day(first_day)} to {figures.short_day(last_day)}"
-    return f"Most posts: {listed(busiest)}. {better} ({span})."
+    span = f"{figures.short_day(heatmap.first_day)} to {figures.short_day(heatmap.last_day)}"
+    age = words.age_text(heatmap.age_label)
+    return f"Most posts: {listed(busiest)}. {better} ({span}{f'; scores after {age}' if age else ''})."
 
 
 def _hour(weekday: int, hour_utc: int) -> str:
@@ -543,11 +559,16 @@ def _moves(report: Report) -> Table | None:
     counted = {(move.from_role, move.to_role): move.contributors for move in report.role_moves or ()}
     if not any(counted.values()):
         return None
-    rows = tuple(
-        (label, *(_count(counted[origin, goal]) if (origin, goal) in counted else "–" for goal in _GOALS))
-        for origin, label in _ORIGINS.items()
-    )
+    rows = tuple((label, *(_moved_n(counted, origin, goal) for goal in _GOALS)) for origin, label in _ORIGINS.items())
     return Table(("Last month", *_GOALS.values()), rows, frozenset(range(1, len(_GOALS) + 1)))
+
+
+def _moved_n(counted: Mapping[tuple[str, str], int | None], origin: str, goal: str) -> str:
+    """People who made a move; that nobody did, or that it cannot be, is a dash."""
+    if (origin, goal) not in counted:
+        return "–"
+    n = counted[origin, goal]
+    return "too early" if n is None else _count(n)
 
 
 def _newcomers(report: Report) -> Table | None:
@@ -555,8 +576,11 @@ def _newcomers(report: Report) -> Table | None:
     rows = tuple(
         (
             telling.name(of),
-            _people_n(group.cohort_n) + (" at most" if group.is_left_censored else ""),
-            _share(group.retention_rate),
+            *(
+                ("too early",) * 2
+                if group.cohort_n is None
+                else (_people_n(group.cohort_n), _share(group.retention_rate))
+            ),
             _bounds(group.retention_rate_low, group.retention_rate_high, "share"),
         )
         for of, group in ((of, found[of]) for of in report.communities if of in found)
@@ -655,7 +679,8 @@ def _cell(kpi: Kpi | None) -> str | Markup:
     if kpi is None or value is None:
         return Markup('<span class="none">{}</span>').format(telling.short_reason(kpi))
     change = telling.change_text(kpi)
-    return Markup('{} <span class="step">{}</span>').format(value, change) if change else value
+    step = "step clear" if kpi.is_change_clear else "step"
+    return Markup('{} <span class="{}">{}</span>').format(value, step, change) if change else value
 
 
 # ---- completeness ----------------------------------------------------------

@@ -31,7 +31,8 @@ class Card:
 
     Attributes:
         value: None where there is none; ``reason`` says why then.
-        tone: good, bad, even where the direction is neither, none without a change.
+        tone: of a clear change good, bad, or even where the direction is neither; open where the change could be chance
+            or nothing says; none without a change.
         change: against the month before; ``year`` against the same month a year before.
         certainty: the interval, and what it says about the change; None without one.
         caveats: what stands against the figure, in words.
@@ -66,9 +67,9 @@ def card(kpi: Kpi, month: date) -> Card:
         value=value_text(kpi),
         reason=None if is_known else reason(kpi),
         change=_change(kpi, month) if is_known else None,
-        tone=_tone(kpi, told.better) if kpi.change_month_before is not None else "none",
+        tone=_tone(kpi, told.better) if change_of(kpi)[0] is not None else "none",
         year=_year_change(kpi, month) if is_known else None,
-        certainty=_certainty(kpi, month) if is_known else None,
+        certainty=_certainty(kpi) if is_known else None,
         caveats=tuple(_caveat(code, kpi) for code in kpi.caveats) if is_known else (),
     )
 
@@ -100,9 +101,22 @@ def short_reason(kpi: Kpi | None) -> str:
 
 def change_text(kpi: Kpi) -> str | None:
     """The change against the month before as one figure; None where there is nothing to compare."""
-    if kpi.value is None or kpi.change_month_before is None:
+    change, share = change_of(kpi)
+    return None if kpi.value is None or change is None else _step(kpi, change, share)
+
+
+def change_of(kpi: Kpi) -> tuple[float | None, float | None]:
+    """The change against the month before, in the figure's unit and as a share; like with like where frozen so."""
+    if kpi.is_compared:
+        return kpi.change, kpi.change_share
+    return kpi.change_month_before, kpi.change_month_before_share
+
+
+def verdict(kpi: Kpi) -> str | None:
+    """Whether the change is more than chance, in words that follow it; None where nothing says."""
+    if kpi.is_change_clear is None:
         return None
-    return _step(kpi, kpi.change_month_before, kpi.change_month_before_share)
+    return "and clearly so" if kpi.is_change_clear else "which could be chance"
 
 
 def _step(kpi: Kpi, change: float, share: float | None) -> str:
@@ -117,10 +131,13 @@ def _change(kpi: Kpi, month: date) -> str:
     before = figures.month_of(months_before(month, 1))
     told = change_text(kpi)
     if told is None:
-        return f"no {before} to compare with"
+        return f"no {before} to compare with" if kpi.value_month_before is None else f"{before} cannot be compared"
     kind = words.of_kpi(kpi.kpi, kpi.unit).kind
     was = "" if kpi.value_month_before is None else figures.figure(kpi.value_month_before, kind, kpi.unit)
-    return f"{told} on {before}" + (f" ({was})" if was else "")
+    is_plain = kpi.change_month_before is None or told == _step(
+        kpi, kpi.change_month_before, kpi.change_month_before_share
+    )
+    return f"{told}{'' if is_plain else ', day for day,'} on {before}" + (f" ({was})" if was else "")
 
 
 def _year_change(kpi: Kpi, month: date) -> str | None:
@@ -130,28 +147,25 @@ def _year_change(kpi: Kpi, month: date) -> str | None:
     return f"{told} on {figures.month_name(months_before(month, 12))}"
 
 
-def _certainty(kpi: Kpi, month: date) -> str | None:
-    if kpi.value_low is None or kpi.value_high is None:
-        return None
-    kind = words.of_kpi(kpi.kpi, kpi.unit).kind
-    low, high = (figures.figure(bound, kind, kpi.unit) for bound in (kpi.value_low, kpi.value_high))
-    told = f"likely between {low} and {high}"
-    if kpi.value_month_before is None:
-        return told
-    before = figures.month_of(months_before(month, 1))
-    if kpi.value_low <= kpi.value_month_before <= kpi.value_high:
-        return f"{told}; {before} lies in it, so the change may be chance"
-    return f"{told}; {before} lies outside it"
+def _certainty(kpi: Kpi) -> str | None:
+    parts = []
+    if kpi.value_low is not None and kpi.value_high is not None:
+        kind = words.of_kpi(kpi.kpi, kpi.unit).kind
+        low, high = (figures.figure(bound, kind, kpi.unit) for bound in (kpi.value_low, kpi.value_high))
+        parts.append(f"likely between {low} and {high}")
+    if kpi.is_change_clear is not None and kpi.change is not None:
+        direction = "up" if kpi.change > 0 else "down"
+        parts.append(f"{direction}, and clearly so" if kpi.is_change_clear else "the change could be chance")
+    return "; ".join(parts) or None
 
 
 def _tone(kpi: Kpi, better: words.Better) -> str:
-    """Good or bad only where the direction says so and the month before lies outside the interval."""
-    change, before = kpi.change_month_before, kpi.value_month_before
-    if better == "neither" or not change or before is None or kpi.value_low is None or kpi.value_high is None:
+    """Good or bad only where the change is clear and one direction is the better one."""
+    if not kpi.is_change_clear or kpi.change is None:
+        return "open"
+    if better == "neither":
         return "even"
-    if kpi.value_low <= before <= kpi.value_high:
-        return "even"
-    return "good" if (change > 0) == (better == "higher") else "bad"
+    return "good" if (kpi.change > 0) == (better == "higher") else "bad"
 
 
 def _caveat(code: str, kpi: Kpi) -> str:

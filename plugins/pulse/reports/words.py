@@ -153,7 +153,7 @@ KPIS: dict[str, KpiWords] = {
 CAVEATS = {
     "small_n": "too few cases for a figure that can be trusted",
     "incomplete": "days are missing",
-    "left_censored": "our history begins shortly before, so some people are new only to us",
+    "left_censored": "too few days before were looked at to tell who is new",
     "not_observable": "the platform does not show it to us",
     "partly_observed": "visible for a part of the contributions only",
     "refunds": "refunds are taken off",
@@ -164,6 +164,19 @@ CAVEATS = {
     "posts_not_read": "posts were not read",
     "never_seen": "nothing ever matched the name",
     "silent_everywhere": "days on which a whole source fell silent are left out of rates",
+    "other_age": "not seen at the age at which the others are compared",
+}
+
+# The ages at which posts are compared, as they follow "after".
+AGES = {
+    "24h": "a day",
+    "36h": "a day and a half",
+    "2d": "two days",
+    "3d": "three days",
+    "5d": "five days",
+    "7d": "a week",
+    "30d": "a month",
+    "settled": "a week or longer",
 }
 
 
@@ -179,3 +192,8 @@ def of_kpi(kpi: str, unit: str | None) -> KpiWords:
 def caveat_text(code: str) -> str:
     """What one caveat code says."""
     return CAVEATS.get(code, code)
+
+
+def age_text(label: str | None) -> str | None:
+    """What an age is called; one that has no words is told as it is."""
+    return None if label is None else AGES.get(label, label)

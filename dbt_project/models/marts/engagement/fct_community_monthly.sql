@@ -4,4 +4,5 @@
     contributor_periods=ref('int_contributor_periods'),
     days=ref('fct_community_daily'),
     sizes=ref('fct_community_size_daily'),
+    count_changes=ref('int_count_changes'),
 ) }}

@@ -64,6 +64,7 @@ joined as (
         months.is_left_censored,
         months.days_posts_known_n,
         months.days_comments_known_n,
+        months.history_days_n,
         people.contributions_squares,
         -- Who was there before the beginning of history nobody knows: then neither who returned nor who was new.
         case when not months.is_left_censored then people.returning_contributors end as returning_contributors,
@@ -190,6 +191,7 @@ select
         when contributions_per_contributor is not null then 'light'
     end as intensity_label,
     returning_contributors,
+    history_days_n,
     returning_share,
     returning_share_low,
     returning_share_high,

@@ -25,47 +25,65 @@ posts as (
 
 ),
 
+observed as (
+
+    select
+        *,
+        {{ month }} as month_start_date
+    from {{ ref('fct_engagement_at_age') }}
+    where kind = 'post' and {{ is_period_affected('month', month) }}
+
+),
+
+by_age as (
+    {{ rows_by_age('observed', ['platform', 'community', 'contribution_id', 'month_start_date', 'observed_age_h', 'score',
+        'reply_count', 'award_count', 'view_count', 'share_count']) }}
+
+),
+
+ages_of_months as (
+    {{ age_of_scope('by_age', ['platform', 'community', 'month_start_date']) }}
+
+),
+
 ages as (
 
-    select
-        *,
-        {{ month }} as month_start_date,
-        case age_label when 'settled' then 1 when '3d' then 2 else 3 end as preference
-    from {{ ref('fct_engagement_at_age') }}
-    where kind = 'post' and age_label in ('24h', '3d', 'settled') and {{ is_period_affected('month', month) }}
+    select by_age.*
+    from by_age
+    inner join ages_of_months
+        on by_age.platform = ages_of_months.platform
+        and by_age.community = ages_of_months.community
+        and by_age.month_start_date = ages_of_months.month_start_date
+        and by_age.age_label = ages_of_months.age_label
 
 ),
 
--- The oldest age at which the post was seen, for scores settle.
-ranked as (
+-- Posts whose score was seen at whatever age.
+scored as (
 
     select
-        *,
-        row_number() over (partition by platform, community, contribution_id order by preference) as place
-    from ages
-
-),
-
-chosen as (
-
-    select * from ranked where place = 1
+        platform,
+        community,
+        contribution_id
+    from observed
+    group by platform, community, contribution_id
+    having count(score) > 0
 
 ),
 
 {% for metric in ['score', 'reply_count'] %}
--- Peers are all posts of the community and month that were seen at this age, also where an older age of theirs is known.
+-- Peers are all posts of the community and month that were seen at the age of the month.
 {{ metric }}_counts as (
 
     select
         platform,
         community,
         month_start_date,
-        age_label,
         {{ metric }},
         count(*) as posts
     from ages
     where {{ metric }} is not null
-    group by platform, community, month_start_date, age_label, {{ metric }}
+    group by platform, community, month_start_date, {{ metric }}
 
 ),
 
@@ -74,10 +92,10 @@ chosen as (
     select
         *,
         sum(posts) over (
-            partition by platform, community, month_start_date, age_label
+            partition by platform, community, month_start_date
             order by {{ metric }} rows between unbounded preceding and current row
         ) - posts as posts_below,
-        sum(posts) over (partition by platform, community, month_start_date, age_label) as peers_n
+        sum(posts) over (partition by platform, community, month_start_date) as peers_n
     from {{ metric }}_counts
 
 ),
@@ -92,30 +110,36 @@ joined as (
         posts.contribution_date,
         posts.month_start_date,
         posts.created_at,
-        chosen.age_label,
-        chosen.observed_age_h,
-        chosen.score,
-        chosen.reply_count,
-        chosen.award_count,
-        chosen.view_count,
-        chosen.share_count,
+        ages_of_months.age_label,
+        ages.observed_age_h,
+        ages.score,
+        ages.reply_count,
+        ages.award_count,
+        ages.view_count,
+        ages.share_count,
+        ages.contribution_id is null and scored.contribution_id is not null as is_seen_at_other_age,
         coalesce(score_ranks.peers_n, 0) as peers_n,
         -- Half of the equals, the post itself among them, lie below: the mean percentile is one half in any community.
         score_ranks.posts_below + cast(score_ranks.posts as double) / 2 as scores_below,
         coalesce(reply_count_ranks.peers_n, 0) as reply_peers_n,
         reply_count_ranks.posts_below + cast(reply_count_ranks.posts as double) / 2 as replies_below
     from posts
-    left join chosen
-        on posts.platform = chosen.platform
-        and posts.community = chosen.community
-        and posts.contribution_id = chosen.contribution_id
+    left join ages_of_months
+        on posts.platform = ages_of_months.platform
+        and posts.community = ages_of_months.community
+        and posts.month_start_date = ages_of_months.month_start_date
+    {%- for other in ['ages', 'scored'] %}
+    left join {{ other }}
+        on posts.platform = {{ other }}.platform
+        and posts.community = {{ other }}.community
+        and posts.contribution_id = {{ other }}.contribution_id
+    {%- endfor %}
     {%- for metric in ['score', 'reply_count'] %}
     left join {{ metric }}_ranks
-        on chosen.platform = {{ metric }}_ranks.platform
-        and chosen.community = {{ metric }}_ranks.community
-        and chosen.month_start_date = {{ metric }}_ranks.month_start_date
-        and chosen.age_label = {{ metric }}_ranks.age_label
-        and chosen.{{ metric }} = {{ metric }}_ranks.{{ metric }}
+        on ages.platform = {{ metric }}_ranks.platform
+        and ages.community = {{ metric }}_ranks.community
+        and ages.month_start_date = {{ metric }}_ranks.month_start_date
+        and ages.{{ metric }} = {{ metric }}_ranks.{{ metric }}
     {%- endfor %}
 
 )
@@ -148,7 +172,8 @@ select
     end as reply_percentile_high,
     {{ caveats({
         'late_only': "age_label = 'settled' and observed_age_h > " ~ late_h,
-        'not_observable': 'score is null',
+        'not_observable': 'score is null and not is_seen_at_other_age',
+        'other_age': 'is_seen_at_other_age',
         'partly_observed': 'score is not null and reply_count is null',
         'small_n': 'score is not null and not (' ~ is_enough('peers_n') ~ ')',
     }) }} as caveat

@@ -25,6 +25,7 @@ last_days as (
     select
         platform,
         community,
+        min(case when is_day_known then contribution_date end) as first_date,
         coalesce(
             max(case when is_day_complete then contribution_date end),
             max(case when is_day_known then contribution_date end)
@@ -39,7 +40,10 @@ windows as (
     select
         platform,
         community,
-        cast({{ dbt.dateadd('day', 1 - window_days, 'window_end_date') }} as date) as window_start_date,
+        -- Not before anything is known of the community.
+        greatest(
+            cast({{ dbt.dateadd('day', 1 - window_days, 'window_end_date') }} as date), first_date
+        ) as window_start_date,
         window_end_date
     from last_days
     where window_end_date is not null
@@ -223,10 +227,43 @@ people as (
 
 ),
 
-settled as (
+observed as (
 
-    select * from {{ ref('fct_engagement_at_age') }}
-    where kind = 'post' and age_label = 'settled' and score is not null
+    select
+        seen.platform,
+        seen.community,
+        seen.contribution_id,
+        seen.age_label,
+        seen.target_age_h,
+        seen.is_settled,
+        seen.score
+    from {{ ref('fct_engagement_at_age') }} as seen
+    inner join posts
+        on seen.platform = posts.platform
+        and seen.community = posts.community
+        and seen.contribution_id = posts.contribution_id
+    where seen.kind = 'post' and seen.score is not null and posts.author_role not in ('bot', 'team')
+
+),
+
+by_age as (
+    {{ rows_by_age('observed', ['platform', 'community', 'contribution_id', 'score']) }}
+
+),
+
+ages as (
+    {{ age_of_scope('by_age', ['platform', 'community']) }}
+
+),
+
+at_age as (
+
+    select by_age.*
+    from by_age
+    inner join ages
+        on by_age.platform = ages.platform
+        and by_age.community = ages.community
+        and by_age.age_label = ages.age_label
 
 ),
 
@@ -239,13 +276,13 @@ scored as (
         posts.community,
         posts.weekday,
         posts.hour_utc,
-        cast(ln(1 + greatest(settled.score, 0)) as decimal(9, 6)) as log_score,
+        cast(ln(1 + greatest(at_age.score, 0)) as decimal(9, 6)) as log_score,
         cast(ln(1 + coalesce(active_cells.active_contributors_per_h, 0)) as decimal(9, 6)) as log_active
     from posts
-    inner join settled
-        on posts.platform = settled.platform
-        and posts.community = settled.community
-        and posts.contribution_id = settled.contribution_id
+    inner join at_age
+        on posts.platform = at_age.platform
+        and posts.community = at_age.community
+        and posts.contribution_id = at_age.contribution_id
     inner join active_cells
         on posts.platform = active_cells.platform
         and posts.community = active_cells.community
@@ -308,7 +345,7 @@ scored_cells as (
         community,
         weekday,
         hour_utc,
-        count(*) as score_settled_n,
+        count(*) as scores_n,
         cast(sum(log_score) as double) / count(*) as mean_score,
         cast(max(log_active) as double) as log_active
     from scored
@@ -323,10 +360,10 @@ compared as (
         scored_cells.community,
         scored_cells.weekday,
         scored_cells.hour_utc,
-        scored_cells.score_settled_n,
+        scored_cells.scores_n,
         scored_cells.mean_score - lines.mean_score
             - lines.slope * (scored_cells.log_active - lines.mean_active) as log_ratio,
-        {{ z() }} * lines.sd / sqrt(scored_cells.score_settled_n) as half_width
+        {{ z() }} * lines.sd / sqrt(scored_cells.scores_n) as half_width
     from scored_cells
     inner join lines
         on scored_cells.platform = lines.platform
@@ -343,10 +380,14 @@ joined as (
         completeness.days_comments_known_n,
         completeness.days_silent_n,
         coalesce(people.contributors, 0) as contributors,
-        coalesce(compared.score_settled_n, 0) as score_settled_n,
+        coalesce(compared.scores_n, 0) as scores_n,
+        ages.age_label,
         compared.log_ratio,
         compared.half_width
     from active_cells
+    left join ages
+        on active_cells.platform = ages.platform
+        and active_cells.community = ages.community
     inner join completeness
         on active_cells.platform = completeness.platform
         and active_cells.community = completeness.community
@@ -372,10 +413,11 @@ select
     cast(case when days_posts_known_n > 0 then posts end as bigint) as posts,
     case when days_posts_known_n > 0 then contributors end as contributors,
     active_contributors_per_h,
-    score_settled_n,
-    case when {{ is_enough('score_settled_n') }} then round(exp(log_ratio), 6) end as score_vs_usual,
-    case when {{ is_enough('score_settled_n') }} then round(exp(log_ratio - half_width), 6) end as score_vs_usual_low,
-    case when {{ is_enough('score_settled_n') }} then round(exp(log_ratio + half_width), 6) end as score_vs_usual_high,
+    age_label,
+    scores_n,
+    case when {{ is_enough('scores_n') }} then round(exp(log_ratio), 6) end as score_vs_usual,
+    case when {{ is_enough('scores_n') }} then round(exp(log_ratio - half_width), 6) end as score_vs_usual_low,
+    case when {{ is_enough('scores_n') }} then round(exp(log_ratio + half_width), 6) end as score_vs_usual_high,
     cast({{ window_days }} as bigint) as days_n,
     days_complete_n,
     days_silent_n,
@@ -383,6 +425,6 @@ select
     {{ caveats(merged([kind_caveats('days_posts_known_n', 'days_comments_known_n'), {
         'incomplete': 'days_complete_n < ' ~ window_days,
         'silent_everywhere': 'days_silent_n > 0',
-        'small_n': 'not (' ~ is_enough('score_settled_n') ~ ')',
+        'small_n': 'not (' ~ is_enough('scores_n') ~ ')',
     }])) }} as caveat
 from joined

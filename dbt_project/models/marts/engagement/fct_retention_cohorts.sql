@@ -26,11 +26,13 @@ cohorts as (
         active.platform,
         active.community,
         active.cohort_month_start_date,
-        active.contributors as cohort_n,
+        -- Where history has just begun everybody looks new: then the cohort is not known.
+        case when not months.is_left_censored then active.contributors end as cohort_n,
         months.is_period_complete as is_cohort_month_complete,
         months.is_left_censored,
         months.days_posts_known_n as cohort_days_posts_known_n,
-        months.days_comments_known_n as cohort_days_comments_known_n
+        months.days_comments_known_n as cohort_days_comments_known_n,
+        months.history_days_n
     from active
     inner join months
         on active.platform = months.platform
@@ -53,7 +55,8 @@ followed as (
         case when months.days_comments_known_n > 0 then 1 else 0 end as are_comments_known,
         -- Who came by comments may have stayed by comments: of a month that lacks a kind, nobody knows.
         case
-            when months.days_known_n > 0
+            when not cohorts.is_left_censored
+                and months.days_known_n > 0
                 and (months.days_posts_known_n > 0 or cohorts.cohort_days_posts_known_n = 0)
                 and (months.days_comments_known_n > 0 or cohorts.cohort_days_comments_known_n = 0)
                 then coalesce(active.contributors, 0)
@@ -90,6 +93,7 @@ select
             then {{ wilson_high('active_n', 'cohort_n') }}
     end as retention_rate_high,
     is_left_censored,
+    history_days_n,
     days_n,
     days_complete_n,
     is_period_complete,
@@ -97,7 +101,7 @@ select
     {{ caveats(merged([kind_caveats('are_posts_known', 'are_comments_known'), {
         'incomplete': 'not is_period_complete or not is_cohort_month_complete',
         'left_censored': 'is_left_censored',
-        'not_observable': 'active_n is null',
+        'not_observable': 'active_n is null and not is_left_censored',
         'small_n': 'not (' ~ is_enough('cohort_n') ~ ')',
     }])) }} as caveat
 from followed

@@ -75,7 +75,8 @@ pairs_of_months as (
         months.is_left_censored,
         months_before.is_period_complete as is_period_before_complete,
         least(months.days_posts_known_n, months_before.days_posts_known_n) as days_posts_known_n,
-        least(months.days_comments_known_n, months_before.days_comments_known_n) as days_comments_known_n
+        least(months.days_comments_known_n, months_before.days_comments_known_n) as days_comments_known_n,
+        months.history_days_n
     from months
     inner join months as months_before
         on months.platform = months_before.platform
@@ -137,6 +138,30 @@ counted as (
         and pairs_of_months.month_start_date = origins.month_start_date
         and moves.from_role = origins.from_role
 
+),
+
+-- A move that nobody made is no row. Who came back and who is new cannot be told apart where history has just begun.
+told as (
+
+    select
+        platform,
+        community,
+        month_start_date,
+        from_role,
+        to_role,
+        case when not is_left_censored or from_role not in ('absent', 'new') then contributors end as contributors,
+        case when not is_left_censored or from_role not in ('absent', 'new') then from_n end as from_n,
+        history_days_n,
+        days_n,
+        days_complete_n,
+        is_period_complete,
+        is_period_before_complete,
+        is_left_censored,
+        days_posts_known_n,
+        days_comments_known_n
+    from counted
+    where contributors > 0
+
 )
 
 select
@@ -150,6 +175,7 @@ select
     case when {{ is_enough('from_n') }} then {{ share('contributors', 'from_n') }} end as move_share,
     case when {{ is_enough('from_n') }} then {{ wilson_low('contributors', 'from_n') }} end as move_share_low,
     case when {{ is_enough('from_n') }} then {{ wilson_high('contributors', 'from_n') }} end as move_share_high,
+    history_days_n,
     days_n,
     days_complete_n,
     is_period_complete,
@@ -159,4 +185,4 @@ select
         'left_censored': "is_left_censored and from_role in ('absent', 'new')",
         'small_n': 'not (' ~ is_enough('from_n') ~ ')',
     }])) }} as caveat
-from counted
+from told

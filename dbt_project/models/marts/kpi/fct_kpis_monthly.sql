@@ -25,6 +25,12 @@ business_results as (
 
 ),
 
+count_changes as (
+
+    select * from {{ ref('int_count_changes') }}
+
+),
+
 inputs_of_communities as (
 
     select * from {{ ref('int_month_inputs') }}
@@ -139,7 +145,8 @@ figures as (
             'small_n': (of.n ~ ' < ' ~ var('min_n')) if of.is_estimate else 'false',
         }) }} as caveat,
         {{ of.version }} as definition_version,
-        {{ "'" ~ of.rests_on ~ "'" if of.rests_on else 'null' }} as rests_on
+        {{ "'" ~ of.rests_on ~ "'" if of.rests_on else 'null' }} as rests_on,
+        {{ 'history_days_n' if of.is_censored else 'cast(null as bigint)' }} as history_days_n
     from months
     union all
     {%- endfor %}
@@ -157,7 +164,8 @@ figures as (
         days_complete_n,
         caveat,
         {{ mood.version }} as definition_version,
-        '{{ mood.rests_on }}' as rests_on
+        '{{ mood.rests_on }}' as rests_on,
+        cast(null as bigint) as history_days_n
     from moods
     {%- for of in kpis_of_business() %}
     {%- set result = of.kpi %}
@@ -190,72 +198,176 @@ figures as (
             'several_currencies': 'currencies_n > 1' if result == 'revenue' else 'false',
         }) }} as caveat,
         {{ of.version }} as definition_version,
-        null as rests_on
+        null as rests_on,
+        cast(null as bigint) as history_days_n
     from business_months
     where {{ result }}_n > 0
     {%- endfor %}
 
 ),
 
+-- A count has its bounds from its own days. People are met more often in a longer month: what is told of each of them
+-- is compared as of equally many days.
+bounded as (
+
+    select
+        figures.platform,
+        figures.community,
+        figures.month_start_date,
+        figures.kpi,
+        figures.value,
+        figures.n,
+        {%- for bound in ['low', 'high'] %}
+        coalesce(
+            figures.value_{{ bound }},
+            {{ (count_low if bound == 'low' else count_high)('figures.value', 'counts.dispersion', 'counts.quantile') }}
+        ) as value_{{ bound }},
+        {%- endfor %}
+        figures.unit,
+        figures.days_n,
+        figures.days_complete_n,
+        figures.caveat,
+        figures.definition_version,
+        figures.rests_on,
+        figures.history_days_n,
+        counts.figure is not null as is_counted_by_day,
+        figures.kpi in (
+            {%- for kpi in kpis_of_estimates() %}'{{ kpi }}'{{ ', ' if not loop.last }}{% endfor -%}
+        ) as is_estimate,
+        figures.kpi not in (
+            {%- for kpi in kpis_without_ratio() %}'{{ kpi }}'{{ ', ' if not loop.last }}{% endfor -%}
+        ) as is_ratio_scaled,
+        figures.kpi in (
+            {%- for kpi in kpis_seen_apart() %}'{{ kpi }}'{{ ', ' if not loop.last }}{% endfor -%}
+        ) as is_seen_apart,
+        counts.change,
+        counts.change_low,
+        counts.change_high,
+        counts.change_share,
+        {%- for side in ['', '_before'] %}
+        case figures.kpi
+            when 'stickiness' then people.people_scale{{ side }}
+            when 'engagement_per_contributor' then people.people_scale{{ side }} * people.days_scale{{ side }}
+            else 1
+        end as scale{{ side }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from figures
+    left join count_changes as counts
+        on figures.platform = counts.platform
+        and figures.community = counts.community
+        and figures.month_start_date = counts.month_start_date
+        and figures.kpi = counts.figure
+    left join count_changes as people
+        on people.figure = 'contributors'
+        and figures.platform = people.platform
+        and figures.community = people.community
+        and figures.month_start_date = people.month_start_date
+
+),
+
 compared as (
 
     select
-        figures.*,
-        case when month_before.unit = figures.unit then month_before.value end as value_month_before,
-        case when year_before.unit = figures.unit then year_before.value end as value_year_before,
-        figures.kpi not in (
-            {%- for kpi in kpis_without_ratio() %}'{{ kpi }}'{{ ', ' if not loop.last }}{% endfor -%}
-        ) as is_ratio_scaled
-    from figures
-    left join figures as month_before
-        on figures.platform = month_before.platform
-        and figures.community = month_before.community
-        and figures.kpi = month_before.kpi
-        and figures.month_start_date = cast({{ dbt.dateadd('month', 1, 'month_before.month_start_date') }} as date)
-    left join figures as year_before
-        on figures.platform = year_before.platform
-        and figures.community = year_before.community
-        and figures.kpi = year_before.kpi
-        and figures.month_start_date = cast({{ dbt.dateadd('month', 12, 'year_before.month_start_date') }} as date)
+        bounded.*,
+        case when month_before.unit = bounded.unit then month_before.value end as value_month_before,
+        case when month_before.unit = bounded.unit then month_before.value_low end as value_low_month_before,
+        case when month_before.unit = bounded.unit then month_before.value_high end as value_high_month_before,
+        month_before.days_complete_n = month_before.days_n and bounded.days_complete_n = bounded.days_n
+            as are_both_complete,
+        case when year_before.unit = bounded.unit then year_before.value end as value_year_before
+    from bounded
+    left join bounded as month_before
+        on bounded.platform = month_before.platform
+        and bounded.community = month_before.community
+        and bounded.kpi = month_before.kpi
+        and bounded.month_start_date = cast({{ dbt.dateadd('month', 1, 'month_before.month_start_date') }} as date)
+    left join bounded as year_before
+        on bounded.platform = year_before.platform
+        and bounded.community = year_before.community
+        and bounded.kpi = year_before.kpi
+        and bounded.month_start_date = cast({{ dbt.dateadd('month', 12, 'year_before.month_start_date') }} as date)
+
+),
+
+{% set now = ['scale * value', 'scale * value_low', 'scale * value_high'] -%}
+{% set before = ['scale_before * value_month_before', 'scale_before * value_low_month_before',
+    'scale_before * value_high_month_before'] -%}
+{% set both = '(' ~ now[0] ~ ')', '(' ~ now[1] ~ ')', '(' ~ now[2] ~ ')',
+    '(' ~ before[0] ~ ')', '(' ~ before[1] ~ ')', '(' ~ before[2] ~ ')' -%}
+
+-- Counts by their days; estimates from the errors of both; of all else only the difference is known, and only of whole
+-- months.
+changed as (
+
+    select
+        compared.*,
+        case
+            when value is null or value_month_before is null then null
+            when is_counted_by_day then change
+            when is_estimate then {{ both[0] }} - {{ both[3] }}
+            when are_both_complete or is_seen_apart then value - value_month_before
+        end as change_told,
+        case
+            when value is null or value_month_before is null then null
+            when is_counted_by_day then change_low
+            when is_estimate then {{ difference_low(*both) }}
+        end as change_low_told,
+        case
+            when value is null or value_month_before is null then null
+            when is_counted_by_day then change_high
+            when is_estimate then {{ difference_high(*both) }}
+        end as change_high_told,
+        case when is_estimate then {{ both[3] }} else value_month_before end as base
+    from compared
 
 )
 
 select
-    compared.platform,
-    compared.community,
-    compared.month_start_date,
-    compared.kpi,
-    compared.value,
-    compared.n,
-    compared.value_low,
-    compared.value_high,
-    compared.unit,
-    cast(compared.days_n as bigint) as days_n,
-    cast(compared.days_complete_n as bigint) as days_complete_n,
-    cast(compared.days_complete_n as double) / compared.days_n as completeness,
-    compared.caveat,
+    changed.platform,
+    changed.community,
+    changed.month_start_date,
+    changed.kpi,
+    changed.value,
+    changed.n,
+    changed.value_low,
+    changed.value_high,
+    changed.unit,
+    cast(changed.days_n as bigint) as days_n,
+    cast(changed.days_complete_n as bigint) as days_complete_n,
+    cast(changed.days_complete_n as double) / changed.days_n as completeness,
+    changed.caveat,
     {%- for span in ['month', 'year'] %}
-    compared.value_{{ span }}_before,
-    compared.value - compared.value_{{ span }}_before as change_{{ span }}_before,
+    changed.value_{{ span }}_before,
+    changed.value - changed.value_{{ span }}_before as change_{{ span }}_before,
     case
-        when compared.is_ratio_scaled and compared.value_{{ span }}_before > 0
-            then (compared.value - compared.value_{{ span }}_before) / compared.value_{{ span }}_before
+        when changed.is_ratio_scaled and changed.value_{{ span }}_before > 0
+            then (changed.value - changed.value_{{ span }}_before) / changed.value_{{ span }}_before
     end as change_{{ span }}_before_share,
     {%- endfor %}
-    cast(compared.definition_version as bigint) as definition_version,
-    case when compared.rests_on = 'texts' then '{{ var("sentiment_model_id") }}' end as sentiment_model_id,
+    changed.change_told as change,
+    changed.change_low_told as change_low,
+    changed.change_high_told as change_high,
+    {{ is_clear('changed.change_low_told', 'changed.change_high_told') }} as is_change_clear,
+    case
+        when not changed.is_ratio_scaled or changed.change_told is null then null
+        when changed.is_counted_by_day then changed.change_share
+        when changed.base > 0 then changed.change_told / changed.base
+    end as change_share,
+    changed.history_days_n,
+    cast(changed.definition_version as bigint) as definition_version,
+    case when changed.rests_on = 'texts' then '{{ var("sentiment_model_id") }}' end as sentiment_model_id,
     cast(case
-        when compared.rests_on = 'history' then coalesce(inputs.contributions_so_far_n, 0)
-        when compared.rests_on is not null then coalesce(inputs.contributions_n, 0)
+        when changed.rests_on = 'history' then coalesce(inputs.contributions_so_far_n, 0)
+        when changed.rests_on is not null then coalesce(inputs.contributions_n, 0)
     end as bigint) as contributions_n,
     cast(case
-        when compared.rests_on = 'people' then coalesce(inputs.nameless_n, 0)
-        when compared.rests_on = 'history' then coalesce(inputs.nameless_so_far_n, 0)
-        when compared.rests_on = 'texts' then coalesce(inputs.removed_n, 0)
+        when changed.rests_on = 'people' then coalesce(inputs.nameless_n, 0)
+        when changed.rests_on = 'history' then coalesce(inputs.nameless_so_far_n, 0)
+        when changed.rests_on = 'texts' then coalesce(inputs.removed_n, 0)
     end as bigint) as erased_n,
-    case when compared.rests_on is not null then inputs.last_observed_at end as last_observed_at
-from compared
+    case when changed.rests_on is not null then inputs.last_observed_at end as last_observed_at
+from changed
 left join inputs
-    on compared.platform = inputs.platform
-    and compared.community = inputs.community
-    and compared.month_start_date = inputs.month_start_date
+    on changed.platform = inputs.platform
+    and changed.community = inputs.community
+    and changed.month_start_date = inputs.month_start_date
