@@ -1,15 +1,17 @@
 """Erasure: what was taken back upstream goes from everything older that still holds it.
 
-A live source that sees a contribution again may find its content removed or its account gone. Platform terms then ask
-for the content, or the identity, to go from wherever it was kept. So each such observation leaves a **tombstone** in
-raw, and rows of that contribution observed then or earlier lose
+A source that sees a contribution again may find its content removed or its account gone. Platform terms then ask for
+the content, or the identity, to go from wherever it was kept. So each such observation leaves a **tombstone** in raw,
+and rows of that contribution observed then or earlier, whatever source or file they are of, lose
 
 - their content, if it was removed: title, body, hash, url, permalink (it spells the title), tags and extra fields;
-- their ``author_key``, if the account is gone. ``author_role`` stays.
+- their ``author_key``, if a live source finds the account gone. ``author_role`` stays. (Archives may lack authors
+  altogether, so no author there proves nothing.)
 
 Counts, times and the number of rows never change, nor does a later observation: what a moderator puts back is back.
 Tombstones also meet what arrives after them, so an archive that still has the text, or a released load, brings nothing
-back, and the order of arrival does not matter. They hold ids and times only.
+back, and the order of arrival does not matter. They hold ids and times only. They stay when an archive's load is
+replaced: what was taken back stays so.
 
 Not reached from here: quarantine (mode 0700, short-lived); replayable loads in landing, for the archive they come from
 holds the same text and is the operator's own; published files, which the next builds replace.
@@ -69,44 +71,49 @@ def prepare(
     """Hold a load's rows and raw against each other; nothing visible changes.
 
     Only the partitions of communities with tombstones are read, and of those only what is needed to find the files.
+    All communities are looked at together: a load of a whole platform's dump may hold tens of thousands.
 
     Args:
         arriving: the load's accepted rows in ``staging``, by community; those that must lose something are rewritten.
         untouched: raw files that the promotion replaces or removes anyway.
     """
-    puts: dict[Path, Path] = {}
-    tombstones: list[Path] = []
-    erased_n = 0
     with _connect(staging / "spill") as connection:
-        fresh = set() if load.manifest.is_replayable else _find_tombstones(connection, arriving)
-        for community, files in arriving.items():
-            target = home.tombstones_dir(*community) / f"{load.load_id}.parquet"
-            known = [file for file in sorted(target.parent.glob("*.parquet")) if file != target]
-            written = {}
-            if community in fresh:
-                written[target] = _write_tombstones(
-                    connection, community, staging / f"tombstones-{len(puts):06d}.parquet"
-                )
-            if not known and not written:
-                continue
-            _gather(connection, [*known, *written.values()])
-            rewritten_n = _erase_arriving(connection, files)
-            held = [file for file in _raw_files(home, community) if file not in untouched] if written else []
+        fresh = _find_tombstones(connection, arriving, with_authors=not load.manifest.is_replayable)
+        targets = {community: home.tombstones_dir(*community) / f"{load.load_id}.parquet" for community in arriving}
+        known = {
+            community: [file for file in sorted(target.parent.glob("*.parquet")) if file != target]
+            for community, target in targets.items()
+        }
+        written = {
+            targets[community]: _write_tombstones(connection, community, staging / f"tombstones-{number:06d}.parquet")
+            for number, community in enumerate(sorted(fresh))
+        }
+        touched = [community for community in arriving if known[community] or community in fresh]
+        rewritten: set[Path] = set()
+        erased: dict[Path, Path] = {}
+        if touched:
+            _gather(connection, [*(file for community in touched for file in known[community]), *written.values()])
+            rewritten = _erase_arriving(connection, [file for community in touched for file in arriving[community]])
+            held = [
+                file for community in sorted(fresh) for file in _raw_files(home, community) if file not in untouched
+            ]
             erased = {
-                file: _rewrite(connection, file, staging / f"erased-{erased_n + number:06d}.parquet")
+                file: _rewrite(connection, file, staging / f"erased-{number:06d}.parquet")
                 # One that is damaged shows nobody anything; whatever makes it again is held against the tombstones.
                 for number, file in enumerate(
                     parquet.read_what_can_be(held, lambda files: _files_to_erase(connection, files))
                 )
             }
-            erased_n += len(erased)
-            puts |= written | erased
-            if written or rewritten_n:
-                tombstones += [*known, *written]
     shutil.rmtree(staging / "spill", ignore_errors=True)
-    if erased_n:
-        log.info("erasure: %d raw files lose what %s saw removed", erased_n, load.load_id)
-    return Erasure(puts, tuple(tombstones))
+    if erased:
+        log.info("erasure: %d raw files lose what %s saw removed", len(erased), load.load_id)
+    tombstones = [
+        file
+        for community in touched
+        if community in fresh or rewritten.intersection(arriving[community])
+        for file in (*known[community], *((targets[community],) if community in fresh else ()))
+    ]
+    return Erasure(written | erased, tuple(tombstones))
 
 
 def erase_landed(home: Home, tombstones: Iterable[Path]) -> None:
@@ -157,9 +164,13 @@ def _connect(spill: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _find_tombstones(
-    connection: duckdb.DuckDBPyConnection, arriving: Mapping[Community, Sequence[Path]]
+    connection: duckdb.DuckDBPyConnection, arriving: Mapping[Community, Sequence[Path]], *, with_authors: bool
 ) -> set[Community]:
-    """Make table ``fresh`` of what the rows say is gone; returns the communities it is about."""
+    """Make table ``fresh`` of what the rows say is gone; returns the communities it is about.
+
+    Args:
+        with_authors: whether a row without an author says that the account is gone.
+    """
     connection.execute(f"create table fresh ({_TOMBSTONE_COLUMNS})")
     files = [str(file) for of_community in arriving.values() for file in of_community]
     if files:
@@ -168,12 +179,12 @@ def _find_tombstones(
             insert into fresh
             select platform, community, contribution_id,
                 max(observed_at) filter (where removal <> 'none') as content_gone_at,
-                max(observed_at) filter (where author_key is null) as author_gone_at
+                max(observed_at) filter (where $with_authors and author_key is null) as author_gone_at
             from read_parquet($files, hive_partitioning = false)
-            where removal <> 'none' or author_key is null
+            where removal <> 'none' or ($with_authors and author_key is null)
             group by platform, community, contribution_id
             """,
-            {"files": files},
+            {"files": files, "with_authors": with_authors},
         )
     return set(connection.execute("select distinct platform, community from fresh").fetchall())
 
@@ -211,12 +222,12 @@ def _raw_files(home: Home, community: Community) -> list[Path]:
     return sorted(home.community_contributions_dir(*community).glob("day=*/*.parquet"))
 
 
-def _erase_arriving(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> int:
-    """Rewrite staged files that hold what must go; returns how many there were."""
+def _erase_arriving(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> set[Path]:
+    """Rewrite staged files that hold what must go; returns them."""
     found = _files_to_erase(connection, files)
     for file in found:
         _rewrite(connection, file, file.with_suffix(".erased")).replace(file)
-    return len(found)
+    return set(found)
 
 
 def _files_to_erase(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> list[Path]:

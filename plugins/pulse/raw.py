@@ -137,7 +137,7 @@ def promote(home: Home, load: Load, *, timeout_s: float = 600.0) -> Promotion:
     """Bring a load that gate 1 accepted into raw.
 
     A replayable load replaces every day of its window for the communities it speaks for, days without rows included;
-    a live load adds its rows, and what it saw removed goes from older ones (:mod:`pulse.erasure`). Repeating a
+    a live load adds its rows. What either saw removed goes from older rows (:mod:`pulse.erasure`). Repeating a
     promotion changes nothing. The dates to build again are noted under ``warehouse/pending`` before the first visible
     change, and stay until a publish that included them.
 

@@ -144,10 +144,46 @@ def test_promote__nothing_removed_leaves_no_tombstone(home: Home):
     assert "secret" in repr(in_raw(home)[0])
 
 
-def test_promote__what_an_archive_shows_as_removed_erases_nothing(home: Home):
+@pytest.mark.parametrize("is_removal_first", [False, True])
+@pytest.mark.parametrize("older", [archive, live])
+def test_promote__what_an_archive_shows_as_removed_goes_from_older_rows_of_any_source(
+    home: Home, older: Any, is_removal_first: bool
+):
+    # The second look lies in a partition of its own, or it would replace the first.
+    next_day = NOON + timedelta(days=1)
+    loads = [
+        older(home, secret(), contribution("t3_b"), name="old"),
+        archive(home, taken_back(created_at=next_day), name="second-look", window=Window.one_day(next_day.date())),
+    ]
+    for load in reversed(loads) if is_removal_first else loads:
+        raw.promote(home, load)
+    old, _, other = in_raw(home)
+    assert {name: old[name] for name in GONE} == GONE
+    assert old["author_key"] == SECRET["author_key"], "nobody said that the account is gone"
+    assert old["removal"] == "none"
+    assert other["body"] == "Some text"
+
+
+def test_promote__an_archive_without_authors_erases_none(home: Home):
     raw.promote(home, live(home, secret()))
+    raw.promote(home, archive(home, secret(author_key=None, observed_at=LATER), contribution("t3_b", author_key=None)))
+    assert {row["author_key"] for row in in_raw(home) if row["source"] == "reddit_api"} == {SECRET["author_key"]}
+    assert not (home.raw / "tombstones").exists()
+
+
+def test_promote__an_earlier_look_of_an_archive_erases_nothing_that_was_seen_later(home: Home):
+    raw.promote(home, live(home, secret(observed_at=LATER + timedelta(days=1))))
     raw.promote(home, archive(home, taken_back()))
-    assert "secret" in repr(in_raw(home)[0])
+    assert in_raw(home)[1]["body"] == SECRET["body"], "a moderator put it back"
+
+
+def test_promote__a_wildcard_with_many_communities_erases_in_each(home: Home):
+    names = [f"c{number}" for number in range(40)]
+    raw.promote(home, live(home, *(secret(community=name) for name in names), community="*"))
+    gone = [taken_back(community=name) for name in names[::2]]
+    raw.promote(home, archive(home, *gone, *(contribution("t3_b", community=name) for name in names), community="*"))
+    left = {row["community"] for row in in_raw(home) if "secret" in repr(row)}
+    assert left == set(names[1::2])
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])

@@ -41,6 +41,15 @@ def at(seconds: float) -> datetime:
 
 # ---- good records ----------------------------------------------------------
 
+# A post whose title also stands in its addresses and labels, and what is left of it once it was taken back.
+SPELLED: dict[str, Any] = {
+    "url": "https://example.org/a_title", "permalink": "/r/Tea/comments/x/a_title/", "link_flair_text": "Title",
+    "over_18": True,
+}  # fmt: skip
+NOTHING_LEFT: dict[str, Any] = {
+    "title": None, "body": None, "text_sha256": None, "url": None, "permalink": None, "tags": [], "extra": None,
+}  # fmt: skip
+
 POSTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "created_as_text": ({"created_utc": str(NOON_S)}, {"created_at": at(NOON_S)}),
     "created_with_fraction": ({"created_utc": NOON_S + 0.25}, {"created_at": at(NOON_S + 0.25)}),
@@ -95,14 +104,60 @@ POSTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "by_admin": ({"distinguished": "admin"}, {"author_role": "moderator"}),
     "by_bot": ({"author": "automoderator", "distinguished": "moderator"}, {"author_role": "bot"}),
     # text, and what is gone
-    "removed": ({"selftext": "[removed]"}, {"body": None, "title": "A title", "removal": "by_moderator"}),
+    "removed": ({"selftext": "[removed]"}, NOTHING_LEFT | {"removal": "by_moderator"}),
     "deleted": ({"selftext": "[deleted]"}, {"body": None, "removal": "by_author"}),
     "deleted_title": (
         {"title": "[deleted by user]", "selftext": "[removed]"},
         {"title": None, "body": None, "text_sha256": None, "removal": "by_moderator"},
     ),
     "removed_by_reddit": ({"selftext": "[ Removed by Reddit ]"}, {"body": None, "removal": "by_moderator"}),
-    "category_moderator": ({"removed_by_category": "moderator"}, {"body": "Some text", "removal": "by_moderator"}),
+    "title_gone": ({"title": "[ Removed by moderator ]", "selftext": ""}, NOTHING_LEFT | {"removal": "by_moderator"}),
+    "title_deleted": ({"title": "[deleted by user]", "selftext": ""}, NOTHING_LEFT | {"removal": "by_author"}),
+    # taken back while the text still lies there
+    "category_moderator": (
+        SPELLED | {"removed_by_category": "moderator"}, NOTHING_LEFT | {"removal": "by_moderator", "reply_count": 3},
+    ),
+    "category_own": (SPELLED | {"removed_by_category": "author"}, NOTHING_LEFT | {"removal": "by_author"}),
+    "category_new": (SPELLED | {"removed_by_category": "some_new_team"}, NOTHING_LEFT | {"removal": "by_moderator"}),
+    "category_empty": ({"removed_by_category": ""}, {"body": "Some text", "removal": "none"}),
+    "legal": (SPELLED | {"removal_reason": "legal"}, NOTHING_LEFT | {"removal": "by_moderator"}),
+    "reason_of_another_kind": ({"removal_reason": None}, {"body": "Some text", "removal": "none"}),
+    "deleted_later": (
+        SPELLED | {"_meta": {"was_deleted_later": True, "removal_type": "deleted", "retrieved_2nd_on": NOON_S + 9}},
+        NOTHING_LEFT | {"removal": "by_author", "observed_at": at(NOON_S + 9)},
+    ),
+    "deleted_later_by_author": (
+        SPELLED | {"_meta": {"was_deleted_later": True, "removal_type": "author"}},
+        NOTHING_LEFT | {"removal": "by_author"},
+    ),
+    "deleted_later_untold": (SPELLED | {"_meta": {"was_deleted_later": True}}, NOTHING_LEFT | {"removal": "by_author"}),
+    "removed_later": (
+        SPELLED | {"_meta": {"was_deleted_later": True, "removal_type": "removed"}},
+        NOTHING_LEFT | {"removal": "by_moderator"},
+    ),
+    "removed_later_by_reddit": (
+        SPELLED | {"_meta": {"was_deleted_later": True, "removal_type": "removed by reddit"}},
+        NOTHING_LEFT | {"removal": "by_moderator"},
+    ),
+    "removed_later_by_a_filter": (
+        SPELLED | {"_meta": {"was_deleted_later": True, "removal_type": "automod_filtered"}},
+        NOTHING_LEFT | {"removal": "by_moderator"},
+    ),
+    "kind_of_removal_alone": (SPELLED | {"_meta": {"removal_type": "Removed"}}, NOTHING_LEFT),
+    "not_deleted_later": ({"_meta": {"was_deleted_later": False}}, {"body": "Some text", "removal": "none"}),
+    "back_again": (
+        {"_meta": {"was_initially_deleted": True, "removal_type": "deleted"}, "removed_by_category": "deleted"},
+        {"body": "Some text", "title": "A title", "removal": "none"},
+    ),
+    "back_and_gone_again": (
+        SPELLED | {"_meta": {"was_initially_deleted": True, "was_deleted_later": True, "removal_type": "removed"}},
+        NOTHING_LEFT | {"removal": "by_moderator"},
+    ),
+    "back_but_a_notice": (
+        {"_meta": {"was_initially_deleted": True}, "selftext": "[removed]"},
+        NOTHING_LEFT | {"removal": "by_moderator"},
+    ),
+    "edited_only": ({"_meta": {"is_edited": True}}, {"body": "Some text", "removal": "none"}),
     "category_author": (
         {"removed_by_category": "deleted", "selftext": "[removed]"}, {"body": None, "removal": "by_author"},
     ),
@@ -131,6 +186,45 @@ POSTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "labels_as_text": ({"over_18": "true", "spoiler": "false", "link_flair_text": ""}, {"tags": ["nsfw"]}),
     "crossposts": ({"num_crossposts": 4, "view_count": 90}, {"share_count": 4, "view_count": 90}),
+    # entities, undone once
+    "entities": (
+        {
+            "title": "Salt &amp; butter &gt; honey &lt;3", "selftext": "&gt; quoted &amp; said",
+            "link_flair_text": "Q&amp;A",
+            "url": "https://example.org/watch?v=1&amp;t=30", "permalink": "/r/Tea/comments/x/a_&amp;_b/",
+        },
+        {
+            "title": "Salt & butter > honey <3", "body": "> quoted & said", "tags": ["Q&A"],
+            "url": "https://example.org/watch?v=1&t=30", "permalink": "/r/Tea/comments/x/a_&_b/",
+            "text_sha256": hashlib.sha256(b"Salt & butter > honey <3\n> quoted & said").hexdigest(),
+        },
+    ),
+    "entities_of_entities": (
+        {"title": "write &amp;lt; for &lt;", "selftext": "&amp;amp;amp; &amp;#x200B; &amp;quot;"},
+        {"title": "write &lt; for <", "body": "&amp;amp; &#x200B; &quot;"},
+    ),
+    "entities_of_other_programs": (
+        {"title": "It&#39;s &quot;fine&quot;", "selftext": "don&#x27;t &apos;x&apos; &#34;"},
+        {"title": "It's \"fine\"", "body": "don't 'x' \""},
+    ),
+    "no_entities": ({"title": "A & B &c; &unknown; <b>"}, {"title": "A & B &c; &unknown; <b>"}),
+    "entities_of_a_notice": ({"selftext": "[removed&#39;]"}, {"body": "[removed']", "removal": "none"}),
+    # addresses that lead to somebody's page
+    "url_of_a_person": ({"url": "https://www.reddit.com/user/Jane_Doe/comments/x/"}, {"url": None}),
+    "url_of_a_person_short": ({"url": "http://old.reddit.com/u/Jane/"}, {"url": None}),
+    "url_of_a_profile": ({"url": "https://REDDIT.com/r/U_Jane_Doe/"}, {"url": None}),
+    "url_without_host": ({"url": "/user/Jane_Doe/comments/x/"}, {"url": None}),
+    "url_with_a_person_inside": (
+        {"url": "https://www.reddit.com/login?dest=https%3A%2F%2Fwww.reddit.com%2Fuser%2FJane"}, {"url": None},
+    ),
+    "url_of_a_mirror": ({"url": "https://libreddit.example/u/Jane_Doe"}, {"url": None}),
+    "url_of_another_site": ({"url": "https://example.org/user/guide"}, {"url": "https://example.org/user/guide"}),
+    "url_of_a_thread_about_users": (
+        {"url": "https://www.reddit.com/r/tea/comments/x/user/"},
+        {"url": "https://www.reddit.com/r/tea/comments/x/user/"},
+    ),
+    "permalink_of_a_person": ({"permalink": "/user/Jane_Doe/comments/x/y/"}, {"permalink": None}),
+    "permalink_of_a_profile": ({"permalink": "https://www.reddit.com/r/u_Jane_Doe/comments/x/"}, {"permalink": None}),
     # fields that nobody knows may hold anything that is JSON
     "unknown_keys": ({"media": [{"a": [None, {"b": -0.0}]}], "Id": 5, "ID": "x"}, {"kind": "post"}),
 }  # fmt: skip
@@ -348,7 +442,9 @@ def odd_lines(draw: st.DrawFn) -> bytes:
 def test_chunk_reader__a_line_means_the_same_alone_and_among_others(tmp_path_factory, content, with_extra):
     """Alone, a good line is read at once; beside a bad one, it passes the slow look first."""
     with duckdb.connect() as connection:
-        reader = ChunkReader(connection, tmp_path_factory.getbasetemp(), with_extra=with_extra)
+        reader = ChunkReader(
+            connection, tmp_path_factory.getbasetemp(), with_extra=with_extra, author_key=KEY, is_encoded=True
+        )
         alone = {}
         for number, single in enumerate(content, start=1):
             alone |= _read(connection, reader, Chunk(number, single + b"\n"))
@@ -365,7 +461,11 @@ def test_chunk_reader__line_that_only_the_bulk_reader_refuses_is_bad_alone(
     monkeypatch.setattr(ndjson, "_NUMBER", re.compile("[0-9_]+"))
     content = [post(f"p{number}", score="1_0" if number in {3, 4, 9} else "10") for number in range(12)]
     with duckdb.connect() as connection:
-        found = _read(connection, ChunkReader(connection, tmp_path, with_extra=False), Chunk(5, lines(content)))
+        found = _read(
+            connection,
+            ChunkReader(connection, tmp_path, with_extra=False, author_key=KEY, is_encoded=True),
+            Chunk(5, lines(content)),
+        )
     assert sorted(found) == list(range(5, 17))
     assert {number: kept[0] for number, kept in found.items() if isinstance(kept, tuple)} == dict.fromkeys(
         (8, 9, 14), "unreadable"
@@ -375,7 +475,7 @@ def test_chunk_reader__line_that_only_the_bulk_reader_refuses_is_bad_alone(
 def test_chunk_reader__dense_lines_are_read_in_pieces_that_fit(tmp_path: Path):
     content = [post(f"p{number}", media=[0] * 10_000) for number in range(900)]
     with duckdb.connect(config={"memory_limit": "250MB", "threads": "1"}) as connection:
-        reader = ChunkReader(connection, tmp_path, with_extra=False)
+        reader = ChunkReader(connection, tmp_path, with_extra=False, author_key=KEY, is_encoded=True)
         found = _read(connection, reader, Chunk(1, lines(content)))
     assert reader.bad_lines == []
     assert len(reader._selects) > 1

@@ -284,6 +284,7 @@ def _parsed(line: bytes) -> _Recorded | str:
     link = fields.get("link_id")
     if not is_post and not (isinstance(link, str) and link):
         return "neither_post_nor_comment"
+    fields = _unescaped(fields)
     full_id = ("t3_" if is_post else "t1_") + number
     thread_id = full_id if is_post else _prefixed(str(link), "t3_")
     item = Item(
@@ -295,6 +296,17 @@ def _parsed(line: bytes) -> _Recorded | str:
         parent_id=None if is_post else _parent_id(fields.get("parent_id")) or thread_id,
     )
     return _Recorded(item, fields)
+
+
+def _unescaped(value: Any) -> Any:
+    """A record of an archive without the entities that Reddit wrote for &, < and >; they come back where asked for."""
+    if isinstance(value, str):
+        return value.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    if isinstance(value, dict):
+        return {name: _unescaped(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_unescaped(one) for one in value]
+    return value
 
 
 def _seen_s(fields: dict[str, Any]) -> float:

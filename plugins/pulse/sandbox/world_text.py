@@ -407,7 +407,7 @@ def _dressed(sentences: list[str], mood: Mood, rng: random.Random, *, is_post: b
         return sentences[0] + "\n\n" + "\n".join(f"* {sentence}" for sentence in sentences[1:])
     if not is_post and chance < 0.05:
         # Reddit hands out ">" as an entity; a line that begins with it is a quote.
-        return f"&gt; see the photo, part {2 + int(rng.random() * 8)}\n\n" + " ".join(sentences)
+        return f"> see the photo, part {2 + int(rng.random() * 8)}\n\n" + " ".join(sentences)
     text = ("\n\n" if is_post and chance < 0.5 else " ").join(sentences)
     return f"{text} {_one_of(_EMOJI[mood], rng)}" if chance > 0.93 else text
 

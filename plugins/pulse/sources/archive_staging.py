@@ -307,7 +307,13 @@ class _Staging:
         return parsed.tally
 
     def _parse_chunk(self, worker: "_Worker", chunk: Chunk, rows_file: Path) -> "_Parsed":
-        reader = ChunkReader(worker.connection, worker.scratch, with_extra=self._with_extra)
+        reader = ChunkReader(
+            worker.connection,
+            worker.scratch,
+            with_extra=self._with_extra,
+            author_key=self._context.author_key,
+            is_encoded=True,
+        )
         reader.read(chunk)
         row = worker.connection.execute(
             "select min(created_utc), max(created_utc), arg_min(subreddit, line_number), "

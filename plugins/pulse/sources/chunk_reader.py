@@ -12,7 +12,6 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from pulse.contract import canonical_name
 from pulse.files import sql_text
 from pulse.sources import ndjson, reddit
 from pulse.sources.line_screen import Lines, suspicious
@@ -56,17 +55,28 @@ class ChunkReader:
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, scratch: Path, *, with_extra: bool, samples_keys: bool = True
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        scratch: Path,
+        *,
+        with_extra: bool,
+        author_key: bytes,
+        is_encoded: bool,
+        samples_keys: bool = True,
     ) -> None:
         """A reader over one connection.
 
         Args:
             scratch: an existing folder for a file of its own.
             with_extra: whether to read the fields for ``extra`` too.
+            author_key: what makes the names of profiles pseudonyms; ``parsed`` holds a form of it.
+            is_encoded: whether the texts hold entities, see :func:`pulse.sources.reddit.understood_sql`.
             samples_keys: whether to look for unknown fields; not where the caller has the records parsed.
         """
         self._connection = connection
         self._samples_keys = samples_keys
+        self._author_key = author_key
+        self._is_encoded = is_encoded
         self._file = scratch / "stretch.ndjson"
         columns = reddit.raw_columns(with_extra=with_extra)
         self._check = partial(reddit.check_record, fields=frozenset(columns))
@@ -99,7 +109,10 @@ class ChunkReader:
 
     def _create_view(self) -> None:
         selects = self._selects or [f"select {self._empty_sql}, cast(0 as bigint) as line_number where false"]
-        self._connection.execute(f"create view parsed as {reddit.understood_sql(' union all '.join(selects))}")
+        understood = reddit.understood_sql(
+            " union all ".join(selects), author_key=self._author_key, is_encoded=self._is_encoded
+        )
+        self._connection.execute(f"create view parsed as {understood}")
 
     # ---- the slow look -----------------------------------------------------
 
@@ -120,7 +133,7 @@ class ChunkReader:
         return isinstance(found, Fault)
 
     def _note_bad(self, line: bytes, line_number: int, fault: Fault) -> None:
-        community, created_s = _told_by(fault.record or Record())
+        community, created_s = _told_by(fault.record or Record(), self._author_key)
         kept = line[: ndjson.KEPT_LINE_BYTES]
         detail = printable(fault.detail, max_chars=200)
         self.bad_lines.append(BadLine(line_number, fault.name, detail, kept, community, created_s))
@@ -246,9 +259,9 @@ def _object_bytes(lines: Lines) -> int:
     return max(2 * longest, _SMALL_BYTES)
 
 
-def _told_by(record: Record) -> tuple[str | None, float | None]:
+def _told_by(record: Record, author_key: bytes) -> tuple[str | None, float | None]:
     """Community and time of an object that cannot be used."""
     subreddit, created_s = record.get("subreddit"), number_in(record.get("created_utc"))
-    community = canonical_name(reddit.PLATFORM, subreddit) if isinstance(subreddit, str) and subreddit else None
+    community = reddit.community_name(author_key, subreddit) if isinstance(subreddit, str) and subreddit else None
     is_possible = created_s is not None and reddit.EARLIEST_S <= created_s <= reddit.LATEST_S
     return community, created_s if is_possible else None

@@ -7,12 +7,14 @@ record, and two routes cannot disagree.
 
 from collections.abc import Collection, Container
 
-from pulse.contract import author_key_sql, canonical_name_sql, projection
+from pulse import profiles
+from pulse.contract import author_key_sql, canonical_name, canonical_name_sql, projection
 from pulse.sources.ndjson import Fault, Record, number_in
+from pulse.sources.reddit_notices import notice_sql
 
 PLATFORM = "reddit"
 # Raised whenever the mapping changes what rows come out, so that staged archives are read again.
-MAPPING_VERSION = 2
+MAPPING_VERSION = 3
 
 _NUMBER_FIELDS = (
     "created_utc",
@@ -42,7 +44,7 @@ _TEXT_FIELDS = (
     "removed_by_category",
 )
 # Read as text because their type changes from year to year: `edited` is false or a time, `parent_id` text or a number.
-_MIXED_FIELDS = ("edited", "parent_id", "over_18", "spoiler", "score_hidden", "_meta")
+_MIXED_FIELDS = ("edited", "parent_id", "over_18", "spoiler", "score_hidden", "removal_reason", "_meta")
 # Further fields that may be kept in `extra`. None says anything about a person.
 EXTRA_FIELDS = (
     "archived",
@@ -71,7 +73,17 @@ _LARGEST_NUMBER = 10**15
 # Parsed JSON takes many times the room of its text, for some 2,000 rows at once: long text is not parsed in bulk.
 _LONGEST_JSON_CHARS = 10_000
 
-_GONE_TEXTS = "('[deleted]', '[removed]', '[deleted by user]', '[ Removed by Reddit ]', '[removed by reddit]')"
+# Reddit writes the first three of these in all texts of an answer, unless it is asked for `raw_json=1`. PRAW asks so;
+# Pushshift and Arctic Shift do not. The others are what programs write that do the same to text once.
+_ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#34;": '"', "&#39;": "''", "&#x27;": "''", "&apos;": "''"}
+# Where a removal was the author's own: `removed_by_category`, and `removal_type` of Arctic Shift.
+_OWN_REMOVALS = "('author', 'deleted', 'deleted by user')"
+
+
+def community_name(key: bytes, name: str) -> str:
+    """A community's name as rows carry it: canonical, and a pseudonym for a profile."""
+    account = profiles.account_in(name)
+    return canonical_name(PLATFORM, name) if account is None else profiles.pseudonym(key, PLATFORM, account)
 
 
 def raw_columns(*, with_extra: bool) -> dict[str, str]:
@@ -169,23 +181,75 @@ def _missing(record: Record) -> Fault | None:
     return None
 
 
-def understood_sql(rows_sql: str) -> str:
+def understood_sql(rows_sql: str, *, author_key: bytes, is_encoded: bool) -> str:
     """Select the fields of :func:`raw_columns`, and what several columns of the contract are made of.
 
     Step by step, because what stands in an expression twice is planned, and may be reckoned, twice.
+
+    Args:
+        author_key: key material; the returned text holds a form of it and must not be logged.
+        is_encoded: whether Reddit wrote entities for &, < and > in these texts. They are undone here, once.
     """
+    texts = {"link_flair_text": "link_flair_text", "url": "url", "permalink": "permalink", "title": "title"}
+    texts["told"] = "case when title is not null then selftext else body end"
+    decoded = ", ".join(f"{_decoded_sql(sql) if is_encoded else sql} as {name}" for name, sql in texts.items())
+    # One look into `_meta`, which may hold anything.
+    paths = "['$.retrieved_2nd_on', '$.was_deleted_later', '$.was_initially_deleted', '$.removal_type']"
+    meta = (
+        f"case when length(_meta) > {_LONGEST_JSON_CHARS} then null when json_valid(_meta) "
+        f"then json_extract_string(_meta, {paths}) end"
+    )
     return f"""
-        select *,
-               case when title in {_GONE_TEXTS} then null else nullif(title, '') end as kept_title,
-               case when told in {_GONE_TEXTS} then null else nullif(told, '') end as kept_body
+        select * exclude (meta, notice, title_notice),
+               try_cast(meta[1] as double) as seen_again_s,
+               {_removal_sql()} as removal
         from (
             select *,
-                   title is not null as is_post,
-                   case when title is not null then selftext else body end as told,
-                   {canonical_name_sql(PLATFORM, "subreddit")} as community_name,
-                   {canonical_name_sql(PLATFORM, "author")} as author_name
-            from ({rows_sql})
+                   {notice_sql("told")} as notice,
+                   {notice_sql("title")} as title_notice
+            from (
+                select * exclude (title, link_flair_text, url, permalink),
+                       {decoded},
+                       title is not null as is_post,
+                       {meta} as meta,
+                       {profiles.kept_name_sql(author_key, PLATFORM, canonical_name_sql(PLATFORM, "subreddit"))}
+                           as community_name,
+                       {canonical_name_sql(PLATFORM, "author")} as author_name
+                from ({rows_sql})
+            )
         )
+    """
+
+
+def _decoded_sql(text_sql: str) -> str:
+    """Undo entities once: the ampersand's last, so that nothing is undone twice."""
+    undone = text_sql
+    for entity, character in (_ENTITIES | {"&amp;": "&"}).items():
+        undone = f"replace({undone}, '{entity}', '{character}')"
+    return f"case when contains({text_sql}, '&') then {undone} else {text_sql} end"
+
+
+def _removal_sql() -> str:
+    """Who took a contribution down, from all that says so.
+
+    Arctic Shift looks twice: at once, and after some 36 hours. The text is that of the look at which there was one;
+    ``was_deleted_later`` says that it was gone at the second, ``was_initially_deleted`` that it was gone at the first
+    alone, so ``removed_by_category``, which is of the first, no longer holds
+    (https://github.com/ArthurHeitmann/arctic_shift, file_content_explanations.md).
+    """
+    later = "lower(meta[2]) in ('true', '1')"
+    restored = "lower(meta[3]) in ('true', '1')"
+    category = f"(case when not coalesce({restored}, false) then nullif(removed_by_category, '') end)"
+    kind = f"(case when not coalesce({restored}, false) or coalesce({later}, false) then lower(meta[4]) end)"
+    return f"""
+        case
+            when lower({category}) in {_OWN_REMOVALS} or notice = 'by_author'
+                or coalesce({kind}, case when {later} then 'deleted' end) in {_OWN_REMOVALS}
+            then 'by_author'
+            when {category} is not null or notice is not null or {kind} is not null or lower(removal_reason) = 'legal'
+            then 'by_moderator'
+            else coalesce(title_notice, 'none')
+        end
     """
 
 
@@ -221,15 +285,14 @@ def contract_select(
         "case when coalesce(parent_id, '') = '' then null when regexp_matches(parent_id, '^t[0-9]_') then parent_id "
         f"else 't1_' || coalesce(lower(to_base({parent_number}, 36)), parent_id) end"
     )
-    permalink = (
-        "coalesce(nullif(permalink, ''), '/r/' || subreddit || '/comments/' || "
-        "case when is_post then id else regexp_replace(link_id, '^t3_', '') || '/_/' || id end || '/')"
+    made_permalink = (
+        "'/r/' || subreddit || '/comments/' || "
+        "case when is_post then id else regexp_replace(link_id, '^t3_', '') || '/_/' || id end || '/'"
     )
-    removal = (
-        "case when removed_by_category in ('author', 'deleted') or told in ('[deleted]', '[deleted by user]') "
-        f"then 'by_author' when removed_by_category is not null or told in {_GONE_TEXTS} then 'by_moderator' "
-        "else 'none' end"
-    )
+    permalink = _unless_profile_sql(f"coalesce(nullif(permalink, ''), {made_permalink})")
+    link = _unless_profile_sql("nullif(url, '')")
+    # What was taken back leaves nothing of what it said: an address spells the title, a label may too.
+    kept = "case when removal = 'none' then {} end"
     return projection(
         overrides={
             "platform": f"'{PLATFORM}'",
@@ -241,12 +304,13 @@ def contract_select(
             "created_at": "to_timestamp(created_utc)",
             "edited_at": f"to_timestamp({_time_sql(edited_s)})",
             "observed_at": f"to_timestamp({observed_s})",
-            "title": "kept_title",
-            "body": "kept_body",
-            "url": "case when is_post then nullif(url, '') end",
-            "permalink": permalink,
-            "tags": "list_filter([nullif(link_flair_text, ''), case when over_18 = 'true' then 'nsfw' end, "
-            "case when spoiler = 'true' then 'spoiler' end], tag -> tag is not null)",
+            "title": kept.format("nullif(title, '')"),
+            "body": kept.format("nullif(told, '')"),
+            "url": kept.format(f"case when is_post then {link} end"),
+            "permalink": kept.format(permalink),
+            "tags": "case when removal <> 'none' then [] else list_filter([nullif(link_flair_text, ''), "
+            "case when over_18 = 'true' then 'nsfw' end, case when spoiler = 'true' then 'spoiler' end], "
+            "tag -> tag is not null) end",
             "author_key": f"case when not {author_gone} then {author_key_sql(author_key, PLATFORM, 'author')} end",
             "author_role": f"coalesce({role_sql}, {moderator}, 'member')",
             # While a community hides a young comment's score, Reddit shows 1 instead.
@@ -256,25 +320,21 @@ def contract_select(
             "view_count": "round(view_count)",
             "share_count": "round(num_crossposts)",
             "reactions": "null",
-            "removal": removal,
+            "removal": "removal",
             "source": f"'{source}'",
             "load_id": "''",
-            "extra": _extra_sql() if with_extra else "null",
+            "extra": kept.format(_extra_sql()) if with_extra else "null",
         }
         | dict.fromkeys(unobservable, "null")
     )
 
 
 def seen_at_sql(fallback_s: float) -> str:
-    """When a record was seen, in seconds since 1970, as far as it says so itself; else the fallback.
+    """When a record of :func:`understood_sql` was seen, in seconds since 1970, as far as it says so; else the fallback.
 
-    Arctic Shift looks a second time after some 36 hours; the counts are from then. ``_meta`` may hold anything.
+    What Arctic Shift sees at its second look are the counts.
     """
-    meta_s = (
-        f"case when length(_meta) > {_LONGEST_JSON_CHARS} then null when json_valid(_meta) "
-        "then try_cast(json_extract_string(_meta, '$.retrieved_2nd_on') as double) end"
-    )
-    seen_s = ", ".join(_time_sql(seconds) for seconds in (meta_s, "retrieved_on", "retrieved_utc"))
+    seen_s = ", ".join(_time_sql(seconds) for seconds in ("seen_again_s", "retrieved_on", "retrieved_utc"))
     return f"coalesce({seen_s}, {fallback_s!r})"
 
 
@@ -283,10 +343,18 @@ def _time_sql(seconds_sql: str) -> str:
     return f"case when {seconds_sql} between {EARLIEST_S} and {LATEST_S} then {seconds_sql} end"
 
 
+def _unless_profile_sql(address_sql: str) -> str:
+    """The address, unless it leads to an account's page and so names a person."""
+    return f"case when not {profiles.leads_to_profile_sql(address_sql)} then {address_sql} end"
+
+
 def _extra_sql() -> str:
     """The allow-listed fields that are there, as one JSON object.
 
     The values are JSON already. (A merge patch would drop NULLs inside them, and ends the process on deep nesting.)
     """
-    fields = ", ".join(f"'\"{field}\":' || {field}" for field in EXTRA_FIELDS)
+    values = {field: field for field in EXTRA_FIELDS}
+    # Reddit's own "domain" of a text is its community: "self.u_name".
+    values["domain"] = "case when not regexp_matches(domain, '^\"[a-z]+[.]u_', 'i') then domain end"
+    fields = ", ".join(f"'\"{field}\":' || {value}" for field, value in values.items())
     return f"nullif('{{' || concat_ws(',', {fields}) || '}}', '{{}}')"

@@ -98,7 +98,15 @@ class Shelf:
         self._folder = folder
         self._max_calls_n = max_calls_n
         self._with_extra = any(entry.extra_fields for entry in entries)
-        self._reader = ChunkReader(connection, scratch, with_extra=self._with_extra, samples_keys=False)
+        # PRAW asks for texts as they are (raw_json=1), so there is nothing to undo.
+        self._reader = ChunkReader(
+            connection,
+            scratch,
+            with_extra=self._with_extra,
+            author_key=context.author_key,
+            is_encoded=False,
+            samples_keys=False,
+        )
         self._client: RedditClient | None = None
         self._label = _SHARED
 
