@@ -126,6 +126,17 @@ def write_coverage(home: Home, load_id: str, rows: Iterable[Mapping[str, Any]]) 
     write_json(note, {"load_id": load_id, "contribution_dates": sorted(days)})
 
 
+def write_bad_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
+    """Write a file of lines that gave no row; columns that a line lacks are NULL."""
+    with duckdb.connect() as connection:
+        connection.execute(f"create table bad_lines ({BAD_LINES_COLUMNS})")
+        for line in lines:
+            names = list(line)
+            marks = ", ".join("?" for _ in names)
+            connection.execute(f"insert into bad_lines ({', '.join(names)}) values ({marks})", list(line.values()))
+        connection.table("bad_lines").write_parquet(str(path))
+
+
 def sealed_load(
     home: Home,
     rows: Iterable[Mapping[str, Any]],
@@ -147,13 +158,7 @@ def sealed_load(
     for day, of_day in by_day.items():
         write_contract_rows(folder / "rows" / f"day={day}.parquet", of_day)
     bad = list(bad_lines)
-    with duckdb.connect() as connection:
-        connection.execute(f"create table bad_lines ({BAD_LINES_COLUMNS})")
-        for line in bad:
-            names = list(line)
-            marks = ", ".join("?" for _ in names)
-            connection.execute(f"insert into bad_lines ({', '.join(names)}) values ({marks})", list(line.values()))
-        connection.table("bad_lines").write_parquet(str(folder / "bad_lines.parquet"))
+    write_bad_lines(folder / "bad_lines.parquet", bad)
     seen = [replace(one, load_id=load_id) for one in communities]
     facts: dict[str, Any] = {
         "load_id": load_id,

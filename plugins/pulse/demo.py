@@ -190,7 +190,10 @@ def _say_what_next(console: Console, home: Home, wall_s: float) -> None:
     if stopped:
         lines.append((f"{command} quarantine show {stopped[0].load_id}", "the damaged lines"))
         lines.append(
-            (f"{command} quarantine release {stopped[0].load_id} --waive quarantined_share", "let the rest of it in")
+            (
+                f"{command} quarantine release {stopped[0].load_id} --waive {' --waive '.join(stopped[0].reasons)}",
+                "let the rest of it in",
+            )
         )
     for typed, meaning in lines:
         console.print(f"  [bold]{escape(typed)}[/bold]\n      {escape(meaning)}")

@@ -303,10 +303,11 @@ _QUALITY: dict[str, tuple[str, str, dict[str, str]]] = {
         "one row per run, quarantined record and rule that it broke.",
         {
             "run_id": _RUN,
-            "load_id": "Load that the record came with.",
-            "entry_id": _ENTRY,
-            "community": "Community of the record; NULL where it could not be read.",
-            "day": "Partition day of the record; NULL where it could not be read.",
+            "load_id": "Load that the record came with; NULL for a line that is no load's, for it tells no community "
+            "or no day. It stands here once for each content of its file.",
+            "entry_id": f"{_ENTRY} NULL for a line that is no load's.",
+            "community": "Community of the record; NULL where it does not tell, or tells no day.",
+            "day": "Partition day of the record; NULL where it does not tell, or tells no community.",
             "rule": "Rule that the record broke.",
             "reason": "What is wrong with it.",
             "contribution_id": "The contribution; NULL for a record that could not be read at all.",
@@ -329,6 +330,19 @@ _QUALITY: dict[str, tuple[str, str, dict[str, str]]] = {
             "rows_n": "Rows of the table in it.",
             "files_left_out": "Files that could not be read, in PULSE_HOME, comma-separated; their rows are missing. "
             "NULL where none is.",
+        },
+    ),
+    quality.CREATION_TIME_CLASHES: (
+        "Contributions of which loads tell two times of creation, a second or more apart. The earlier one holds.",
+        "one row per platform, community, contribution_id, other_created_at and other_load_id.",
+        {
+            "platform": "Platform name, lower case.",
+            "community": "Community of the contribution.",
+            "contribution_id": "The contribution.",
+            "kept_created_at": "The earliest time that is told: the one that holds.",
+            "kept_load_id": "Load that tells it; the first by name where several do.",
+            "other_created_at": "Another time that is told.",
+            "other_load_id": "Load that tells that one.",
         },
     ),
 }

@@ -46,6 +46,64 @@ BAD_LINES_COLUMNS = (
 _DAY_FILE = re.compile(r"day=(\d{4}-\d{2}-\d{2})\.parquet")
 
 
+class FileAccount(BaseModel):
+    """What became of each line of one file that a load was taken from; a live source's answers count as one file.
+
+    Attributes:
+        file: its path, made printable; what a live source calls its answers.
+        content: tells one content of the file from another as far as its ``unplaced_n`` lines go, whatever the entry,
+            the window and the path: they are booked once for each content.
+        lines_n: lines read, blank ones included.
+        landed_n: lines that are rows of the load.
+        quarantined_n: unusable lines that tell a community and a day of the load: they are in ``bad_lines.parquet``.
+        unplaced_n: unusable lines that do not tell whose, or of which day, they are.
+        skipped: documented skips by reason: ``blank_line``, ``duplicate_record``, ``profile_community``.
+        outside_n: lines of other communities or days, usable or not; for a live source also what it was shown again.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    content: str
+    lines_n: int
+    landed_n: int
+    quarantined_n: int
+    unplaced_n: int
+    skipped: dict[str, int] = {}
+    outside_n: int
+
+    @property
+    def unaccounted_n(self) -> int:
+        """Lines of which nobody knows what became, or that were counted twice."""
+        known_n = self.landed_n + self.quarantined_n + self.unplaced_n + sum(self.skipped.values()) + self.outside_n
+        return abs(self.lines_n - known_n)
+
+    @property
+    def unplaced_share(self) -> float:
+        """Unplaced lines among those that are not blank; 0 without any."""
+        return self.unplaced_n / max(self.lines_n - self.skipped.get("blank_line", 0), 1)
+
+
+class UnplacedContent:
+    """What :class:`FileAccount` calls the content: a digest of the booked lines and of what they stand in.
+
+    Args:
+        whole: tells one whole from another in which the same lines may stand: how many lines, or whose answers.
+    """
+
+    def __init__(self, whole: str) -> None:
+        self._digest = hashlib.sha256(whole.encode())
+
+    def add(self, line_number: int, fault: str, line: bytes) -> None:
+        """Take the next unplaced line."""
+        self._digest.update(f"|{line_number}|{fault}|{len(line)}|".encode() + line)
+
+    @property
+    def name(self) -> str:
+        """The digest, safe in a file name."""
+        return self._digest.hexdigest()[:20]
+
+
 class LoadManifest(BaseModel):
     """What a sealed load holds and how it came about.
 
@@ -55,8 +113,10 @@ class LoadManifest(BaseModel):
         rows_by_day: contributions by raw partition day; days without rows are left out.
         earlier_rows_n: how many of the last day's rows are looks again at contributions from before the window.
         community_observations_n: observations of the community itself, in ``communities.parquet``; no file where 0.
-        bad_lines_n: records that could not be read at all; they are in ``bad_lines.parquet``.
-        skipped: documented skips by reason (``blank_line``, ``duplicate_record``).
+        bad_lines_n: records of the load's community and days that could not be used, in ``bad_lines.parquet``.
+        skipped: documented skips by reason (``duplicate_record``, ``profile_community``, ``not_returned``). Blank lines
+            are nobody's: they stand in ``files``.
+        files: where every line went, by file; empty for loads made before there were accounts.
         coverage_rows_n: rows of ``coverage.parquet``, which says what was looked at; None in loads that were sealed
             before there was such a file.
         kinds_read: the kinds that the source reads for this entry, whether or not it reached each day.
@@ -90,6 +150,7 @@ class LoadManifest(BaseModel):
     coverage_rows_n: int | None = None
     kinds_read: tuple[str, ...] = KINDS
     is_never_seen: bool = False
+    files: tuple[FileAccount, ...] = ()
     incomplete_days: tuple[date, ...] = ()
     partial_reason: str | None = None
     api_calls_n: int = 0
@@ -135,6 +196,12 @@ class Load:
     def bad_lines_file(self) -> Path:
         """Records that could not be read; always there, maybe without rows. Columns: ``BAD_LINES_COLUMNS``."""
         return self.folder / "bad_lines.parquet"
+
+    def unplaced_file(self, account: FileAccount) -> Path:
+        """Lines of a file that tell no community or no day; there only if there are any. Columns: at least
+        ``BAD_LINES_COLUMNS``.
+        """
+        return self.folder / unplaced_name(account.content)
 
     @property
     def community_file(self) -> Path:
@@ -204,6 +271,11 @@ def unproven_days_by_community(load: Load, communities: Iterable[str] = ()) -> d
     each = own - {manifest.community}
     as_a_whole = together or (set.intersection(*(proven[name] for name in each)) if each else set())
     return {name: days - proven.get(name, together) for name in communities} | {manifest.community: days - as_a_whole}
+
+
+def unplaced_name(content: str) -> str:
+    """Name of the file in a load that holds the unplaced lines of an input of that content."""
+    return f"unplaced-{content}.parquet"
 
 
 def load_id_for(source: str, entry_id: str, window: Window, *identity: str) -> str:

@@ -1,6 +1,6 @@
 """What happened to each load and each rule, as Parquet that analysts can query whether or not a day was published.
 
-Three tables under ``PULSE_HOME/quality``, one file per writer and load: files are only ever added or replaced whole,
+Tables under ``PULSE_HOME/quality``, one file per writer and load: files are only ever added or replaced whole,
 so readers need no lock. No original text is in them.
 """
 
@@ -24,6 +24,7 @@ _TIME = pa.timestamp("us", tz="UTC")
 LOAD_OUTCOMES = "load_outcomes"
 GATE_RESULTS = "gate_results"
 QUARANTINED_ROWS = "quarantined_rows"
+CREATION_TIME_CLASHES = "creation_time_clashes"
 
 TABLES: dict[str, pa.Schema] = {
     # Grain: run, config entry, community, day. A wildcard entry has a row for `*` and one per community it brought.
@@ -82,6 +83,18 @@ TABLES: dict[str, pa.Schema] = {
             ("recorded_at", _TIME),
         ]
     ),
+    # Grain: contribution, and a time of creation that does not hold, by the load that tells it. As of the last build.
+    CREATION_TIME_CLASHES: pa.schema(
+        [
+            ("platform", pa.string()),
+            ("community", pa.string()),
+            ("contribution_id", pa.string()),
+            ("kept_created_at", _TIME),
+            ("kept_load_id", pa.string()),
+            ("other_created_at", _TIME),
+            ("other_load_id", pa.string()),
+        ]
+    ),
 }
 
 
@@ -106,6 +119,11 @@ def append(home: Home, table: str, rows: Iterable[Mapping[str, Any]], *, stem: s
 def append_table(home: Home, table: str, content: pa.Table, *, stem: str) -> Path:
     """The same for many rows that are an Arrow table already; columns are put in order and cast."""
     return _write(home, table, content.select(TABLES[table].names).cast(TABLES[table]), stem)
+
+
+def exists(home: Home, table: str, stem: str) -> bool:
+    """Whether a writer of that stem has written already."""
+    return (home.quality / table / f"{path_value(stem)}.parquet").exists()
 
 
 def ensure_tables(home: Home) -> None:

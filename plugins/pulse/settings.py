@@ -19,6 +19,8 @@ from pulse.clock import utc_now
 from pulse.contract import Kind, canonical_name
 from pulse.errors import ConfigError
 from pulse.home import REPOSITORY, Home
+from pulse.keys import author_key_bytes
+from pulse.profiles import account_in, pseudonym
 
 WILDCARD = "*"
 _HOME_VARIABLE = "${PULSE_HOME}"
@@ -40,7 +42,8 @@ class CommunityEntry(Strict):
 
     Attributes:
         platform: lower-case platform name.
-        name: community name on that platform; ``*`` takes every community that no other entry names.
+        name: community name on that platform; ``*`` takes every community that no other entry names, but no profiles
+            (``u_name``). A profile that is named itself has a pseudonym here once the configuration is loaded.
         max_quarantined_share: gate 1 stops a load when more than this share of its records is unusable.
         team_accounts: account names that speak for the brand; role ``team``.
         bot_accounts: account names that are programs; role ``bot``.
@@ -137,6 +140,8 @@ class RedditApiEntry(RedditEntry):
     def _refuse_wildcard(cls, value: str) -> str:
         if not _SUBREDDIT_NAME.fullmatch(value):
             raise ValueError(f"not a community that can be asked for: {value!r} (limit: 2 to 24 of A-Z a-z 0-9 _)")
+        if account_in(value) is not None:
+            raise ValueError("an account's own page is not asked for live, only read from archives (reddit_archive)")
         return value
 
 
@@ -279,9 +284,11 @@ def load_settings(path: Path | None = None, *, home: Home | None = None) -> Sett
         path: the file; by default :func:`config_path`.
         home: what ``${PULSE_HOME}`` stands for; by default from the environment.
 
+    Side effects: makes the author key if there is none and a profile is named.
+
     Raises:
         ConfigError: the file is missing, not YAML, has an unknown key or wrong value, names a community twice, or
-            points to files that are not there. The message says where.
+            points to files that are not there. The message says where. Also an author key that cannot be used.
     """
     path = path or config_path()
     document = _read_yaml(path)
@@ -289,8 +296,12 @@ def load_settings(path: Path | None = None, *, home: Home | None = None) -> Sett
         settings = Settings.model_validate(document)
     except ValidationError as error:
         raise _first_fault(path, error) from error
+    home = home or Home.from_environment()
+    settings = settings.model_copy(
+        update={"communities": tuple(_without_clear_name(entry, home) for entry in settings.communities)}
+    )
     _refuse_duplicates(path, settings)
-    find = _finder(path, home or Home.from_environment())
+    find = _finder(path, home)
     found = tuple(entry.model_copy(update={"path": tuple(_find_files(entry, find))}) for entry in settings.communities)
     return settings.model_copy(update={"communities": found})
 
@@ -330,6 +341,14 @@ def _first_fault(path: Path, error: ValidationError) -> ConfigError:
             f"config {path}", value=f"unknown key {where}{more}", next_step="check the spelling, or remove the key"
         )
     return ConfigError(f"config {path}", value=f"{where}: {fault['msg']}{more}", next_step="mend that value")
+
+
+def _without_clear_name(entry: RedditEntry, home: Home) -> RedditEntry:
+    """The entry under a pseudonym if its community is somebody's profile, so that nothing made of it names a person."""
+    account = account_in(entry.name)
+    if account is None:
+        return entry
+    return entry.model_copy(update={"name": pseudonym(author_key_bytes(home), entry.platform, account)})
 
 
 def _refuse_duplicates(path: Path, settings: Settings) -> None:

@@ -20,8 +20,10 @@ from fixtures.reddit_lines import (
     entry,
     line,
     post,
+    read,
     records,
     rows_of,
+    undone,
     write,
 )
 from pulse.contract import author_key, canonical_name
@@ -46,7 +48,7 @@ def landed(home: Home, of: RedditArchiveEntry, first: str, last: str) -> Load:
 
 
 def kept(text: str | None) -> str | None:
-    return None if text is None or text == "" or text in GONE else text
+    return None if text is None or text == "" or text in GONE else undone(text)
 
 
 # ---- recorded archives -----------------------------------------------------
@@ -63,7 +65,10 @@ def test_askmen_october_2019__equals_an_independent_reading(home: Home, recorded
     assert rows.keys() == raw.keys()
     for post_id, record in raw.items():
         row = rows[post_id]
-        assert (row["title"], row["body"]) == (kept(record["title"]), kept(record.get("selftext")))
+        is_gone = record.get("selftext") in GONE or record.get("removed_by_category") is not None
+        said = (None, None) if is_gone else (kept(record["title"]), kept(record.get("selftext")))
+        assert (row["title"], row["body"]) == said
+        assert (row["removal"] == "none") is not is_gone
         assert (row["score"], row["reply_count"]) == (record["score"], record["num_comments"])
         assert row["created_at"].timestamp() == record["created_utc"]
         name = record["author"]
@@ -112,7 +117,7 @@ def test_ufc_threads__posts_and_comments_from_two_files(home: Home, recorded_dat
     for post_id, record in posts.items():
         row = rows["t3_" + post_id]
         assert (row["title"], row["score"], row["reply_count"]) == (
-            record["title"], record["score"], record["num_comments"],
+            kept(record["title"]), record["score"], record["num_comments"],
         )  # fmt: skip
     in_files = {f"t3_{post_id}" for post_id in posts} | {f"t1_{comment_id}" for comment_id in comments}
     assert all(row["thread_id"] in in_files for row in rows.values())
@@ -151,10 +156,14 @@ def test_adversarial_ndjson__every_line_is_landed_skipped_or_named(home: Home, r
     load = landed(home, entry(path, name="*"), "2005-12-12", "2005-12-27")
     original = path.read_bytes().split(b"\n")
     manifest = load.manifest
-    assert manifest.rows_n + manifest.bad_lines_n + sum(manifest.skipped.values()) == len(verdicts) == 609
+    [account] = manifest.files
+    assert (account.lines_n, account.unaccounted_n, account.outside_n) == (len(verdicts), 0, 0)
+    assert (account.lines_n, account.landed_n, account.quarantined_n) == (609, manifest.rows_n, manifest.bad_lines_n)
     expected = Counter(verdicts.values())
-    assert manifest.skipped == {name: expected[fault] for fault, name in SKIPPED.items()}
-    bad = {row["line_number"]: row for row in bad_lines_of(load)}
+    assert account.skipped == {name: expected[fault] for fault, name in SKIPPED.items()}
+    unplaced = read([load.unplaced_file(account)], order_by="line_number")
+    assert len(unplaced) == account.unplaced_n > 50
+    bad = {row["line_number"]: row for row in [*bad_lines_of(load), *unplaced]}
     assert {number: row["fault"] for number, row in bad.items()} == {
         number: NAMED[fault] for number, fault in verdicts.items() if fault in NAMED
     }
@@ -197,8 +206,10 @@ def test_adversarial_json__inside_a_record_that_nobody_reads_it_from(home: Home,
     lands = {name: f"t3_p{number}" in ids for number, name in enumerate(cases)}
     assert [name for name, it_lands in lands.items() if name.startswith("y_") and not it_lands] == []
     assert [name for name, it_lands in lands.items() if name.startswith("n_") and it_lands] == []
-    assert load.manifest.rows_n + load.manifest.bad_lines_n == len(content) + 1
-    assert all(row["fault"] not in {"", "unreadable"} for row in bad_lines_of(load))
+    [account] = load.manifest.files
+    bad = [*bad_lines_of(load), *read([load.unplaced_file(account)], order_by="line_number")]
+    assert load.manifest.rows_n + len(bad) == len(content) + 1
+    assert all(row["fault"] not in {"", "unreadable"} for row in bad)
 
 
 @pytest.mark.parametrize("is_escaped", [True, False])
@@ -216,14 +227,17 @@ def test_naughty_strings__are_plain_data_in_every_field(home: Home, recorded_dat
     rows = {row["contribution_id"]: row for row in rows_of(load)}
     nameless = {name for name, (text, _) in made.items() if not text and name.startswith("t3_s")}
     assert made.keys() - rows.keys() == nameless
-    assert [row["fault"] for row in bad_lines_of(load)] == ["missing_subreddit"] * len(nameless)
+    [account] = load.manifest.files
+    unplaced = read([load.unplaced_file(account)], order_by="line_number")
+    assert [row["fault"] for row in unplaced] == ["missing_subreddit"] * len(nameless)
     for name, (text, _) in made.items():
         row = rows.get(name, {})
         if name.startswith("t3_t"):
-            assert (row["title"], row["body"], row["tags"]) == (text or None, text or None, [text] if text else [])
+            said = undone(text)
+            assert (row["title"], row["body"], row["tags"]) == (said or None, said or None, [said] if said else [])
             assert row["author_key"] == (author_key(KEY, "reddit", text) if text else None)
         elif name.startswith("t1_b"):
-            assert row["body"] == (text or None)
+            assert row["body"] == (undone(text) or None)
         elif text:
             assert row["community"] == canonical_name("reddit", text)
     assert load.manifest.rows_by_day == {DAY: len(rows)}

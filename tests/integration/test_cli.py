@@ -219,10 +219,10 @@ def test_sql__a_long_table_says_that_there_is_more(in_world: Any):
 
 def test_quarantine__list_and_show_tell_what_is_wrong(in_world: Any):
     listed = pulse("quarantine", "list").stdout
-    assert "quarantined_share" in listed
+    assert "unplaced_lines_share" in listed
     load = quarantine.stopped_loads(in_world.home)[0]
     shown = pulse("quarantine", "show", load.load_id).stdout
-    assert "stopped by quarantined_share" in shown
+    assert "stopped by unplaced_lines_share" in shown
     assert "missing_created_utc" in shown
     assert "\x1b" not in shown
 
@@ -231,8 +231,8 @@ def test_quarantine__released_load_is_published_and_stays_released_on_rerun(own_
     load = quarantine.stopped_loads(own_copy)[0]
     refused = pulse("quarantine", "release", load.load_id, "--waive", "one_author_share")
     assert refused.exit_code == 1
-    assert "quarantined_share" in refused.stderr
-    result = pulse("quarantine", "release", load.load_id, "--waive", "quarantined_share", "--reason", "proxy")
+    assert "unplaced_lines_share" in refused.stderr
+    result = pulse("quarantine", "release", load.load_id, "--waive", "unplaced_lines_share", "--reason", "proxy")
     assert result.exit_code == 0, result.output
     assert "released and published" in result.output
     query = (
@@ -243,7 +243,7 @@ def test_quarantine__released_load_is_published_and_stays_released_on_rerun(own_
     assert row["written"] > 100
     assert load.load_id not in {other.load_id for other in quarantine.stopped_loads(own_copy)}
     waived = "select distinct rule from quality.gate_results where is_waived and not is_passed"
-    assert json.loads(pulse("sql", waived, "--format", "json").stdout) == [{"rule": "quarantined_share"}]
+    assert json.loads(pulse("sql", waived, "--format", "json").stdout) == [{"rule": "unplaced_lines_share"}]
 
 
 def test_rebuild__gives_the_same_marts(own_copy: Home):

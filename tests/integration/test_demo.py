@@ -21,7 +21,7 @@ def test_demo__goes_from_nothing_to_answers(demo_run: Any):
     assert len(re.findall(r"plan: reddit_api: 6 communities in \d groups, about \d+ calls of 2000", shown)) == 2
     assert len(re.findall(r"published: \d{8}T", shown)) == 3
     assert re.search(r"publish +success +1 +\d", shown), "time per step"
-    assert "alert load_stopped: reddit/nightridelamps; rule quarantined_share" in shown
+    assert "alert load_stopped: reddit/nightridelamps; rule unplaced_lines_share" in shown
     for community in ("emberwelltea", "trail_feet_ul", "crumbclub", "shutterattic", "inkandnib", "balconygreens"):
         assert community in shown
     assert re.search(r"emberwelltea +│ 0\.\d+ +│ -0\.\d+", shown), "the mood that turned is found"

@@ -16,10 +16,10 @@ from pulse.gates import LoadVerdict, check_loads, load_gate, load_tables, quaran
 from pulse.gates.rules import LOAD_RULES, ROW_RULES
 from pulse.gates.volume import History
 from pulse.home import Home
-from pulse.landing import Load
+from pulse.landing import FileAccount, Load
 from pulse.settings import RedditArchiveEntry, Settings
 from pulse.window import Window
-from support import NOON, community_observation, contribution, sealed_load, write_contract_rows
+from support import NOON, community_observation, contribution, sealed_load, write_bad_lines, write_contract_rows
 
 pytestmark = pytest.mark.integration
 
@@ -135,6 +135,8 @@ BROKEN_ROWS: dict[str, dict[str, Any]] = {
     "source_and_load_are_named": {"source": "somewhere"},
     "created_inside_its_partition": {"created_at": NOON + timedelta(days=1), "partition": DAY},
     "created_at_is_plausible": {"created_at": NOW + timedelta(days=2), "partition": DAY},
+    # The second row of the id that is broken by its kind above.
+    "contribution_has_one_creation_time": {"contribution_id": "t3_broken1", "thread_id": "t3_broken1"},
     "observed_after_created": {"observed_at": NOON - timedelta(days=1)},
     "observed_before_now": {"observed_at": NOW + timedelta(hours=1)},
     "edited_after_created": {"edited_at": NOON - timedelta(hours=1)},
@@ -324,7 +326,26 @@ def implausible_community(home: Home) -> Load:
     return with_communities(home, {"members_n": -1})
 
 
+def account(**changes: Any) -> FileAccount:
+    """Of a file of 100 lines that gave the 60 rows of a good load."""
+    facts: dict[str, Any] = {
+        "file": "/archives/RC", "content": "c0ffee", "lines_n": 100, "landed_n": 60, "quarantined_n": 0,
+        "unplaced_n": 0, "outside_n": 40,
+    }  # fmt: skip
+    return FileAccount(**(facts | changes))
+
+
+def lost_lines(home: Home) -> Load:
+    return sealed_load(home, rows(), files=(account(outside_n=39),))
+
+
+def damaged_file(home: Home) -> Load:
+    return sealed_load(home, rows(), files=(account(unplaced_n=6, outside_n=34),))
+
+
 STOPPED: dict[str, Callable[[Home], Load]] = {
+    "lines_add_up": lost_lines,
+    "unplaced_lines_share": damaged_file,
     "texts_cut_share": cut,
     "strayed_permalink_share": relabelled,
     "scores_share_a_factor": doubled,
@@ -379,6 +400,126 @@ def test_load_rules__stop_the_whole_load_and_keep_it(home: Home, rule: str):
 def test_load_rules__critical_ones_have_an_example_that_breaks_them():
     critical = {rule.name for rule in LOAD_RULES if rule.severity == "critical"}
     assert critical == {*STOPPED, "schema_matches"}
+
+
+# ---- where every line went ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        (account(lines_n=101),),
+        (account(skipped={"blank_line": 1}),),
+        (account(), account(content="other", landed_n=0, outside_n=99)),
+        (account(landed_n=59, outside_n=41),),
+        (account(quarantined_n=1, outside_n=39),),
+        (account(), account(content="other", lines_n=100)),
+    ],
+)
+def test_lines_add_up__per_file_and_with_the_load(home: Home, files: tuple[FileAccount, ...]):
+    assert broken_rules(home, sealed_load(home, rows(), files=files)) == {"lines_add_up"}
+
+
+def test_lines_add_up__says_of_which_file(home: Home):
+    (verdict,) = gate(home, lost_lines(home))
+    assert "/archives/RC: 1 lines" in verdict.stopped_by[0].message
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_stopped"),
+    [
+        ({"unplaced_n": 5, "outside_n": 35}, False),
+        ({"unplaced_n": 6, "outside_n": 34}, True),
+        # Blank lines are no lines of anybody: 4 of 70.
+        ({"unplaced_n": 4, "outside_n": 6, "skipped": {"blank_line": 30}}, True),
+    ],
+)
+def test_unplaced_lines__more_than_one_in_twenty_of_a_file_stop_the_load(
+    home: Home, changes: dict[str, Any], is_stopped: bool
+):
+    load = sealed_load(home, rows(), files=(account(content="clean", landed_n=0, outside_n=100), account(**changes)))
+    assert broken_rules(home, load) == ({"unplaced_lines_share"} if is_stopped else set())
+
+
+def test_unplaced_lines__one_or_two_of_few_live_records_are_chance(home: Home):
+    def of(unplaced_n: int) -> Load:
+        return sealed_load(
+            home, rows(source="reddit_api"), load_id="reddit_api-tea", source="reddit_api", is_replayable=False,
+            files=(account(lines_n=20 + unplaced_n, landed_n=60, outside_n=-40, unplaced_n=unplaced_n),),
+        )  # fmt: skip
+
+    found = [broken_rules(home, of(unplaced_n)) for unplaced_n in (2, 3)]
+    assert found == [set(), {"unplaced_lines_share"}]
+
+
+def test_unplaced_lines__are_booked_once_for_a_content_whatever_takes_loads_from_it(home: Home):
+    lines = [
+        {"file": "RC", "line_number": number, "fault": "truncated", "detail": "", "line": b"{secret"}
+        for number in (7, 9)
+    ]
+    for name, content in (("one", "c1"), ("two", "c1"), ("three", "c2")):
+        load = sealed_load(
+            home, rows(), load_id=f"reddit_archive-{name}",
+            files=(account(content=content, unplaced_n=2, outside_n=38),),
+        )  # fmt: skip
+        write_bad_lines(load.unplaced_file(load.manifest.files[0]), lines)
+        (verdict,) = gate(home, load, run_id=name)
+        assert (verdict.is_passed, verdict.quarantined_n) == (True, 0), "they are no load's"
+    with duckdb.connect() as connection:
+        noted = connection.execute(
+            "select run_id, load_id, entry_id, community, day, rule, reason, file, line_number from read_parquet(?) "
+            "where rule is not null order by run_id, line_number",
+            [quality.glob(home, quality.QUARANTINED_ROWS)],
+        ).fetchall()
+    of_nobody = (None, None, None, None, "line_is_readable", "truncated", "RC")
+    assert noted == [(run, *of_nobody, number) for run in ("one", "three") for number in (7, 9)]
+    assert [place for place, *_ in quarantine.kept_records(home, "file-c1", limit=9)] == ["line 7", "line 9"]
+
+
+# ---- one id, two times of creation -------------------------------------------
+
+
+def clashing(home: Home, **manifest: Any) -> Load:
+    good = rows()
+    other = good[3] | {"created_at": good[3]["created_at"] + timedelta(hours=5)}
+    other["observed_at"] = other["created_at"] + timedelta(days=1)
+    return sealed_load(home, [*good, other], **manifest)
+
+
+def test_creation_times__all_rows_of_an_id_with_two_are_kept_out_by_name(home: Home):
+    load = clashing(home)
+    (verdict,) = gate(home, load)
+    assert (verdict.is_passed, verdict.rows_n, verdict.accepted_n) == (True, 61, 59)
+    with duckdb.connect() as connection:
+        noted = connection.execute(
+            "select contribution_id, rule from read_parquet(?) where rule is not null",
+            [quality.glob(home, quality.QUARANTINED_ROWS)],
+        ).fetchall()
+    assert noted == [("t3_a3", "contribution_has_one_creation_time")] * 2
+
+
+def test_creation_times__a_load_of_many_is_stopped_and_says_why(home: Home):
+    good = rows()
+    copy = [row | {"created_at": row["created_at"] - timedelta(hours=5)} for row in good]
+    (verdict,) = gate(home, sealed_load(home, [*good, *copy]))
+    assert stopped_by(verdict) == {"quarantined_share"}
+    assert "contribution_has_one_creation_time: 120 rows" in verdict.stopped_by[0].message
+
+
+def test_creation_times__of_another_community_or_below_a_second_are_no_clash(home: Home):
+    good = rows()
+    later = good[3]["created_at"] + timedelta(milliseconds=900)
+    load = sealed_load(home, [*good, good[3] | {"created_at": later, "observed_at": NOW}])
+    assert broken_rules(home, load) == set()
+    other = [row | {"community": "milk", "created_at": row["created_at"] + timedelta(hours=1)} for row in good[:3]]
+    load = sealed_load(home, [*good, *other], load_id="reddit_archive-all", community="*")
+    assert broken_rules(home, load) == set()
+
+
+def test_creation_times__waived_both_rows_go_in(home: Home):
+    load = clashing(home, waived_rules=("contribution_has_one_creation_time",))
+    (verdict,) = gate(home, load)
+    assert (verdict.is_passed, verdict.accepted_n) == (True, 61)
 
 
 def test_load_rules__volume_says_which_day_and_what_is_usual(home: Home):

@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 import zstandard
+from pydantic import ValidationError
 
 from fixtures.reddit_lines import (
     DAY,
@@ -42,7 +44,7 @@ from pulse.contract import COLUMN_NAMES, author_key
 from pulse.errors import ArchiveUnreadable, DayNotServable, SourceUnavailable, StorageError
 from pulse.home import REPOSITORY, Home
 from pulse.landing import Load, unproven_days
-from pulse.settings import load_settings
+from pulse.settings import RedditApiEntry, load_settings
 from pulse.sources import archive_staging, ndjson, reddit
 from pulse.sources.archive_staging import StagedArchive, stage
 from pulse.sources.reddit_archive import extract
@@ -104,31 +106,36 @@ def test_stage__rows_and_faults_do_not_depend_on_chunks(
     assert blank[0] == blank[1] > 2
     assert bad[0] == bad[1]
     assert {row["fault"] for row in bad[0]} >= {"line_too_long", "not_text", "truncated", "invalid_utf8"}
-    assert all(row["community"] and row["day"] for row in bad[0]), "each is charged to somebody"
+    told = {row["fault"]: bool(row["community"] and row["day"]) for row in bad[0]}
+    assert not told["truncated"], "only what it tells itself"
+    assert pieces.unplaced_content == whole.unplaced_content
+    assert read([pieces.unplaced_file], order_by="line_number") == [row for row in bad[0] if not row["day"]]
+    assert pieces.lines_n == whole.lines_n == path.read_bytes().count(b"\n")
     assert pieces.coverage == whole.coverage
     rows_n, lines_n = len(staged_rows(whole)), path.read_bytes().count(b"\n")
     assert rows_n + len(bad[0]) + blank[0] == lines_n, "every line is accounted for"
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 1_000_000])
-def test_stage__bad_lines_before_the_first_good_row_are_charged_to_it(home: Home, tmp_path: Path, chunk_bytes: int):
-    next_day_s = NOON_S + DAY_S
+def test_stage__bad_lines_are_nobodys_unless_they_tell_both_community_and_day(
+    home: Home, tmp_path: Path, chunk_bytes: int
+):
     content = [
         post(score="?"),
         b"{",
         post(score="?", subreddit=...),
-        post(subreddit="Milk", created_utc=next_day_s),
-        b"{",
+        post(subreddit="Milk", created_utc=NOON_S + DAY_S),
+        post(created_utc="?"),
     ]
     path = write(tmp_path / "archive", content)
     archive = stage(path, [entry(path)], context(home, entry(path)), chunk_bytes=chunk_bytes)
-    next_day = DAY + timedelta(days=1)
     assert [(row["line_number"], row["community"], row["day"]) for row in staged_faults(archive)] == [
         (1, "tea", DAY),
-        (2, "milk", next_day),
-        (3, "milk", DAY),
-        (5, "milk", next_day),
+        (2, None, None),
+        (3, None, DAY),
+        (5, "tea", None),
     ]
+    assert [row["line_number"] for row in read([archive.unplaced_file], order_by="line_number")] == [2, 3, 5]
 
 
 def test_stage__line_numbers_are_those_of_the_file(home: Home, tmp_path: Path):
@@ -164,8 +171,10 @@ def test_extract__same_rows_whatever_the_wrapping(home: Home, content: bytes):
     load = extracted(home, content)
     assert ids(load) == ["t3_p1", "t1_c1"]
     assert [row["body"] for row in rows_of(load)] == ["Some text", "An answer"]
-    assert load.manifest.bad_lines_n == 0
-    assert load.manifest.skipped == ({"blank_line": 5} if content.startswith(b"\n") else {})
+    assert (load.manifest.bad_lines_n, load.manifest.skipped) == (0, {})
+    [account] = load.manifest.files
+    assert account.skipped == ({"blank_line": 5} if content.startswith(b"\n") else {})
+    assert (account.landed_n, account.unaccounted_n) == (2, 0)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b" \n\r\n\t\n", b"\xef\xbb\xbf\n", gzip.compress(b"")])
@@ -282,8 +291,8 @@ def test_stage__line_in_many_pieces_has_one_fault(home: Home, tmp_path: Path, mo
     )
     archive = stage(path, [entry(path)], context(home, entry(path)), chunk_bytes=500)
     assert [(row["line_number"], row["fault"], row["community"], row["day"]) for row in staged_faults(archive)] == [
-        (1, "line_too_long", "tea", DAY),
-        (3, "line_too_long", "tea", DAY),
+        (1, "line_too_long", None, None),
+        (3, "line_too_long", None, None),
     ]
     assert [row["contribution_id"] for row in staged_rows(archive)] == ["t3_a", "t3_b", "t3_c"]
 
@@ -465,19 +474,17 @@ def test_extract__days_that_no_file_spans_are_incomplete(home: Home, tmp_path: P
 
 
 def test_extract__wildcard_takes_what_no_other_entry_names(home: Home, tmp_path: Path):
-    shared = write(
-        tmp_path / "all", [post(name, subreddit=name) for name in ("Tea", "milk", "COFFEE", "u_someone", "*")]
-    )
+    shared = write(tmp_path / "all", [post(name, subreddit=name) for name in ("Tea", "milk", "COFFEE", "ultra", "*")])
     own = write(tmp_path / "own", [post("own", subreddit="milk")])
     entries = entry(shared, name="TEA"), entry(shared, name="*"), entry(own, name="Milk")
     tea, rest, milk = (extract(of, ONE_DAY, context(home, *entries)) for of in entries)
     assert ids(tea) == ["t3_Tea"]
-    assert ids(rest) == ["t3_*", "t3_COFFEE", "t3_u_someone"]
+    assert ids(rest) == ["t3_*", "t3_COFFEE", "t3_ultra"]
     assert ids(milk) == ["t3_own"], "its rows in a file that it does not name are nobody's"
     assert rest.manifest.named_elsewhere == ("milk", "tea")
     assert (rest.manifest.entry_id, rest.manifest.community) == ("reddit/*", "*")
     assert tea.manifest.named_elsewhere == ()
-    assert {row["community"] for row in rows_of(rest)} == {"coffee", "u_someone", "*"}
+    assert {row["community"] for row in rows_of(rest)} == {"coffee", "ultra", "*"}
 
 
 def test_extract__naming_a_community_takes_it_from_the_wildcard_whatever_its_files(home: Home, tmp_path: Path):
@@ -537,7 +544,7 @@ def test_extract__repeats_are_skipped_and_counted(home: Home, tmp_path: Path):
     second = write(tmp_path / "second", [post("a", score=4), post("b")])
     tea = entry(first, second)
     load = extract(tea, ONE_DAY, context(home, tea))
-    assert load.manifest.skipped == {"blank_line": 1, "duplicate_record": 2}
+    assert load.manifest.skipped == {"duplicate_record": 2}
     seen = [(row["contribution_id"], row["observed_at"].timestamp() - NOON_S) for row in rows_of(load)]
     assert sorted(seen) == [("t1_a", 160.0), ("t3_a", 100.0), ("t3_a", 500.0), ("t3_b", 100.0)]
     again = extract(tea, ONE_DAY, context(Home(tmp_path / "again").create(), tea))
@@ -550,7 +557,7 @@ def test_extract__of_repeats_in_one_file_the_first_stays(home: Home):
     assert load.manifest.skipped == {"duplicate_record": 2}
 
 
-def test_extract__bad_lines_are_charged_to_themselves_or_their_neighbours(home: Home, tmp_path: Path):
+def test_extract__bad_lines_belong_to_the_load_of_the_community_and_day_that_they_tell(home: Home, tmp_path: Path):
     path = write(
         tmp_path / "all",
         [
@@ -558,7 +565,7 @@ def test_extract__bad_lines_are_charged_to_themselves_or_their_neighbours(home: 
             post("a", subreddit="Tea"),
             b"{3",
             post("b", subreddit="Milk", created_utc=NOON_S + DAY_S),
-            b"{5",
+            b"",
             post(subreddit="tea", score="?"),
             post(subreddit="Coffee", score="?", created_utc=NOON_S + DAY_S),
             post(subreddit=..., created_utc=NOON_S),
@@ -566,22 +573,123 @@ def test_extract__bad_lines_are_charged_to_themselves_or_their_neighbours(home: 
         ],
     )
     entries = entry(path), entry(path, name="*")
-    charged = {}
+    placed = {}
     for of in entries:
         for day in (DAY, DAY + timedelta(days=1)):
-            for row in bad_lines_of(extract(of, Window.one_day(day), context(home, *entries))):
-                charged[row["line_number"]] = (of.community, row["community"], (day - DAY).days)
+            load = extract(of, Window.one_day(day), context(home, *entries))
+            for row in bad_lines_of(load):
+                placed[row["line_number"]] = (of.community, row["community"], (day - DAY).days)
                 assert row["file"] == str(path)
                 assert row["day"] == day
-    assert charged == {
-        1: ("tea", "tea", 0),
-        3: ("tea", "tea", 0),
-        5: ("*", "milk", 1),
-        6: ("tea", "tea", 0),
-        7: ("*", "coffee", 1),
-        8: ("*", "milk", 0),
-        9: ("tea", "tea", 1),
-    }
+            [account] = load.manifest.files
+            assert (account.lines_n, account.unplaced_n, account.skipped) == (9, 4, {"blank_line": 1})
+            assert account.unaccounted_n == 0
+            assert (account.landed_n, account.quarantined_n) == (load.manifest.rows_n, load.manifest.bad_lines_n)
+            unplaced = read([load.unplaced_file(account)], order_by="line_number")
+            assert [row["line_number"] for row in unplaced] == [1, 3, 8, 9]
+    assert placed == {6: ("tea", "tea", 0), 7: ("*", "coffee", 1)}
+
+
+def test_extract__accounts_add_up_per_file(home: Home, tmp_path: Path):
+    first = write(tmp_path / "first", mixed())
+    second = write(tmp_path / "second", [*mixed(30), post("a"), post("a"), post("b", subreddit="u_Jane"), b"", b"{"])
+    entries = entry(first, second), entry(first, second, name="*"), entry(first, name="nobody")
+    for of in entries[:2]:
+        for window in (ONE_DAY, Window(DAY, DAY + timedelta(days=5))):
+            manifest = extract(of, window, context(home, *entries)).manifest
+            assert [account.unaccounted_n for account in manifest.files] == [0] * 2
+            assert sum(account.landed_n for account in manifest.files) == manifest.rows_n > 0
+            assert sum(account.quarantined_n for account in manifest.files) == manifest.bad_lines_n
+            assert [account.lines_n for account in manifest.files] == [
+                path.read_bytes().count(b"\n") for path in (first, second)
+            ]
+            assert all(account.outside_n > 0 for account in manifest.files)
+
+
+def test_extract__an_account_of_lost_rows_does_not_add_up(home: Home, tmp_path: Path):
+    path = write(tmp_path / "all", [post(f"p{number}") for number in range(20)])
+    tea = entry(path)
+    archive = stage(path, [tea], context(home, tea))
+    [chunk] = archive.chunk_files()
+    pq.write_table(pq.read_table(chunk).slice(0, 17), chunk)
+    [account] = extract(tea, ONE_DAY, context(home, tea)).manifest.files
+    assert (account.landed_n, account.unaccounted_n) == (17, 3)
+
+
+def test_extract__the_content_of_unplaced_lines_is_the_same_whatever_the_entry_and_the_path(home: Home, tmp_path: Path):
+    content = [post("a"), b"{1", b"{2"]
+    one, two = write(tmp_path / "one", content), write(tmp_path / "two", content)
+    other = write(tmp_path / "three", [*content, b"{3"])
+    entries = entry(one), entry(two, name="*"), entry(other, name="milk")
+    names = [
+        stage(path, [of], context(home, of)).unplaced_content
+        for path, of in zip((one, two, other), entries, strict=True)
+    ]
+    assert names[0] == names[1] != names[2]
+
+
+# ---- profiles ----------------------------------------------------------------
+
+PROFILE = [
+    post(
+        "a", subreddit="u_Jane_Doe", author="Jane_Doe", permalink="/user/Jane_Doe/comments/a/k/",
+        url="https://www.reddit.com/user/Jane_Doe/comments/a/k/", domain="self.u_Jane_Doe",
+    ),
+    post("b", subreddit="U_JANE_DOE", author="Jane_Doe"),
+    comment("c", subreddit="u_jane_doe", author="Somebody"),
+    post("d", subreddit="u_Jane_Doe", score="?"),
+    post("e", subreddit="ulong", domain="self.ulong"),
+]  # fmt: skip
+
+
+def holding(home: Home, name: str) -> list[str]:
+    """Files under the home, and their contents as text, in which a name stands; original lines left out."""
+    found = [str(path) for path in home.root.rglob("*") if name in str(path).lower()]
+    for file in home.root.rglob("*"):
+        if file.suffix == ".parquet":
+            rows = read([file], order_by="1")
+            shown = repr([{column: row[column] for column in row if column != "line"} for row in rows])
+        else:
+            shown = file.read_text(errors="replace") if file.is_file() else ""
+        if name in shown.lower():
+            found.append(str(file))
+    return [path for path in found if not path.endswith("archive.ndjson")]
+
+
+def test_profiles__a_wildcard_leaves_them_out_and_counts_them(home: Home):
+    load = extracted(home, PROFILE, name="*")
+    assert ids(load) == ["t3_e"]
+    assert load.manifest.skipped == {"profile_community": 4}
+    assert load.manifest.files[0].unaccounted_n == 0
+    assert holding(home, "jane_doe") == []
+
+
+@pytest.mark.parametrize("name", ["u_Jane_Doe", "U_jane_doe", "u/Jane_Doe", "/user/Jane_Doe/", "r/u_Jane_Doe"])
+def test_profiles__named_in_the_config_they_have_a_pseudonym(tmp_path: Path, name: str, monkeypatch: Any):
+    monkeypatch.setenv("PULSE_AUTHOR_KEY", KEY.decode())
+    write(tmp_path / "archive.ndjson", PROFILE)
+    (tmp_path / "communities.yml").write_text(
+        "communities:\n"
+        f"- {{platform: reddit, name: '{name}', source: reddit_archive, path: archive.ndjson, extra_fields: true}}\n"
+        "- {platform: reddit, name: '*', source: reddit_archive, path: archive.ndjson}\n"
+    )
+    home = Home(tmp_path / "home").create()
+    found = load_settings(tmp_path / "communities.yml", home=home)
+    profile, rest = (extract(of, ONE_DAY, context(home, *found.communities)) for of in found.communities)
+    pseudonym = f"u_{author_key(KEY, 'reddit', 'jane_doe')[:16]}"
+    assert profile.manifest.community == pseudonym
+    assert ids(profile) == ["t3_a", "t3_b", "t1_c"]
+    assert {row["community"] for row in rows_of(profile)} == {pseudonym}
+    assert [(row["url"], row["permalink"]) for row in rows_of(profile)] == [(None, None)] * 3
+    assert [row["community"] for row in bad_lines_of(profile)] == [pseudonym]
+    assert ids(rest) == ["t3_e"]
+    assert rest.manifest.skipped == {}, "another entry has it"
+    assert holding(home, "jane_doe") == []
+
+
+def test_profiles__are_not_asked_for_live():
+    with pytest.raises(ValidationError, match="only read from archives"):
+        RedditApiEntry(platform="reddit", name="U_Jane_Doe", source="reddit_api")
 
 
 # ---- fields that nobody asked for ------------------------------------------
@@ -659,8 +767,9 @@ def test_extract__clear_names_stay_in_the_source_step(home: Home, tmp_path: Path
                 shown = value if isinstance(value, bytes) else str(value).encode()
                 if name.lower().encode() in shown.lower():
                     found.setdefault(file.name.split("-")[0], set()).add(column)
-    assert found == {"bad_lines.parquet": {"line"}, "faults": {"line"}}
-    assert load.manifest.bad_lines_n == 3
+    kept = ("bad_lines.parquet", "faults", "unplaced", "unplaced.parquet")
+    assert found == {name: {"line"} for name in kept}, "only original lines, for quarantine"
+    assert (load.manifest.bad_lines_n, load.manifest.files[0].unplaced_n) == (1, 2)
 
 
 def test_extract__writes_nothing_but_sealed_files(home: Home, tmp_path: Path):
@@ -682,7 +791,9 @@ def test_extract__file_name_that_is_no_text_is_read_all_the_same(home: Home, tmp
     tea = entry(write(tmp_path / os.fsdecode(b"odd\xff'\n.ndjson"), [post(), b"{"]))
     load = extract(tea, ONE_DAY, context(home, tea))
     assert ids(load) == ["t3_p1"]
-    [bad] = bad_lines_of(load)
+    [account] = load.manifest.files
+    assert account.file.endswith("odd\\u{dcff}'\\x0a.ndjson")
+    [bad] = read([load.unplaced_file(account)], order_by="line_number")
     assert bad["file"].endswith("odd\\u{dcff}'\\x0a.ndjson")
 
 

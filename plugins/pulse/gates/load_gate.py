@@ -20,7 +20,15 @@ from pulse.clock import Clock
 from pulse.files import storage_error
 from pulse.gates import load_tables, quarantine, runner
 from pulse.gates.load_tables import LoadTables
-from pulse.gates.rules import LOAD_RULES, ROW_RULES, Finding, LoadRule, RowRule
+from pulse.gates.rules import (
+    LOAD_RULES,
+    MAX_UNPLACED_SHARE,
+    ROW_RULES,
+    UNPLACED_LIMIT,
+    Finding,
+    LoadRule,
+    RowRule,
+)
 from pulse.gates.runner import Answer, Batch, Check
 from pulse.gates.volume import History, VolumeBands
 from pulse.home import Home
@@ -221,6 +229,8 @@ def _load_check(rule: LoadRule, maximum: float | None) -> Check:
 
 
 def _limit(rule: LoadRule, item: _Prepared) -> float | None:
+    if rule.maximum == UNPLACED_LIMIT:
+        return max(MAX_UNPLACED_SHARE, item.max_quarantined_share)
     return item.max_quarantined_share if isinstance(rule.maximum, str) else rule.maximum
 
 
@@ -249,6 +259,7 @@ def _conclude(
     load, tables = item.load, item.tables
     rejected_n = tables.rows_n - tables.accepted_n if tables else 0
     quarantine.keep_records(home, load, item.rejected_file, run_id=run_id, recorded_at=recorded_at)
+    quarantine.keep_unplaced(home, load, run_id=run_id, recorded_at=recorded_at)
     if stopped:
         quarantine.keep_load(home, load, {finding.rule: finding.message for finding in stopped})
     quality.append(
@@ -323,7 +334,23 @@ def _load_message(rule: LoadRule, item: _Prepared, value: float, limit: float | 
         return f"{rule.name}: {value:.4g}, limit {shown_limit}"
     days = {"volume_days_out_of_band": item.bands.below, "volume_days_above_band": item.bands.above}.get(rule.name, ())
     named = "; ".join(f"{day}: {n} where {usual:g} are usual" for day, n, usual in days[:3])
+    named = named or _why(rule, item)
     return f"{rule.name}: {value:.4g} is outside the limit {shown_limit}" + (f" ({named})" if named else "")
+
+
+def _why(rule: LoadRule, item: _Prepared) -> str:
+    """What lies behind a share: the row rules that most rows broke, or the files and their lines."""
+    manifest, tables = item.load.manifest, item.tables
+    if rule.name == "quarantined_share" and tables is not None:
+        deciding = [one.name for one in load_tables.deciding_rules(item.waived)]
+        broken = sorted(((tables.failed_by_rule[name], name) for name in deciding), reverse=True)
+        return "; ".join(f"{name}: {rows_n} rows" for rows_n, name in broken[:3] if rows_n)
+    if rule.name == "unplaced_lines_share":
+        worst = sorted(manifest.files, key=lambda account: account.unplaced_share, reverse=True)[:2]
+        return "; ".join(f"{one.file}: {one.unplaced_n} of {one.lines_n} lines" for one in worst if one.unplaced_n)
+    if rule.name == "lines_add_up":
+        return "; ".join(f"{one.file}: {one.unaccounted_n} lines" for one in manifest.files if one.unaccounted_n)
+    return ""
 
 
 def _row_result(rule: RowRule, item: _Prepared, tables: LoadTables, answer: Answer | None) -> _Result:

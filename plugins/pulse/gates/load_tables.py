@@ -30,9 +30,11 @@ from pulse.gates.rules import (
     RowRule,
 )
 from pulse.gates.volume import VolumeBands
-from pulse.landing import Load, unproven_days
+from pulse.landing import Load, LoadManifest, unproven_days
 from pulse.settings import WILDCARD
 
+# A live source's answers may hold no more than some ten records: so few unplaced ones are no sign of damage.
+_FEWEST_UNPLACED_LIVE = 3
 _FACT = re.compile(r"\bfacts\.(\w+)")
 _FACT_AS_SUBQUERY = r"(select known.\1 from known)"
 _PARTITION_DAY = "cast(regexp_extract(filename, 'day=([0-9-]{10})\\.parquet$', 1) as date)"
@@ -176,6 +178,8 @@ def _write_facts(
         # Loads that were sealed before there was coverage say in another way what they listed.
         "manifest_coverage_rows_n": ("BIGINT", manifest.coverage_rows_n or 0),
         "has_coverage": ("BOOLEAN", manifest.coverage_rows_n is not None),
+        "unaccounted_lines_n": ("BIGINT", unaccounted_lines(manifest)),
+        "unplaced_lines_share": ("DOUBLE", unplaced_share(manifest)),
         "unknown_keys_n": ("BIGINT", len(manifest.unknown_keys)),
         "days_banded_n": ("BIGINT", bands.banded_n),
         "days_below_band_n": ("BIGINT", len(bands.below)),
@@ -183,6 +187,25 @@ def _write_facts(
     }
     columns = ", ".join(f"cast(${name} as {kind}) as {name}" for name, (kind, _) in facts.items())
     _create_as(connection, table, f"select {columns}", {name: value for name, (_, value) in facts.items()})
+
+
+def unaccounted_lines(manifest: LoadManifest) -> int:
+    """Lines of the load's files of which nobody knows what became; 0 for a load without accounts."""
+    files = manifest.files
+    if not files:
+        return 0
+    return (
+        sum(account.unaccounted_n for account in files)
+        + abs(sum(account.landed_n for account in files) - manifest.rows_n)
+        + abs(sum(account.quarantined_n for account in files) - manifest.bad_lines_n)
+    )
+
+
+def unplaced_share(manifest: LoadManifest) -> float:
+    """The largest share of lines that tell no community or no day, among the load's files."""
+    fewest_n = 1 if manifest.is_replayable else _FEWEST_UNPLACED_LIVE
+    shares = [account.unplaced_share for account in manifest.files if account.unplaced_n >= fewest_n]
+    return max(shares, default=0.0)
 
 
 def _count_community_observations(connection: duckdb.DuckDBPyConnection, facts: str, files: list[str]) -> None:
@@ -259,7 +282,15 @@ def _judge_rows(
         select *, {accepted} as is_accepted
         from (
             select partition_day, file_row_number, {", ".join(_KEPT_COLUMNS)}, {judged}
-            from (select *, {_PARTITION_DAY} as partition_day from {source})
+            from (
+                select given.*, {_PARTITION_DAY} as partition_day,
+                    clashing.contribution_id is not null as has_two_creation_times
+                from {source} as given
+                left join (
+                    select platform, community, contribution_id from {source}
+                    group by all having min(created_at) + interval 1 second <= max(created_at)
+                ) as clashing using (platform, community, contribution_id)
+            )
             cross join (select known as facts from {facts} as known)
         )
         """

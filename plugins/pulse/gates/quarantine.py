@@ -2,6 +2,8 @@
 
 - ``rows/<load_id>/``: broken rows of a load that may otherwise have passed, with the rules each broke, and the lines
   that could not be read. The rest of the load lies in its ``accepted`` folder then.
+- ``rows/file-<content>/``: lines of a file that tell no community or no day, and so are no load's; once for each
+  content, whatever takes loads from it.
 - ``loads/<load_id>/``: a load that was stopped, whole, with ``stopped.json`` saying why.
 - ``waivers/<load_id>.json``: rules that somebody waived for exactly this content. A replayable load has the same id
   whenever it is extracted again, so a rerun of a released day stays released.
@@ -82,6 +84,41 @@ def keep_records(home: Home, load: Load, rejected_file: Path, *, run_id: str, re
         raise storage_error(folder, error) from error
     if has_rejected or has_bad_lines:
         _note_records(home, load, folder, run_id, recorded_at)
+
+
+def keep_unplaced(home: Home, load: Load, *, run_id: str, recorded_at: datetime) -> None:
+    """Book the lines of the files that no load can place, unless another load of that content has done so.
+
+    Side effects: ``quarantine/rows/file-<content>``, and ``quality.quarantined_rows`` without load, entry, community
+    and day.
+    """
+    for account in load.manifest.files:
+        lines_file = load.unplaced_file(account)
+        stem = f"file-{account.content}"
+        if not account.unplaced_n or not lines_file.is_file() or quality.exists(home, quality.QUARANTINED_ROWS, stem):
+            continue
+        folder = home.quarantine / "rows" / stem
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            shutil.copyfile(lines_file, folder / "bad_lines.parquet")
+            write_json(folder / "kept.json", {"entry_id": None, "kept_at": recorded_at.isoformat()})
+        except OSError as error:
+            raise storage_error(folder, error) from error
+        with duckdb.connect() as connection:
+            connection.execute("set timezone = 'UTC'")
+            notes = connection.execute(
+                f"""
+                select $run_id as run_id, cast(null as varchar) as load_id, cast(null as varchar) as entry_id,
+                    cast(null as varchar) as community, cast(null as date) as day, '{LINE_IS_READABLE}' as rule,
+                    concat_ws(': ', fault, nullif(detail, '')) as reason, cast(null as varchar) as contribution_id,
+                    file, line_number, $recorded_at as recorded_at
+                from read_parquet({sql_text(folder / "bad_lines.parquet")})
+                order by file, line_number
+                """,
+                {"run_id": run_id, "recorded_at": recorded_at},
+            ).to_arrow_table()
+        quality.append_table(home, quality.QUARANTINED_ROWS, pa.table(notes), stem=stem)
 
 
 def _copy_rejected(connection: duckdb.DuckDBPyConnection, load: Load, rejected_file: Path, target: Path) -> None:
@@ -220,32 +257,43 @@ def stopped_loads(home: Home) -> list[QuarantinedLoad]:
 def kept_records(home: Home, load_id: str, *, limit: int) -> list[tuple[str, str, str, str]]:
     """Records kept out of a load: line number or id, day, what each broke, and the original line or text.
 
+    Lines of its files that tell no community or no day come last; their day is ``-``.
+
     Hostile text as people wrote it: make it printable before it is shown.
 
     Raises:
         StorageError: nothing is kept of that load.
     """
-    folder = home.quarantine / "rows" / Path(load_id).name
-    if load_id not in loads_with_records(home):
+    kept = loads_with_records(home)
+    folders = [home.quarantine / "rows" / name for name in (load_id, *_contents_of(home, load_id)) if name in kept]
+    if not folders:
         raise StorageError(
             "quarantine", value=f"no records of load {load_id}", next_step="`pulse quarantine list` says what is there"
         )
+    records: list[tuple[str, str, str, str]] = []
     with duckdb.connect() as connection:
-        lines: list[tuple[str, str, str, str]] = [
-            (f"line {number}", str(day), fault, bytes(line).decode("utf-8", "backslashreplace"))
-            for number, day, fault, line in connection.execute(
-                "select line_number, day, concat_ws(': ', fault, nullif(detail, '')), line from read_parquet(?) "
-                "order by line_number limit ?",
-                [str(folder / "bad_lines.parquet"), limit],
-            ).fetchall()
-        ]
-        if (folder / "rows.parquet").exists() and len(lines) < limit:
-            lines += connection.execute(
-                "select contribution_id, cast(partition_day as varchar), array_to_string(broken_rules, ', '), "
-                "concat_ws(' | ', title, body) from read_parquet(?) order by all limit ?",
-                [str(folder / "rows.parquet"), limit - len(lines)],
-            ).fetchall()
-    return lines
+        for folder in folders:
+            records += [
+                (f"line {number}", str(day or "-"), fault, bytes(line).decode("utf-8", "backslashreplace"))
+                for number, day, fault, line in connection.execute(
+                    "select line_number, day, concat_ws(': ', fault, nullif(detail, '')), line from read_parquet(?) "
+                    "order by line_number limit ?",
+                    [str(folder / "bad_lines.parquet"), max(limit - len(records), 0)],
+                ).fetchall()
+            ]
+            if (folder / "rows.parquet").exists() and len(records) < limit:
+                records += connection.execute(
+                    "select contribution_id, cast(partition_day as varchar), array_to_string(broken_rules, ', '), "
+                    "concat_ws(' | ', title, body) from read_parquet(?) order by all limit ?",
+                    [str(folder / "rows.parquet"), limit - len(records)],
+                ).fetchall()
+    return records
+
+
+def _contents_of(home: Home, load_id: str) -> list[str]:
+    """Names under which the unplaced lines of a load's files are kept."""
+    load = _find_by_id(home, load_id) if _LOAD_ID.fullmatch(load_id) else None
+    return [f"file-{account.content}" for account in load.manifest.files] if load is not None else []
 
 
 def loads_with_records(home: Home) -> list[str]:

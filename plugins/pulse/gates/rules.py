@@ -22,7 +22,8 @@ class RowRule:
     """A predicate that every row must fulfil.
 
     Attributes:
-        predicate: DuckDB SQL over contract columns, ``partition_day`` and ``facts`` (see ``load_gate``).
+        predicate: DuckDB SQL over contract columns, ``partition_day``, ``has_two_creation_times`` and ``facts`` (see
+            ``load_tables``).
         reason: why the rule is there, and why it is as strict as it is.
         is_waivable: whether a release may do without it; not where the steps after the gate rely on it, or privacy.
     """
@@ -125,6 +126,13 @@ ROW_RULES: tuple[RowRule, ...] = (
         "Reddit opened on 2005-06-23, and nothing is written in the future.",
     ),
     RowRule(
+        "contribution_has_one_creation_time",
+        "not has_two_creation_times",
+        "A contribution is written once. Where a load tells two times (to the second) for one id, one of them is "
+        "wrong, and nobody can say which: all rows of that id are kept out. Waived, the earlier time holds, as it does "
+        "between loads; quality.creation_time_clashes names such ids then.",
+    ),
+    RowRule(
         "observed_after_created",
         "observed_at >= created_at",
         "Ages are computed from both. Sources set a capture time that lies before creation to creation itself.",
@@ -195,6 +203,9 @@ ROW_RULES: tuple[RowRule, ...] = (
 )
 
 _ENOUGH_ROWS = 50
+# Share of a file's lines that tell no community or no day; the larger of this and the entry's max_quarantined_share.
+MAX_UNPLACED_SHARE = 0.05
+UNPLACED_LIMIT = "max_unplaced_share"
 _SHORTEST_CUT_CHARS = 64
 
 # What the two rules on community observations hold each of them to: predicates over the contract's second record and
@@ -277,9 +288,28 @@ LOAD_RULES: tuple[LoadRule, ...] = (
         maximum="max_quarantined_share",
     ),
     LoadRule(
+        "lines_add_up",
+        "facts.unaccounted_lines_n",
+        "Every line of a file that was read is a row, quarantined, skipped for a documented reason, or of another "
+        "community or day; and rows and quarantined lines are as many as the load holds. A line of which nobody knows "
+        "was lost on the way. Loads from before there were accounts have none to check.",
+        maximum=0,
+    ),
+    LoadRule(
+        "unplaced_lines_share",
+        "facts.unplaced_lines_share",
+        "Lines that tell no community or no day may be anybody's, so they count for no community's quarantined_share. "
+        "Of the largest share among the load's files: where more than one line in twenty is such, a file is damaged, "
+        "and nobody knows what it lacks. An entry that allows more by max_quarantined_share has that limit. A live "
+        "source's answers are one file; one or two records there are chance.",
+        maximum=UNPLACED_LIMIT,
+    ),
+    LoadRule(
         "no_repeated_observation",
-        "count(*) - count(distinct (community, contribution_id, observed_at))",
-        "The same observation twice doubles every sum; sources leave exact repeats out.",
+        "count(*) filter (where is_accepted) "
+        "- count(distinct (community, contribution_id, observed_at)) filter (where is_accepted)",
+        "The same observation twice doubles every sum; sources leave exact repeats out. Rows that are kept out anyway "
+        "double nothing.",
         maximum=0,
     ),
     LoadRule(

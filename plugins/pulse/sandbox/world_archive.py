@@ -158,8 +158,8 @@ def _damaged_feed(
 ) -> tuple[list[bytes], Counter[str]]:
     """Lines as they arrived through the proxy, and unusable ones by kind of damage.
 
-    Some records of every day are damaged, so that a load of any of its days is too. The first record of a day never is:
-    a line that tells no time of its own is taken to belong where the line before it does.
+    Some records of every day are damaged, in ways that leave no time: nobody can say of which day they are, and gate 1
+    stops what is taken from the file. The first record of a day is never among them.
     """
     rng = random.Random(f"{seed}/proxy")  # noqa: S311  (made-up damage, not a secret)
     lines: list[bytes] = []

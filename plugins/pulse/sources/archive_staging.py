@@ -20,16 +20,18 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pulse.contract import CONTRACT_VERSION, canonical_name
+from pulse import landing
+from pulse.contract import CONTRACT_VERSION
 from pulse.errors import ArchiveUnreadable, SourceError, StorageError
-from pulse.files import read_json, storage_error, write_json
+from pulse.files import fsync_file, read_json, storage_error, write_json
 from pulse.locks import exclusive
 from pulse.settings import RedditEntry
 from pulse.sources import ndjson, reddit
@@ -45,6 +47,7 @@ log = logging.getLogger(__name__)
 _WORKERS_N = 2
 SKIPPED_FAULTS = frozenset({"blank_line"})
 SEAL = "archive.json"
+UNPLACED = "unplaced.parquet"
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,26 @@ class StagedArchive:
     Attributes:
         fingerprint: decides the content of every chunk, and so of every load made from it.
         coverage: what it proves that it lists.
+        lines_n: lines read, blank ones included.
+        other_rows_n: usable records of communities that nobody asked for; they are not in the chunks.
+        unplaced_content: tells the content of the file as far as its unplaced lines go, see
+            :class:`pulse.landing.FileAccount`.
     """
 
+    path: Path
     folder: Path
     fingerprint: str
     coverage: FileCoverage
     unknown_keys: dict[str, int]
     unknown_keys_sampled_n: int
+    lines_n: int
+    other_rows_n: int
+    unplaced_content: str
+
+    @property
+    def unplaced_file(self) -> Path:
+        """Lines that gave no row and tell no community or no day; there only if there are any."""
+        return self.folder / UNPLACED
 
     def chunk_files(self) -> list[Path]:
         """Contract rows plus ``line_number``, in file order."""
@@ -104,14 +120,14 @@ def stage(
                     # A mended copy may have the same size and time; what was read of this one must not be resumed.
                     shutil.rmtree(folder, ignore_errors=True)
                     raise
-    return _open(folder, fingerprint)
+    return _open(path, folder, fingerprint)
 
 
 def staged(path: Path, entries: Sequence[RedditEntry], context: SourceContext) -> StagedArchive | None:
     """The archive if it was parsed already, without parsing it."""
     fingerprint = _fingerprint(path, entries, context, ndjson.DEFAULT_CHUNK_BYTES)
     folder = context.home.landing / "archives" / fingerprint
-    return _open(folder, fingerprint) if (folder / SEAL).is_file() else None
+    return _open(path, folder, fingerprint) if (folder / SEAL).is_file() else None
 
 
 def fault_files(folder: Path) -> list[Path]:
@@ -119,15 +135,19 @@ def fault_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("faults-*.parquet"))
 
 
-def _open(folder: Path, fingerprint: str) -> StagedArchive:
+def _open(path: Path, folder: Path, fingerprint: str) -> StagedArchive:
     os.utime(folder)  # in use: the retention policy removes what nobody has asked for in a while
     facts = read_json(folder / SEAL)
     return StagedArchive(
+        path,
         folder,
         fingerprint,
         FileCoverage.from_json(facts["coverage"]),
         facts["unknown_keys"],
         facts["unknown_keys_sampled_n"],
+        facts["lines_n"],
+        facts["other_rows_n"],
+        facts["unplaced_content"],
     )
 
 
@@ -154,14 +174,15 @@ class _Tally:
 
     Attributes:
         first_s, last_s: earliest and latest time of creation, seconds since 1970.
-        first_row, last_row: community and time of the first and last good row in the file: whom to charge a bad line to
-            that lies beside it.
+        lines_n, rows_n: lines read, and those of them that are usable records.
+        other_rows_n: usable records of communities that nobody asked for.
     """
 
     first_s: float | None = None
     last_s: float | None = None
-    first_row: tuple[str, float] | None = None
-    last_row: tuple[str, float] | None = None
+    lines_n: int = 0
+    rows_n: int = 0
+    other_rows_n: int = 0
     unknown_keys: dict[str, int] = field(default_factory=dict)
     unknown_keys_sampled_n: int = 0
 
@@ -169,8 +190,9 @@ class _Tally:
         """Add what the next chunk found."""
         self.first_s = min((value for value in (self.first_s, later.first_s) if value is not None), default=None)
         self.last_s = max((value for value in (self.last_s, later.last_s) if value is not None), default=None)
-        self.first_row = self.first_row or later.first_row
-        self.last_row = later.last_row or self.last_row
+        self.lines_n += later.lines_n
+        self.rows_n += later.rows_n
+        self.other_rows_n += later.other_rows_n
         counts = Counter(self.unknown_keys) + Counter(later.unknown_keys)
         by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         self.unknown_keys = dict(by_count[:MAX_UNKNOWN_KEYS])
@@ -186,22 +208,11 @@ class _Worker:
 
 
 @dataclass(frozen=True)
-class _Neighbours:
-    """Community and time of the good rows of a chunk before and after a line; None where there is none."""
-
-    earlier_community: str | None = None
-    earlier_s: float | None = None
-    later_community: str | None = None
-    later_s: float | None = None
-
-
-@dataclass(frozen=True)
 class _Parsed:
-    """What a chunk gave. ``neighbours`` are by line number, of bad lines that do not tell whose they are."""
+    """What a chunk gave."""
 
     tally: _Tally
     bad_lines: list[BadLine] = field(default_factory=list)
-    neighbours: dict[int, _Neighbours] = field(default_factory=dict)
     is_sealed: bool = False
 
 
@@ -243,9 +254,9 @@ class _Staging:
                 for item in ndjson.read_chunks(self._path, chunk_bytes=self._chunk_bytes):
                     started.append((item, pool.submit(self._parse_unless_sealed, item)))
                     if len(started) > _WORKERS_N:
-                        tally.add(self._seal_chunk(*started.popleft(), tally))
+                        tally.add(self._seal_chunk(*started.popleft()))
                 while started:
-                    tally.add(self._seal_chunk(*started.popleft(), tally))
+                    tally.add(self._seal_chunk(*started.popleft()))
         except OSError as error:
             raise storage_error(self._folder, error) from error
         except duckdb.Error as error:
@@ -289,20 +300,20 @@ class _Staging:
             return _Parsed(_Tally(**read_json(seal)), is_sealed=True)
         if isinstance(item, LineTooLong):
             fault = ndjson.line_too_long()
-            return _Parsed(_Tally(), [BadLine(item.first_line, fault.name, fault.detail, item.start)])
+            return _Parsed(_Tally(lines_n=1), [BadLine(item.first_line, fault.name, fault.detail, item.start)])
         worker = self._free_workers.get()
         try:
             return self._parse_chunk(worker, item, rows_file)
         finally:
             self._free_workers.put(worker)
 
-    def _seal_chunk(self, item: Chunk | LineTooLong, parsing: "Future[_Parsed]", before: "_Tally") -> "_Tally":
+    def _seal_chunk(self, item: Chunk | LineTooLong, parsing: "Future[_Parsed]") -> "_Tally":
         """Write the chunk's faults, then its tally, which is its seal."""
         parsed = parsing.result()
         if not parsed.is_sealed:
             seal, _, faults_file = self._files_of(item)
             if parsed.bad_lines:
-                write_faults(faults_file, fault_table(str(self._path), _charged(parsed, before)))
+                write_faults(faults_file, fault_table(str(self._path), parsed.bad_lines))
             write_json(seal, vars(parsed.tally))
         return parsed.tally
 
@@ -315,17 +326,19 @@ class _Staging:
             is_encoded=True,
         )
         reader.read(chunk)
+        is_wanted = "true" if self.wanted is None else "list_contains($wanted, community_name)"
         row = worker.connection.execute(
-            "select min(created_utc), max(created_utc), arg_min(subreddit, line_number), "
-            "arg_min(created_utc, line_number), arg_max(subreddit, line_number), "
-            "arg_max(created_utc, line_number) from parsed"
+            f"select min(created_utc), max(created_utc), count(*), count(*) filter (where not {is_wanted}) from parsed",
+            {} if self.wanted is None else {"wanted": self.wanted},
         ).fetchone()
-        tally = _Tally(unknown_keys=reader.unknown_keys, unknown_keys_sampled_n=reader.unknown_keys_sampled_n)
-        if row and row[0] is not None:
-            tally.first_s, tally.last_s, first_community, first_row_s, last_community, last_row_s = row
-            tally.first_row = (canonical_name(reddit.PLATFORM, first_community), first_row_s)
-            tally.last_row = (canonical_name(reddit.PLATFORM, last_community), last_row_s)
-        parsed = _Parsed(tally, reader.bad_lines, _neighbours(worker.connection, reader.bad_lines))
+        tally = _Tally(
+            lines_n=chunk.lines_n,
+            unknown_keys=reader.unknown_keys,
+            unknown_keys_sampled_n=reader.unknown_keys_sampled_n,
+        )
+        if row:
+            tally.first_s, tally.last_s, tally.rows_n, tally.other_rows_n = row
+        parsed = _Parsed(tally, reader.bad_lines)
         write_minutes(
             worker.connection,
             _minutes_file(rows_file),
@@ -355,61 +368,50 @@ def _minutes_file(rows_file: Path) -> Path:
     return rows_file.with_name(rows_file.name.replace("chunk-", "minutes-"))
 
 
-def _neighbours(connection: duckdb.DuckDBPyConnection, bad: list[BadLine]) -> "dict[int, _Neighbours]":
-    """The good rows of the chunk on either side of each bad line that does not tell its community and time itself."""
-    unknown = [line.line_number for line in bad if line.community is None or line.created_s is None]
-    if not unknown:
-        return {}
-    connection.register("asked", pa.table({"asked_line": unknown}))
-    rows = connection.execute(
-        """
-        select asked_line, earlier.community_name, earlier.created_utc, later.community_name, later.created_utc
-        from asked
-        asof left join parsed as earlier on asked_line >= earlier.line_number
-        asof left join parsed as later on asked_line <= later.line_number
-        """
-    ).fetchall()
-    connection.unregister("asked")
-    return {line: _Neighbours(*beside) for line, *beside in rows}
-
-
-def _charged(parsed: "_Parsed", before: _Tally) -> list[BadLine]:
-    """Give every bad line a community and a time: its own, else those of the good row before it, else after it.
-
-    Archives are in order of time, so a line that cannot be read most likely belongs where its neighbours do.
-    """
-    before_community, before_s = before.last_row or (None, None)
-    charged = []
-    for line in parsed.bad_lines:
-        beside = parsed.neighbours.get(line.line_number, _Neighbours())
-        times = (line.created_s, beside.earlier_s, before_s, beside.later_s)
-        charged.append(
-            replace(
-                line,
-                community=line.community or beside.earlier_community or before_community or beside.later_community,
-                created_s=next((time for time in times if time is not None), None),
-            )
-        )
-    return charged
-
-
 def _seal_archive(path: Path, folder: Path, tally: _Tally, wanted: Collection[str] | None) -> None:
     """Declare the archive parsed to its end.
 
     Raises:
-        ArchiveUnreadable: there are lines, but no record: they could not be charged to any community or day.
+        ArchiveUnreadable: there are lines, but no record.
     """
     try:
-        if tally.first_row is None:
+        if not tally.rows_n:
             _refuse_if_only_bad(path, folder)
-        else:
-            _charge_leading(folder, *tally.first_row)
+        content = _gather_unplaced(folder, tally)
     except OSError as error:
         raise storage_error(folder, error) from error
     proven = coverage_of_minutes(sorted(folder.glob("minutes-*.parquet")), wanted=wanted)
     known = {"unknown_keys": tally.unknown_keys, "unknown_keys_sampled_n": tally.unknown_keys_sampled_n}
-    write_json(folder / SEAL, {"coverage": proven.to_json(), **known})
+    counts = {"lines_n": tally.lines_n, "other_rows_n": tally.other_rows_n, "unplaced_content": content}
+    write_json(folder / SEAL, {"coverage": proven.to_json(), **known, **counts})
     log.info("archive staged: %s, %s to %s", printable(path.name), day_of(tally.first_s), day_of(tally.last_s))
+
+
+def _gather_unplaced(folder: Path, tally: _Tally) -> str:
+    """Put the lines that tell no community or no day into a file of their own, if there are any; returns their content.
+
+    Loads that are taken from the archive link to it: such lines belong to no load, and are booked once.
+    """
+    content = landing.UnplacedContent(f"{tally.lines_n} lines, {tally.rows_n} records")
+    draft = folder / f".{UNPLACED}.tmp"
+    with ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
+        for file in fault_files(folder):
+            table = pq.read_table(file)
+            is_placed = pc.and_(pc.is_valid(table["community"]), pc.is_valid(table["day"]))
+            is_skip = pc.is_in(table["fault"], pa.array(sorted(SKIPPED_FAULTS)))
+            unplaced = table.filter(pc.invert(pc.or_(is_placed, is_skip)))
+            if not unplaced.num_rows:
+                continue
+            for row in unplaced.select(["line_number", "fault", "line"]).to_pylist():
+                content.add(row["line_number"], row["fault"], row["line"])
+            if writer is None:
+                writer = stack.enter_context(pq.ParquetWriter(draft, FAULT_SCHEMA))
+            writer.write_table(unplaced)
+    if writer is not None:
+        fsync_file(draft)
+        draft.replace(folder / UNPLACED)
+    return content.name
 
 
 def _refuse_if_only_bad(path: Path, folder: Path) -> None:
@@ -422,16 +424,3 @@ def _refuse_if_only_bad(path: Path, folder: Path) -> None:
                     limit="one JSON object per line, with id, subreddit and created_utc",
                     next_step="check what the file is; nothing of it was taken",
                 )
-
-
-def _charge_leading(folder: Path, community: str, created_s: float) -> None:
-    """Charge bad lines before the first good row to that row, in chunks that were sealed before it was known."""
-    for file in fault_files(folder):
-        known = pq.read_table(file, columns=["community", "day"])
-        if not known["community"].null_count and not known["day"].null_count:
-            continue
-        table = pq.read_table(file)
-        for name, value in (("community", community), ("day", day_of(created_s))):
-            position = table.schema.get_field_index(name)
-            table = table.set_column(position, FAULT_SCHEMA.field(name), table[name].fill_null(value))
-        write_faults(file, table)

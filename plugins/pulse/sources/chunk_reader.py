@@ -30,7 +30,7 @@ class BadLine:
 
     Attributes:
         line: its beginning, at most ``ndjson.KEPT_LINE_BYTES``.
-        community, created_s: whom to charge it to, if the line itself tells; else None until its neighbours are asked.
+        community, created_s: what the line itself tells of them, else None. What stands beside it proves nothing.
         lines_n: how many lines this stands for (blank lines are only counted).
     """
 

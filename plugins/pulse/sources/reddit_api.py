@@ -19,7 +19,7 @@ from pulse import coverage, landing
 from pulse.contract import CONTRACT_VERSION, projection
 from pulse.errors import DayNotServable, LockBusy, RateLimited, SourceError, StorageError
 from pulse.files import sql_text
-from pulse.landing import BAD_LINES_COLUMNS, Load, LoadManifest
+from pulse.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest, UnplacedContent, unplaced_name
 from pulse.locks import exclusive
 from pulse.settings import RedditApiEntry
 from pulse.sources.archive_staging import SKIPPED_FAULTS
@@ -125,7 +125,7 @@ def _seal(
     _select_rows(shelf, entry, window, load_id, with_earlier=is_on_time)
     rows_by_day = write_days(shelf.connection, folder)
     earlier_rows_n = _count(shelf.connection, "select count(*) from selected where created_at < $at", window.start_at)
-    bad_lines_n = _write_bad_lines(shelf, entry, window, folder)
+    account = _write_bad_lines(shelf, entry, window, folder, landed_n=sum(rows_by_day.values()))
     observations = [replace(seen.observation, load_id=load_id)] if seen.observation else []
     looks = [look for day in window.days() for look in seen.looks(entry.platform, entry.community, day)]
     is_partial = any(not look.is_whole_day for look in looks)
@@ -142,8 +142,9 @@ def _seal(
         rows_by_day=rows_by_day,
         earlier_rows_n=earlier_rows_n,
         community_observations_n=landing.write_community_observations(folder, observations),
-        bad_lines_n=bad_lines_n,
+        bad_lines_n=account.quarantined_n,
         skipped={"not_returned": seen.not_returned_n} if seen.not_returned_n else {},
+        files=(account,),
         coverage_rows_n=coverage.write(folder / coverage.COVERAGE_FILE, looks, source=SOURCE, load_id=load_id),
         partial_reason=_partial_reason(seen) if is_partial else None,
         api_calls_n=shelf.calls_of(entry),
@@ -206,34 +207,64 @@ def _select_rows(shelf: Shelf, entry: RedditApiEntry, window: Window, load_id: s
     )
 
 
-def _write_bad_lines(shelf: Shelf, entry: RedditApiEntry, window: Window, folder: Path) -> int:
-    """Write records that gave no row; one that names no community is charged to the first of its group."""
+def _write_bad_lines(
+    shelf: Shelf, entry: RedditApiEntry, window: Window, folder: Path, *, landed_n: int
+) -> FileAccount:
+    """Write the records that gave no row and tell a community and a day; returns what became of all that was shown.
+
+    Records that do not tell whose, or of which day, they are belong to no load: they lie beside it and are booked once
+    for the answers of all communities that were asked for together.
+    """
     connection = shelf.connection
-    connection.execute(f"create or replace table bad_lines ({BAD_LINES_COLUMNS})")
+    connection.execute(f"create or replace table faults ({BAD_LINES_COLUMNS}, place VARCHAR)")
     files = [str(file) for file in shelf.fault_files()]
     if files:
         connection.execute(
             """
-            insert into bad_lines by name
-            select file, line_number, fault, detail, line, $community as community,
-                least(greatest(coalesce(day, $last_day), $first_day), $last_day) as day
+            insert into faults by name
+            select file, line_number, fault, detail, line, community,
+                case when community = $community then least(greatest(day, $first_day), $last_day) else day end as day,
+                case
+                    when community is null or day is null then 'unplaced'
+                    when community = $community then 'load'
+                    else 'outside'
+                end as place
             from read_parquet($files, hive_partitioning = false)
-            where coalesce(community, $heir) = $community and not list_contains($skips, fault)
+            where not list_contains($skips, fault)
             """,
             {
                 "files": files,
                 "community": entry.community,
-                "heir": shelf.heir,
                 "first_day": window.first_day,
                 "last_day": window.last_day,
                 "skips": sorted(SKIPPED_FAULTS),
             },
         )
+    kept = "select * exclude (place) from faults where place = '{}' order by file, line_number"
     connection.execute(
-        "copy (select * from bad_lines order by file, line_number) "
-        f"to {sql_text(folder / 'bad_lines.parquet')} (format parquet, compression zstd)"
+        f"copy ({kept.format('load')}) to {sql_text(folder / 'bad_lines.parquet')} (format parquet, compression zstd)"
     )
-    return _count(connection, "select count(*) from bad_lines")
+    places = dict(connection.execute("select place, count(*) from faults group by all").fetchall())
+    records_n = shelf.records_n()
+    rows_n = _count(connection, f"select count(*) from {shelf.rows_sql()}")
+    content = UnplacedContent(shelf.token)
+    for line_number, fault, line in connection.execute(
+        "select line_number, fault, line from faults where place = 'unplaced' order by file, line_number"
+    ).fetchall():
+        content.add(line_number, fault, line)
+    if places.get("unplaced"):
+        connection.execute(
+            f"copy ({kept.format('unplaced')}) to {sql_text(folder / unplaced_name(content.name))} (format parquet)"
+        )
+    return FileAccount(
+        file=f"{SOURCE}: answers for {window}",
+        content=content.name,
+        lines_n=records_n,
+        landed_n=landed_n,
+        quarantined_n=places.get("load", 0),
+        unplaced_n=places.get("unplaced", 0),
+        outside_n=rows_n - landed_n + places.get("outside", 0),
+    )
 
 
 def _count(connection: duckdb.DuckDBPyConnection, sql: str, at: datetime | None = None) -> int:

@@ -6,24 +6,27 @@ community, day and rerun reads those. A load is a selection from them, so the sa
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 
 from pulse import coverage, landing
 from pulse.contract import CONTRACT_VERSION, KINDS, projection
 from pulse.coverage import Look
 from pulse.errors import ConfigError, DayNotServable, StorageError
-from pulse.files import sql_text
-from pulse.landing import BAD_LINES_COLUMNS, Load, LoadManifest
+from pulse.files import sql_text, storage_error
+from pulse.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest
 from pulse.locks import exclusive
+from pulse.profiles import is_profile_sql
 from pulse.settings import WILDCARD, RedditEntry, Settings
 from pulse.sources.archive_staging import SKIPPED_FAULTS, StagedArchive, stage
 from pulse.sources.context import SourceContext
 from pulse.sources.reddit_rows import write_days
 from pulse.sources.spans import merged, within_day
+from pulse.text import printable
 from pulse.window import Window
 
 log = logging.getLogger(__name__)
@@ -239,11 +242,11 @@ def _seal_selection(
     spill = context.home.scratch / load_id
     with duckdb.connect(config={"memory_limit": _MEMORY_LIMIT, "temp_directory": str(spill)}) as connection:
         connection.execute("set timezone = 'UTC'")
-        duplicates_n = _select_rows(connection, entry, window, archives, named_elsewhere, load_id)
+        accounts = [_Account(archive) for archive in archives]
+        _select_rows(connection, entry, window, accounts, named_elsewhere, load_id)
         rows_by_day = write_days(connection, folder)
-        bad_lines_n, skipped = _write_bad_lines(connection, entry, window, archives, named_elsewhere, folder)
-    if duplicates_n:
-        skipped["duplicate_record"] = duplicates_n
+        bad_lines_n = _write_bad_lines(connection, entry, window, accounts, named_elsewhere, folder)
+    _link_unplaced(archives, folder)
     manifest = LoadManifest(
         load_id=load_id,
         platform=entry.platform,
@@ -255,7 +258,8 @@ def _seal_selection(
         last_day=window.last_day,
         rows_by_day=rows_by_day,
         bad_lines_n=bad_lines_n,
-        skipped=skipped,
+        skipped=_merged_counts(account.skipped for account in accounts),
+        files=tuple(account.closed() for account in accounts),
         coverage_rows_n=coverage.write(
             folder / coverage.COVERAGE_FILE,
             archive.looks(window, except_communities=named_elsewhere),
@@ -281,6 +285,59 @@ def _merged_counts(counts: Iterable[dict[str, int]]) -> dict[str, int]:
     return merged
 
 
+# ---- accounts --------------------------------------------------------------
+
+
+@dataclass
+class _Account:
+    """What becomes of the lines of one archive in one load, counted step by step.
+
+    Attributes:
+        skipped: documented skips that belong to the load.
+        chosen_n: usable records of the load's communities and days, those skipped included.
+    """
+
+    archive: StagedArchive
+    landed_n: int = 0
+    chosen_n: int = 0
+    quarantined_n: int = 0
+    unplaced_n: int = 0
+    blank_n: int = 0
+    bad_outside_n: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)
+
+    def skip(self, reason: str, count: int) -> None:
+        """Count lines that were left out on purpose."""
+        if count:
+            self.skipped[reason] = self.skipped.get(reason, 0) + count
+
+    def closed(self) -> FileAccount:
+        """The account as the manifest has it. Rows outside are counted where they lie, in the staged chunks."""
+        rows_n = sum(pq.read_metadata(file).num_rows for file in self.archive.chunk_files())
+        return FileAccount(
+            file=printable(str(self.archive.path)),
+            content=self.archive.unplaced_content,
+            lines_n=self.archive.lines_n,
+            landed_n=self.landed_n,
+            quarantined_n=self.quarantined_n,
+            unplaced_n=self.unplaced_n,
+            skipped=self.skipped | ({"blank_line": self.blank_n} if self.blank_n else {}),
+            outside_n=rows_n - self.chosen_n + self.archive.other_rows_n + self.bad_outside_n,
+        )
+
+
+def _link_unplaced(archives: Sequence[StagedArchive], folder: Path) -> None:
+    """Give the load the lines that no load can place: the gate books them once for each content."""
+    for archive in archives:
+        if archive.unplaced_file.is_file():
+            target = folder / landing.unplaced_name(archive.unplaced_content)
+            try:
+                if not target.exists():  # copies of one file have the same lines
+                    target.hardlink_to(archive.unplaced_file)
+            except OSError as error:
+                raise storage_error(target, error) from error
+
+
 # ---- selecting -------------------------------------------------------------
 
 
@@ -288,39 +345,55 @@ def _select_rows(
     connection: duckdb.DuckDBPyConnection,
     entry: RedditEntry,
     window: Window,
-    archives: Sequence[StagedArchive],
+    accounts: Sequence[_Account],
     named_elsewhere: tuple[str, ...],
     load_id: str,
-) -> int:
-    """Make table ``selected`` of the load's rows; returns how many exact repeats were left out.
+) -> None:
+    """Make table ``selected`` of the load's rows, and note in the accounts what was left out on purpose.
 
     A repeat is the same contribution observed at the same time; the first in file order stays. The same contribution
-    seen at another time is another observation.
+    seen at another time is another observation; with another time of creation it is a contradiction, which gate 1 keeps
+    out. A wildcard leaves out profiles: they are somebody's own page, and only read where they are named.
     """
     # An archive is staged for all its entries; only some of them may have asked for further fields.
     overrides = {"load_id": sql_text(load_id), "extra": "extra" if entry.extra_fields else "null"}
     connection.execute(
         f"""
         create table selected as
-        select {projection(overrides=overrides)},
-               cast(timezone('UTC', created_at) as date) as partition_day,
+        select *,
                row_number() over (
-                   partition by community, contribution_id, observed_at order by filename, line_number
+                   partition by community, contribution_id, observed_at, created_at order by filename, line_number
                ) as repeat_number
-        from read_parquet($files, hive_partitioning = false, filename = true)
-        where created_at >= $start_at and created_at < $end_at and {_community_filter(entry)}
+        from (
+            select {projection(overrides=overrides)},
+                   cast(timezone('UTC', created_at) as date) as partition_day,
+                   {is_profile_sql("community") if entry.is_wildcard else "false"} as is_profile,
+                   filename,
+                   line_number
+            from read_parquet($files, hive_partitioning = false, filename = true)
+            where created_at >= $start_at and created_at < $end_at and {_community_filter(entry)}
+        )
         """,
         {
-            "files": [str(file) for archive in archives for file in archive.chunk_files()],
+            "files": [str(file) for account in accounts for file in account.archive.chunk_files()],
             "start_at": window.start_at,
             "end_at": window.end_at,
             "names": list(named_elsewhere) if entry.is_wildcard else [entry.community],
         },
     )
-    row = connection.execute("select count(*) from selected where repeat_number > 1").fetchone()
-    connection.execute("delete from selected where repeat_number > 1")
-    connection.execute("alter table selected drop column repeat_number")
-    return int(row[0]) if row else 0
+    by_folder = {account.archive.folder: account for account in accounts}
+    for file, chosen_n, profile_n, repeated_n in connection.execute(
+        "select filename, count(*), count(*) filter (where is_profile), "
+        "count(*) filter (where not is_profile and repeat_number > 1) from selected group by all"
+    ).fetchall():
+        account = by_folder[Path(file).parent]
+        account.chosen_n += chosen_n
+        account.landed_n += chosen_n - profile_n - repeated_n
+        account.skip("profile_community", profile_n)
+        account.skip("duplicate_record", repeated_n)
+    connection.execute("delete from selected where is_profile or repeat_number > 1")
+    for column in ("is_profile", "filename", "line_number", "repeat_number"):
+        connection.execute(f"alter table selected drop column {column}")
 
 
 def _community_filter(entry: RedditEntry) -> str:
@@ -331,39 +404,58 @@ def _write_bad_lines(
     connection: duckdb.DuckDBPyConnection,
     entry: RedditEntry,
     window: Window,
-    archives: Sequence[StagedArchive],
+    accounts: Sequence[_Account],
     named_elsewhere: tuple[str, ...],
     folder: Path,
-) -> tuple[int, dict[str, int]]:
-    """Write the load's share of unreadable lines; returns their number and the documented skips by reason."""
-    connection.execute(f"create table bad_lines ({BAD_LINES_COLUMNS}, lines_n BIGINT)")
-    files = [str(file) for archive in archives for file in archive.fault_files()]
+) -> int:
+    """Write the unusable lines that tell a community and a day of the load, and note where the others belong.
+
+    Returns:
+        How many were written.
+    """
+    connection.execute(f"create table faults ({BAD_LINES_COLUMNS}, lines_n BIGINT, filename VARCHAR, place VARCHAR)")
+    files = [str(file) for account in accounts for file in account.archive.fault_files()]
     if files:
+        profile = is_profile_sql("community") if entry.is_wildcard else "false"
         connection.execute(
             f"""
-            insert into bad_lines by name
-            select file, line_number, fault, detail, line, community, day, lines_n
-            from read_parquet($files, hive_partitioning = false)
-            where day between $first_day and $last_day and {_community_filter(entry)}
+            insert into faults by name
+            select *,
+                case
+                    when list_contains($skips, fault) then 'blank'
+                    when community is null or day is null then 'unplaced'
+                    when not (day between $first_day and $last_day and {_community_filter(entry)}) then 'outside'
+                    when {profile} then 'profile'
+                    else 'load'
+                end as place
+            from read_parquet($files, hive_partitioning = false, filename = true)
             """,
             {
                 "files": files,
                 "first_day": window.first_day,
                 "last_day": window.last_day,
                 "names": list(named_elsewhere) if entry.is_wildcard else [entry.community],
+                "skips": sorted(SKIPPED_FAULTS),
             },
         )
-    skipped = dict(
-        connection.execute(
-            "select fault, cast(sum(lines_n) as bigint) from bad_lines where list_contains($skips, fault) "
-            "group by all order by all",
-            {"skips": sorted(SKIPPED_FAULTS)},
-        ).fetchall()
-    )
-    connection.execute("delete from bad_lines where list_contains($skips, fault)", {"skips": sorted(SKIPPED_FAULTS)})
+    by_folder = {account.archive.folder: account for account in accounts}
+    for file, place, lines_n in connection.execute(
+        "select filename, place, cast(sum(lines_n) as bigint) from faults group by all"
+    ).fetchall():
+        account = by_folder[Path(file).parent]
+        match place:
+            case "blank":
+                account.blank_n += lines_n
+            case "unplaced":
+                account.unplaced_n += lines_n
+            case "outside":
+                account.bad_outside_n += lines_n
+            case "profile":
+                account.skip("profile_community", lines_n)
+            case _:
+                account.quarantined_n += lines_n
     connection.execute(
-        "copy (select * exclude (lines_n) from bad_lines order by file, line_number) "
-        f"to {sql_text(folder / 'bad_lines.parquet')} (format parquet, compression zstd)"
+        "copy (select * exclude (lines_n, filename, place) from faults where place = 'load' "
+        f"order by file, line_number) to {sql_text(folder / 'bad_lines.parquet')} (format parquet, compression zstd)"
     )
-    row = connection.execute("select count(*) from bad_lines").fetchone()
-    return (int(row[0]) if row else 0), skipped
+    return sum(account.quarantined_n for account in accounts)

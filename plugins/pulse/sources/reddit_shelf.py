@@ -222,11 +222,6 @@ class Shelf:
 
     # ---- rows --------------------------------------------------------------
 
-    @property
-    def heir(self) -> str:
-        """The community that records without a name of their own are charged to."""
-        return self._entries[0].community
-
     def _write_rows(self, key: str, path: str, page: Page, observed_at: datetime) -> dict[str, int]:
         """Write the records as contract rows, and those that give none; returns how often unknown fields occur.
 
@@ -269,6 +264,10 @@ class Shelf:
     def fault_files(self) -> list[Path]:
         """Records that gave no row, as ``pulse.sources.reddit_rows.FAULT_SCHEMA``."""
         return self._sealed("-faults.parquet")
+
+    def records_n(self) -> int:
+        """Records in all sealed answers; the same contribution counts each time it was shown."""
+        return sum(len(read_json(seal).get("ids", ())) for seal in self._seals())
 
     def unknown_keys(self) -> tuple[dict[str, int], int]:
         """Names of fields that nobody knows, by how often they occurred; and among how many records."""
