@@ -307,6 +307,17 @@ def _dates_of_note(note: Path) -> tuple[date, ...] | None:
         return None
 
 
+def pending_files(home: Home) -> list[Path]:
+    """Files of contributions that the promotions behind the notes brought, as far as they are still there."""
+    return [
+        file
+        for note in sorted((home.warehouse / "pending").glob("*.json"))
+        for name in _files_of_note(note)
+        for file in sorted(home.raw.glob(name) if "*" in name else [home.raw / name])
+        if file.is_file()
+    ]
+
+
 # ---- preparing: nothing visible changes ------------------------------------
 
 
@@ -578,21 +589,36 @@ def _finish(home: Home, staging: Path) -> None:
     """Carry out the journal if there is one, then remove the staging folder."""
     if (staging / JOURNAL).is_file():
         journal = read_json(staging / JOURNAL)
-        _note_dates(home, journal["load_id"], journal["contribution_dates"])
+        prefix, suffix = f"{_CONTRIBUTIONS}/", f"/{journal['load_id']}.parquet"
+        files = [
+            relative for _, relative in journal["puts"] if relative.startswith(prefix) and relative.endswith(suffix)
+        ]
+        _note_dates(home, journal["load_id"], journal["contribution_dates"], files)
         _carry_out(home, staging, journal)
         erasure.erase_landed(home, [home.raw / relative for relative in journal.get("tombstones", ())])
         (staging / JOURNAL).unlink()
     shutil.rmtree(staging, ignore_errors=True)
 
 
-def _note_dates(home: Home, load_id: str, days: Sequence[str]) -> None:
-    """Note dates to build again, beside what a note of the same load asks for already."""
+def _note_dates(home: Home, load_id: str, days: Sequence[str], files: Sequence[str] = ()) -> None:
+    """Note dates to build again, and files that came, beside what a note of the same load asks for already."""
     note = home.warehouse / "pending" / f"{load_id}.json"
     before = _dates_of_note(note) if note.exists() else ()
     dates = None if before is None else sorted({*days, *(day.isoformat() for day in before)})
     if note.is_dir():  # damage
         shutil.rmtree(note)
-    write_json(note, {"load_id": load_id, "contribution_dates": dates})
+    came = sorted({*files, *_files_of_note(note)})
+    write_json(note, {"load_id": load_id, "contribution_dates": dates, "files": came})
+
+
+def _files_of_note(note: Path) -> list[str]:
+    """Files of contributions that a note names, under raw; those of its load where it is of a version before."""
+    try:
+        content = read_json(note)
+        named = content.get("files")
+        return list(named) if named is not None else [f"{_CONTRIBUTIONS}/*/*/*/{content['load_id']}.parquet"]
+    except (StorageError, KeyError, TypeError, AttributeError):
+        return []
 
 
 def _carry_out(home: Home, staging: Path, journal: dict[str, list[Any]]) -> None:

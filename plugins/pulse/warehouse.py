@@ -20,7 +20,7 @@ from pathlib import Path
 
 import duckdb
 
-from pulse import parquet, quality, raw, transform
+from pulse import creation_times, parquet, quality, raw, transform
 from pulse.clock import Clock
 from pulse.errors import BuildFailed, BuildReplaced, DamagedFile, NothingPublished, StorageError
 from pulse.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
@@ -153,6 +153,8 @@ def build(
         pending = raw.pending_dates(home)
         is_full = is_full or any(map(raw.asks_for_everything, pending))
         dates = tuple(sorted({day for of_note in pending.values() for day in of_note}))
+        if not is_full:
+            dates = creation_times.widened(working_file(home), dates, raw.pending_files(home))
         notes = {note.name: note.stat().st_mtime_ns for note in pending}
         state = _WorkingState(
             identity=identity,
@@ -176,6 +178,8 @@ def build(
             if quality.damaged_files(home, quality.LOAD_OUTCOMES, is_deep=True):
                 nodes = transform.run(home, working_file(home), arguments, variables, is_deep=True)
                 is_ok = bool(nodes) and all(node.is_ok for node in nodes)
+        if is_ok and select is None:
+            creation_times.note(home, working_file(home))
         replace(state, is_publishable=is_ok and select is None).write(home)
     return BuildReport(is_ok, nodes, None if is_full else dates, model_id)
 

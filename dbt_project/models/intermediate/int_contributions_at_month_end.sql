@@ -14,7 +14,7 @@ observations as (
     select
         *,
         {{ period_start('month', 'contribution_date') }} as month_start_date
-    from {{ ref('stg_contributions') }}
+    from {{ ref('int_observations') }}
     where {{ is_affected('contribution_date', 'partition_day') }}
         and partition_day <= {{ period_end('month', period_start('month', 'contribution_date')) }}
 

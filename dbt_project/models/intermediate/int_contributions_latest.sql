@@ -13,13 +13,12 @@ with
 
 observations as (
 
-    select * from {{ ref('stg_contributions') }}
+    select * from {{ ref('int_observations') }}
     where {{ is_affected('contribution_date', 'partition_day') }}
 
 ),
 
--- contribution_date is part of the key, so that a partial build sees what a full one sees. It never changes; if it
--- ever did, both would fail the key test of fct_contributions and name the contribution.
+-- A contribution has one contribution_date: where loads tell two, int_observations takes the earlier.
 ranked as (
 
     select

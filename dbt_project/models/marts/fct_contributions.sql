@@ -25,7 +25,7 @@ latest as (
 
 observations as (
 
-    select * from {{ ref('stg_contributions') }}
+    select * from {{ ref('int_observations') }}
     where {{ is_affected('contribution_date', 'partition_day') }}
 
 ),

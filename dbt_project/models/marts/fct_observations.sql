@@ -9,7 +9,7 @@ with
 
 observations as (
 
-    select * from {{ ref('stg_contributions') }}
+    select * from {{ ref('int_observations') }}
     where {{ is_affected('contribution_date', 'partition_day') }}
 
 ),

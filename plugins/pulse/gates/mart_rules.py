@@ -52,7 +52,7 @@ MART_RULES: tuple[MartRule, ...] = (
         ),
         raw as (
             select platform, community, contribution_date, count(distinct contribution_id) as rows_n
-            from staging.stg_contributions where {affected} and {affected_partitions}
+            from staging.int_observations where {affected} and {affected_partitions}
             group by platform, community, contribution_date
         )
         select coalesce(built.platform, raw.platform) as platform,
@@ -64,7 +64,8 @@ MART_RULES: tuple[MartRule, ...] = (
             and built.contribution_date = raw.contribution_date
         where built.rows_n is distinct from raw.rows_n
         """,
-        "What passed gate 1 must be in the marts, each contribution once, on the day it was written.",
+        "What passed gate 1 must be in the marts, each contribution once, on the day it was written (the earlier one "
+        "where loads tell two).",
     ),
     MartRule(
         "days_add_up_to_contributions",
@@ -259,7 +260,7 @@ MART_RULES: tuple[MartRule, ...] = (
         "marts.fct_contributions",
         """
         select texts.platform, texts.community, texts.contribution_date, count(*) as unjudged_n
-        from staging.stg_contributions as texts
+        from staging.int_observations as texts
         where texts.text_sha256 is not null and {affected} and {affected_partitions} and not exists (
             select 1 from staging.stg_sentiment_scores as scores
             where scores.platform = texts.platform and scores.community = texts.community

@@ -20,7 +20,7 @@ from pulse.errors import ConfigError, DayNotServable, StorageError
 from pulse.files import sql_text, storage_error
 from pulse.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest
 from pulse.locks import exclusive
-from pulse.profiles import is_profile_sql
+from pulse.profiles import account_in, is_profile_sql
 from pulse.settings import WILDCARD, RedditEntry, Settings
 from pulse.sources.archive_staging import SKIPPED_FAULTS, StagedArchive, stage
 from pulse.sources.context import SourceContext
@@ -155,7 +155,7 @@ class EntryArchive:
     def _communities_spoken_for(self, except_communities: tuple[str, ...]) -> list[str]:
         if not self.entry.is_wildcard:
             return [self.entry.community]
-        own = {name for file in self.files for name in file.coverage.own_communities()}
+        own = {name for file in self.files for name in file.coverage.own_communities() if account_in(name) is None}
         return [WILDCARD, *sorted(own - set(except_communities))]
 
     def _looks_of(self, community: str, day: date, kind: str, others: tuple[str, ...]) -> list[Look]:

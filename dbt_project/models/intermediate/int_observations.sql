@@ -1,0 +1,48 @@
+{{ config(materialized='view', schema='staging') }}
+
+-- Read instead of the staging model by whatever is dated by creation. A view beside the staging ones, so that filters on
+-- partition_day still open the files of those days only, and published files, where raw is out of reach, do without it.
+select
+    seen.platform,
+    seen.community,
+    seen.contribution_id,
+    seen.kind,
+    seen.thread_id,
+    seen.parent_id,
+    coalesce(clashes.first_created_at, seen.created_at) as created_at,
+    coalesce({{ utc_date('clashes.first_created_at') }}, seen.contribution_date) as contribution_date,
+    seen.edited_at,
+    seen.observed_at,
+    coalesce(
+        {{ hours_between('clashes.first_created_at', 'seen.observed_at') }}, seen.observed_age_h
+    ) as observed_age_h,
+    seen.title,
+    seen.body,
+    seen.text_sha256,
+    seen.url,
+    seen.permalink,
+    seen.tags,
+    seen.author_key,
+    seen.author_role,
+    seen.is_by_contributor,
+    seen.score,
+    seen.upvote_ratio,
+    seen.reply_count,
+    seen.award_count,
+    seen.view_count,
+    seen.share_count,
+    seen.reactions,
+    seen.removal,
+    seen.is_removed,
+    seen.source,
+    seen.load_id,
+    seen.contract_version,
+    seen.partition_day
+from {{ ref('stg_contributions') }} as seen
+left join (
+    select distinct platform, community, contribution_id, first_created_at
+    from {{ ref('int_creation_time_clashes') }}
+) as clashes
+    on seen.platform = clashes.platform
+    and seen.community = clashes.community
+    and seen.contribution_id = clashes.contribution_id
