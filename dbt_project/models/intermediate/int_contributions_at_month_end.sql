@@ -37,7 +37,7 @@ ranked as (
 -- Scanned apart, for these few columns only.
 observed_days as (
 
-    select distinct platform, community, contribution_date, kind from {{ ref('stg_contributions') }}
+    select distinct platform, community, contribution_date, kind from {{ ref('int_observations') }}
     where {{ is_affected('contribution_date', 'partition_day') }}
 
 ),

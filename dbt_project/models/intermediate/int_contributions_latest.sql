@@ -40,7 +40,7 @@ ranked as (
 -- Scanned apart, for these few columns only: a partial build of it and of the rows sees the same days.
 observed_days as (
 
-    select distinct platform, community, contribution_date, kind from {{ ref('stg_contributions') }}
+    select distinct platform, community, contribution_date, kind from {{ ref('int_observations') }}
     where {{ is_affected('contribution_date', 'partition_day') }}
 
 ),
