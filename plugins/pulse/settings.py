@@ -3,6 +3,7 @@
 Unknown keys, duplicate communities and missing files are refused here, before anything runs.
 """
 
+import fnmatch
 import functools
 import glob
 import os
@@ -389,11 +390,15 @@ def _find_files(entry: RedditEntry, find: Callable[[Path], tuple[Path, Path, lis
 def _finder(config: Path, home: Home) -> Callable[[Path], tuple[Path, Path, list[Path]]]:
     """Finds the files of a pattern; each pattern and each folder is looked at once, however many entries name it."""
 
+    names_in = functools.cache(_names_in)
+
     @functools.cache
     def find(pattern: Path) -> tuple[Path, Path, list[Path]]:
         absolute = config.parent / str(pattern).replace(_HOME_VARIABLE, str(home.root))
         try:
-            files = [absolute.resolve()] if absolute.is_file() else _files_matching(str(pattern), config, home)
+            files = (
+                [absolute.resolve()] if absolute.is_file() else _files_matching(str(pattern), config, home, names_in)
+            )
         except (OSError, ValueError):  # no file can have that name
             files = []
         return pattern, absolute, [file for file in files if not _is_of_the_kernel(file)]
@@ -412,7 +417,29 @@ def _is_of_the_kernel(file: Path) -> bool:
     return False
 
 
-def _files_matching(pattern: str, config: Path, home: Home) -> list[Path]:
-    """Files that a glob finds; folders that merely contain glob characters stand for themselves."""
+def _files_matching(pattern: str, config: Path, home: Home, names_in: Callable[[Path], list[str]]) -> list[Path]:
+    """Files that a glob finds; folders that merely contain glob characters stand for themselves.
+
+    Args:
+        names_in: what lies in a folder; asked where only the last part of the pattern is one.
+    """
     absolute = Path(glob.escape(str(config.parent))) / pattern.replace(_HOME_VARIABLE, glob.escape(str(home.root)))
-    return [Path(match).resolve() for match in sorted(glob.glob(str(absolute))) if Path(match).is_file()]
+    folder, last = absolute.parent, absolute.name
+    plain = Path(_unescaped(str(folder)))
+    if glob.escape(str(plain)) == str(folder) and not last.startswith("."):
+        matches = [str(plain / name) for name in fnmatch.filter(names_in(plain), last) if not name.startswith(".")]
+    else:
+        matches = glob.glob(str(absolute))
+    return [Path(match).resolve() for match in sorted(matches) if Path(match).is_file()]
+
+
+def _unescaped(path: str) -> str:
+    """What :func:`glob.escape` was given."""
+    return re.sub(r"\[([*?[])\]", r"\1", path)
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208  (names are asked for, not paths)
+    except OSError:
+        return []
