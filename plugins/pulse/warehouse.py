@@ -143,7 +143,6 @@ def build(
     model_id = sentiment_model_id(settings)
     with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
         transform.ensure_inputs(home)
-        _require_whole_inputs(home, is_deep=False)
         identity = {"project": transform.project_digest(), "sentiment_model_id": model_id}
         inputs = transform.inputs_digest(home)
         if not is_full_refresh and select is None and _is_published_already(home, identity, inputs):
@@ -164,6 +163,7 @@ def build(
             contribution_dates=None if is_full else [day.isoformat() for day in dates],
         )
         state.write(home)
+        _require_whole_inputs(home, is_deep=False)
         if is_full:
             # What the project no longer has must go too, and a file that is written over keeps the room it once took.
             _remove_working_file(home)

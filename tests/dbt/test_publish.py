@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from pulse import quality, raw, transform, warehouse
-from pulse.errors import BuildFailed, BuildReplaced, NothingPublished
+from pulse.errors import BuildFailed, BuildReplaced, DamagedFile, NothingPublished
 from pulse.files import read_json, sql_text, write_json
 from pulse.home import Home
 from support import NOON, contribution
@@ -156,8 +156,8 @@ warehouse.build(home, settings=settings)
 def test_publish__refuses_a_build_that_failed_or_was_of_a_selection(built: Any):
     broken = built.home.contributions_dir("reddit", "tea", built.day(0)) / "broken.parquet"
     broken.write_bytes(b"not Parquet at all")
-    report = warehouse.build(built.home, settings=built.settings)
-    assert not report.is_ok
+    with pytest.raises(DamagedFile, match=r"broken\.parquet"):
+        warehouse.build(built.home, settings=built.settings)
     with pytest.raises(BuildFailed, match="did not end well"):
         built.publish()
     broken.unlink()

@@ -4,13 +4,14 @@ again is named, blocks nothing that does not need it, and can be set aside.
 
 import os
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import duckdb
 import pytest
 
 import damaging
-from faults.harness import IS_LONG_FORM, Scene, differences, run
+from faults.harness import FIRST_DAY, IS_LONG_FORM, SECOND_DAY, Scene, differences, run
 from fixtures.live_reddit import KEY
 from pulse import damage, landing, quality, warehouse
 from pulse.clock import utc_now
@@ -109,17 +110,34 @@ def test_run__heals_databases(done: Scene, home: Home, hurt: Damaging, what: str
 @only_long
 @every_damage
 def test_run__outcomes_of_which_a_file_is_damaged_stop_nothing(done: Scene, home: Home, hurt: Damaging):
-    (file,) = (home.quality / quality.LOAD_OUTCOMES).glob("*arrived.parquet")
-    hurt(file)
-    run(done.orders).require_well()  # another run id would leave another file; this one is written again
+    files = sorted((home.quality / quality.LOAD_OUTCOMES).glob("*arrived.parquet"))
+    assert len(files) == 2, "of the day before, and of the run that comes again"
+    for file in files:
+        hurt(file)
+    run(done.orders).require_well()  # it writes its own again
+    (left,) = [found.file for found in damage.find(home, is_deep=True)]
     pipeline(done).rebuild(run_id="rebuild")
-    assert differences(warehouse.published_file(home), done.after) == []
+    days = completeness(home)
+    assert [is_complete for day, is_complete in days if day == SECOND_DAY] == [True, True]
+    assert not any(is_complete for day, is_complete in days if day != SECOND_DAY), "nobody can tell any more"
+    damage.set_aside(home, damage.require(home, left), clock=utc_now)
+    assert damage.find(home, is_deep=True) == []
+
+
+def completeness(home: Home) -> list[tuple[date, bool | None]]:
+    """Of each community and day that has any rows."""
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{warehouse.published_file(home)}' as published (read_only)")
+        return connection.execute(
+            "select contribution_date, is_day_complete from published.marts.fct_community_daily "
+            f"where contribution_date between '{FIRST_DAY}' and '{SECOND_DAY}'"
+        ).fetchall()
 
 
 @every_damage
 def test_live__what_landing_lost_is_named_and_can_be_set_aside(done: Scene, home: Home, hurt: Damaging):
     (folder,) = (home.raw / "contributions").glob("*/community=nightridelamps")
-    (file,) = files_of_rows(folder)
+    file = files_of_rows(folder)[-1]
     load = landing.require(home, file.stem)
     damaging.remove(load.folder)
     hurt(file)
@@ -136,8 +154,9 @@ def test_live__what_landing_lost_is_named_and_can_be_set_aside(done: Scene, home
         connection.execute(f"attach '{warehouse.published_file(home)}' as published (read_only)")
         rows = connection.execute(
             "select distinct posts, comments, is_day_complete, outcome from published.marts.fct_community_daily "
-            "where community = 'nightridelamps'"
+            f"where community = 'nightridelamps' and contribution_date = '{file.parent.name.removeprefix('day=')}'"
         ).fetchall()
+    assert rows
     assert {(posts, comments) for posts, comments, *_ in rows} == {(None, None)}, "unknown, not zero"
     assert not any(is_complete for *_, is_complete, _ in rows)
     assert os.listdir(home.root / "damaged")  # noqa: PTH208
