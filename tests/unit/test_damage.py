@@ -380,7 +380,7 @@ COVERAGE = (
 
 def write_coverage(home: Home, load_id: str, days: list[date]) -> Path:
     file = home.raw / "coverage" / "platform=reddit" / "community=tea" / f"{load_id}.parquet"
-    file.parent.mkdir(parents=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as connection:
         connection.execute(f"create table coverage ({COVERAGE})")
         for day in days:

@@ -93,10 +93,9 @@ class EntryArchive:
 
     @property
     def is_never_seen(self) -> bool:
-        """Whether no file holds anything of the community that the entry names."""
-        return not self.entry.is_wildcard and not any(
-            self.entry.community in file.coverage.communities for file in self.files
-        )
+        """Whether the files hold records, and none of them of the community that the entry names."""
+        names = {name for file in self.files for name in file.coverage.communities}
+        return bool(names) and not self.entry.is_wildcard and self.entry.community not in names
 
     def looks(self, window: Window, *, except_communities: tuple[str, ...] = ()) -> list[Look]:
         """What was looked at in the window: per day and kind what the files span or the config declares, else nothing.
