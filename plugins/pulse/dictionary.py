@@ -154,7 +154,8 @@ def kpi_tables() -> list[Table]:
     of_mart = {column.name: column.meaning for column in mart.columns}
     tables = []
     for name, (description, grain) in _KPI.items():
-        schema = store.TABLES.get(name, store.TABLES[store.KPI_MONTHLY])
+        schemas = {**store.TABLES, store.KPI_LOST_VERSIONS: store.LOST_COLUMNS}
+        schema = schemas.get(name, store.TABLES[store.KPI_MONTHLY])
         meanings = {column: _KPI_COLUMNS.get(column) or of_mart[column] for column in schema.names}
         tables.append(_described_table(name, schema, description, grain, meanings))
     return tables

@@ -57,6 +57,10 @@ def warehouse(unit_test_run: Any) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("create schema if not exists unit_tests.staging")
         for table, columns in STAGED.items():
             connection.execute(f"create table unit_tests.staging.{table} ({columns})")
+        # Nothing here is told twice with another time of creation.
+        connection.execute(
+            "create view unit_tests.staging.int_observations as from unit_tests.staging.stg_contributions"
+        )
         yield connection
 
 

@@ -223,13 +223,13 @@ def test_build__of_a_day_without_any_rows_is_done_for_its_outcome_alone(built: A
     built.publish()
     outcome = dict.fromkeys(quality.TABLES[quality.LOAD_OUTCOMES].names) | {
         "run_id": "quiet", "platform": "reddit", "entry_id": "reddit/tea", "community": "tea", "day": built.day(1),
-        "source": "reddit_archive", "outcome": "empty", "contributions_n": 0, "recorded_at": built.clock(),
+        "source": "reddit_archive", "outcome": "failed", "contributions_n": 0, "recorded_at": built.clock(),
     }  # fmt: skip
     file = quality.append(built.home, quality.LOAD_OUTCOMES, [outcome], stem="quiet")
     try:
         assert not built.build().is_nothing_new
         days = look(built.publish().file)["marts.fct_community_daily"]
-        assert (built.day(1), "empty") in {(row["contribution_date"], row["outcome"]) for row in days}
+        assert (built.day(1), "failed") in {(row["contribution_date"], row["outcome"]) for row in days}
     finally:
         file.unlink()
 
