@@ -30,7 +30,7 @@ from pulse.landing import unproven_days
 from pulse.sandbox.faults import Fault
 from pulse.sandbox.reddit_data import ArchiveData, WorldData
 from pulse.sandbox.world import World, make_world
-from pulse.sources import reddit_api, reddit_extraction
+from pulse.sources import reddit_api, reddit_extraction, reddit_pages
 from pulse.window import Window
 
 pytestmark = pytest.mark.integration
@@ -372,6 +372,40 @@ def test_records__that_cannot_be_used_are_kept_with_their_reason(home: Home, tmp
     assert [row["contribution_id"] for row in rows_of(load)] == ["t3_a1"]
     assert {row["fault"] for row in bad_lines_of(load)} == {"number_out_of_range", "not_text"}
     assert load.manifest.bad_lines_n == 2
+
+
+def test_records__that_tell_no_community_are_nobodys_and_every_record_is_accounted_for(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    start_s = int(shortly_after(BUSY_DAY).timestamp()) - 40_000
+    records = [
+        reddit_lines.post(f"{name}{number}", subreddit=name, created_utc=start_s + number, num_comments=0, score=score)
+        for name in ("Tea", "Milk")
+        for number, score in enumerate((1, 1, 10**18))
+    ]
+    data = ArchiveData([reddit_lines.write(tmp_path / "both.ndjson", records)])
+    as_reddit_has_it = reddit_pages._record
+
+    def without(thing: object, observed_at: Any) -> dict[str, Any]:
+        record = as_reddit_has_it(thing, observed_at)
+        lost = {"Tea1": "subreddit", "Milk1": "created_utc"}.get(record["id"])
+        return {name: value for name, value in record.items() if name != lost}
+
+    monkeypatch.setattr(reddit_pages, "_record", without)
+    with live(home, data, ["Tea", "Milk"], day=BUSY_DAY) as running:
+        tea, milk = running.extract(BUSY_DAY), running.extract(BUSY_DAY, "Milk")
+    for load, name in ((tea, "Tea"), (milk, "Milk")):
+        assert [row["contribution_id"] for row in rows_of(load)] == [f"t3_{name}0"]
+        assert [(row["community"], row["fault"]) for row in bad_lines_of(load)] == [
+            (name.lower(), "number_out_of_range")
+        ] * load.manifest.bad_lines_n
+        [account] = load.manifest.files
+        assert account.unaccounted_n == 0
+        assert account.landed_n == load.manifest.rows_n == 1
+        unplaced = reddit_lines.read([load.unplaced_file(account)], order_by="line_number")
+        assert {row["fault"] for row in unplaced} == {"missing_subreddit", "missing_created_utc"}
+        assert len(unplaced) == account.unplaced_n >= 2
+    assert tea.manifest.files[0].content == milk.manifest.files[0].content, "so they are booked once"
 
 
 def test_errors__are_of_one_tree(busy: Live):
