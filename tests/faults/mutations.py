@@ -11,6 +11,7 @@ import json
 import re
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -26,7 +27,7 @@ from pulse.gates import LoadVerdict, check_loads
 from pulse.gates.mart_rules import MART_RULES
 from pulse.gates.rules import LOAD_RULES, ROW_RULES
 from pulse.home import REPOSITORY, Home
-from pulse.landing import BAD_LINES_COLUMNS, Load, LoadManifest
+from pulse.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest
 from pulse.sandbox.world import World, make_world
 from pulse.sandbox.world_archive import write_archives
 from pulse.sandbox.world_model import is_visible_at, members_at
@@ -79,6 +80,7 @@ class Fault:
             ``cached`` (what the live run before got), ``ever`` (the community's whole archive). The text hash is
             derived again unless ``is_hash_kept``.
         file: SQL over ``file``, for spoiling the first file after it was sealed.
+        account: what is added to the numbers of a right account of the load's file; None for a load without accounts.
         spoiled_n: how many rows are bad, where the others are good; None for a load that must be stopped as a whole.
         why_not: why the gate lets it pass; None where it must not.
     """
@@ -91,6 +93,7 @@ class Fault:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     communities: Sequence[Mapping[str, Any]] = ({},)
     bad_lines_n: int = 0
+    account: Mapping[str, int] | None = None
     is_hash_kept: bool = False
     spoiled_n: int | None = None
     why_not: str | None = None
@@ -145,6 +148,7 @@ FAULTS: tuple[tuple[str, tuple[Fault, ...]], ...] = (
             Fault("added_after_sealing", "a row slipped in after the load was sealed", DAY_MIDDLE,
                   file="from file union all select * replace ('t1_zzz' as contribution_id) from file where kind = "
                   "'comment' qualify row_number() over () = 1"),
+            Fault("lines_lost_on_the_way", "fifty lines of the file in no account", DAY, account={"lines_n": 50}),
             Fault("nothing_without_proof", "no row, and no proof that there was none", DAY, "from rows where false",
                   manifest={"incomplete_days": (TUESDAY,)}),
         ),
@@ -173,6 +177,9 @@ FAULTS: tuple[tuple[str, tuple[Fault, ...]], ...] = (
             Fault("never_seen", "time of looking lost", DAY, _replaced("null as observed_at")),
             Fault("seen_tomorrow", "time of looking in the future", LIVE,
                   _replaced("observed_at + interval 100 days as observed_at")),
+            Fault("copy_in_another_zone", "the file and a copy of it an hour early", DAY,
+                  "from rows union all select * replace (created_at - interval 1 hour as created_at) from rows "
+                  "where hour(timezone('UTC', created_at)) >= 1"),
             Fault("edited_before_written", "edits before the writing", DAY,
                   _replaced("created_at - interval 2 hours as edited_at")),
             Fault("another_month", "the file of another month", DAY,
@@ -264,6 +271,8 @@ FAULTS: tuple[tuple[str, tuple[Fault, ...]], ...] = (
             Fault("all_removed", "everything removed", LIVE, _replaced("'by_moderator' as removal")),
             Fault("removal_unknown", "removals in other words", DAY, _replaced("'deleted' as removal")),
             Fault("error_pages", "lines of an error page between the records", DAY, bad_lines_n=20),
+            Fault("damaged_file", "one line in ten of the file damaged, and nobody can say whose", DAY,
+                  account={"lines_n": 200, "unplaced_n": 200}),
             Fault("tags_lost", "flairs lost", DAY, _replaced("[]::varchar[] as tags"),
                   why_not="a community may have none, or switch them off"),
         ),
@@ -298,6 +307,10 @@ FAULTS: tuple[tuple[str, tuple[Fault, ...]], ...] = (
         (
             Fault("some_from_tomorrow", "three rows from the day after", DAY,
                   _replaced("created_at + interval 1 day as created_at", "number <= 3"), spoiled_n=3),
+            Fault("some_with_two_times", "three ids a second time, written a minute later", DAY,
+                  "from rows union all select * replace (created_at + interval 1 minute as created_at, "
+                  "greatest(observed_at, created_at + interval 1 minute) as observed_at, null as edited_at) from rows "
+                  "where number <= 3", spoiled_n=6),
             Fault("some_of_another", "two rows of another community", DAY,
                   "from rows union all (from others order by number limit 2)", spoiled_n=2),
             Fault("one_clear_name", "one clear name", LIVE,
@@ -465,7 +478,8 @@ class Workshop:
             path = file.with_stem(f"live-{day}")
             path.write_text("".join(json.dumps(one) + "\n" for one in self._seen_live(day)), encoding="utf-8")
             read = f"select * from read_json({sql_text(path)}, format = 'newline_delimited', columns = {{{columns}}})"
-            selects.append(f"select {select}, date '{day}' as partition_day from ({reddit.understood_sql(read)})")
+            understood = reddit.understood_sql(read, author_key=KEY, is_encoded=False)
+            selects.append(f"select {select}, date '{day}' as partition_day from ({understood})")
         self._connection.execute(
             f"create table live as select *, row_number() over (partition by partition_day "
             f"order by created_at, contribution_id) as number from ({' union all '.join(selects)})"
@@ -559,6 +573,8 @@ class Workshop:
             ),
             "sealed_at": NOW,
         }  # fmt: skip
+        if fault.account is not None:
+            facts["files"] = (_account(sum(by_day.values()), fault),)
         load = landing.seal(self.home, folder, LoadManifest(**(facts | dict(fault.manifest))))
         if fault.file is not None:
             file = next(iter(load.rows_files().values()))
@@ -593,6 +609,16 @@ def _outcome(verdict: LoadVerdict, broken: Sequence[str]) -> Outcome:
         tuple(dict.fromkeys(rules)),
         tuple(finding.rule for finding in verdict.warnings),
     )
+
+
+def _account(rows_n: int, fault: Fault) -> FileAccount:
+    """Of a file that holds as much again of other days."""
+    numbers = {
+        "lines_n": 2 * rows_n + fault.bad_lines_n, "landed_n": rows_n, "quarantined_n": fault.bad_lines_n,
+        "unplaced_n": 0, "outside_n": rows_n,
+    }  # fmt: skip
+    changed = Counter(numbers) + Counter(fault.account or {})
+    return FileAccount(file="archive.zst", content="content", **{name: changed[name] for name in numbers})
 
 
 def _source(base: Base) -> str:

@@ -326,6 +326,13 @@ def implausible_community(home: Home) -> Load:
     return with_communities(home, {"members_n": -1})
 
 
+def copied(home: Home, rows_n: int = 60, **manifest: Any) -> Load:
+    """A good load and a copy of some of its rows in another time zone."""
+    good = rows()
+    copy = [row | {"created_at": row["created_at"] - timedelta(hours=5)} for row in good[:rows_n]]
+    return sealed_load(home, [*good, *copy], **manifest)
+
+
 def account(**changes: Any) -> FileAccount:
     """Of a file of 100 lines that gave the 60 rows of a good load."""
     facts: dict[str, Any] = {
@@ -344,6 +351,7 @@ def damaged_file(home: Home) -> Load:
 
 
 STOPPED: dict[str, Callable[[Home], Load]] = {
+    "contradicting_times_share": copied,
     "lines_add_up": lost_lines,
     "unplaced_lines_share": damaged_file,
     "texts_cut_share": cut,
@@ -498,12 +506,34 @@ def test_creation_times__all_rows_of_an_id_with_two_are_kept_out_by_name(home: H
     assert noted == [("t3_a3", "contribution_has_one_creation_time")] * 2
 
 
-def test_creation_times__a_load_of_many_is_stopped_and_says_why(home: Home):
+def test_creation_times__many_stop_nobody_else(home: Home):
+    (verdict,) = gate(home, copied(home, 20))
+    assert (verdict.is_passed, verdict.accepted_n, verdict.quarantined_n) == (True, 40, 40)
+
+
+def test_creation_times__a_file_in_another_zone_stops_its_load_and_says_why(home: Home):
+    (verdict,) = gate(home, copied(home))
+    assert stopped_by(verdict) == {"contradicting_times_share"}
+    assert "contribution_has_one_creation_time: 120 of 120 rows" in verdict.stopped_by[0].message
+
+
+def test_creation_times__a_wildcard_leaves_out_the_community_of_such_a_file_and_no_other(home: Home):
     good = rows()
-    copy = [row | {"created_at": row["created_at"] - timedelta(hours=5)} for row in good]
-    (verdict,) = gate(home, sealed_load(home, [*good, *copy]))
-    assert stopped_by(verdict) == {"quarantined_share"}
-    assert "contribution_has_one_creation_time: 120 rows" in verdict.stopped_by[0].message
+    tea = [row | {"created_at": row["created_at"] - timedelta(hours=5)} for row in good[:40]]
+    mate = [row | {"community": "mate", "contribution_id": f"t3_m{number}", "thread_id": f"t3_m{number}"}
+            for number, row in enumerate(good)]  # fmt: skip
+    twice = mate[0] | {"created_at": mate[0]["created_at"] - timedelta(hours=5)}
+    load = sealed_load(home, [*good, *tea, *mate, twice], load_id="reddit_archive-all", community="*")
+    (verdict,) = gate(home, load, config=settings("*"))
+    assert (verdict.is_passed, verdict.accepted_n) == (True, 59), verdict.stopped_by
+    with duckdb.connect() as connection:
+        kept_out = connection.execute(
+            "select community, rule, count(*) from read_parquet(?) where rule is not null group by all order by all",
+            [quality.glob(home, quality.QUARANTINED_ROWS)],
+        ).fetchall()
+    assert kept_out == [
+        ("mate", "contribution_has_one_creation_time", 2), ("tea", "contribution_has_one_creation_time", 100),
+    ]  # fmt: skip
 
 
 def test_creation_times__of_another_community_or_below_a_second_are_no_clash(home: Home):

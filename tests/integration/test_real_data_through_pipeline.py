@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from fixtures.reddit_lines import post, records, write
+from fixtures.reddit_lines import post, records, undone, write
 from pulse import query, warehouse
 from pulse.contract import canonical_name
 from pulse.errors import PulseError
@@ -188,7 +188,14 @@ def test_faulty_lines__at_half_allowed_all_are_accounted_for(home: Home, recorde
     lines_n = (recorded_data / "adversarial_ndjson" / "comments_with_faults.ndjson").read_bytes().count(b"\n")
     landed = query.all_rows(home, "select count(*) from marts.fct_contributions")[0][0]
     quarantined = query.all_rows(home, "select line_number, reason from quality.quarantined_rows")
+    unplaced = query.all_rows(
+        home,
+        "select count(*) from quality.quarantined_rows where community is null and day is null and load_id is null",
+    )
+    assert unplaced[0][0] > 50, "lines that tell no community or no day are nobody's"
     skipped = query.all_rows(home, "select sum(skipped_n) from quality.load_outcomes")[0][0]
+    assert skipped == sum(fault == "duplicate_record" for fault in faults.values())
+    skipped += sum(fault == "blank_line" for fault in faults.values())  # in the account of the file alone
     wanted = {number for number, fault in faults.items() if fault not in LAND | SKIP}
     assert {number for number, _ in quarantined} == wanted
     assert all(reason for _, reason in quarantined)
@@ -198,7 +205,7 @@ def test_faulty_lines__at_half_allowed_all_are_accounted_for(home: Home, recorde
 
 def test_faulty_lines__by_default_they_stop_the_load(home: Home, recorded_data: Path, tmp_path: Path):
     _, (verdict,) = steps(home, faulty(recorded_data, tmp_path), MONTH)
-    assert (verdict["outcome"], verdict["rule"], verdict["limit"]) == ("quarantined", "quarantined_share", "0.05")
+    assert (verdict["outcome"], verdict["rule"], verdict["limit"]) == ("quarantined", "unplaced_lines_share", "0.05")
     assert query.all_rows(home, "select count(*) from quality.load_outcomes where outcome <> 'quarantined'") == [(0,)]
 
 
@@ -218,7 +225,8 @@ def test_naughty_strings__pass_every_step_as_plain_data(backfilled: Home, naught
         ).fetchone()
     found = {contribution_id: tuple(rest) for contribution_id, *rest in rows}
     assert found == {
-        f"t3_p{number}": (canonical_name("reddit", text), text, text) for number, text in enumerate(naughty)
+        f"t3_p{number}": (canonical_name("reddit", text), undone(text), undone(text))
+        for number, text in enumerate(naughty)
     }
     assert {community for (community,) in communities} == {canonical_name("reddit", text) for text in naughty}
     assert counted == (len(naughty),)

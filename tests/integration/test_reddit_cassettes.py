@@ -18,14 +18,14 @@ import zstandard
 from fixtures import live_reddit
 from fixtures.reddit_lines import read
 from pulse import landing, quality
-from pulse.contract import author_key, canonical_name, projection
+from pulse.contract import author_key, projection
 from pulse.files import read_json, sql_text
 from pulse.gates import check_loads
 from pulse.gates.rules import LOAD_RULES, ROW_RULES
 from pulse.home import Home
 from pulse.landing import BAD_LINES_COLUMNS, Load, LoadManifest
 from pulse.settings import RedditArchiveEntry, Settings
-from pulse.sources import SourceContext, reddit_shelf
+from pulse.sources import SourceContext, reddit, reddit_shelf
 from pulse.sources.reddit_client import Answer
 from pulse.sources.reddit_pages import Page, listing_page, more_children_page, tree_page
 from pulse.sources.reddit_shelf import SOURCE, Parse, open_shelf
@@ -306,9 +306,11 @@ def expected_of(answer: Recorded, record: dict[str, Any]) -> dict[str, Any]:
     is_gone = author in {None, "[deleted]"}
     edited = record["edited"]
     created_at = datetime.fromtimestamp(record["created_utc"], tz=UTC)
+    removal = "by_author" if text == "[deleted]" else "by_moderator" if by_moderator else "none"
+    is_there = removal == "none"
     return {
         "platform": "reddit",
-        "community": canonical_name("reddit", record["subreddit"]),
+        "community": reddit.community_name(live_reddit.KEY, record["subreddit"]),
         "contribution_id": record["name"],
         "kind": "post" if is_post else "comment",
         "thread_id": record["name"] if is_post else record["link_id"],
@@ -317,9 +319,9 @@ def expected_of(answer: Recorded, record: dict[str, Any]) -> dict[str, Any]:
         "observed_at": max(created_at, answer.observed_at.replace(microsecond=0)),
         # `true` is from before 2008, when Reddit kept no time.
         "edited_at": None if isinstance(edited, bool) else datetime.fromtimestamp(edited, tz=UTC),
-        "title": (record["title"] or None) if is_post else None,
-        "body": None if text in GONE else text or None,
-        "removal": "by_author" if text == "[deleted]" else "by_moderator" if by_moderator else "none",
+        "title": (record["title"] or None) if is_post and is_there else None,
+        "body": (text or None) if is_there else None,
+        "removal": removal,
         "author_key": None if is_gone else author_key(live_reddit.KEY, "reddit", author),
         # While it is hidden, Reddit says 1.
         "score": None if record.get("score_hidden") else record["score"],

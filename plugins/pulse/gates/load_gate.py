@@ -23,6 +23,7 @@ from pulse.gates.load_tables import LoadTables
 from pulse.gates.rules import (
     LOAD_RULES,
     MAX_UNPLACED_SHARE,
+    ONE_CREATION_TIME,
     ROW_RULES,
     UNPLACED_LIMIT,
     Finding,
@@ -342,12 +343,14 @@ def _why(rule: LoadRule, item: _Prepared) -> str:
     """What lies behind a share: the row rules that most rows broke, or the files and their lines."""
     manifest, tables = item.load.manifest, item.tables
     if rule.name == "quarantined_share" and tables is not None:
-        deciding = [one.name for one in load_tables.deciding_rules(item.waived)]
+        deciding = [one.name for one in load_tables.deciding_rules(item.waived) if one.name != ONE_CREATION_TIME]
         broken = sorted(((tables.failed_by_rule[name], name) for name in deciding), reverse=True)
         return "; ".join(f"{name}: {rows_n} rows" for rows_n, name in broken[:3] if rows_n)
     if rule.name == "unplaced_lines_share":
         worst = sorted(manifest.files, key=lambda account: account.unplaced_share, reverse=True)[:2]
         return "; ".join(f"{one.file}: {one.unplaced_n} of {one.lines_n} lines" for one in worst if one.unplaced_n)
+    if rule.name == "contradicting_times_share" and tables is not None:
+        return f"{ONE_CREATION_TIME}: {tables.failed_by_rule[ONE_CREATION_TIME]} of {tables.rows_n} rows"
     if rule.name == "lines_add_up":
         return "; ".join(f"{one.file}: {one.unaccounted_n} lines" for one in manifest.files if one.unaccounted_n)
     return ""

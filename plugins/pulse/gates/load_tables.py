@@ -282,19 +282,40 @@ def _judge_rows(
         select *, {accepted} as is_accepted
         from (
             select partition_day, file_row_number, {", ".join(_KEPT_COLUMNS)}, {judged}
-            from (
-                select given.*, {_PARTITION_DAY} as partition_day,
-                    clashing.contribution_id is not null as has_two_creation_times
-                from {source} as given
-                left join (
-                    select platform, community, contribution_id from {source}
-                    group by all having min(created_at) + interval 1 second <= max(created_at)
-                ) as clashing using (platform, community, contribution_id)
-            )
+            from (select *, {_PARTITION_DAY} as partition_day from {_with_contradictions(connection, facts, source)})
             cross join (select known as facts from {facts} as known)
         )
         """
     )
+
+
+def _with_contradictions(connection: duckdb.DuckDBPyConnection, facts: str, source: str) -> str:
+    """The rows and ``has_two_creation_times``: whether another row of the same id tells another time.
+
+    In a wildcard's load, all rows of a community count as such where more than half of them are.
+    """
+    clashing = (
+        f"select platform, community, contribution_id from {source} "
+        "group by all having min(created_at) + interval 1 second <= max(created_at)"
+    )
+    if connection.execute(f"select exists ({clashing})").fetchone() == (False,):
+        return f"(select *, false as has_two_creation_times from {source})"
+    return f"""
+        (
+            with
+            marked as (
+                select given.*, clashing.contribution_id is not null as is_clashing
+                from {source} as given left join ({clashing}) as clashing using (platform, community, contribution_id)
+            ),
+            spoilt as (
+                select platform, community from marked where (select is_wildcard from {facts})
+                group by all having 2 * count(*) filter (where is_clashing) > count(*)
+            )
+            select marked.* exclude (is_clashing),
+                is_clashing or spoilt.community is not null as has_two_creation_times
+            from marked left join spoilt using (platform, community)
+        )
+    """
 
 
 def write_rejected(

@@ -72,6 +72,7 @@ def _one_of(values: tuple[str, ...]) -> str:
     return "(" + ", ".join(f"'{value}'" for value in values) + ")"
 
 
+ONE_CREATION_TIME = "contribution_has_one_creation_time"
 _COUNTS = ("reply_count", "award_count", "view_count", "share_count")
 
 ROW_RULES: tuple[RowRule, ...] = (
@@ -126,11 +127,12 @@ ROW_RULES: tuple[RowRule, ...] = (
         "Reddit opened on 2005-06-23, and nothing is written in the future.",
     ),
     RowRule(
-        "contribution_has_one_creation_time",
+        ONE_CREATION_TIME,
         "not has_two_creation_times",
-        "A contribution is written once. Where a load tells two times (to the second) for one id, one of them is "
-        "wrong, and nobody can say which: all rows of that id are kept out. Waived, the earlier time holds, as it does "
-        "between loads; quality.creation_time_clashes names such ids then.",
+        "A contribution is written once. Where a load tells two times (a second or more apart) for one id, one of them "
+        "is wrong, and nobody can say which: all rows of that id are kept out, and where more than half of a "
+        "community's rows in a wildcard's load are such, all of them. They count for no share, so that nobody else is "
+        "stopped by them. Waived, the earlier time holds, as it does between loads.",
     ),
     RowRule(
         "observed_after_created",
@@ -283,9 +285,19 @@ LOAD_RULES: tuple[LoadRule, ...] = (
     ),
     LoadRule(
         "quarantined_share",
-        "(count(*) filter (where not is_accepted) + facts.bad_lines_n) / greatest(count(*) + facts.bad_lines_n, 1)",
-        "A few broken records are usual; more is a broken feed. The limit is the entry's max_quarantined_share.",
+        "(count(*) filter (where not is_accepted and contribution_has_one_creation_time) + facts.bad_lines_n) "
+        "/ greatest(count(*) filter (where contribution_has_one_creation_time) + facts.bad_lines_n, 1)",
+        "A few broken records are usual; more is a broken feed. The limit is the entry's max_quarantined_share. Rows "
+        "that contradict each other's time of creation are left to contradicting_times_share.",
         maximum="max_quarantined_share",
+    ),
+    LoadRule(
+        "contradicting_times_share",
+        "case when facts.is_wildcard then 0 "
+        "else count(*) filter (where not contribution_has_one_creation_time) / greatest(count(*), 1) end",
+        "Where more than half of a community's rows tell two times of creation, one of its files is in another time "
+        "zone, and what is left would be taken for all that there was. See contribution_has_one_creation_time.",
+        maximum=0.5,
     ),
     LoadRule(
         "lines_add_up",
