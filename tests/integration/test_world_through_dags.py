@@ -58,7 +58,7 @@ def test_runs__tiles_have_readable_names(world_run: Any):
 
 def test_runs__say_what_was_stopped_by_which_rule_and_where_to_look(world_run: Any):
     (alert, *_) = [line for line in world_run.lines if line.startswith("alert load_stopped")]
-    for part in ("reddit/nightridelamps", "quarantined_share", "limit 0.05", "/dags/community_backfill/runs/"):
+    for part in ("reddit/nightridelamps", "unplaced_lines_share", "limit 0.05", "/dags/community_backfill/runs/"):
         assert part in alert
 
 
