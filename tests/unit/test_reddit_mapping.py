@@ -26,6 +26,7 @@ from fixtures.reddit_lines import (
     line,
     lines,
     post,
+    read,
     rows_of,
 )
 from pulse.contract import COLUMN_NAMES, CONTRACT_VERSION, author_key
@@ -397,8 +398,14 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, Any
     content = lines([post("first"), *(bad for bad, _ in BAD.values()), post("last")])
     load = extracted(home, content, extra_fields=True)
     assert [row["contribution_id"] for row in rows_of(load)] == ["t3_first", "t3_last"]
-    assert load.manifest.bad_lines_n == len(BAD)
-    return {row["line_number"]: row for row in bad_lines_of(load)}
+    [account] = load.manifest.files
+    placed, unplaced = bad_lines_of(load), read([load.unplaced_file(account)], order_by="line_number")
+    assert (load.manifest.bad_lines_n, account.unplaced_n) == (len(placed), len(unplaced))
+    assert len(placed) + len(unplaced) == len(BAD)
+    assert all((row["community"], row["day"]) == ("tea", DAY) for row in placed)
+    assert all(row["community"] is None or row["day"] is None for row in unplaced)
+    assert min(len(placed), len(unplaced)) > 15
+    return {row["line_number"]: row for row in (*placed, *unplaced)}
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -407,7 +414,6 @@ def test_bad_record__is_kept_with_the_name_of_its_fault(refused: dict[int, dict[
     original, fault = BAD[name]
     assert row["fault"] == fault
     assert row["line"] == line(original)[: 64 * 1024]
-    assert (row["community"], row["day"]) == ("tea", DAY)
     assert "\n" not in row["detail"]
 
 
