@@ -25,10 +25,11 @@ communities:
     name: EmberwellTea
     source: reddit_archive
     path: ["RS_*.zst", "RC_*.zst"]
+    covers: &made {from: 2026-06-01, to: 2026-07-10}
     bot_accounts: [AutoModerator, teatimer-bot]
     team_accounts: [Emberwell_Team]
-  - {platform: reddit, name: "*", source: reddit_archive, path: ["RS_*.zst", "RC_*.zst"]}
-  - {platform: reddit, name: NightRideLamps, source: reddit_archive, path: feed_NightRideLamps.ndjson}
+  - {platform: reddit, name: "*", source: reddit_archive, path: ["RS_*.zst", "RC_*.zst"], covers: *made}
+  - {platform: reddit, name: NightRideLamps, source: reddit_archive, path: feed_NightRideLamps.ndjson, covers: *made}
   - {platform: reddit, name: nowhere, source: reddit_archive, path: old.ndjson}
 """
 OLD_RECORD = (

@@ -28,7 +28,7 @@ def impact(world_run: Any) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
         connection.execute("create schema working.marts")
         for table, columns in {
             "fct_community_daily": "platform varchar, community varchar, contribution_date date, comments bigint, "
-            "is_day_complete boolean, communities_arrived_share double",
+            "is_day_complete boolean, is_silent_everywhere boolean, communities_arrived_share double",
             "fct_sentiment_daily": "platform varchar, community varchar, contribution_date date, positive_n bigint, "
             "negative_n bigint, scored_n bigint, net_sentiment double, is_day_complete boolean",
             "fct_business_results_daily": "platform varchar, community varchar, result_date date, currency varchar, "

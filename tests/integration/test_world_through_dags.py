@@ -39,7 +39,7 @@ def test_runs__are_green_although_one_source_failed_and_one_load_was_stopped(wor
 
 def test_runs__say_what_each_red_tile_failed_of(world_run: Any):
     reasons = {task.label: task.reason for task in world_run.day.failed()}
-    assert "quarantined_share" in reasons["reddit/nightridelamps: quarantined"]
+    assert "unplaced_lines_share" in reasons["reddit/nightridelamps: quarantined"]
     assert all(reason and "Next: " in reason and "\n" not in reason for reason in reasons.values()), reasons
     assert {task.reason for task in world_run.day.tasks if task.state != "failed"} == {None}
 

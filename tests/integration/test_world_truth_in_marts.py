@@ -52,7 +52,7 @@ def of_july(truth: Any) -> list[Any]:
 
 
 def test_truth__counts_of_the_month_add_up_from_its_days(marts: duckdb.DuckDBPyConnection, truths: dict[str, Any]):
-    found = by_community(marts, "posts, comments, removed, score_sum, contributors_per_day * days_known_n",
+    found = by_community(marts, "posts, comments, removed, score_sum, contributors_per_day * (days_known_n - days_silent_n)",
                          "fct_community_monthly")  # fmt: skip
     for name, truth in truths.items():
         days = of_july(truth)

@@ -84,7 +84,8 @@ def describe_plan(window: Window, context: SourceContext) -> list[str]:
     lines = []
     for asked in dict.fromkeys(of_entry for _, of_entry in live):
         entries = [entry for entry, of_entry in live if of_entry == asked]
-        lines.append(f"reddit_api: {asked}, {reddit_plan.make_plan(entries, asked, context)}")
+        days = "" if asked == window else f"; for {asked}, which archives do not prove"
+        lines.append(f"reddit_api: {reddit_plan.make_plan(entries, asked, context)}{days}")
     return lines
 
 
