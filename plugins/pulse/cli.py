@@ -386,6 +386,10 @@ def status() -> None:
             )
             if entry.reason:
                 say(f"{'':25}{escape(printable(entry.reason))}")
+            if entry.never_run:
+                shown = ", ".join(f"{first} to {last}" for first, last in entry.never_run[:3])
+                more = f" and {len(entry.never_run) - 3} more" if len(entry.never_run) > 3 else ""
+                say(f"{'':25}{entry.never_run_days_n} days that nobody ran, so unknown: {shown}{more}")
         _show_damage(say, current)
         if current.stopped_loads:
             say(f"{len(current.stopped_loads)} stopped loads in quarantine: `pulse quarantine list`")

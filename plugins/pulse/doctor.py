@@ -54,7 +54,37 @@ def examine(home: Home, *, is_deep: bool = False) -> list[Finding]:
         ("reddit api", _reddit_api),
     )
     _settings_of.cache_clear()
-    return [*(_guarded(name, check, home) for name, check in checks), *_files(home, is_deep=is_deep)]
+    return [
+        *(_guarded(name, check, home) for name, check in checks),
+        *_coverage(home),
+        *_files(home, is_deep=is_deep),
+    ]
+
+
+def _coverage(home: Home) -> list[Finding]:
+    """What is known of less than it seems: names that match nothing, edges that may be declared, days to load again."""
+    from pulse import coverage_of_before
+    from pulse.clock import utc_now
+    from pulse.sources import SourceContext
+    from pulse.sources.archive_review import review
+
+    try:
+        settings = _settings_of(home)
+        context = SourceContext(home, settings, utc_now, keys.author_key_bytes(home))
+        remarks = review(settings, context)
+        before = coverage_of_before.read_derived(home)
+    except PulseError:  # the checks of the configuration and of the key tell
+        return []
+    found = [Finding("coverage", "warn", f"{one.entry_id}: {one.found}", one.next_step) for one in remarks]
+    for entry_id, days in before.to_load_again.items() if before else ():
+        found.append(
+            Finding(
+                "coverage", "warn",
+                f"{entry_id}: {len(days)} days were loaded before there was coverage: what was looked at is not known",
+                f"load them again, first and last: pulse backfill --from {min(days)} --to {max(days)}",
+            )
+        )  # fmt: skip
+    return found or [Finding("coverage", "ok", "nothing to declare or to load again, as far as files were read")]
 
 
 def _files(home: Home, *, is_deep: bool) -> list[Finding]:

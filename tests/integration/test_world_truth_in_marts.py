@@ -52,8 +52,8 @@ def of_july(truth: Any) -> list[Any]:
 
 
 def test_truth__counts_of_the_month_add_up_from_its_days(marts: duckdb.DuckDBPyConnection, truths: dict[str, Any]):
-    found = by_community(marts, "posts, comments, removed, score_sum, contributors_per_day * (days_known_n - days_silent_n)",
-                         "fct_community_monthly")  # fmt: skip
+    columns = "posts, comments, removed, score_sum, contributors_per_day * (days_known_n - days_silent_n)"
+    found = by_community(marts, columns, "fct_community_monthly")
     for name, truth in truths.items():
         days = of_july(truth)
         posts, comments, removed, score_sum, contributor_days = found[name]
