@@ -350,8 +350,8 @@ joined as (
         kinds_missing.is_comments_missing,
         kinds_missing.is_posts_missing,
         {%- endif %}
-        cast(histories.history_days_n as bigint) as history_days_n,
-        histories.history_days_n < {{ var('left_censored_days') }} as is_left_censored,
+        cast(coalesce(histories.history_days_n, 0) as bigint) as history_days_n,
+        coalesce(histories.history_days_n, 0) < {{ var('left_censored_days') }} as is_left_censored,
         coalesce(newcomers.new_contributors, 0) as newcomers_n,
         members.members_start_n,
         members.members_end_n,

@@ -149,6 +149,7 @@ FAULTS: tuple[tuple[str, tuple[Fault, ...]], ...] = (
                   file="from file union all select * replace ('t1_zzz' as contribution_id) from file where kind = "
                   "'comment' qualify row_number() over () = 1"),
             Fault("lines_lost_on_the_way", "fifty lines of the file in no account", DAY, account={"lines_n": 50}),
+            Fault("coverage_lost", "what was looked at is not in the load", DAY, manifest={"coverage_rows_n": 2}),
             Fault("nothing_without_proof", "no row, and no proof that there was none", DAY, "from rows where false",
                   manifest={"incomplete_days": (TUESDAY,)}),
         ),

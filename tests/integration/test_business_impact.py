@@ -28,7 +28,8 @@ def impact(world_run: Any) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
         connection.execute("create schema working.marts")
         for table, columns in {
             "fct_community_daily": "platform varchar, community varchar, contribution_date date, comments bigint, "
-            "is_day_complete boolean, is_silent_everywhere boolean, communities_arrived_share double",
+            "is_day_complete boolean, is_comments_complete boolean, is_silent_everywhere boolean, "
+            "communities_arrived_share double",
             "fct_sentiment_daily": "platform varchar, community varchar, contribution_date date, positive_n bigint, "
             "negative_n bigint, scored_n bigint, net_sentiment double, is_day_complete boolean",
             "fct_business_results_daily": "platform varchar, community varchar, result_date date, currency varchar, "
@@ -47,7 +48,8 @@ def fill(connection: duckdb.DuckDBPyConnection, series: dict[str, tuple[list[int
     ]
     connection.register("series", pa.Table.from_pylist(rows))
     connection.execute(
-        "insert into working.marts.fct_community_daily select 'reddit', community, day, comments, true, 0.5 from series"
+        "insert into working.marts.fct_community_daily "
+        "select 'reddit', community, day, comments, true, true, false, 0.5 from series"
     )
     connection.execute(
         "insert into working.marts.fct_business_results_daily "

@@ -84,8 +84,8 @@ def marts(recorded_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         patch.setenv("PULSE_AUTHOR_KEY", "key-for-tests-only")
         pipeline = Pipeline(home, load_settings(folder / "config.yml", home=home))
         (entry_id,) = pipeline.plan(WINDOW)
-        load_id = pipeline.extract(entry_id, WINDOW, run_id="run")
-        verdicts = pipeline.gate_loads(WINDOW, [entry_id], [load_id], run_id="run")
+        load_ids = pipeline.extract(entry_id, WINDOW, run_id="run")
+        verdicts = pipeline.gate_loads(WINDOW, [entry_id], load_ids, run_id="run")
         assert verdicts[0]["outcome"] == "passed", verdicts[0]["message"]
         pipeline.promote(verdicts, run_id="run")
     report = warehouse.build(home, settings=pipeline.settings, select="+fct_community_weekly +fct_community_monthly")

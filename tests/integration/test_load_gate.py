@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse import landing, outcomes, quality
+from pulse import coverage, landing, outcomes, quality
 from pulse.errors import ConfigError, StorageError
 from pulse.gates import LoadVerdict, check_loads, load_gate, load_tables, quarantine
 from pulse.gates.rules import LOAD_RULES, ROW_RULES
@@ -322,6 +322,10 @@ def unseen_community(home: Home) -> Load:
     return with_communities(home, community_observations_n=1)
 
 
+def coverage_lost(home: Home) -> Load:
+    return sealed_load(home, rows(), coverage_rows_n=2)
+
+
 def implausible_community(home: Home) -> Load:
     return with_communities(home, {"members_n": -1})
 
@@ -370,6 +374,7 @@ STOPPED: dict[str, Callable[[Home], Load]] = {
     "observed_late_h": late,
     "volume_days_out_of_band": lost_half,
     "community_observations_are_the_loads": unseen_community,
+    "coverage_is_the_loads": coverage_lost,
     "community_observations_are_plausible": implausible_community,
 }
 
@@ -408,6 +413,44 @@ def test_load_rules__stop_the_whole_load_and_keep_it(home: Home, rule: str):
 def test_load_rules__critical_ones_have_an_example_that_breaks_them():
     critical = {rule.name for rule in LOAD_RULES if rule.severity == "critical"}
     assert critical == {*STOPPED, "schema_matches"}
+
+
+# ---- what was looked at ------------------------------------------------------
+
+
+MIDNIGHT = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"day": DAY - timedelta(days=1)},
+        {"kind": "likes"},
+        {"proof": "hearsay"},
+        {"proof": "none"},
+        {"community": "mate"},
+        {"platform": "discord"},
+        {"except_communities": ("mate",)},
+        {"looked_from": MIDNIGHT - timedelta(hours=1)},
+        {"looked_to": MIDNIGHT + timedelta(hours=25)},
+        {"looked_to": MIDNIGHT},
+        {"looked_from": None},
+        {"counted_n": -1},
+    ],
+)
+def test_coverage__that_cannot_be_stops_the_load(home: Home, changes: dict[str, Any]):
+    good = [coverage.whole_day("reddit", "tea", DAY, kind, "spanned") for kind in ("comment", "post")]
+    for looks, broken in ((good, set()), ([replace(good[0], **changes), good[1]], {"coverage_is_the_loads"})):
+        load = sealed_load(home, rows(), coverage_rows_n=2)
+        coverage.write(load.coverage_file, looks, source="reddit_archive", load_id=load.load_id)
+        assert broken_rules(home, load) == broken
+
+
+def test_coverage__of_one_kind_alone_stops_the_load(home: Home):
+    load = sealed_load(home, rows(), coverage_rows_n=1)
+    looks = [coverage.whole_day("reddit", "tea", DAY, "post", "spanned")]
+    coverage.write(load.coverage_file, looks, source="reddit_archive", load_id=load.load_id)
+    assert broken_rules(home, load) == {"coverage_is_the_loads"}
 
 
 # ---- where every line went ---------------------------------------------------

@@ -117,7 +117,7 @@ class EntryArchive:
 
     def holds_any_of(self, window: Window) -> bool:
         """Whether anything is proven of some day of the window, or some record of the entry lies in it."""
-        return any(look.looked_from is not None for look in self.looks(window)) or self._has_rows(window)
+        return any(look.looked_from is not None for look in self.looks(window)) or self._has_records(window)
 
     def require_servable(self, window: Window) -> None:
         """Refuse days that the files do not reach, and declarations that they contradict.
@@ -183,23 +183,27 @@ class EntryArchive:
             one.first_day <= day <= one.last_day and kind in (one.kinds or self.kinds) for one in self.entry.covers
         )
 
-    def _has_rows(self, window: Window) -> bool:
-        files = [str(file) for archive in self.files for file in archive.chunk_files()]
-        if not files:
-            return False
+    def _has_records(self, window: Window) -> bool:
+        """Whether any record tells a day of the window, usable or not: what is unusable has to be counted too."""
+        rows = [file for archive in self.files for file in archive.chunk_files()]
+        faults = [file for archive in self.files for file in archive.fault_files()]
+        names = [] if self.entry.is_wildcard else [self.entry.community]
         with duckdb.connect() as connection:
             connection.execute("set timezone = 'UTC'")
-            found = connection.execute(
-                "select 1 from read_parquet($files, hive_partitioning = false) "
-                f"where created_at >= $start_at and created_at < $end_at and {_community_filter(self.entry)} limit 1",
-                {
-                    "files": files,
-                    "start_at": window.start_at,
-                    "end_at": window.end_at,
-                    "names": [] if self.entry.is_wildcard else [self.entry.community],
-                },
-            ).fetchone()
-        return found is not None
+            return any(
+                connection.execute(
+                    "select 1 from read_parquet($files, hive_partitioning = false) "
+                    f"where {day} between $first_day and $last_day and {_community_filter(self.entry)} limit 1",
+                    {
+                        "files": [str(file) for file in files],
+                        "first_day": window.first_day,
+                        "last_day": window.last_day,
+                        "names": names,
+                    },
+                ).fetchone()
+                for files, day in ((rows, "cast(timezone('UTC', created_at) as date)"), (faults, "day"))
+                if files
+            )
 
 
 def open_archives(entry: RedditEntry, context: SourceContext) -> EntryArchive:
