@@ -576,7 +576,10 @@ def test_extract__bad_lines_belong_to_the_load_of_the_community_and_day_that_the
     placed = {}
     for of in entries:
         for day in (DAY, DAY + timedelta(days=1)):
-            load = extract(of, Window.one_day(day), context(home, *entries))
+            try:
+                load = extract(of, Window.one_day(day), context(home, *entries))
+            except DayNotServable:  # no record of the entry tells that day
+                continue
             for row in bad_lines_of(load):
                 placed[row["line_number"]] = (of.community, row["community"], (day - DAY).days)
                 assert row["file"] == str(path)
