@@ -81,9 +81,13 @@ def backfilled(recorded_data: Path, naughty: list[str], tmp_path_factory: pytest
             "source": "reddit_archive",
             "path": [str(file) for file in files[of]],
             # Samples: between their bursts they show holes, and are whole all the same.
-            "covers": {"from": WINDOWS[of][0], "to": WINDOWS[of][1]},
+            "covers": {"from": WINDOWS[of][0], "to": WINDOWS[of][1], "kinds": kinds},
         }
-        for name, of in (("AskMen", "askmen"), ("ufc", "ufc"), ("*", "pushshift_2005"))
+        for name, of, kinds in (
+            ("AskMen", "askmen", ["post"]),
+            ("ufc", "ufc", ["post", "comment"]),
+            ("*", "pushshift_2005", ["comment"]),
+        )
     ]
     config = folder / "config.yml"
     config.write_text(json.dumps({"communities": entries}))

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.integration
 
 AT = datetime(2018, 11, 2, tzinfo=UTC)
 OCTOBER = Month(date(2018, 10, 1))
-SECRET = "nobody-may-read-this"
+UNSPOKEN = "nobody-may-read-this"
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def filled(home: Home) -> Home:
     docs = home.quality / "data_docs" / "RUN" / "index.html"
     docs.parent.mkdir(parents=True)
     docs.write_text("<p>fine</p>")
-    home.author_key_file.write_text(SECRET)
+    home.author_key_file.write_text(UNSPOKEN)
     (home.quality / "gate_results" / "link.csv").symlink_to(home.author_key_file)
     pulse("sql", "from quality.gate_results")  # whatever a first query makes is made before anything is compared
     return home
@@ -329,7 +329,7 @@ def test_all_else__is_refused_and_changes_no_byte(filled: Home, tmp_path: Path, 
     assert result.stdout == ""
     assert result.stderr.startswith("pulse: ")
     assert "Next: " in result.stderr
-    assert SECRET not in result.output
+    assert UNSPOKEN not in result.output
     assert hashes(filled) == before
     assert not (tmp_path / "a.csv").exists()
 

@@ -16,7 +16,7 @@ from pulse.errors import QueryError
 from pulse.sentiment import csv_reading
 from pulse.sentiment.files import CsvOptions, score_file
 
-SECRET = "my neighbour drinks"  # what no message may repeat
+UNSPOKEN = "my neighbour drinks"  # what no message may repeat
 
 
 def put(tmp_path: Path, content: str | bytes, name: str = "a.csv") -> Path:
@@ -68,19 +68,19 @@ def test_read__all_rows_of(case: str, tmp_path: Path):
 
 
 REFUSED = {
-    "a field too many": (f"id,text\n1,a\n2,{SECRET}, really\n", "line 3 has 3 fields, the first 2"),
-    "a field too few": (f"id,text\n1,a\n{SECRET}\n", "line 3 has 1 field, the first 2"),
+    "a field too many": (f"id,text\n1,a\n2,{UNSPOKEN}, really\n", "line 3 has 3 fields, the first 2"),
+    "a field too few": (f"id,text\n1,a\n{UNSPOKEN}\n", "line 3 has 1 field, the first 2"),
     "two files in one": ("id,text\n1,a\nid,text,lang\n2,b,en\n", "line 3 has 3 fields"),
-    "a quote that stays open": (f'id,text\n1,"{SECRET}\n2,b\n', "line 2 opens a quote that is never closed"),
-    "text after a quote": (f'id,text\n1,"{SECRET}" he said\n', "line 2 goes on after a closing quote"),
-    "a NUL byte": (f"id,text\n1,a\n2,{SECRET}\x00\n", "line 3 has a NUL byte, read as UTF-8"),
-    "UTF-16 without a mark": (f"id,text\n1,{SECRET}\n".encode("utf-16-le"), "line 1 has a NUL byte"),
-    "line ends of two kinds": (f"id,text\n1,a\r2,{SECRET}\n", "line 2 ends in CR, the first record in LF"),
-    "CR LF in LF": (f"id,text\n1,{SECRET}\r\n2,b\n", "line 2 ends in CR LF, the first record in LF"),
-    "no header": (f"{SECRET}, a lot\nfine, fine\n", "not in the first line"),
-    "no header, one column": (f"{SECRET}\nfine\n", "not in the first line"),
-    "the column twice": (f"text,text\n{SECRET},a\n", "2 times in the first line"),
-    "Cyrillic of Windows": (f"id,text\n1,{SECRET} чай\n".encode("cp1251"), "line 2 has bytes that are no text"),
+    "a quote that stays open": (f'id,text\n1,"{UNSPOKEN}\n2,b\n', "line 2 opens a quote that is never closed"),
+    "text after a quote": (f'id,text\n1,"{UNSPOKEN}" he said\n', "line 2 goes on after a closing quote"),
+    "a NUL byte": (f"id,text\n1,a\n2,{UNSPOKEN}\x00\n", "line 3 has a NUL byte, read as UTF-8"),
+    "UTF-16 without a mark": (f"id,text\n1,{UNSPOKEN}\n".encode("utf-16-le"), "line 1 has a NUL byte"),
+    "line ends of two kinds": (f"id,text\n1,a\r2,{UNSPOKEN}\n", "line 2 ends in CR, the first record in LF"),
+    "CR LF in LF": (f"id,text\n1,{UNSPOKEN}\r\n2,b\n", "line 2 ends in CR LF, the first record in LF"),
+    "no header": (f"{UNSPOKEN}, a lot\nfine, fine\n", "not in the first line"),
+    "no header, one column": (f"{UNSPOKEN}\nfine\n", "not in the first line"),
+    "the column twice": (f"text,text\n{UNSPOKEN},a\n", "2 times in the first line"),
+    "Cyrillic of Windows": (f"id,text\n1,{UNSPOKEN} чай\n".encode("cp1251"), "line 2 has bytes that are no text"),
     "a cut UTF-8 letter": (b"\xef\xbb\xbfid,text\n1,a\n2,\xe2\x80\n", "line 3 has bytes that are no text, read as"),
     "a cut UTF-16 letter": ("id,text\n1,a\n".encode("utf-16") + b"x", "line 3 has bytes that are no text, read as"),
     "UTF-32": ("id,text\n1,a\n".encode("utf-32"), "UTF-32"),
@@ -98,7 +98,7 @@ def test_read__refuses_in_one_line_that_quotes_nobody(case: str, tmp_path: Path)
     assert done.exit_code == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
-    assert SECRET not in done.output + done.stderr
+    assert UNSPOKEN not in done.output + done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
 
@@ -131,19 +131,19 @@ def test_read__the_bound_of_a_record_is_an_error_and_no_split(tmp_path: Path, mo
 
 
 def test_read__without_a_header_every_line_is_a_row_and_no_name_is_a_text(tmp_path: Path):
-    file = put(tmp_path, f"1,{SECRET}\n2,fine\n")
+    file = put(tmp_path, f"1,{UNSPOKEN}\n2,fine\n")
     examined = csv_reading.examine(file, text_column="2", has_header=False)
     assert (examined.names, examined.text_column) == (("column_1", "column_2"), "column_2")
-    assert read(file, text_column="2", has_header=False) == [["1", SECRET], ["2", "fine"]]
+    assert read(file, text_column="2", has_header=False) == [["1", UNSPOKEN], ["2", "fine"]]
     for column in (None, "text", "0", "3", "²"):
         with pytest.raises(QueryError, match="1 to 2") as refused:
             csv_reading.examine(file, text_column=column, has_header=False)
-        assert SECRET not in str(refused.value)
+        assert UNSPOKEN not in str(refused.value)
 
 
 def test_read__without_a_header_one_column_needs_no_number(tmp_path: Path):
-    file = put(tmp_path, f"{SECRET}, really\nfine\n")
-    assert read(file, text_column=None, has_header=False) == [[f"{SECRET}, really"], ["fine"]]
+    file = put(tmp_path, f"{UNSPOKEN}, really\nfine\n")
+    assert read(file, text_column=None, has_header=False) == [[f"{UNSPOKEN}, really"], ["fine"]]
 
 
 def test_read__flags_hold_against_what_would_be_found(tmp_path: Path):
@@ -237,19 +237,19 @@ def test_score_file__an_output_of_fewer_rows_is_never_put_in_place(tmp_path: Pat
         (b'{"text": "a"}\n{"text": "b"} {"text": "c"}\n', "line 2 is not one JSON object"),
         (b'[{"text": "a"}, {"text": "b"}]\n', "none of the 1 columns"),
         (b'{"text":\n"a"}\n{"text": "b"}\n', "line 1 is not one JSON object"),
-        (b'{"text": "a"}\n' + SECRET.encode() + b"\n", "line 2 is not one JSON object"),
-        (b'{"text": "a"}\n{"text": "' + SECRET.encode() + b'\xff"}\n', "line 2 has bytes that are no text"),
+        (b'{"text": "a"}\n' + UNSPOKEN.encode() + b"\n", "line 2 is not one JSON object"),
+        (b'{"text": "a"}\n{"text": "' + UNSPOKEN.encode() + b'\xff"}\n', "line 2 has bytes that are no text"),
         ('{"text": "a"}\n'.encode("utf-16"), "byte order mark of UTF-16 LE"),
         (b"", "empty"),
         (b"\x1f\x8b\x08", "compressed"),
-        (f'{{"{SECRET}": 1}}\n'.encode(), "none of the 1 columns"),
+        (f'{{"{UNSPOKEN}": 1}}\n'.encode(), "none of the 1 columns"),
     ],
 )
 def test_score_file__ndjson_is_one_record_a_line_or_refused(content: bytes, word: str, tmp_path: Path):
     file = put(tmp_path, content, name="a.ndjson")
     with pytest.raises(QueryError, match=word) as refused:
         score_file(file, text_column="text", output=tmp_path / "out.ndjson")
-    assert SECRET not in str(refused.value)
+    assert UNSPOKEN not in str(refused.value)
     assert list(tmp_path.iterdir()) == [file]
 
 
