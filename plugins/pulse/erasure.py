@@ -147,8 +147,8 @@ def remake_tombstones(home: Home, file: Path) -> bool:
         return False
     draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     with _connect(home.scratch / "erasure") as connection:
-        is_of_archive = file.name.startswith("reddit_archive-")
-        communities = _find_tombstones(connection, {("", ""): files}, with_authors=not is_of_archive)
+        with_authors = not landing.is_replayable(file.stem)
+        communities = _find_tombstones(connection, {("", ""): files}, with_authors=with_authors)
         for community in communities:  # one: the files are of one folder
             _write_tombstones(connection, community, draft)
             if file.is_dir():

@@ -43,6 +43,8 @@ COMMUNITIES_FILE = "communities.parquet"
 BAD_LINES_COLUMNS = (
     "file VARCHAR, line_number BIGINT, fault VARCHAR, detail VARCHAR, line BLOB, community VARCHAR, day DATE"
 )
+# Begin the ids of loads whose source gives the same rows again.
+_REPLAYABLE = ("reddit_archive-",)
 _DAY_FILE = re.compile(r"day=(\d{4}-\d{2}-\d{2})\.parquet")
 
 
@@ -276,6 +278,11 @@ def unproven_days_by_community(load: Load, communities: Iterable[str] = ()) -> d
 def unplaced_name(content: str) -> str:
     """Name of the file in a load that holds the unplaced lines of an input of that content."""
     return f"unplaced-{content}.parquet"
+
+
+def is_replayable(load_id: str) -> bool:
+    """Whether a load's id is that of a source that gives the same rows again."""
+    return load_id.startswith(_REPLAYABLE)
 
 
 def load_id_for(source: str, entry_id: str, window: Window, *identity: str) -> str:

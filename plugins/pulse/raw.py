@@ -34,8 +34,6 @@ log = logging.getLogger(__name__)
 JOURNAL = "journal.json"
 _CONTRIBUTIONS, _COMMUNITIES, _COVERAGE = "contributions", "communities", "coverage"
 _TOMBSTONES = "tombstones"
-# Begin the ids of loads whose source gives the same rows again.
-_REPLAYABLE = ("reddit_archive-",)
 # How a load's id ends (landing.load_id_for): first and last day, and a digest.
 _DAYS_OF_LOAD = re.compile(r"-(\d{8})-(\d{8})-[0-9a-f]{12}$")
 # Begins the name of a file without rows that an earlier contract left.
@@ -230,7 +228,7 @@ def way_back(home: Home, file: Path) -> str:
 
 def is_replayable(load_id: str) -> bool:
     """Whether the source of a load gives the same rows again when it is asked again."""
-    return load_id.startswith(_REPLAYABLE)
+    return landing.is_replayable(load_id)
 
 
 def can_be_replayed(home: Home, file: Path) -> bool:
