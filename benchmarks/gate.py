@@ -69,7 +69,10 @@ def hand_written(folder: str, rows_n: int) -> Cost:
                 timestamptz '{DAY + timedelta(days=1)} 00:00:00+00' as end_at,
                 timestamptz '{CHECKED_AT.isoformat(sep=" ")}' as checked_at,
                 0.05 as max_quarantined_share, 0 as schema_differences_n,
-                {rows_n} as manifest_rows_n, {rows_n} as read_rows_n, 0 as bad_lines_n, 0 as incomplete_days_n,
+                {rows_n} as manifest_rows_n, {rows_n} as read_rows_n, 0 as bad_lines_n, 0 as unproven_days_n,
+                false as is_never_seen, 0 as coverage_rows_n, 0 as manifest_coverage_rows_n,
+                0 as stray_coverage_rows_n, 0 as repeated_coverage_rows_n, 0 as missing_coverage_rows_n,
+                0 as unaccounted_lines_n, 0 as unplaced_lines_share,
                 0 as unknown_keys_n, 0 as days_banded_n, 0 as days_below_band_n, 0 as days_above_band_n,
                 0 as community_observations_n, 0 as manifest_community_observations_n,
                 0 as repeated_community_observations_n, 0 as stray_community_observations_n,
@@ -77,7 +80,8 @@ def hand_written(folder: str, rows_n: int) -> Cost:
         """
         failed = ", ".join(f"count(*) filter (where not coalesce({rule.predicate}, false))" for rule in ROW_RULES)
         accepted = " and ".join(f"coalesce({rule.predicate}, false)" for rule in ROW_RULES)
-        inner = f"select *, {accepted} as is_accepted from judged cross join facts_row"
+        one_time = "coalesce(not has_two_creation_times, false) as contribution_has_one_creation_time"
+        inner = f"select *, {accepted} as is_accepted, {one_time} from judged cross join facts_row"
         metrics = ", ".join(
             rule.metric.replace("facts.top_author_rows_n", "(select max(n) from authors)")
             .replace("facts.top_moment_rows_n", "(select max(n) from moments)")
@@ -89,8 +93,9 @@ def hand_written(folder: str, rows_n: int) -> Cost:
             with facts_row as (select f as facts from ({facts}) as f),
             judged as (
                 select *, date '{DAY}' as partition_day, length(body) as body_chars,
+                    max(created_at) over id >= min(created_at) over id + interval 1 second as has_two_creation_times,
                     {IS_PERMALINK_STRAYED} as is_permalink_strayed
-                from read_parquet('{file}')
+                from read_parquet('{file}') window id as (partition by platform, community, contribution_id)
             ),
             authors as (select count(*) as n from judged where author_role <> 'bot' group by author_key),
             moments as (select count(*) as n from judged group by created_at),
