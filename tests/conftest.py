@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from cpu_budget import CpuBudget
+
 from pulse.home import REPOSITORY, Home
 
 # The same examples in every run, and no judgement by the clock of a busy machine.
@@ -75,3 +77,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     config.option.loadscopereorder = False
     return ByGroup(config, log)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(CpuBudget(), "cpu-budget")

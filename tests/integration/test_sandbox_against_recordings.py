@@ -1,5 +1,6 @@
 """The sandbox's answers beside recorded ones of Reddit: keys, types, paging, error bodies and headers."""
 
+import html
 import json
 import re
 from collections import Counter
@@ -468,6 +469,15 @@ ARCHIVES = {
 }
 
 
+def without_entities(value: Any) -> Any:
+    """What people typed: archives hold the three entities that Reddit writes unless it is asked for ``raw_json``."""
+    if isinstance(value, str):
+        return re.sub("&(amp|lt|gt);", lambda found: html.unescape(found[0]), value)
+    if isinstance(value, dict):
+        return {name: without_entities(one) for name, one in value.items()}
+    return [without_entities(one) for one in value] if isinstance(value, list) else value
+
+
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_archives_are_served_as_they_are(recorded_data: Path, name: str):
     path = recorded_data / name
@@ -482,6 +492,7 @@ def test_archives_are_served_as_they_are(recorded_data: Path, name: str):
                 served[one["id"]] = things.in_listing(item)["data"]
                 kept = {key: served[one["id"]][key] for key in one.keys() - ARCHIVE_FIELDS}
                 changed = {key for key in kept if kept[key] != one[key]}
-                assert changed <= {"permalink"}, (one["id"], changed)
+                told_without_entities = {key for key in changed if kept[key] == without_entities(one[key])}
+                assert changed - told_without_entities <= {"permalink"}, (one["id"], changed)
     assert len(served) == ARCHIVES[name]
     assert not any(ARCHIVE_FIELDS & one.keys() for one in served.values())
