@@ -83,21 +83,21 @@ def run(
     """
     from dbt.cli.main import dbtRunner
 
-    with _environment(home, database, is_deep=is_deep):
-        result = dbtRunner().invoke(
+    readers = _readers(home, is_deep=is_deep)
+    manifest = _parsed_project(home, database.stem)
+    for source in manifest.sources.values():
+        source.meta["external_location"] = _as_template(readers[source.name])
+    with _environment(_variables(home, database, readers)):
+        result = dbtRunner(manifest=manifest).invoke(
             [*_flags(home), *arguments, "--vars", json.dumps(variables), *_places(home)],
         )
     _close_connections()
-    failure = "" if result.exception is None else printable(str(result.exception), max_chars=500)
+    failure = "" if result.exception is None else str(result.exception)
     nodes = None if failure or result.result is None else tuple(_node_result(item) for item in result.result.results)
     del result
     _give_back_semaphores()
     if nodes is None:
-        raise BuildFailed(
-            "dbt",
-            value=failure or "no result",
-            next_step=f"read {home.dbt / 'logs' / 'dbt.log'}; what was published before stays",
-        )
+        raise _not_started(home, failure or "no result")
     return nodes
 
 
@@ -121,19 +121,58 @@ def _places(home: Home) -> list[str]:
     return ["--project-dir", project, "--profiles-dir", project, "--target-path", str(home.dbt / "target")]
 
 
-@contextmanager
-def _environment(home: Home, database: Path, *, is_deep: bool) -> Iterator[None]:
-    """Tell dbt where everything is, for the time of one call."""
-    values = {
+def _parsed_project(home: Home, database_name: str) -> Any:
+    """dbt's manifest of the project, to be changed by one run: parsed once per process, state of the project and name.
+
+    Nothing of a home or a run goes into it, so that dbt's own file of what it parsed holds for all runs of a home: places
+    are put in by :func:`run`, and dbt reads ``--vars`` again when it compiles a node.
+
+    Raises:
+        BuildFailed: the project cannot be parsed.
+    """
+    from dbt.cli.main import dbtRunner
+
+    key = (project_digest(), database_name)
+    if key not in _PARSED:
+        nowhere = Path("/nowhere") / f"{database_name}.duckdb"
+        variables = _variables(Home(nowhere.parent), nowhere, dict.fromkeys(_globs(home), "nowhere"))
+        vars_ = json.dumps({"affected_dates": None, "sentiment_model_id": "none"})
+        with _environment(variables):
+            result = dbtRunner().invoke([*_flags(home), "parse", "--vars", vars_, *_places(home)])
+        if not result.success:
+            raise _not_started(home, str(result.exception))
+        _PARSED[key] = result.result
+    return _PARSED[key].deepcopy()
+
+
+_PARSED: dict[tuple[str, str], Any] = {}
+
+
+def _not_started(home: Home, failure: str) -> BuildFailed:
+    return BuildFailed(
+        "dbt",
+        value=printable(failure, max_chars=500),
+        next_step=f"read {home.dbt / 'logs' / 'dbt.log'}; what was published before stays",
+    )
+
+
+def _variables(home: Home, database: Path, readers: Mapping[str, str]) -> dict[str, str]:
+    """What tells dbt where everything is."""
+    return {
         "PULSE_WAREHOUSE_FILE": str(database),
         "PULSE_WAREHOUSE_SPILL": str(home.scratch),
         "DO_NOT_TRACK": "1",
-    }
-    # dbt-duckdb passes these through str.format.
-    values |= {
-        f"PULSE_RAW_{table.upper()}": reader.replace("{", "{{").replace("}", "}}")
-        for table, reader in _readers(home, is_deep=is_deep).items()
-    }
+    } | {f"PULSE_RAW_{table.upper()}": _as_template(reader) for table, reader in readers.items()}
+
+
+def _as_template(reader: str) -> str:
+    """dbt-duckdb passes what a source is read by through ``str.format_map``."""
+    return reader.replace("{", "{{").replace("}", "}}")
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of the environment for the time of one call."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
