@@ -8,7 +8,6 @@ import pytest
 from hypothesis import settings
 
 from cpu_budget import CpuBudget
-
 from pulse.home import REPOSITORY, Home
 
 # The same examples in every run, and no judgement by the clock of a busy machine.

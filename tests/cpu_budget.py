@@ -1,7 +1,7 @@
-"""CPU seconds that each test file takes, its children included, told at the end of a run and written to a file if asked.
+"""CPU seconds of each test file, its children included: told at the end of a run, and written to a file if asked.
 
-A plugin of pytest, loaded by ``conftest.py``. What a test and its fixtures took is measured around the whole protocol of
-a test, in the worker that ran it. ``PULSE_TEST_CPU=FILE`` writes all files as ``seconds<TAB>file``, largest first.
+A plugin of pytest, registered by ``conftest.py``. What a test and its fixtures took is measured in the process that ran
+it. ``PULSE_TEST_CPU=FILE`` writes all files as ``seconds<TAB>file``, largest first.
 """
 
 import os

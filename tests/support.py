@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from pulse import landing
 from pulse.contract import (
     COLUMN_NAMES,
     CONTRACT_VERSION,
-    COVERAGE_COLUMNS,
     KINDS,
     CommunityObservation,
     coverage_duckdb_columns,
@@ -66,18 +67,48 @@ def community_observation(**changes: Any) -> CommunityObservation:
 
 def write_contract_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows as one Parquet file with the contract's exact types; the text hash is derived."""
+    text = "coalesce(title, '') || coalesce(body, '')"
+    text_hash = f"case when {text} <> '' then sha256(coalesce(title, '') || chr(10) || coalesce(body, '')) end"
+    query = f"select * replace ({text_hash} as text_sha256) from rows order by created_at, contribution_id, observed_at"
+    write_typed(path, duckdb_columns(), rows, query=query)
+
+
+def write_typed(path: Path, definitions: str, rows: Iterable[Mapping[str, Any]], *, query: str = "from rows") -> None:
+    """Write rows as one Parquet file whose columns have DuckDB's types ``definitions``.
+
+    Raises:
+        KeyError: a row lacks a column.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    schema = _arrow_schema(definitions)
+    kept = list(rows)
+    columns = {
+        field.name: [_as_pairs(row[field.name]) if pa.types.is_map(field.type) else row[field.name] for row in kept]
+        for field in schema
+    }
+    _duckdb().register("rows", pa.table(columns, schema=schema))
+    _duckdb().sql(query).write_parquet(str(path))
+    _duckdb().unregister("rows")
+
+
+def _as_pairs(value: Mapping[Any, Any] | None) -> list[tuple[Any, Any]] | None:
+    return None if value is None else list(value.items())
+
+
+@cache
+def _duckdb() -> duckdb.DuckDBPyConnection:
+    """One for all rows of a process: to open one takes longer than to write them."""
+    connection = duckdb.connect()
+    connection.execute("set timezone = 'UTC'")
+    return connection
+
+
+@cache
+def _arrow_schema(definitions: str) -> pa.Schema:
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
-        connection.execute(f"create table rows ({duckdb_columns()})")
-        marks = ", ".join("?" for _ in COLUMN_NAMES)
-        for row in rows:
-            connection.execute(f"insert into rows values ({marks})", [row[name] for name in COLUMN_NAMES])
-        connection.execute(
-            "update rows set text_sha256 = sha256(coalesce(title, '') || chr(10) || coalesce(body, '')) "
-            "where coalesce(title, '') || coalesce(body, '') <> ''"
-        )
-        connection.sql("from rows order by created_at, contribution_id, observed_at").write_parquet(str(path))
+        connection.execute(f"create table rows ({definitions})")
+        return connection.table("rows").to_arrow_table().schema
 
 
 def coverage_rows(
@@ -108,18 +139,10 @@ def write_coverage(home: Home, load_id: str, rows: Iterable[Mapping[str, Any]]) 
     by_community: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in rows:
         by_community.setdefault((row["platform"], row["community"]), []).append(row)
-    names = [column.name for column in COVERAGE_COLUMNS]
     for (platform, community), of_community in by_community.items():
         folder = home.raw / "coverage" / f"platform={path_value(platform)}" / f"community={path_value(community)}"
-        folder.mkdir(parents=True, exist_ok=True)
-        with duckdb.connect() as connection:
-            connection.execute("set timezone = 'UTC'")
-            connection.execute(f"create table rows ({coverage_duckdb_columns()})")
-            marks = ", ".join("?" for _ in names)
-            for row in of_community:
-                values = [load_id if name == "load_id" else row[name] for name in names]
-                connection.execute(f"insert into rows values ({marks})", values)
-            connection.table("rows").write_parquet(str(folder / f"{load_id}.parquet"))
+        rows_of_load = [{**row, "load_id": load_id} for row in of_community]
+        write_typed(folder / f"{load_id}.parquet", coverage_duckdb_columns(), rows_of_load)
     note = home.warehouse / "pending" / f"{load_id}.json"
     noted = read_json(note)["contribution_dates"] if note.exists() else []
     days = {*noted, *(row["day"].isoformat() for of_community in by_community.values() for row in of_community)}
@@ -128,13 +151,8 @@ def write_coverage(home: Home, load_id: str, rows: Iterable[Mapping[str, Any]]) 
 
 def write_bad_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     """Write a file of lines that gave no row; columns that a line lacks are NULL."""
-    with duckdb.connect() as connection:
-        connection.execute(f"create table bad_lines ({BAD_LINES_COLUMNS})")
-        for line in lines:
-            names = list(line)
-            marks = ", ".join("?" for _ in names)
-            connection.execute(f"insert into bad_lines ({', '.join(names)}) values ({marks})", list(line.values()))
-        connection.table("bad_lines").write_parquet(str(path))
+    names = _arrow_schema(BAD_LINES_COLUMNS).names
+    write_typed(path, BAD_LINES_COLUMNS, [dict.fromkeys(names) | dict(line) for line in lines])
 
 
 def sealed_load(

@@ -122,10 +122,10 @@ def _places(home: Home) -> list[str]:
 
 
 def _parsed_project(home: Home, database_name: str) -> Any:
-    """dbt's manifest of the project, to be changed by one run: parsed once per process, state of the project and name.
+    """dbt's manifest, to be changed by one run; parsed once per process, state of the project and name of the database.
 
-    Nothing of a home or a run goes into it, so that dbt's own file of what it parsed holds for all runs of a home: places
-    are put in by :func:`run`, and dbt reads ``--vars`` again when it compiles a node.
+    Nothing of a home or a run goes into it, so dbt's own file of what it parsed holds for all runs of a home. Places are
+    put in by :func:`run`, and dbt reads ``--vars`` again when it compiles a node.
 
     Raises:
         BuildFailed: the project cannot be parsed.

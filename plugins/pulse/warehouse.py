@@ -32,6 +32,9 @@ from pulse.settings import Settings
 
 log = logging.getLogger(__name__)
 
+# dbt's command for all models and data tests; unit tests are about the SQL, not about what a build made of the data.
+BUILD = ("build", "--exclude-resource-type", "unit_test")
+
 _STATE_ID_FORMAT = "%Y%m%dT%H%M%S%fZ"
 
 
@@ -168,7 +171,7 @@ def build(
             # What the project no longer has must go too, and a file that is written over keeps the room it once took.
             _remove_working_file(home)
         variables = {"affected_dates": state.contribution_dates, "sentiment_model_id": model_id}
-        arguments = ["build", "--exclude-resource-type", "unit_test"]
+        arguments = [*BUILD]
         arguments += ["--full-refresh"] if is_full else []
         arguments += ["--select", select] if select else []
         nodes = transform.run(home, working_file(home), arguments, variables)

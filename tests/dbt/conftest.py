@@ -41,12 +41,16 @@ HOME_NAME = "it's {a} [b]* home, day=2020-01-01"
 
 
 class Lab:
-    """A home to bring loads into, build and publish, as the pipeline does but without its gates."""
+    """A home to bring loads into, build and publish, as the pipeline does but without its gates.
+
+    ``models`` are dbt selectors; where a test is not about the marts, a few models stand for all.
+    """
 
     first_day = NOON.date()
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, models: Sequence[str] = ()) -> None:
         self.home = Home(root).create()
+        self.models = models
         self.settings = Settings.model_validate(
             {
                 "communities": [
@@ -131,9 +135,17 @@ class Lab:
         rows = outcomes.arrival_rows(self.home, entry, load, run_id=run_id, recorded_at=self.clock())
         quality.append(self.home, quality.LOAD_OUTCOMES, rows, stem=f"{run_id}-{load.load_id}")
 
-    def build(self, *, is_full_refresh: bool = False) -> warehouse.BuildReport:
-        """Build, and insist that every node is fine."""
-        report = warehouse.build(self.home, settings=self.settings, is_full_refresh=is_full_refresh)
+    def build(self, *, is_full_refresh: bool = False, has_data_tests: bool = True) -> warehouse.BuildReport:
+        """Build, and insist that every node is fine.
+
+        Without data tests it is faster: for builds in the middle of a story whose last build has them.
+        """
+        with pytest.MonkeyPatch.context() as changed:
+            if not has_data_tests:
+                changed.setattr(warehouse, "BUILD", ("run",))
+            if self.models:
+                changed.setattr(warehouse, "BUILD", (*warehouse.BUILD, "--select", *self.models))
+            report = warehouse.build(self.home, settings=self.settings, is_full_refresh=is_full_refresh)
         failed = [f"{node.label}: {node.message}" for node in report.nodes if not node.is_ok]
         assert failed == []
         return report
@@ -152,6 +164,8 @@ from pulse.home import Home
 from pulse.settings import Settings
 home = Home(pathlib.Path({str(self.home.root)!r}))
 settings = Settings.model_validate({self.settings.model_dump(mode="json")!r})
+if {bool(self.models)}:
+    warehouse.BUILD += ("--select", *{[*self.models]!r})
 clock = lambda: datetime.fromisoformat({self.clock().isoformat()!r})
 def die(*args, **options):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -273,8 +287,9 @@ def models(unit_test_run: UnitTestRun) -> Iterator[Models]:
 
 
 @pytest.fixture(scope="module")
-def shared_lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    return Lab(tmp_path_factory.mktemp("lab") / HOME_NAME)
+def shared_lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """One lab per module, which may name the ``MODELS`` that it is about."""
+    return Lab(tmp_path_factory.mktemp("lab") / HOME_NAME, models=getattr(request.module, "MODELS", ()))
 
 
 @pytest.fixture
