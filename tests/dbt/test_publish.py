@@ -142,7 +142,7 @@ def kill_half_way(event):
     if event.info.name == "LogModelResult" and "int_contributor_days" in event.info.msg:
         die()
 runner = main.dbtRunner
-main.dbtRunner = lambda: runner(callbacks=[kill_half_way])
+main.dbtRunner = lambda **options: runner(**options, callbacks=[kill_half_way])
 warehouse.build(home, settings=settings)
 """
     )
