@@ -91,6 +91,7 @@ def run(
         result = dbtRunner(manifest=manifest).invoke(
             [*_flags(home), *arguments, "--vars", json.dumps(variables), *_places(home)],
         )
+    del manifest
     _close_connections()
     failure = "" if result.exception is None else str(result.exception)
     nodes = None if failure or result.result is None else tuple(_node_result(item) for item in result.result.results)
@@ -122,10 +123,10 @@ def _places(home: Home) -> list[str]:
 
 
 def _parsed_project(home: Home, database_name: str) -> Any:
-    """dbt's manifest, to be changed by one run; parsed once per process, state of the project and name of the database.
+    """dbt's manifest, to be changed by one run; parsed once per process, state of the project and database's name.
 
-    Nothing of a home or a run goes into it, so dbt's own file of what it parsed holds for all runs of a home. Places are
-    put in by :func:`run`, and dbt reads ``--vars`` again when it compiles a node.
+    Nothing of a home or a run goes into it, so dbt's own file of what it parsed holds for all runs of a home.
+    :func:`run` puts places in, and dbt reads ``--vars`` again when it compiles a node.
 
     Raises:
         BuildFailed: the project cannot be parsed.
@@ -142,6 +143,7 @@ def _parsed_project(home: Home, database_name: str) -> Any:
         if not result.success:
             raise _not_started(home, str(result.exception))
         _PARSED[key] = result.result
+        _PARSED[key]._lock = None  # noqa: SLF001  (a semaphore, see _give_back_semaphores; a copy gets one of its own)
     return _PARSED[key].deepcopy()
 
 

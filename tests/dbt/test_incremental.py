@@ -159,7 +159,8 @@ def test_build__the_world_has_days_of_each_kind(built_at_once: Any):
              for row in days}  # fmt: skip
     assert {(True, True, False, False), (False, False, False, False), (False, False, True, True)} <= kinds
     assert any(row["unproven_n"] for row in days)
-    assert len(built_at_once["intermediate.int_creation_time_clashes"]) == 1
+    clashes = built_at_once["intermediate.int_creation_time_clashes"]
+    assert {row["contribution_id"] for row in clashes} == {"t1_twice"}
     assert any(row["first_response_h"] is not None for row in built_at_once["intermediate.int_thread_periods"])
 
 
@@ -349,9 +350,14 @@ def test_build__an_id_with_two_times_of_creation_has_the_earlier_in_any_order(
     """
     lab = shared_lab
     # What becomes of such an id in all marts is in test_build__any_order_of_arrival_gives_the_same_marts.
-    monkeypatch.setattr(
-        lab, "models", ("+fct_contributions", "+fct_threads", "+dim_contributors", "+fct_community_daily")
+    of_such_an_id = (
+        "fct_contributions",
+        "fct_threads",
+        "dim_contributors",
+        "fct_community_daily",
+        "int_comment_depths",
     )
+    monkeypatch.setattr(lab, "models", [f"+{model}" for model in of_such_an_id])
 
     def at(number: int, contribution_id: str, **changes: Any) -> dict[str, Any]:
         return rows(contribution_id, **({"created_at": NOON + timedelta(days=number)} | changes))

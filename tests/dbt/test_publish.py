@@ -19,7 +19,7 @@ from support import NOON, contribution
 pytestmark = pytest.mark.integration
 
 # Publishing is about files, links and locks, so a third of the models is enough to see a state by.
-MODELS = ("+fct_contributions", "+fct_community_daily", "+dim_contributors", "dim_communities")
+MODELS = ("+fct_contributions", "+fct_community_daily", "+dim_contributors", "int_comment_depths", "dim_communities")
 
 OLD, NEW = ["t3_a", "t3_lost"], ["t3_a", "t3_new"]
 
