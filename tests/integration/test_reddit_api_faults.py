@@ -1,6 +1,7 @@
 """Whatever goes wrong at whatever page: success after retries or one clear error; nothing lost, nothing twice."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -31,13 +32,25 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return busy_archive(path, posts_n=POSTS_N, comments_n=COMMENTS_N, hidden_n=HIDDEN_N)
 
 
-@pytest.fixture
-def tea(home: Home, archive: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
+@pytest.fixture(scope="module", autouse=True)
+def small_limits() -> Iterator[None]:
     """Reddit's limits, a few sizes smaller."""
-    monkeypatch.setattr(reddit_extraction, "CUT_OFF_ITEMS", 280)
-    monkeypatch.setattr(reddit_extraction, "LARGEST_TREE", 100)
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(reddit_extraction, "CUT_OFF_ITEMS", 280)
+        changed.setattr(reddit_extraction, "LARGEST_TREE", 100)
+        yield
+
+
+@contextmanager
+def listening(home: Home, archive: Any) -> Iterator[Live]:
     with live(home, archive, ["Tea"], day=BUSY_DAY, page_limit_items=300) as running:
         yield running.with_policy(timeout_s=0.2, min_comments_seen_share=1.0)
+
+
+@pytest.fixture
+def tea(home: Home, archive: Any) -> Iterator[Live]:
+    with listening(home, archive) as running:
+        yield running
 
 
 def landed(tea: Live) -> dict[str, tuple[Any, ...]]:
@@ -61,13 +74,13 @@ def until_it_works(tea: Live) -> tuple[dict[str, tuple[Any, ...]], list[PulseErr
     return {}, errors
 
 
-@pytest.fixture
-def wanted(tea: Live) -> dict[str, tuple[Any, ...]]:
-    """The load of an undisturbed run."""
-    rows = landed(tea)
-    assert [path for _, path, _ in tea.server.calls] == PATHS
+@pytest.fixture(scope="module")
+def wanted(archive: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, ...]]:
+    """The load of an undisturbed run, in a home of its own."""
+    with listening(Home(tmp_path_factory.mktemp("undisturbed")).create(), archive) as tea:
+        rows = landed(tea)
+        assert [path for _, path, _ in tea.server.calls] == PATHS
     assert len(rows) == POSTS_N + COMMENTS_N
-    tea.server.forget_calls()
     return rows
 
 
