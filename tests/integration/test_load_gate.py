@@ -812,6 +812,29 @@ def test_check_loads__each_load_apart_whatever_it_is_called(home: Home):
     assert [verdict.load_id for verdict in verdicts] == ["load0", "load1", "load2"]
 
 
+def test_check_loads__what_one_load_breaks_is_held_against_no_other(home: Home):
+    """Great Expectations answers for all loads together."""
+    names = ("good", "one-row", "feed", "nothing")
+    line = {"file": "f", "fault": "truncated", "detail": "", "line": b"{", "community": "feed", "day": DAY}
+    poem = contribution("t3_z", kind="poem", community="one-row")
+    loads = [
+        sealed_load(home, rows(community="good"), load_id="good", community="good"),
+        sealed_load(home, [*rows(community="one-row"), poem], load_id="one-row", community="one-row"),
+        sealed_load(
+            home, rows(community="feed"), load_id="feed", community="feed",
+            bad_lines=[line | {"line_number": number} for number in range(4)],
+        ),
+        sealed_load(home, [], load_id="nothing", community="nothing", incomplete_days=(DAY,)),
+    ]  # fmt: skip
+    verdicts = gate(home, *loads, config=settings(*names))
+    assert [stopped_by(verdict) for verdict in verdicts] == [set(), set(), {"quarantined_share"}, {"rows_or_proof"}]
+    assert [verdict.accepted_n for verdict in verdicts] == [60, 60, 60, 0]
+    stored = results(home)
+    assert {load_id for (load_id, rule), (is_passed, *_) in stored.items() if not is_passed and rule in {
+        row_rule.name for row_rule in ROW_RULES
+    }} == {"one-row"}  # fmt: skip
+
+
 def test_check_loads__again_gives_the_same(home: Home):
     load = load_with_raw_changes(home, rows(), {"author_role_is_known": {"author_role": "king"}})
     first, second = gate(home, load), gate(home, load)

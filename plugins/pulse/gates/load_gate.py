@@ -1,16 +1,21 @@
 """Gate 1: each load apart, before anything of it enters raw.
 
-Order: judge the rows and count in one scan (:mod:`load_tables`), let Great Expectations answer for every rule
-(:mod:`runner`), conclude with suspicion, then separate: broken rows to quarantine and the rest accepted, or the whole
-load to quarantine. What was found is written per load before the verdict is returned.
+Order: judge the rows and count in one scan per load (:mod:`load_tables`), let Great Expectations answer for every rule
+over all loads together (:mod:`runner`), conclude with suspicion, then separate: broken rows to quarantine and the rest
+accepted, or the whole load to quarantine. What was found is written per load before the verdict is returned.
+
+Which load broke a rule is what was counted for it; that all of them together broke it as often is what Great
+Expectations says. Where the two differ, nobody can tell, and no load of the run passes.
 """
 
 import hashlib
 import logging
 import shutil
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import isnan
 from pathlib import Path
 
 import duckdb
@@ -116,12 +121,10 @@ def check_loads(
         database = scratch / "gate.duckdb"
         checked_at = clock()
         prepared = _prepare_all(database, loads, home=home, settings=settings, checked_at=checked_at)
-        batches = [batch for number, item in enumerate(prepared) for batch in _batches(number, item)]
-        answers = runner.run(database, batches, home=home, docs=run_id)
-        return [
-            _conclude(item, _answers_of(number, answers), home=home, run_id=run_id, recorded_at=checked_at)
-            for number, item in enumerate(prepared)
-        ]
+        judged = [item.tables for item in prepared if item.tables and not item.tables.schema_differences]
+        answers = runner.run(database, _batches(judged), home=home, docs=run_id)
+        doubts = _doubts(prepared, {rule: answer for of_batch in answers.values() for rule, answer in of_batch.items()})
+        return [_conclude(item, doubts, home=home, run_id=run_id, recorded_at=checked_at) for item in prepared]
     except (OSError, duckdb.IOException) as error:
         raise storage_error(scratch, error) from error
     finally:
@@ -137,6 +140,7 @@ def _prepare_all(
     spill = str(database.parent / "spill")
     with duckdb.connect(str(database), config={"memory_limit": "2GB", "temp_directory": spill}) as connection:
         connection.execute("set timezone = 'UTC'")
+        load_tables.create_judged(connection)
         history = History(connection, home, loads)
         prepared = [
             _prepare(
@@ -180,34 +184,26 @@ def _prepare(
             checked_at=checked_at,
         )
         load_tables.write_rejected(connection, tables, waived, rejected_file)
+        if not tables.schema_differences:
+            limits = {rule.name: _limit(rule, entry.max_quarantined_share) for rule in LOAD_RULES}
+            load_tables.add_judged(connection, load.load_id, tables, limits)
     except duckdb.Error as error:
+        tables = None
         fault = f"{type(error).__name__}: {printable(str(error), max_chars=300)}"
     return _Prepared(load, waived, entry.max_quarantined_share, bands, tables, rejected_file, fault)
 
 
-def _batches(number: int, item: _Prepared) -> list[Batch]:
-    """What Great Expectations is asked about one load; rows only if there are any, for it calls no rows a success."""
-    if item.tables is None:
-        return []
-    batches = [
-        Batch(
-            f"{number:04d}-{item.load.load_id}-load",
-            item.tables.numbers_table,
-            [_load_check(rule, _limit(rule, item)) for rule in LOAD_RULES],
-        )
-    ]
-    if item.tables.rows_n:
-        batches.append(
-            Batch(
-                f"{number:04d}-{item.load.load_id}-rows",
-                item.tables.rows_table,
-                [_row_check(rule) for rule in ROW_RULES],
-            )
-        )
+def _batches(judged: Sequence[LoadTables]) -> list[Batch]:
+    """What Great Expectations is asked; rows only if there are any, for it calls no rows a success."""
+    batches = []
+    if judged:
+        batches.append(Batch(f"{GATE}-loads", load_tables.LOADS_JUDGED, [_check(rule) for rule in LOAD_RULES]))
+    if any(tables.rows_n for tables in judged):
+        batches.append(Batch(f"{GATE}-rows", load_tables.ROWS_JUDGED, [_check(rule) for rule in ROW_RULES]))
     return batches
 
 
-def _row_check(rule: RowRule) -> Check:
+def _check(rule: LoadRule | RowRule) -> Check:
     return Check(
         rule.name,
         "ExpectColumnValuesToBeInSet",
@@ -217,40 +213,44 @@ def _row_check(rule: RowRule) -> Check:
     )
 
 
-def _load_check(rule: LoadRule, maximum: float | None) -> Check:
-    # The maximum of one row: unlike checks of single values it fails on NULL, on NaN and on no row at all.
-    limits = {"min_value": rule.minimum, "max_value": maximum}
-    return Check(
-        rule.name,
-        "ExpectColumnMaxToBeBetween",
-        {"column": rule.name} | {name: limit for name, limit in limits.items() if limit is not None},
-        severity=rule.severity,
-        description=f"{rule.name}: {rule.reason}",
-    )
-
-
-def _limit(rule: LoadRule, item: _Prepared) -> float | None:
+def _limit(rule: LoadRule, max_quarantined_share: float) -> float | None:
     if rule.maximum == UNPLACED_LIMIT:
-        return max(MAX_UNPLACED_SHARE, item.max_quarantined_share)
-    return item.max_quarantined_share if isinstance(rule.maximum, str) else rule.maximum
+        return max(MAX_UNPLACED_SHARE, max_quarantined_share)
+    return max_quarantined_share if isinstance(rule.maximum, str) else rule.maximum
 
 
-def _answers_of(number: int, answers: dict[str, dict[str, Answer]]) -> dict[str, Answer]:
-    return {
-        rule: answer
-        for batch, by_rule in answers.items()
-        if batch.startswith(f"{number:04d}-")
-        for rule, answer in by_rule.items()
-    }
+def _doubts(prepared: Sequence[_Prepared], answers: Mapping[str, Answer]) -> dict[str, str]:
+    """Why nobody can tell, by rule: the rules to which there is no answer, or another than what was counted."""
+    counted: Counter[str] = Counter()
+    for item in prepared:
+        if item.tables and not item.tables.schema_differences:
+            counted.update({rule.name: not _holds(rule, item, item.tables) for rule in LOAD_RULES})
+            counted.update(item.tables.failed_by_rule)
+    doubts = {}
+    for name in [*(rule.name for rule in LOAD_RULES), *(rule.name for rule in ROW_RULES)]:
+        answer, failed_n = answers.get(name), counted[name]
+        if answer is None or answer.broken:
+            doubts[name] = (answer.broken if answer else None) or "no answer"
+        elif answer.unexpected_n != failed_n or answer.is_success != (failed_n == 0):
+            doubts[name] = f"the answer {answer.unexpected_n} contradicts the count {failed_n} over all loads"
+    return doubts
+
+
+def _holds(rule: LoadRule, item: _Prepared, tables: LoadTables) -> bool:
+    """Whether the load's number lies within the rule's limits; NULL and NaN do not."""
+    value, maximum = tables.numbers.get(rule.name), _limit(rule, item.max_quarantined_share)
+    if value is None:
+        return False
+    return (rule.minimum is None or value >= rule.minimum) and (maximum is None or value <= maximum)
 
 
 # ---- concluding ------------------------------------------------------------
 
 
 def _conclude(
-    item: _Prepared, answers: dict[str, Answer], *, home: Home, run_id: str, recorded_at: datetime
+    item: _Prepared, doubts: Mapping[str, str], *, home: Home, run_id: str, recorded_at: datetime
 ) -> LoadVerdict:
-    results = _results(item, answers)
+    results = _results(item, doubts)
     stopped = tuple(_finding(result) for result in results if result.is_stopping)
     warnings = tuple(
         _finding(result)
@@ -278,14 +278,14 @@ def _conclude(
     )
 
 
-def _results(item: _Prepared, answers: dict[str, Answer]) -> list[_Result]:
+def _results(item: _Prepared, doubts: Mapping[str, str]) -> list[_Result]:
     if item.tables is None:
         return [_cannot_tell(CAN_BE_CHECKED, "load", item.fault or "its tables could not be made")]
     if item.tables.schema_differences:
         return [_schema_result(item.tables)]
-    results = [_load_result(rule, item, item.tables, answers.get(rule.name)) for rule in LOAD_RULES]
+    results = [_load_result(rule, item, item.tables, doubts.get(rule.name)) for rule in LOAD_RULES]
     if item.tables.rows_n:
-        results += [_row_result(rule, item, item.tables, answers.get(rule.name)) for rule in ROW_RULES]
+        results += [_row_result(rule, item, item.tables, doubts.get(rule.name)) for rule in ROW_RULES]
     return results
 
 
@@ -307,26 +307,18 @@ def _schema_result(tables: LoadTables) -> _Result:
     )  # fmt: skip
 
 
-def _load_result(rule: LoadRule, item: _Prepared, tables: LoadTables, answer: Answer | None) -> _Result:
+def _load_result(rule: LoadRule, item: _Prepared, tables: LoadTables, doubt: str | None) -> _Result:
     value = tables.numbers.get(rule.name)
-    if answer is None or answer.broken or value is None:
-        why = (answer.broken if answer else "no answer") or "its number is NULL"
-        return _cannot_tell(rule.name, "load", why)
-    limit = _limit(rule, item)
-    if answer.is_success != _lies_within(value, rule.minimum, limit):
-        return _cannot_tell(rule.name, "load", f"the answer contradicts the number {value:g}")
+    if doubt or value is None or isnan(value):
+        return _cannot_tell(rule.name, "load", doubt or "its number is NULL")
+    limit, is_passed = _limit(rule, item.max_quarantined_share), _holds(rule, item, tables)
     is_waived = rule.name in item.waived
-    is_stopping = not answer.is_success and rule.severity == "critical" and not is_waived
     return _Result(
-        rule.name, "load", rule.severity,
-        checked_n=tables.rows_n, failed_n=None, value=value, limit=limit,
-        is_passed=answer.is_success, is_waived=is_waived, is_stopping=is_stopping,
-        message=_load_message(rule, item, value, limit, is_passed=answer.is_success),
+        rule.name, "load", rule.severity, checked_n=tables.rows_n, failed_n=None, value=value, limit=limit,
+        is_passed=is_passed, is_waived=is_waived,
+        is_stopping=not is_passed and rule.severity == "critical" and not is_waived,
+        message=_load_message(rule, item, value, limit, is_passed=is_passed),
     )  # fmt: skip
-
-
-def _lies_within(value: float, minimum: float | None, maximum: float | None) -> bool:
-    return (minimum is None or value >= minimum) and (maximum is None or value <= maximum)
 
 
 def _load_message(rule: LoadRule, item: _Prepared, value: float, limit: float | None, *, is_passed: bool) -> str:
@@ -356,12 +348,10 @@ def _why(rule: LoadRule, item: _Prepared) -> str:
     return ""
 
 
-def _row_result(rule: RowRule, item: _Prepared, tables: LoadTables, answer: Answer | None) -> _Result:
+def _row_result(rule: RowRule, item: _Prepared, tables: LoadTables, doubt: str | None) -> _Result:
+    if doubt:
+        return _cannot_tell(rule.name, "row", doubt)
     failed_n = tables.failed_by_rule[rule.name]
-    if answer is None or answer.broken:
-        return _cannot_tell(rule.name, "row", (answer.broken if answer else None) or "no answer")
-    if answer.unexpected_n != failed_n or answer.is_success != (failed_n == 0):
-        return _cannot_tell(rule.name, "row", f"the answer {answer.unexpected_n} contradicts the count {failed_n}")
     return _Result(
         rule.name, "row", rule.severity, checked_n=tables.rows_n, failed_n=failed_n, value=float(failed_n), limit=0.0,
         is_passed=failed_n == 0, is_waived=rule.name in item.waived, is_stopping=False,

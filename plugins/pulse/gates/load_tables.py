@@ -1,17 +1,20 @@
 """What gate 1 looks at: a load's rows judged by every row rule in one scan, and the load's numbers in one row.
 
-Three tables per load in a private DuckDB file, so that Great Expectations can open them read-only afterwards:
+Three tables per load in a private DuckDB file:
 
 - ``facts_N``: one row of what is known beforehand (manifest, limits, time, community observations), which predicates
   may name as ``facts``.
 - ``rows_N``: one row per contribution: where it lies, one boolean per row rule, and ``is_accepted``.
 - ``numbers_N``: one row, one number per load rule.
 
+Two more over all loads, which Great Expectations opens read-only afterwards: ``loads_judged``, one row per load and one
+boolean per load rule, and ``rows_judged``, one row per contribution and one boolean per row rule.
+
 No text leaves the load: only booleans and numbers are kept.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,12 +30,14 @@ from pulse.gates.rules import (
     COVERAGE_IS_THE_LOADS,
     LOAD_RULES,
     ROW_RULES,
+    LoadRule,
     RowRule,
 )
 from pulse.gates.volume import VolumeBands
 from pulse.landing import Load, LoadManifest, unproven_days
 from pulse.settings import WILDCARD
 
+LOADS_JUDGED, ROWS_JUDGED = "loads_judged", "rows_judged"
 # A live source's answers may hold no more than some ten records: so few unplaced ones are no sign of damage.
 _FEWEST_UNPLACED_LIVE = 3
 _FACT = re.compile(r"\bfacts\.(\w+)")
@@ -112,6 +117,36 @@ def build(
         rows, numbers, differences, rows_n, accepted_n,
         {rule.name: count for rule, count in zip(ROW_RULES, failed, strict=True)}, values,
     )  # fmt: skip
+
+
+def create_judged(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables over all loads, without rows."""
+    of_loads, of_rows = (rule.name for rule in LOAD_RULES), (rule.name for rule in ROW_RULES)
+    for table, rules in ((LOADS_JUDGED, of_loads), (ROWS_JUDGED, of_rows)):
+        columns = ", ".join(f"{rule} BOOLEAN not null" for rule in rules)
+        connection.execute(f"create table {table} (load_id VARCHAR not null, {columns})")
+
+
+def add_judged(
+    connection: duckdb.DuckDBPyConnection, load_id: str, tables: LoadTables, limits: Mapping[str, float | None]
+) -> None:
+    """Add one load to the tables over all loads.
+
+    Args:
+        limits: the largest value of each load rule, for this load; None for none.
+    """
+    within = ", ".join(_is_within_sql(rule, limits[rule.name]) for rule in LOAD_RULES)
+    connection.execute(f"insert into {LOADS_JUDGED} select $id, {within} from {tables.numbers_table}", {"id": load_id})
+    judged = ", ".join(rule.name for rule in ROW_RULES)
+    connection.execute(f"insert into {ROWS_JUDGED} select $id, {judged} from {tables.rows_table}", {"id": load_id})
+
+
+def _is_within_sql(rule: LoadRule, maximum: float | None) -> str:
+    """Whether a number lies within its limits; one that is NULL or no number does not."""
+    conditions = [f"not isnan({rule.name})"]
+    conditions += [] if rule.minimum is None else [f"{rule.name} >= {rule.minimum!r}"]
+    conditions += [] if maximum is None else [f"{rule.name} <= {maximum!r}"]
+    return f"coalesce({' and '.join(conditions)}, false)"
 
 
 def schema_difference(found: Sequence[tuple[str, str]], file: str, columns: Sequence[Column] = COLUMNS) -> list[str]:
