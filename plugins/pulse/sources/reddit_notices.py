@@ -19,6 +19,9 @@ Sources, looked up 2026-11-28:
 - Kinds of removal: the field statistics that Arctic Shift publishes beside its dumps (2026-01).
 """
 
+# No pattern here counts repetitions: each would stand for so many copies of what it repeats, and compiling them took
+# longer than reading a page of the API. The length of a notice is bounded as a whole.
+
 # Who can take a text down, other than its author. Anything after "by" that is not listed is left alone: people write
 # "[removed by popular demand]" too.
 _AUTHORITY = (
@@ -40,15 +43,15 @@ _WHAT = (
 _WHY = (
     r"(?: (?:in response to|on account of|due to|because of|for|pursuant to|following|under) (?:an? |the |its )?"
     r"(?:\w+ )?(?:violat|break|copyright|trademark|dmca|legal|court|law|reddit|content policy|our content policy|"
-    r"rules?|request|report|local law)[^\n]{0,160}| too many times| in (?:your|this) (?:country|region))?"
+    r"rules?|request|report|local law)[^\n]*| too many times| in (?:your|this) (?:country|region))?"
 )
 _BY_AUTHOR = (
     rf"{_WHAT}deleted(?: by {_AUTHOR})?|{_WHAT}removed by {_AUTHOR}|user deleted (?:comment|post)(?: :\()?|"
     r"deleted (?:comment|post|user|account)|account deleted|user deleted"
 )
 _BY_AUTHORITY = (
-    rf"{_WHAT}removed(?: by {_AUTHORITY})?{_WHY}|{_WHAT}deleted(?: by {_AUTHORITY}){_WHY}|{_WHAT}unavailable{_WHY}|"
-    rf"{_WHAT}(?:not available|withheld|taken down)(?: by {_AUTHORITY})?{_WHY}|"
+    rf"{_WHAT}(?:(?:removed|not available|withheld|taken down)(?: by {_AUTHORITY})?|deleted by {_AUTHORITY}|"
+    rf"unavailable){_WHY}|"
     r"removed (?:comment|post)|moderators? removed (?:thread|comment|post)|"
     r"(?:copyright|dmca|legal|content) (?:takedown|take[- ]?down|removal)|account suspended|awaiting moderator approval"
 )
@@ -61,16 +64,14 @@ _BARE_BY_AUTHORITY = (
     rf"(?:comment|post|submission) removed by {_AUTHORITY}|removed by (?:reddit|moderators?)|"
     rf"moderators? removed thread|"
     rf"sorry,? this (?:comment|post) (?:was|has been) removed by {_AUTHORITY}{_WHY}|"
-    rf"removed by reddit (?:in response to|on account of) [^\n]{{0,160}}"
+    rf"removed by reddit (?:in response to|on account of) [^\n]*"
 )
 
 # Longer texts are no notices; Reddit's longest has about 100 characters.
 _LONGEST_CHARS = 260
 _BLANKS = r"[\s\p{Z}\x{200B}-\x{200D}\x{2060}\x{FEFF}\\*_~`]+"
 # How every notice begins, whatever blanks and marks stand before it: cheap, and false for nearly all that people write.
-_BEGINS = (
-    r"^[^\pL\pN\[]{0,20}(?:\[|(?:comment|post|submission|removed|deleted|user deleted|moderators? removed|sorry,?) )"
-)
+_BEGINS = r"^[^\pL\pN\[]*(?:\[|(?i:comment|post|submission|removed|deleted|user deleted|moderators? removed|sorry,?) )"
 
 
 def _bracketed(words: str) -> str:
@@ -95,7 +96,7 @@ def notice_sql(text_sql: str) -> str:
     lowered = f"lower({text_sql})"
     plain = f"trim(regexp_replace({lowered}, '{_BLANKS}', ' ', 'g'))"
     branches = " ".join(f"when regexp_matches({plain}, {_quoted(pattern)}) then '{who}'" for who, pattern in _PATTERNS)
-    begins = f"regexp_matches({text_sql}, '{_BEGINS}', 'i')"
+    begins = f"regexp_matches({text_sql}, '{_BEGINS}')"
     return (
         f"case when {text_sql} = '[deleted]' then 'by_author' when {text_sql} = '[removed]' then 'by_moderator' "
         f"when {begins} then case when length({text_sql}) <= {_LONGEST_CHARS} then case {branches} end end end"
