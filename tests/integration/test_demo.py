@@ -28,7 +28,13 @@ def test_demo__goes_from_nothing_to_answers(demo_run: Any):
     assert re.search(r"kpi: 2026-07: \d+ figures of 7 communities, frozen as version 1", shown)
     page = demo_run.home.reports / "2026-07" / "report.html"
     assert str(page) in shown
-    assert page.is_file()
+    told = " ".join(re.sub(r"<[^>]*>", " ", page.read_text(encoding="utf-8")).replace("\u00a0", " ").split())
+    assert told.count("Silent everywhere on Monday, 6 July 2026: 6 communities of one source showed nothing") == 1
+    assert "leave this day out." in told
+    assert told.count(", 1 silent everywhere (6 July)") == 6
+    assert "6 of 7 communities were looked at on all 31 days, from end to end." in told
+    assert "nightridelamps 1 8 15 22 29 all 31 days damaged or stopped on arrival" in told
+    assert "balconygreens 1 8 15 22 29 15 days whole, 15 without a post or comment (1 to 5 and 7 to 16 July)" in told
     assert "make ui" in shown
     assert "quarantine release" in shown
     assert "sandbox serve --world-seed 7 --now 2026-08-04T00:30:00+00:00" in shown

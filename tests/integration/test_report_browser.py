@@ -13,13 +13,21 @@ from typing import Any
 import pytest
 
 from pulse.home import Home
-from pulse.reports import write_report
+from pulse.reports import LostVersion, write_report
 from report_samples import BUILT_AT, MONTH, NAUGHTY, kpi_rows, month_of_marts
 
 pytestmark = pytest.mark.integration
 
 WIDTHS_PX = (1280, 360)
+COMMUNITIES_N = len(NAUGHTY) + 6
 _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# What is published of the first days of the month, so that a strip has each state.
+STATES = (
+    "posts = null, comments = null, is_day_complete = false, outcome = null",
+    "is_day_complete = false, outcome = 'partial'",
+    "posts = 0, comments = 0, outcome = 'empty'",
+    "posts = 0, comments = 0, outcome = 'empty', is_silent_everywhere = true",
+)
 
 # What sticks out to the right, without what scrolls inside its own box or is hidden on purpose.
 STICKING_OUT = """
@@ -79,10 +87,17 @@ class Watched:
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A month whose most active communities, and whose people, mean harm."""
     names = [*NAUGHTY, "tea", "w" * 200, "trail_feet_ul", "crumb club", "inkandnib", "balconygreens"]
+    assert len(names) == COMMUNITIES_N
     kpis = [row for place, name in enumerate(names) for row in kpi_rows(name, size=1 / (1 + place))]
+    kpis += [{**row, "value": None, "caveat": "comments_not_read"} for row in kpi_rows("*") if row["kpi"] == "comments"]
     home = Home(tmp_path_factory.mktemp("report")).create()
     with month_of_marts(names, quote=" ".join(NAUGHTY) + "w" * 200) as connection:
-        files = write_report(home, MONTH, kpi_rows("*") + kpis, connection=connection, clock=lambda: BUILT_AT)
+        for day, columns in enumerate(STATES, start=1):
+            connection.execute(f"update marts.fct_community_daily set {columns} where day(contribution_date) = {day}")
+        connection.execute("update marts.fct_community_daily set comments = null where community = 'tea'")
+        lost = [LostVersion(1, is_of_figures=True, is_set_aside=True)]
+        of_all = [row for row in kpi_rows("*") if row["kpi"] != "comments"]
+        files = write_report(home, MONTH, of_all + kpis, lost=lost, connection=connection, clock=lambda: BUILT_AT)
     return files.page.as_uri()
 
 
@@ -119,6 +134,10 @@ def test_page__fits_its_width_asks_for_nothing_and_has_nothing_to_complain_of(
     page = watched.page
     page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     assert page.evaluate(STICKING_OUT) == []
+    strips = page.locator(".strips svg.days")
+    assert strips.count() == COMMUNITIES_N
+    assert strips.first.locator("path").count() == len(STATES) + 2
+    assert 200 < strips.first.bounding_box()["width"] <= width_px
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert watched.requests == [address], "a report is one file"
     assert watched.complaints == []

@@ -21,8 +21,19 @@ import pytest
 from pulse.errors import StorageError
 from pulse.home import REPOSITORY, Home
 from pulse.kpi.store import KPI_MONTHLY, TABLES
-from pulse.reports import ReportFiles, charts, data, figures, page, telling, words, write_report
-from pulse.reports.contents import Day, Point, Slot
+from pulse.reports import (
+    LostVersion,
+    ReportFiles,
+    charts,
+    completeness,
+    data,
+    figures,
+    page,
+    telling,
+    words,
+    write_report,
+)
+from pulse.reports.contents import Day, DaysKnown, Point, Slot
 from pulse.text import printable
 from report_samples import BUILT_AT, MONTH, NAUGHTY, kpi_row, kpi_rows, marts, month_of_marts
 
@@ -211,6 +222,101 @@ def test_figures__that_cannot_be_seen_are_told_so_and_never_zero(home: Home):
     assert set(cells) == {f'<span class="none">{told}</span>' for told in ("not visible", "too early")}
 
 
+UNREAD = ("comments", "conversations", "engagement_per_contributor", "response_rate_24h", "median_first_response_h")
+READ_SECTIONS = (
+    "fct_community_daily", "fct_community_monthly", "fct_sentiment_monthly", "fct_participation_monthly",
+    "fct_community_profile_monthly",
+)  # fmt: skip
+
+
+def rows_without_comments(community: str) -> list[dict[str, Any]]:
+    """A month of which posts alone were read, as it is frozen."""
+    unknown = dict.fromkeys(
+        ("value", "n", "value_low", "value_high", "change", "change_share", "is_change_clear", "value_month_before",
+         "change_month_before", "change_month_before_share")
+    ) | {"caveat": "comments_not_read,incomplete"}  # fmt: skip
+    rows = [row for row in kpi_rows(community) if row["kpi"] not in {"visits", "revenue"}]
+    told = [
+        row | (unknown if row["kpi"] in UNREAD else {"caveat": "comments_not_read" if row["kpi"] != "posts" else None})
+        for row in rows
+    ]
+    return [*told, kpi_row("platform_replies", 756.0, n=248, community=community)]
+
+
+def marts_without_comments(communities: Sequence[str], *, unread: Sequence[str]) -> duckdb.DuckDBPyConnection:
+    connection = month_of_marts(communities, only=READ_SECTIONS)
+    for community in unread:
+        connection.execute("update marts.fct_community_daily set comments = null where community = ?", [community])
+    connection.execute("update marts.fct_community_daily set posts = 3, is_day_complete = true where posts is null")
+    connection.execute("update marts.fct_community_monthly set platform_replies_age_h = 36")
+    connection.execute(
+        "update marts.fct_community_profile_monthly set newcomer_response_rate_24h = null, "
+        "other_response_rate_24h = null, openness = null, openness_low = null, openness_high = null"
+    )
+    return connection
+
+
+def test_comments_that_nobody_read__are_not_known_and_the_platforms_own_count_stands_beside(home: Home):
+    connection = marts_without_comments(["tea"], unread=["tea"])
+    connection.execute(
+        "update marts.fct_community_monthly set comments = null, response_rate_24h = null "
+        "where month_start_date = date '2026-10-01'"
+    )
+    files = write(home, rows_without_comments("*") + rows_without_comments("tea"), connection)
+    html, text = files.page.read_text(encoding="utf-8"), text_of(files).replace("\u00a0", " ")
+    assert "People wrote 1,608 posts (up 12 % on September, and clearly so)." in text
+    assert "Comments were not read; the platform itself counts 756 replies to the posts." in text
+    assert "1,204 people (up 7.7 % on September, which could be chance) wrote posts" in text
+    for label in (
+        "Comments , Conversations",
+        "Engagement per contributor",
+        "Posts answered within 24 hours , Time to first",
+    ):
+        assert re.search(f"{label}[a-z ]* not known Comments were not read\\.", text), label
+    assert (
+        "Replies by the platform's count 756 no September to compare with 3.0 per post, seen about 36 h after" in text
+    )
+    assert not re.search(r"(?<![\d,.])0( %| comments)", text), "no zero that nobody looked at"
+    assert "not visible" not in text.split("Community by community")[1].split("How complete")[0].replace("–", "")
+    assert "tea 1,608 +12 % not read 756 1,204" in text
+    days = html.split("<bdi>Posts by day</bdi>")[1].split("</figure>")[0]
+    assert "Comments were not read." in days
+    assert not re.search("comments|--series-1", days), "no empty bars, no colour of theirs"
+    assert text.count("Comments were not read in") == 0
+    assert text.count("Of posts alone: comments were not read.") == 2, "beside the mood, and beside the people"
+    assert "all 31 days whole; comments were not read" in text
+    assert "tea small steady close closed not read not read –" in text
+
+
+def test_comments_that_were_read_of_some_communities__are_said_to_be_of_those(home: Home):
+    of_all = [
+        row | {"caveat": "comments_not_read"} for row in kpi_rows("*") if row["kpi"] in {"posts", "likes", *UNREAD}
+    ]
+    kpis = of_all + kpi_rows("tea") + rows_without_comments("mate")
+    text = text_of(write(home, kpis, marts_without_comments(["tea", "mate"], unread=["mate"]))).replace("\u00a0", " ")
+    assert "and 9,323 comments (up 6.4 % on September, which could be chance) where they were read." in text
+    assert "Comments of mate were not read; the platform itself counts 756 replies to the posts." in text
+    assert "Where both were read, 86 % of posts got an answer within a day" in text
+    assert "of communities whose comments were read" in text
+    assert "Beware: of posts alone, where comments were not read" in text
+    assert text.count("Partly of posts alone: comments of mate were not read.") == 2
+    assert "Posts and comments by day" in text
+
+
+def test_reasons__of_what_is_not_visible_are_said_once_each(home: Home):
+    text = text_of(write(home, kpi_rows("*")))
+    assert text.count("the platform does not show it to us") == 1
+    assert "Awards, Reactions : the platform does not show it to us" in text
+
+
+def test_caveat__that_stands_against_many_figures_is_said_once(home: Home):
+    rows = [row | {"caveat": "incomplete", "days_complete_n": 20} for row in kpi_rows("*")]
+    text = text_of(write(home, rows))
+    assert text.count("days are missing, 20 of 31 are complete") == 1
+    assert "All of these figures: days are missing, 20 of 31 are complete" in text
+    assert "Beware" not in text
+
+
 def test_zero__is_a_figure(home: Home):
     text = text_of(write(home, [kpi_row("posts", 0.0), kpi_row("comments", 0.0, community="*")]))
     assert "without a month before to compare with" in text
@@ -362,6 +468,15 @@ def test_words__are_there_for_the_kpis_of_the_model_and_for_no_others():
     assert set(words.KPIS) == set(re.findall(r"'kpi': '(\w+)'", defined))
 
 
+def test_words__know_what_must_have_been_read_for_a_kpi_as_the_model_does():
+    defined = (REPOSITORY / "dbt_project" / "macros" / "kpis.sql").read_text(encoding="utf-8")
+    kinds = dict(re.findall(r"'kpi': '(\w+)', 'kinds': '(\w+)'", defined))
+    assert len(kinds) >= 7
+    assert {kpi: told.kinds for kpi, told in words.KPIS.items() if told.kinds} == {
+        kpi: ("posts", "comments") if kind == "both" else (kind,) for kpi, kind in kinds.items()
+    }
+
+
 def test_words__lead_to_headings_of_the_metrics_document():
     document = REPOSITORY / "docs" / "metrics.md"
     headings = set(re.findall(r"^### (.+)$", document.read_text(encoding="utf-8"), flags=re.MULTILINE))
@@ -387,8 +502,98 @@ def test_sections__tell_who_takes_part_how_newcomers_fare_and_what_goes_with_res
 def test_incomplete_month__names_the_days_and_who_lacks_them(home: Home):
     connection = month_of_marts(["tea", "mate"], only=["fct_community_daily"])
     text = text_of(write(home, kpi_rows("*") + kpi_rows("tea"), connection))
-    assert "Not everything arrived: mate lacks 1 day, tea lacks 1 day." in text
-    assert "tea 1 day 10 October" in text
+    assert "Not everything is known: mate lacks 1 day, tea lacks 1 day." in text
+    assert text.count("30 days whole, 1 damaged or stopped on arrival (10 October)") == 2
+    assert "0 of 2 communities were looked at on all 31 days, from end to end." in text
+
+
+STATES = {  # day of October: what is published of it
+    1: "posts = null, comments = null, is_day_complete = false, outcome = null",
+    2: "posts = null, comments = null, is_day_complete = false, outcome = 'partial'",
+    3: "posts = 4, comments = null, is_day_complete = false, outcome = 'partial'",
+    4: "posts = null, comments = null, is_day_complete = false, outcome = 'quarantined'",
+    5: "posts = 0, comments = 0, is_day_complete = true, outcome = 'empty'",
+    6: "posts = 0, comments = 0, is_day_complete = true, outcome = 'empty', is_silent_everywhere = true",
+    7: "posts = 0, comments = 3, is_day_complete = true, outcome = 'arrived'",
+}
+
+
+def month_of_all_states() -> duckdb.DuckDBPyConnection:
+    """A month of one community whose first days are each in another state."""
+    connection = month_of_marts(["tea"], only=["fct_community_daily"])
+    for day, columns in STATES.items():
+        connection.execute(f"update marts.fct_community_daily set {columns} where day(contribution_date) = {day}")
+    connection.execute("delete from marts.fct_community_daily where day(contribution_date) = 30")
+    return connection
+
+
+def test_days__are_told_by_what_is_known_of_them_and_drawn_in_a_shape_each(home: Home):
+    html = write(home, kpi_rows("*") + kpi_rows("tea"), month_of_all_states()).page.read_text(encoding="utf-8")
+    text = parsed(html).text.replace("\u00a0", " ")
+    assert (
+        "23 days whole, 1 without a post or comment (5 October), 1 silent everywhere (6 October), "
+        "1 in part (3 October), 2 damaged or stopped on arrival (4 and 10 October), "
+        "3 that nobody looked at (1 to 2 and 30 October); comments were read on 25 days only"
+    ) in text
+    (strip,) = re.findall(r'<h4><bdi>tea</bdi></h4>\s*(<svg class="days".*?</svg>)', html, flags=re.DOTALL)
+    drawn = dict(re.findall(r'<path class="day-(\w+)" d="(.*?)"', strip))
+    assert {state: path.count("M") for state, path in drawn.items()} == {
+        "whole": 23, "empty": 1, "silent": 1, "partial": 1, "failed": 2, "unknown": 3,
+    }  # fmt: skip
+    legend = html.split('class="legend day-legend"')[1].split("</ul>")[0]
+    assert all(told in legend for told in completeness.STATES.values())
+
+
+def test_day__that_was_silent_everywhere_is_named_once_and_said_to_be_left_out(home: Home):
+    rows = [row | {"caveat": "silent_everywhere"} for row in kpi_rows("*") if row["value"] is not None]
+    text = text_of(write(home, rows + kpi_rows("tea"), month_of_all_states())).replace("\u00a0", " ")
+    assert text.count("Silent everywhere on Tuesday, 6 October 2026: 1 community of one source showed nothing") == 1
+    assert "figures per day, such as stickiness, leave this day out." in text
+    assert text.count("Beware") == 1, "beside the one figure that leaves the day out, and not beside all others"
+    assert "Beware: 6 October left out: nothing was shown anywhere" in text
+    assert "Dashed line: silent everywhere (6 October)." in text
+    assert "6 October 0 0 1 of 1, 1 silent everywhere" in text
+
+
+def test_silent_days__of_all_together_are_those_on_which_nobody_else_wrote(home: Home):
+    connection = month_of_marts(["tea", "mate"], only=["fct_community_daily"])
+    connection.execute(
+        "update marts.fct_community_daily set is_silent_everywhere = true, posts = 0, comments = 0 "
+        "where day(contribution_date) = 6 or (day(contribution_date) = 7 and community = 'tea')"
+    )
+    report = data.read(connection, MONTH, kpi_rows("*") + kpi_rows("tea"))
+    assert [day.day for day in report.silent_days] == [6, 7]
+    assert [day.day for day in report.days_silent_in_all] == [6]
+
+
+def test_strip__shows_each_state_in_another_shape_whatever_its_colour():
+    drawn = {
+        state: str(completeness._drawn(DaysKnown({MONTH.first_day: state}, 1, 1))).split(' d="')[1]
+        for state in completeness.STATES
+    }
+    style = (Path(page.__file__).parent / "page.css").read_text(encoding="utf-8")
+    assert drawn.pop("empty") == drawn["whole"], "one frame, hollow and filled"
+    assert re.search(r"\.days path \{ fill: none;", style)
+    assert re.search(r"\.days \.day-whole, .* \{ fill: var\(--series-1\)", style)
+    assert len(set(drawn.values())) == 5
+
+
+def test_name__that_nothing_ever_matched_is_said_once_and_stands_in_no_table(home: Home):
+    connection = month_of_marts(["tea", "<b>Tee</b>"], only=["fct_community_daily"])
+    connection.execute(
+        "update marts.fct_community_daily set outcome = 'never_seen', posts = null, comments = null, "
+        "is_day_complete = false, is_never_seen = false where community <> 'tea'"
+    )
+    unknown = [row | {"value": None, "caveat": "incomplete"} for row in kpi_rows("<b>Tee</b>")]
+    files = write(home, kpi_rows("*") + kpi_rows("tea") + unknown, connection)
+    text = text_of(files)
+    assert text.count("<b>Tee</b>") == 1, "as text, and once"
+    assert "Never seen: nothing ever matched <b>Tee</b>. It is in no figure of this page" in text
+    assert "<b>" not in files.page.read_text(encoding="utf-8")
+    assert "1 community on reddit" in text.replace("\u00a0", " ")
+    assert re.search(r"5\s+October \d+ \d+ 1 of 1 ", text), "nor among those that should have arrived"
+    assert json.loads(files.document.read_bytes())["never_seen"] == [{"platform": "reddit", "community": "<b>Tee</b>"}]
+    assert "Tee" in files.kpis_csv.read_text(encoding="utf-8"), "what was frozen is handed over as it is"
 
 
 def test_month_that_is_not_over_in_the_marts__names_the_days_that_no_run_brought(home: Home):
@@ -411,6 +616,40 @@ def test_first_version__has_no_section_of_changes_and_a_later_one_says_what_and_
     assert "This is version 2 of the month" in text
     assert "Posts All communities together 1,600 1,608 data came late version 2, 1 November" in text
     assert "1 figure kept its value" in text
+
+
+@pytest.mark.parametrize(
+    ("lost", "told", "shown"),
+    [
+        (
+            [LostVersion(1, True, True)],
+            "Version 1 of this month is missing: what was frozen then is damaged and was set aside",
+            "This page shows version 2.",
+        ),
+        (
+            [LostVersion(3, True, False), LostVersion(1, True, False)],
+            "Versions 1 and 3 of this month are missing: what was frozen then is damaged, so nobody can tell",
+            "This page shows version 2, not the last one: `pulse report 2026-10 --again` makes one that holds.",
+        ),
+    ],
+)
+def test_version__that_is_lost_is_named_and_nothing_is_said_of_what_changed_with_it(
+    home: Home, lost: list[LostVersion], told: str, shown: str
+):
+    text = text_of(write(home, [row | {"version": 2} for row in kpi_rows("*")], lost=lost))
+    assert (text.count(told), text.count(shown)) == (1, 1)
+    assert "closed again after figures had changed" not in text
+    assert "No figure of the month itself changed." not in text
+    assert text.count("what changed with it cannot be told.") == 1
+
+
+def test_version__of_which_only_the_changes_are_lost_keeps_its_figures(home: Home):
+    rows = [row | {"version": 2} for row in kpi_rows("*")]
+    text = text_of(write(home, rows, lost=[LostVersion(2, False, True)]))
+    assert "This is version 2 of the month" in text
+    assert "This page shows version" not in text
+    assert "Version 2 of this month is missing" not in text
+    assert "What version 2 changed is missing and cannot be told." in text
 
 
 def test_marts__that_are_not_there_leave_sections_out_and_the_frozen_figures_stay(home: Home):

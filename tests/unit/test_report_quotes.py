@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pulse import warehouse
+import damaging
+from pulse import damage, warehouse
 from pulse.files import write_json
 from pulse.home import Home
 from pulse.kpi import store
@@ -80,6 +81,17 @@ def test_renew__a_report_that_cannot_be_made_again_loses_its_page(reported: Home
     assert quotes.renew_reports(reported, clock=clock) == []
     assert not (reported.reports / str(MONTH) / "report.html").exists()
     assert "quoted what was taken back and is removed" in caplog.text
+
+
+def test_report__says_which_frozen_version_was_set_aside(reported: Home):
+    assert "is missing" not in page(reported)
+    store.add_version(reported, MONTH, 2, kpi_rows("*") + kpi_rows("tea"), [])
+    damaging.cut_to_half(reported.kpi / store.KPI_MONTHLY / f"month={MONTH}" / "v0001.parquet")
+    report_month(reported, MONTH, clock=clock)
+    assert "Version 1 of this month is missing: what was frozen then is damaged, so" in page(reported)
+    damage.set_aside(reported, damage.find(reported)[0], clock=clock)
+    report_month(reported, MONTH, clock=clock)
+    assert "Version 1 of this month is missing: what was frozen then is damaged and was set aside, so" in page(reported)
 
 
 def test_renew__nothing_reported_asks_nothing(home: Home):

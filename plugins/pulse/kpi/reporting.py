@@ -23,10 +23,14 @@ def report_month(home: Home, month: Month, *, clock: Clock, run_url: str | None 
         StorageError: the disk is full or not writable, or what was frozen cannot be read.
         QueryError: the published file cannot be opened.
     """
-    from pulse.reports import write_report
+    from pulse.reports import LostVersion, write_report
 
     versions = store.versions(home, month)
     if not versions:
         raise NothingPublished(f"month {month}", value="is not closed yet", next_step=f"`pulse report {month}`")
     figures, restatements = store.figures(home, month, versions[-1]), store.restatements(home, month)
-    return write_report(home, month, figures, restatements=restatements, run_url=run_url, clock=clock)
+    lost = [
+        LostVersion(one.version, one.table == store.KPI_MONTHLY, one.is_set_aside)
+        for one in store.lost_versions(home, month)
+    ]
+    return write_report(home, month, figures, restatements=restatements, lost=lost, run_url=run_url, clock=clock)

@@ -2,7 +2,7 @@
 
     frozen KPIs ─┐
                  ├─▶ data (contents) ──▶ charts, telling ──▶ page ──▶ files: PULSE_HOME/reports/2026-10/
-    marts ───────┘
+    marts ───────┘                       unread, completeness
 
 docs/report.md says what is in it and how to read it.
 """
@@ -17,9 +17,10 @@ from pulse import query
 from pulse.clock import Clock, utc_now
 from pulse.home import Home
 from pulse.kpi.month import Month
+from pulse.reports.contents import LostVersion
 from pulse.reports.files import ReportFiles
 
-__all__ = ["ReportFiles", "write_report"]
+__all__ = ["LostVersion", "ReportFiles", "write_report"]
 
 
 def write_report(
@@ -28,6 +29,7 @@ def write_report(
     kpis: pa.Table | Sequence[Mapping[str, Any]],
     *,
     restatements: pa.Table | Sequence[Mapping[str, Any]] = (),
+    lost: Sequence[LostVersion] = (),
     connection: duckdb.DuckDBPyConnection | None = None,
     run_url: str | None = None,
     clock: Clock = utc_now,
@@ -37,6 +39,7 @@ def write_report(
     Args:
         kpis: the frozen rows of the month's latest version, with the columns of ``kpi.kpi_monthly``.
         restatements: what later versions of the month changed, with the columns of ``kpi.kpi_restatements``.
+        lost: versions of the month of which a file cannot be read any more.
         connection: where the marts are; without it, what is published in ``home``.
         run_url: the orchestrator's page about the run that asked for it.
         clock: says when the report was built, which the page names.
@@ -50,9 +53,9 @@ def write_report(
 
     if connection is None:
         with query.connect(home, "marts") as published:
-            report = data.read(published, month, kpis, restatements)
+            report = data.read(published, month, kpis, restatements, lost)
     else:
-        report = data.read(connection, month, kpis, restatements)
+        report = data.read(connection, month, kpis, restatements, lost)
     built_at = clock()
     html = page.render(report, built_at=built_at, run_url=run_url)
     return files.write(home, report, list(data.dicts(kpis)), html, built_at=built_at)

@@ -51,7 +51,10 @@ _LONG_NUMBER = re.compile(r"-?\d+\.\d{2,}")
 
 
 def days(of_month: Sequence[Day]) -> Markup:
-    """Posts and comments by day, stacked; days on which less arrived than on others stand on grey."""
+    """Posts and comments by day, stacked; days on which less arrived than on others stand on grey.
+
+    A dashed line stands on days on which a whole source showed nothing: their zeros are no calm.
+    """
     values = [
         {"day": day.day.isoformat(), "kind": kind, "written": written, "order": order}
         for day in of_month
@@ -74,7 +77,8 @@ def days(of_month: Sequence[Day]) -> Markup:
     )
     best = max((day.complete_n for day in of_month), default=0)
     incomplete = [{"day": day.day.isoformat()} for day in of_month if day.complete_n < best]
-    return _svg(alt.layer(_shaded(incomplete, of_month), bars))
+    silent = [{"day": day.day.isoformat()} for day in of_month if day.silent_n]
+    return _svg(alt.layer(_shaded(incomplete, of_month), bars, *([_dashed(silent, of_month)] if silent else [])))
 
 
 def line(
@@ -185,6 +189,15 @@ def _time_labels(known: Sequence[date], *, is_monthly: bool = False) -> alt.Axis
 def _shaded(values: list[dict[str, Any]], of_month: Sequence[Day]) -> alt.Chart:
     shades: alt.Chart = alt.Chart(_data(values)).mark_rect(color="var(--shade)").encode(x=_days_axis(of_month))
     return shades
+
+
+def _dashed(values: list[dict[str, Any]], of_month: Sequence[Day]) -> alt.Chart:
+    lines: alt.Chart = (
+        alt.Chart(_data(values))
+        .mark_rule(color="var(--ink)", strokeDash=[4, 3], strokeWidth=1.5)
+        .encode(x=_days_axis(of_month).bandPosition(0.5))
+    )
+    return lines
 
 
 def _svg(chart: alt.LayerChart | alt.FacetChart, *, height: int = _HEIGHT_PX) -> Markup:

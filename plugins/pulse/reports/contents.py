@@ -10,10 +10,13 @@ contribution that was taken back are in no report that is built afterwards.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Literal
 
 from pulse.kpi.month import Month
 
 CHARTED_N = 6  # communities that get charts of their own: the most active ones
+
+DayState = Literal["whole", "empty", "silent", "partial", "failed", "unknown"]
 
 
 @dataclass(frozen=True, order=True)
@@ -83,14 +86,56 @@ class Restatement:
 
 
 @dataclass(frozen=True)
+class LostVersion:
+    """A version of the month that was frozen and of which a file cannot be read any more.
+
+    ``is_of_figures`` is False where only the file of what it changed is lost, and its figures are there.
+    """
+
+    version: int
+    is_of_figures: bool
+    is_set_aside: bool
+
+
+@dataclass(frozen=True)
 class Day:
-    """One day of all communities together; counts are None where no community could be read."""
+    """One day of all communities together; counts are None where no community could be read.
+
+    ``communities_n`` are those that were tried, names that nothing ever matched left out; ``silent_n`` of them showed
+    nothing because their whole source did not.
+    """
 
     day: date
     posts: int | None
     comments: int | None
     communities_n: int
     complete_n: int
+    silent_n: int = 0
+
+
+@dataclass(frozen=True)
+class DaysKnown:
+    """What is known of each day of a community's month.
+
+    Attributes:
+        states: of every day of the month. ``whole``: looked at from end to end; ``empty``: the same, and nothing was
+            written; ``silent``: the same, but its whole source showed nothing anywhere; ``partial``: looked at in
+            part; ``failed``: what a run brought was damaged or stopped; ``unknown``: nobody looked.
+        posts_n: days of which some part was looked at for posts; ``comments_n`` for comments.
+    """
+
+    states: Mapping[date, DayState]
+    posts_n: int
+    comments_n: int
+
+    def of(self, *states: DayState) -> tuple[date, ...]:
+        """The days in one of these states, in order."""
+        return tuple(day for day in sorted(self.states) if self.states[day] in states)
+
+    @property
+    def missing(self) -> tuple[date, ...]:
+        """The days that are not known from end to end."""
+        return self.of("partial", "failed", "unknown")
 
 
 @dataclass(frozen=True)
@@ -278,14 +323,21 @@ class Impact:
 
 @dataclass(frozen=True)
 class Report:
-    """All that one report tells. A section is None where the published marts do not have what it needs."""
+    """All that one report tells. A section is None where the published marts do not have what it needs.
+
+    Names that nothing ever matched are in ``never_seen`` and nowhere else. ``reply_age_h`` is how old the posts of a
+    community were when their replies were last counted, in hours (the median).
+    """
 
     month: Month
     kpis: Mapping[Community, Mapping[str, Kpi]]
     communities: tuple[Community, ...]
     restatements: tuple[Restatement, ...]
+    lost: tuple[LostVersion, ...]
     days: tuple[Day, ...]
-    missing_days: Mapping[Community, tuple[date, ...]]
+    days_known: Mapping[Community, DaysKnown]
+    never_seen: tuple[Community, ...]
+    reply_age_h: Mapping[Community, float | None]
     contributors_weekly: Mapping[Community, tuple[Point, ...]] | None
     monthly: Mapping[str, tuple[Point, ...]] | None
     moods: tuple[Mood, ...] | None
@@ -310,6 +362,22 @@ class Report:
     def charted(self) -> tuple[Community, ...]:
         """The communities that get charts of their own."""
         return self.communities[:CHARTED_N]
+
+    @property
+    def missing_days(self) -> Mapping[Community, tuple[date, ...]]:
+        """Days that are not known from end to end, of the communities that have any."""
+        return {of: known.missing for of, known in self.days_known.items() if known.missing}
+
+    @property
+    def silent_days(self) -> tuple[date, ...]:
+        """Days on which a whole source showed nothing anywhere."""
+        return tuple(sorted({day for known in self.days_known.values() for day in known.of("silent")}))
+
+    @property
+    def days_silent_in_all(self) -> tuple[date, ...]:
+        """Those of them on which no other community showed anything either: all together are silent on no other day."""
+        spoke = {day for known in self.days_known.values() for day in known.of("whole", "empty", "partial")}
+        return tuple(day for day in self.silent_days if day not in spoke)
 
     @property
     def version(self) -> int:

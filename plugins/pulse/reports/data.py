@@ -16,11 +16,13 @@ from pulse.reports.contents import (
     CHARTED_N,
     Community,
     Day,
+    DaysKnown,
     Excerpt,
     GoodPost,
     Heatmap,
     Impact,
     Kpi,
+    LostVersion,
     Mood,
     Newcomers,
     Participation,
@@ -46,18 +48,27 @@ IMPACTS_N = 12
 _OF_MONTH = "month_start_date = $first"
 
 
-def read(connection: duckdb.DuckDBPyConnection, month: Month, kpis: Rows, restatements: Rows = ()) -> Report:
+def read(
+    connection: duckdb.DuckDBPyConnection,
+    month: Month,
+    kpis: Rows,
+    restatements: Rows = (),
+    lost: Sequence[LostVersion] = (),
+) -> Report:
     """All that the report of a month tells.
 
     Args:
         connection: has the published marts as schema ``marts``; what is not there is left out of the report.
         kpis: the frozen rows of the month's latest version.
         restatements: what its later versions changed, all of them.
+        lost: versions of which a file cannot be read any more.
     """
     marts = _Marts(connection, month)
+    never_seen = marts.never_seen()
     by_community: dict[Community, dict[str, Kpi]] = defaultdict(dict)
     for kpi in sorted(map(_kpi, dicts(kpis)), key=lambda kpi: (kpi.of, kpi.kpi)):
-        by_community[kpi.of][kpi.kpi] = kpi
+        if kpi.of not in never_seen:
+            by_community[kpi.of][kpi.kpi] = kpi
     communities = _by_activity(by_community)
     charted = communities[:CHARTED_N]
     return Report(
@@ -65,8 +76,11 @@ def read(connection: duckdb.DuckDBPyConnection, month: Month, kpis: Rows, restat
         kpis=dict(by_community),
         communities=communities,
         restatements=tuple(map(_restatement, dicts(restatements))),
+        lost=tuple(sorted(lost, key=lambda one: (one.version, not one.is_of_figures))),
         days=marts.days(),
-        missing_days=marts.missing_days(),
+        days_known=marts.days_known(),
+        never_seen=never_seen,
+        reply_age_h=marts.reply_age_h(),
         contributors_weekly=marts.weekly("fct_community_weekly", "contributors", charted),
         monthly=marts.monthly(),
         moods=marts.moods(),
@@ -151,30 +165,75 @@ class _Marts:
         rows = self._rows(
             """
             select contribution_date as day, sum(posts) as posts, sum(comments) as comments,
-                count(*) as communities_n, count_if(is_day_complete) as complete_n
-            from marts.fct_community_daily where contribution_date between $first and $last
+                count(outcome) as communities_n, count_if(is_day_complete) as complete_n,
+                count_if(is_silent_everywhere) as silent_n
+            from marts.fct_community_daily
+            where contribution_date between $first and $last
+                and outcome is distinct from 'never_seen' and not coalesce(is_never_seen, false)
             group by contribution_date
             """
         )
         known = {row["day"]: Day(**row) for row in rows}
         return tuple(known.get(day, Day(day, None, None, 0, 0)) for day in self._month.window.days())
 
-    def missing_days(self) -> Mapping[Community, tuple[date, ...]]:
-        """Days that were tried and are not complete, by community."""
+    def days_known(self) -> Mapping[Community, DaysKnown]:
+        """What is known of each day of the month, by community; a day without a row is one that nobody looked at."""
         if "fct_community_daily" not in self._names:
             return {}
         rows = self._rows(
             """
-            select platform, community, contribution_date as day
+            select platform, community, contribution_date as day, posts is not null as has_posts,
+                comments is not null as has_comments,
+                case
+                    when is_silent_everywhere then 'silent'
+                    when is_day_complete and coalesce(posts, 0) + coalesce(comments, 0) = 0 then 'empty'
+                    when is_day_complete then 'whole'
+                    when posts is not null or comments is not null then 'partial'
+                    when outcome in ('failed', 'quarantined') then 'failed'
+                    else 'unknown'
+                end as state
             from marts.fct_community_daily
-            where contribution_date between $first and $last and not is_day_complete
+            where contribution_date between $first and $last
             order by platform, community, day
             """
         )
-        missing: dict[Community, list[date]] = defaultdict(list)
+        by_community: dict[Community, list[dict[str, Any]]] = defaultdict(list)
         for row in rows:
-            missing[_community(row)].append(row["day"])
-        return {of: tuple(days) for of, days in missing.items()}
+            by_community[_community(row)].append(row)
+        never_seen = self.never_seen()
+        return {of: self._days_known(found) for of, found in by_community.items() if of not in never_seen}
+
+    def _days_known(self, rows: Sequence[Mapping[str, Any]]) -> DaysKnown:
+        states = {row["day"]: row["state"] for row in rows}
+        return DaysKnown(
+            states={day: states.get(day, "unknown") for day in self._month.window.days()},
+            posts_n=sum(row["has_posts"] for row in rows),
+            comments_n=sum(row["has_comments"] for row in rows),
+        )
+
+    def never_seen(self) -> tuple[Community, ...]:
+        """Names that were looked for in the month and that nothing ever matched."""
+        if "fct_community_daily" not in self._names:
+            return ()
+        rows = self._rows(
+            """
+            select platform, community from marts.fct_community_daily
+            where contribution_date between $first and $last
+            group by platform, community
+            having bool_and(coalesce(is_never_seen, false) or outcome is not distinct from 'never_seen')
+            order by platform, community
+            """
+        )
+        return tuple(map(_community, rows))
+
+    def reply_age_h(self) -> Mapping[Community, float | None]:
+        """How old posts were when the platform's count of their replies was last seen, in hours."""
+        if "fct_community_monthly" not in self._names:
+            return {}
+        rows = self._rows(
+            f"select platform, community, platform_replies_age_h from marts.fct_community_monthly where {_OF_MONTH}"
+        )
+        return {_community(row): row["platform_replies_age_h"] for row in rows}
 
     def weekly(
         self, mart: str, column: str, charted: Sequence[Community], *, has_bounds: bool = False

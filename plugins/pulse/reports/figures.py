@@ -1,10 +1,11 @@
 """Numbers, days and spans of time as people read them. None is never a number here: callers say why it is missing."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from pulse.reports.words import Kind
 
-_SPACE = "\u00a0"  # a figure and its unit stay on one line
+SPACE = "\u00a0"  # a figure and its unit stay on one line
 _MINUS = "−"
 
 # Not from the calendar module: its names follow the process's locale.
@@ -21,30 +22,30 @@ def figure(value: float, kind: Kind, unit: str | None = None) -> str:
         case "count":
             return _signed(f"{value:,.0f}")
         case "share":
-            return _signed(_short(100 * value, whole_from=20)) + f"{_SPACE}%"
+            return _signed(_short(100 * value, whole_from=20)) + f"{SPACE}%"
         case "points":
             return plus(_short(100 * value))
         case "hours":
             return span(value)
         case "money":
-            return _signed(f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}") + f"{_SPACE}{unit or ''}".rstrip()
+            return _signed(f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}") + f"{SPACE}{unit or ''}".rstrip()
         case "ratio":
             return _signed(_short(value))
 
 
 def whole_percent(share: float) -> str:
     """``34 %``, for columns in which decimals would only be in the way."""
-    return f"{100 * share:.0f}{_SPACE}%"
+    return f"{100 * share:.0f}{SPACE}%"
 
 
 def difference(value: float, kind: Kind, unit: str | None = None) -> str:
     """A change, always with its sign; shares change by points."""
     match kind:
         case "share" | "points":
-            return f"{plus(_short(100 * value))}{_SPACE}points"
+            return f"{plus(_short(100 * value))}{SPACE}points"
         case "hours":
             if round(60 * value) == 0:
-                return f"±0{_SPACE}min"
+                return f"±0{SPACE}min"
             return f"{'+' if value > 0 else _MINUS}{span(abs(value))}"
         case _:
             return plus(figure(value, kind, unit))
@@ -54,7 +55,7 @@ def percent_change(share: float) -> str:
     """A change as a share of what was before: ``+8 %``; from three times on ``×3.2``, which reads better."""
     if share >= 2:
         return f"×{_short(1 + share)}"
-    return f"{plus(_short(100 * share))}{_SPACE}%"
+    return f"{plus(_short(100 * share))}{SPACE}%"
 
 
 def up_or_down(share: float) -> str:
@@ -64,7 +65,7 @@ def up_or_down(share: float) -> str:
     told = _short(abs(100 * share))
     if told == "0":
         return "unchanged"
-    return f"{'up' if share > 0 else 'down'} {told}{_SPACE}%"
+    return f"{'up' if share > 0 else 'down'} {told}{SPACE}%"
 
 
 def span(hours: float) -> str:
@@ -73,14 +74,14 @@ def span(hours: float) -> str:
         return _MINUS + span(-hours)
     minutes = round(60 * hours)
     if minutes < 1:
-        return f"under 1{_SPACE}min"
+        return f"under 1{SPACE}min"
     if minutes < 60:
-        return f"{minutes}{_SPACE}min"
+        return f"{minutes}{SPACE}min"
     if hours < 10 and minutes % 60:
-        return f"{minutes // 60}{_SPACE}h{_SPACE}{minutes % 60}{_SPACE}min"
+        return f"{minutes // 60}{SPACE}h{SPACE}{minutes % 60}{SPACE}min"
     if hours < 48:
-        return f"{round(hours)}{_SPACE}h"
-    return f"{hours / 24:.1f}{_SPACE}days"
+        return f"{round(hours)}{SPACE}h"
+    return f"{hours / 24:.1f}{SPACE}days"
 
 
 def plus(text: str) -> str:
@@ -103,7 +104,7 @@ def month_name(day: date) -> str:
 
 def short_day(day: date) -> str:
     """``5 October``."""
-    return f"{day.day}{_SPACE}{month_of(day)}"
+    return f"{day.day}{SPACE}{month_of(day)}"
 
 
 def long_day(day: date) -> str:
@@ -120,10 +121,12 @@ def days_in_words(days: list[date] | tuple[date, ...]) -> str:
         else:
             runs.append((day, day))
     parts = [f"{first.day}" if first == last else f"{first.day} to {last.day}" for first, last in runs]
-    if not parts:
-        return ""
-    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-    return f"{listed} {month_of(runs[-1][1])}"
+    return f"{listed(parts)} {month_of(runs[-1][1])}" if parts else ""
+
+
+def listed(parts: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
 
 
 def correlation(value: float) -> str:
@@ -133,7 +136,7 @@ def correlation(value: float) -> str:
 
 def counted(n: int, one: str, many: str | None = None) -> str:
     """``1 day``, ``1,204 days``."""
-    return f"{n:,}{_SPACE}{one if n == 1 else many or one + 's'}"
+    return f"{n:,}{SPACE}{one if n == 1 else many or one + 's'}"
 
 
 def _short(value: float, *, whole_from: float = 10) -> str:

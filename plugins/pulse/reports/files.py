@@ -115,20 +115,22 @@ def _document(
         "caveats": words.CAVEATS,
         "kpis": [{name: row.get(name) for name in _SCHEMA.names} for row in kpis],
         "restatements": [asdict(change) for change in report.restatements],
-        "missing_days": [
-            {"platform": of.platform, "community": of.name, "days": days} for of, days in report.missing_days.items()
-        ],
+        "missing_days": [_of(of) | {"days": days} for of, days in report.missing_days.items()],
+        "silent_days": report.silent_days,
+        "never_seen": [_of(of) for of in report.never_seen],
+        "lost_versions": [asdict(one) for one in report.lost],
         "turns": [
             {name: value for name, value in asdict(turn).items() if name != "excerpts"} for turn in report.turns or ()
         ],
-        "quoted": [
-            {"platform": of.platform, "community": of.name, "contribution_id": contribution_id}
-            for of, contribution_id in _quoted(report)
-        ],
+        "quoted": [_of(of) | {"contribution_id": contribution_id} for of, contribution_id in _quoted(report)],
         "files": digests,
     }
     text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False, default=_plain)
     return (text + "\n").encode("ascii")
+
+
+def _of(community: Community) -> dict[str, Any]:
+    return {"platform": community.platform, "community": community.name}
 
 
 def _quoted(report: Report) -> list[tuple[Community, str]]:

@@ -6,7 +6,8 @@ that people wrote pass :func:`pulse.text.printable` besides, so that nothing hid
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -17,10 +18,11 @@ from urllib.parse import urlsplit
 import jinja2
 from markupsafe import Markup
 
-from pulse.reports import charts, figures, telling, words
+from pulse.reports import charts, completeness, figures, telling, unread, words
 from pulse.reports.contents import (
     ALL,
     Community,
+    Day,
     Heatmap,
     Impact,
     Kpi,
@@ -36,7 +38,7 @@ from pulse.text import printable
 SHOWN_N = 12  # communities in the short table
 _EXCERPT_CHARS = 280
 _TITLE_CHARS = 120
-_MISSING_N = 12  # communities whose missing days are listed by day
+_SHARED_N = 3  # cards from which on a caveat is said once for all of them
 _RESTATED_N = 40
 _FOLDER = Path(__file__).parent
 
@@ -55,6 +57,8 @@ _MONTHLY: tuple[tuple[str, str, words.Kind], ...] = (
     ("new_contributors", "New contributors", "count"),
     ("response_rate_24h", "Posts answered within 24 hours", "share"),
 )
+# Beside the comments where they were not read of some community.
+_PLATFORM_COLUMN = (("platform_replies", "Replies, platform's count"),)
 _ORIGINS = {
     "core": "Core",
     "regular": "Regular",
@@ -170,7 +174,7 @@ def _head(report: Report, built_at: datetime, run_url: str | None) -> dict[str, 
         "month": figures.month_name(month),
         "month_id": str(report.month),
         "summary": _summary(report),
-        "notices": _notices(report, some),
+        "notices": [*([] if some else ["No figures were frozen for this month."]), *completeness.notices(report)],
         "scope": _scope(report),
         "scope_n": len(report.communities),
         "version": report.version,
@@ -208,54 +212,20 @@ def _scope(report: Report) -> str:
     return f"{several} on {where}" if where else several
 
 
-def _notices(report: Report, some: Kpi | None) -> list[str]:
-    found = []
-    if some is None:
-        found.append("No figures were frozen for this month.")
-    untried = [day.day for day in report.days if not day.communities_n]
-    if untried:
-        found.append(
-            f"The month is not complete: no run has brought {figures.days_in_words(untried)}. "
-            "Once they are there, closing the month again makes a new version."
-        )
-    if report.missing_days:
-        found.append(
-            f"Not everything arrived: {_who_lacks(report)}. Counts are rather too low than too high; "
-            "“How complete is this?” below has the days."
-        )
-    if report.version > 1:
-        found.append(
-            f"This is version {report.version} of the month: it was closed again after figures had changed. "
-            "“What changed since it was first reported” says which, by how much and why."
-        )
-    return found
-
-
-def _who_lacks(report: Report) -> str:
-    """Who lacks how many days; by name up to three."""
-    missing = sorted(report.missing_days.items(), key=lambda item: (-len(item[1]), item[0]))
-    if len(missing) > 3:
-        return f"{figures.counted(len(missing), 'community', 'communities')} lack days of the month"
-    return ", ".join(f"{telling.name(of)} lacks {figures.counted(len(days), 'day')}" for of, days in missing)
-
-
 def _summary(report: Report) -> list[str]:
     """The month in a few sentences, each from figures that are there."""
     month = report.month.first_day
     told = {name: telling.card(kpi, month) for name, kpi in report.headline.items() if kpi.value is not None}
-    found = []
-    if {"posts", "comments"} <= told.keys():
-        found.append(
-            f"People wrote {told['comments'].value} comments{_moved(report, 'comments')} and "
-            f"{told['posts'].value} posts{_moved(report, 'posts')}."
-        )
+    unread_kinds = unread.frozen(report)
+    found = [*_written(report, told, unread_kinds), *unread.summary(report)]
     if "contributors" in told:
-        sentence = f"{told['contributors'].value} people{_moved(report, 'contributors')} took part"
+        sentence = f"{told['contributors'].value} people{_moved(report, 'contributors')} {_took_part(unread_kinds)}"
         if "new_contributors" in told:
             sentence += f", {told['new_contributors'].value} of them for the first time"
         found.append(f"{sentence}.")
     if "response_rate_24h" in told:
-        sentence = f"{told['response_rate_24h'].value} of posts got an answer within a day"
+        where = "Where both were read, " if unread_kinds else ""
+        sentence = f"{where}{told['response_rate_24h'].value} of posts got an answer within a day"
         if "median_first_response_h" in told:
             sentence += f", half of all posts within {told['median_first_response_h'].value}"
         found.append(f"{sentence}.")
@@ -269,6 +239,25 @@ def _summary(report: Report) -> list[str]:
         for turn in report.turns or ()
     ][:3]
     return found
+
+
+def _written(report: Report, told: Mapping[str, telling.Card], unread_kinds: unread.Unread) -> list[str]:
+    """How much was written; a kind that was read in some communities only comes last and says so."""
+    parts = [
+        f"{told[kind].value} {kind}{_moved(report, kind)}"
+        f"{' where they were read' if unread_kinds.is_partly(kind) else ''}"
+        for kind in sorted(unread.KINDS, key=unread_kinds.is_partly)
+        if kind in told
+    ]
+    return [f"People wrote {figures.listed(parts)}."] if parts else []
+
+
+def _took_part(unread_kinds: unread.Unread) -> str:
+    if "comments" in unread_kinds.everywhere:
+        return "wrote posts"
+    if "posts" in unread_kinds.everywhere:
+        return "wrote comments"
+    return "took part, as far as was read" if unread_kinds else "took part"
 
 
 def _moved(report: Report, name: str) -> str:
@@ -285,19 +274,59 @@ def _moved(report: Report, name: str) -> str:
 
 
 def _headlines(report: Report) -> dict[str, Any]:
-    month = report.month.first_day
-    groups: dict[str, list[telling.Card]] = {group: [] for group in get_args(words.Group)}
+    kpis = sorted(report.headline.values(), key=_place)
     # Where nothing can be compared, it is said once and not on each card.
-    is_compared = any(telling.change_of(kpi)[0] is not None for kpi in report.headline.values())
-    for kpi in sorted(report.headline.values(), key=_place):
-        if kpi.value is not None:
-            card = telling.card(kpi, month)
-            groups[words.of_kpi(kpi.kpi, kpi.unit).group].append(card if is_compared else replace(card, change=None))
+    is_compared = any(telling.change_of(kpi)[0] is not None for kpi in kpis)
+    beside = _beside(report)
+    cards = {kpi.kpi: telling.card(kpi, report.month.first_day, beside) for kpi in kpis if kpi.value is not None}
+    shared = _shared_caveats(cards.values())
+    for name, card in cards.items():
+        own = tuple(caveat for caveat in card.caveats if caveat not in shared)
+        cards[name] = replace(card, caveats=own, change=card.change if is_compared else None)
     return {
         "is_compared": is_compared,
-        "groups": [(group, cards) for group, cards in groups.items() if cards],
-        "lacking": telling.lacking(sorted(report.headline.values(), key=_place)),
+        "groups": _groups(kpis, cards, unread.frozen(report)),
+        "shared_caveats": shared.items(),
+        "lacking": telling.lacking(kpi for kpi in kpis if not telling.unread_code(kpi)),
     }
+
+
+def _groups(
+    kpis: Sequence[Kpi], cards: Mapping[str, telling.Card], unread_kinds: unread.Unread
+) -> list[tuple[str, list[telling.Card], unread.UnreadCard | None]]:
+    """The cards by group, each group with what of it cannot be told because a kind was not read."""
+    found = []
+    for group in get_args(words.Group):
+        of_group = [kpi for kpi in kpis if words.of_kpi(kpi.kpi, kpi.unit).group == group]
+        told = [cards[kpi.kpi] for kpi in of_group if kpi.kpi in cards]
+        untold = unread.card(unread_kinds, of_group)
+        if told or untold:
+            found.append((group, told, untold))
+    return found
+
+
+def _beside(report: Report) -> telling.Beside:
+    some = next(iter(report.headline.values()), None)
+    return telling.Beside(
+        silent_days=report.days_silent_in_all,
+        reply_age_h=report.reply_age_h.get(some.of) if some else None,
+        is_one_kind=bool(unread.frozen(report).everywhere),
+    )
+
+
+def _shared_caveats(cards: Collection[telling.Card]) -> dict[str, str]:
+    """Caveats that stand on so many cards that they are said once instead: of which figures each is said."""
+    counted = Counter(caveat for card in cards for caveat in card.caveats)
+    return {caveat: _of_which(caveat, cards) for caveat, n in counted.items() if n >= _SHARED_N}
+
+
+def _of_which(caveat: str, cards: Iterable[telling.Card]) -> str:
+    labels: dict[bool, list[str]] = {True: [], False: []}
+    for card in cards:
+        labels[caveat in card.caveats].append(card.label)
+    if len(labels[False]) >= len(labels[True]):
+        return figures.listed(labels[True])
+    return "All of these figures" + (f" but {figures.listed(labels[False])}" if labels[False] else "")
 
 
 def _place(kpi: Kpi) -> tuple[int, str]:
@@ -310,37 +339,62 @@ def _place(kpi: Kpi) -> tuple[int, str]:
 
 
 def _engagement(report: Report) -> dict[str, Any]:
+    unread_now = unread.now(report)
     panels = [_days_panel(report)] if report.days else []
     for name, title, kind in _MONTHLY:
         points = (report.monthly or {}).get(name, ())
         if sum(point.value is not None for point in points) > 1:
-            panels.append(_line_panel(title, points, kind, is_monthly=True))
+            note = unread_now.sentences(words.of_kpi(name, None).kinds)
+            panels.append(_line_panel(title, points, kind, is_monthly=True, note=note))
     weekly = [
-        _line_panel(telling.name(of), points, "count", note="people who wrote, by week")
+        _line_panel(telling.name(of), points, "count", note=_who_wrote(unread_now.only(of)))
         for of, points in (report.contributors_weekly or {}).items()
         if sum(point.value is not None for point in points) > 1
     ]
     return {"panels": panels, "weekly": weekly, "more": len(report.communities) - len(weekly)}
 
 
+def _who_wrote(only: words.CountedKind | None) -> str:
+    return f"people who wrote{f' {only}' if only else ''}, by week"
+
+
 def _days_panel(report: Report) -> Panel:
+    # A kind that nobody read has no column, no colour and no word in the title: an empty one would look like zero.
+    kinds = [kind for kind in unread.KINDS[::-1] if kind not in unread.now(report).everywhere]
     rows = tuple(
-        (
-            figures.short_day(day.day),
-            _count(day.posts),
-            _count(day.comments),
-            f"{day.complete_n} of {day.communities_n}" if day.communities_n else "none tried",
-        )
+        (figures.short_day(day.day), *(_count(getattr(day, kind)) for kind in kinds), _arrived(day))
         for day in report.days
     )
     return Panel(
-        title="Posts and comments by day",
+        title=f"{figures.listed(kinds).capitalize()} by day",
         chart=charts.days(report.days),
-        label="Bars of comments and posts by day",
-        table=Table(("Day", "Posts", "Comments", "Communities complete"), rows, frozenset({1, 2})),
-        note="Days on grey lack a community that arrived on others.",
-        legend=(("1", "comments"), ("2", "posts")),
+        label=f"Bars of {figures.listed(kinds[::-1])} by day",
+        table=Table(
+            ("Day", *(kind.capitalize() for kind in kinds), "Communities complete"),
+            rows,
+            frozenset(range(1, 1 + len(kinds))),
+        ),
+        note=_days_note(report),
+        legend=tuple((key, kind) for key, kind in (("1", "comments"), ("2", "posts")) if kind in kinds),
     )
+
+
+def _arrived(day: Day) -> str:
+    if not day.communities_n:
+        return "none tried"
+    silent = f", {day.silent_n} silent everywhere" if day.silent_n else ""
+    return f"{day.complete_n} of {day.communities_n}{silent}"
+
+
+def _days_note(report: Report) -> str:
+    """What the chart cannot say by itself."""
+    found = [unread.now(report).sentences()]
+    if report.silent_days:
+        found.append(f"Dashed line: silent everywhere ({figures.days_in_words(report.silent_days)}).")
+    best = max((day.complete_n for day in report.days), default=0)
+    if any(day.complete_n < best for day in report.days):
+        found.append("Days on grey lack a community that arrived on others.")
+    return " ".join(filter(None, found))
 
 
 def _line_panel(
@@ -392,6 +446,7 @@ def _mood(report: Report) -> dict[str, Any]:
     return {
         "panels": panels,
         "shares": [_mood_row(report, of) for of in (ALL, *report.communities) if _has_mood(report, of)][:SHOWN_N],
+        "note": unread.now(report).note() if report.moods else "",
         "turns": None if report.turns is None else [_turn(turn) for turn in report.turns],
     }
 
@@ -529,6 +584,7 @@ def _people(report: Report) -> dict[str, Any]:
         "moves": _moves(report),
         "newcomers": _newcomers(report),
         "profiles": _profiles(report),
+        "note": unread.now(report).note() if report.participation else "",
         "is_known": report.participation is not None,
     }
 
@@ -591,7 +647,12 @@ def _newcomers(report: Report) -> Table | None:
 
 def _profiles(report: Report) -> Table | None:
     found = {profile.of: profile for profile in report.profiles or ()}
-    rows = tuple((telling.name(of), *_kind(found[of])) for of in report.communities if of in found)
+    unread_now = unread.now(report)
+    rows = tuple(
+        (telling.name(of), *_kind(found[of], is_answered_known=unread_now.only(of) is None))
+        for of in report.communities
+        if of in found
+    )
     columns = (
         "Community", "Size", "Intensity", "Belonging", "To newcomers", "Newcomers' posts answered", "Others'",
         "Difference, likely",
@@ -599,13 +660,15 @@ def _profiles(report: Report) -> Table | None:
     return Table(columns, rows[:SHOWN_N], frozenset({5, 6, 7})) if rows else None
 
 
-def _kind(profile: Profile) -> tuple[str, ...]:
+def _kind(profile: Profile, *, is_answered_known: bool) -> tuple[str, ...]:
     labels = (profile.size_label, profile.intensity_label, profile.belonging_label, profile.openness_label)
     difference = "–"
     if profile.openness_low is not None and profile.openness_high is not None:
         low, high = (figures.plus(f"{100 * bound:.0f}") for bound in (profile.openness_low, profile.openness_high))
         difference = f"{low} to {high} points"
-    if profile.newcomer_posts_n is None:  # nobody can be called new yet
+    if not is_answered_known:
+        rates = ("not read", "not read")
+    elif profile.newcomer_posts_n is None:  # nobody can be called new yet
         rates = ("too early", "too early")
     else:
         rates = (_share(profile.newcomer_response_rate_24h), _share(profile.other_response_rate_24h))
@@ -661,11 +724,12 @@ def _what_it_says(impact: Impact) -> str:
 
 def _communities(report: Report) -> dict[str, Any]:
     has_platforms = len({of.platform for of in report.communities}) > 1
+    shown = [*_COLUMNS[:2], *(_PLATFORM_COLUMN if unread.frozen(report).subject("comments") else ()), *_COLUMNS[2:]]
     rows = tuple(
-        (telling.name(of, with_platform=has_platforms), *(_cell(report.kpis[of].get(kpi)) for kpi, _ in _COLUMNS))
+        (telling.name(of, with_platform=has_platforms), *(_cell(report.kpis[of].get(kpi)) for kpi, _ in shown))
         for of in report.communities
     )
-    columns = ("Community", *(label for _, label in _COLUMNS))
+    columns = ("Community", *(label for _, label in shown))
     numeric = frozenset(range(1, len(columns)))
     return {
         "shown": Table(columns, rows[:SHOWN_N], numeric),
@@ -687,17 +751,15 @@ def _cell(kpi: Kpi | None) -> str | Markup:
 
 
 def _completeness(report: Report) -> dict[str, Any]:
-    missing = sorted(report.missing_days.items(), key=lambda item: (-len(item[1]), item[0]))
-    rows = tuple(
-        (telling.name(of), figures.counted(len(days), "day"), figures.days_in_words(days)) for of, days in missing
-    )
+    strips = completeness.strips(report)
     codes = sorted({code for kpi in _all_kpis(report) for code in kpi.caveats})
-    columns = ("Community", "Missing", "Which")
     return {
-        "whole_n": len(report.communities) - sum(of in report.missing_days for of in report.communities),
-        "n": len(report.communities),
-        "missing": Table(columns, rows[:_MISSING_N]) if rows else None,
-        "more": Table(columns, rows[_MISSING_N:]) if len(rows) > _MISSING_N else None,
+        "whole_n": sum(not known.missing for known in report.days_known.values()),
+        "n": len(report.days_known),
+        "days_n": report.month.last_day.day,
+        "legend": completeness.legend(report),
+        "strips": strips[:SHOWN_N],
+        "more": strips[SHOWN_N:],
         "caveats": [(code, words.caveat_text(code), _caveat_count(report, code)) for code in codes],
     }
 
@@ -733,6 +795,7 @@ def _restated(report: Report) -> dict[str, Any] | None:
         "table": Table(columns, tuple(rows), frozenset({2, 3})) if rows else None,
         "n": len(changes),
         "shown_n": len(rows),
+        "lost": completeness.lost_changes(report),
         "comparisons_n": len(report.restatements) - len(changes),
         "comparisons": figures.counted(
             len(report.restatements) - len(changes), "figure kept its value", "figures kept their value"

@@ -9,6 +9,7 @@ from typing import Literal
 Kind = Literal["count", "share", "points", "hours", "ratio", "money"]
 Better = Literal["higher", "lower", "neither"]
 Group = Literal["Activity", "People", "Answers and mood", "Business"]
+CountedKind = Literal["posts", "comments"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class KpiWords:
             (per something), money (the unit is the currency).
         better: which way is plainly good news; most counts are neither: a row brings comments, too.
         meaning: what it is, in a sentence or two for somebody who has never seen it.
+        kinds: what must have been read for it (``posts``, ``comments``); without any, it is of whatever was read.
     """
 
     label: str
@@ -28,15 +30,30 @@ class KpiWords:
     meaning: str
     metric: str
     better: Better = "neither"
+    kinds: tuple[CountedKind, ...] = ()
 
+
+_POSTS: tuple[CountedKind, ...] = ("posts",)
+_COMMENTS: tuple[CountedKind, ...] = ("comments",)
+_BOTH: tuple[CountedKind, ...] = ("posts", "comments")
 
 # In the order of the page.
 KPIS: dict[str, KpiWords] = {
     "posts": KpiWords(
-        "Posts", "count", "Activity", "Posts written in the month, by anybody.", "Posts, comments, removed"
+        "Posts",
+        "count",
+        "Activity",
+        "Posts written in the month, by anybody.",
+        "Posts, comments, removed",
+        kinds=_POSTS,
     ),
     "comments": KpiWords(
-        "Comments", "count", "Activity", "Comments written in the month, by anybody.", "Posts, comments, removed"
+        "Comments",
+        "count",
+        "Activity",
+        "Comments written in the month, by anybody.",
+        "Posts, comments, removed",
+        kinds=_COMMENTS,
     ),
     "platform_replies": KpiWords(
         "Replies by the platform's count",
@@ -45,6 +62,7 @@ KPIS: dict[str, KpiWords] = {
         "Replies to the posts of the month as the platform itself counts them, known also where nobody read "
         "the comments.",
         "Replies as the platform counts them",
+        kinds=_POSTS,
     ),
     "conversations": KpiWords(
         "Conversations",
@@ -52,6 +70,7 @@ KPIS: dict[str, KpiWords] = {
         "Activity",
         "Threads in which somebody else than the author of the post wrote a comment in the month.",
         "Conversations",
+        kinds=_BOTH,
     ),
     "likes": KpiWords(
         "Likes",
@@ -105,6 +124,7 @@ KPIS: dict[str, KpiWords] = {
         "Likes and comments that a contributor's writing received, on average.",
         "Engagement per contributor",
         "higher",
+        _BOTH,
     ),
     "member_growth": KpiWords(
         "Member growth",
@@ -122,6 +142,7 @@ KPIS: dict[str, KpiWords] = {
         "could be watched that long do.",
         "Response rate within 1 h and 24 h",
         "higher",
+        _BOTH,
     ),
     "median_first_response_h": KpiWords(
         "Time to first answer",
@@ -131,6 +152,7 @@ KPIS: dict[str, KpiWords] = {
         "(Kaplan-Meier), so it is not shown where fewer than half are ever answered.",
         "Time to first response",
         "lower",
+        _BOTH,
     ),
     "net_sentiment": KpiWords(
         "Net sentiment",
@@ -163,7 +185,7 @@ CAVEATS = {
     "comments_not_read": "comments were not read",
     "posts_not_read": "posts were not read",
     "never_seen": "nothing ever matched the name",
-    "silent_everywhere": "days on which a whole source fell silent are left out of rates",
+    "silent_everywhere": "days on which a whole source showed nothing anywhere are left out of figures per day",
     "other_age": "not seen at the age at which the others are compared",
 }
 
