@@ -11,6 +11,7 @@ such a day complete are corrected, so that ``pulse status`` says the same as the
 """
 
 import logging
+import os
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -20,17 +21,18 @@ from glob import escape
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import duckdb
+import pyarrow.parquet as pq
 
-from pulse import coverage, landing, outcomes, quality, raw
+from pulse import coverage, landing, outcomes, parquet, profiles, quality, raw
 from pulse.contract import KINDS
 from pulse.coverage import Look
 from pulse.errors import PulseError
 from pulse.files import fsync_file, read_json, write_json
 from pulse.home import Home, path_value
 from pulse.locks import WAREHOUSE_LOCK, exclusive
-from pulse.profiles import is_profile_sql
 from pulse.settings import WILDCARD, RedditEntry, Settings
 from pulse.text import printable
 from pulse.window import Window
@@ -115,6 +117,7 @@ def derive_once(home: Home, settings: Settings, context: "SourceContext") -> Der
     with exclusive(home, WAREHOUSE_LOCK):
         if is_done(home):
             return None
+        _forget_profiles(home)
         uncovered = _uncovered(home)
         derived = _derive(home, settings, context, uncovered)
         if uncovered:
@@ -311,6 +314,32 @@ def _correct_outcomes(home: Home, corrected: Iterable[_Outcome], context: "Sourc
         outcomes.record(home, rows, stem=_RUN_ID)
 
 
+def _forget_profiles(home: Home) -> None:
+    """Take out of the outcomes what names a profile: they are kept for long, and marts show a day of each.
+
+    Wildcards no longer bring profiles, and an entry that names one has a pseudonym for it.
+    """
+    for file in quality.files(home, quality.LOAD_OUTCOMES):
+        if parquet.fault_of(file, is_deep=True) is not None:
+            continue
+        table = pq.read_table(file)
+        is_kept = [not profiles.is_clear_name(name) for name in table["community"].to_pylist()]
+        if not all(is_kept):
+            draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+            pq.write_table(table.filter(is_kept), draft)
+            fsync_file(draft)
+            draft.replace(file)
+
+
+def profiles_kept_by_name(home: Home) -> int:
+    """How many profiles raw holds under the names of their accounts, from a version that kept them so."""
+    folders = (home.raw / "contributions").glob("platform=*/community=*")
+    return sum(
+        profiles.is_clear_name(unquote(folder.name.removeprefix("community="))) and any(folder.glob("day=*/*.parquet"))
+        for folder in folders
+    )
+
+
 def _uncovered(home: Home) -> list[_Outcome]:
     """Days that arrived, were empty or partial, and of whose entry no coverage speaks; by entry, source and day.
 
@@ -446,7 +475,7 @@ def _held_by_files_only(
         return {of_day.day for of_day in days}
     is_of_entry = f"""
         platform = $platform and case when $community = '{WILDCARD}'
-            then not list_contains($others, community) and not {is_profile_sql("community")}
+            then not list_contains($others, community) and not {profiles.is_profile_sql("community")}
             else community = $community end
     """
     with duckdb.connect() as connection:

@@ -75,6 +75,7 @@ def _coverage(home: Home) -> list[Finding]:
         remarks = review(settings, context)
         not_derived = coverage_of_before.not_derived_yet(home)
         to_load_again = coverage_of_before.still_to_load_again(home)
+        profiles_n = coverage_of_before.profiles_kept_by_name(home)
     except PulseError:  # the checks of the configuration and of the key tell
         return []
     found = [Finding("coverage", "warn", f"{one.entry_id}: {one.found}", one.next_step) for one in remarks]
@@ -85,6 +86,14 @@ def _coverage(home: Home) -> list[Finding]:
                 f"{sum(not_derived.values())} days of {len(not_derived)} entries were loaded by a version without "
                 "coverage, and what is published is of that version",
                 "pulse rebuild: it derives what outcomes and files can prove; then `pulse doctor` names the rest",
+            )
+        )  # fmt: skip
+    if profiles_n:
+        found.append(
+            Finding(
+                "profiles", "warn",
+                f"{profiles_n} communities are an account's own page, kept under its name by an earlier version",
+                "run the days of the entry `*` again, all of them: they go then",
             )
         )  # fmt: skip
     found += [_to_load_again(settings, entry_id, days) for entry_id, days in to_load_again.items()]

@@ -216,3 +216,23 @@ def test_doctor__names_what_to_do_before_and_after(home: Home, tmp_path: Path, m
     derive(home, tea)
     (after,) = said()
     assert f"pulse backfill --from {day(3)} --to {day(6)}" in after
+
+
+def test_derive__takes_the_names_of_profiles_out_of_the_outcomes(home: Home, tmp_path: Path):
+    rest = entry(write(tmp_path / "RS", records(0, 7)), name="*")
+    load = sealed_load(
+        home,
+        [contribution(community="u_jane_doe"), contribution("t3_b", community="u_0123456789abcdef")],
+        community="*",
+        load_id="reddit_archive-reddit-x",
+    )
+    arrive(home, load, rest)
+    for file in (home.raw / "coverage").rglob("*.parquet"):
+        file.unlink()
+    assert coverage_of_before.profiles_kept_by_name(home) == 1
+    derive(home, rest)
+    with duckdb.connect() as connection:
+        names = connection.execute(
+            "select distinct community from read_parquet(?) order by all", [quality.glob(home, quality.LOAD_OUTCOMES)]
+        ).fetchall()
+    assert names == [("*",), ("u_0123456789abcdef",)]
