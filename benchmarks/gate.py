@@ -31,7 +31,8 @@ def _sealed_load(home_root: Path, rows_n: int) -> object:
     import duckdb
 
     from benchmarks.contributions import select_contributions
-    from pulse import landing, quality
+    from pulse import coverage, landing, quality
+    from pulse.contract import KINDS
     from pulse.home import Home
     from pulse.landing import BAD_LINES_COLUMNS, LoadManifest
 
@@ -45,9 +46,12 @@ def _sealed_load(home_root: Path, rows_n: int) -> object:
         connection.execute(f"copy ({select}) to '{folder}/rows/day={DAY}.parquet' (format parquet, compression zstd)")
         connection.execute(f"create table bad_lines ({BAD_LINES_COLUMNS})")
         connection.table("bad_lines").write_parquet(str(folder / "bad_lines.parquet"))
+    looks = [coverage.whole_day("reddit", "bench", DAY, kind, "spanned") for kind in KINDS]
+    looks_n = coverage.write(folder / coverage.COVERAGE_FILE, looks, source="reddit_archive", load_id=load_id)
     manifest = LoadManifest(
         load_id=load_id, platform="reddit", entry_id="reddit/bench", community="bench", source="reddit_archive",
-        is_replayable=True, first_day=DAY, last_day=DAY, rows_by_day={DAY: rows_n}, sealed_at=CHECKED_AT,
+        is_replayable=True, first_day=DAY, last_day=DAY, rows_by_day={DAY: rows_n}, coverage_rows_n=looks_n,
+        sealed_at=CHECKED_AT,
     )  # fmt: skip
     return landing.seal(home, folder, manifest)
 

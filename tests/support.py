@@ -10,12 +10,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pulse import landing
+from pulse import coverage, landing
 from pulse.contract import (
     COLUMN_NAMES,
     CONTRACT_VERSION,
     KINDS,
     CommunityObservation,
+    Proof,
     coverage_duckdb_columns,
     duckdb_columns,
 )
@@ -155,6 +156,21 @@ def write_bad_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     write_typed(path, BAD_LINES_COLUMNS, [dict.fromkeys(names) | dict(line) for line in lines])
 
 
+def write_whole_coverage(folder: Path, facts: Mapping[str, Any]) -> int:
+    """Say in a load's draft that all days of its window but the incomplete ones were looked at whole, and count it."""
+    whose = (facts["platform"], facts["community"])
+    others = tuple(facts.get("named_elsewhere", ()))
+    proof: Proof = "spanned" if facts["is_replayable"] else "listed"
+    looks = [
+        coverage.nothing(*whose, day, kind, except_communities=others)
+        if day in facts.get("incomplete_days", ())
+        else coverage.whole_day(*whose, day, kind, proof, except_communities=others)
+        for day in Window(facts["first_day"], facts["last_day"]).days()
+        for kind in KINDS
+    ]
+    return coverage.write(folder / coverage.COVERAGE_FILE, looks, source=facts["source"], load_id=str(facts["load_id"]))
+
+
 def sealed_load(
     home: Home,
     rows: Iterable[Mapping[str, Any]],
@@ -191,5 +207,7 @@ def sealed_load(
         "community_observations_n": landing.write_community_observations(folder, seen),
         "bad_lines_n": len(bad),
         "sealed_at": NOON + timedelta(days=31),
-    }
-    return landing.seal(home, folder, LoadManifest(**(facts | manifest)))
+    } | manifest
+    if "coverage_rows_n" not in facts:
+        facts["coverage_rows_n"] = write_whole_coverage(folder, facts)
+    return landing.seal(home, folder, LoadManifest(**facts))

@@ -5,8 +5,9 @@ import importlib.metadata
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 from pulse import keys
@@ -72,19 +73,48 @@ def _coverage(home: Home) -> list[Finding]:
         settings = _settings_of(home)
         context = SourceContext(home, settings, utc_now, keys.author_key_bytes(home))
         remarks = review(settings, context)
-        before = coverage_of_before.read_derived(home)
+        not_derived = coverage_of_before.not_derived_yet(home)
+        to_load_again = coverage_of_before.still_to_load_again(home)
+        profiles_n = coverage_of_before.profiles_kept_by_name(home)
     except PulseError:  # the checks of the configuration and of the key tell
         return []
     found = [Finding("coverage", "warn", f"{one.entry_id}: {one.found}", one.next_step) for one in remarks]
-    for entry_id, days in before.to_load_again.items() if before else ():
+    if not_derived:
         found.append(
             Finding(
                 "coverage", "warn",
-                f"{entry_id}: {len(days)} days were loaded before there was coverage: what was looked at is not known",
-                f"load them again, first and last: pulse backfill --from {min(days)} --to {max(days)}",
+                f"{sum(not_derived.values())} days of {len(not_derived)} entries were loaded by a version without "
+                "coverage, and what is published is of that version",
+                "pulse rebuild: it derives what outcomes and files can prove; then `pulse doctor` names the rest",
             )
         )  # fmt: skip
+    if profiles_n:
+        found.append(
+            Finding(
+                "profiles", "warn",
+                f"{profiles_n} communities are an account's own page, kept under its name by an earlier version",
+                "run the days of the entry `*` again, all of them: they go then",
+            )
+        )  # fmt: skip
+    found += [_to_load_again(settings, entry_id, days) for entry_id, days in to_load_again.items()]
     return found or [Finding("coverage", "ok", "nothing to declare or to load again, as far as files were read")]
+
+
+def _to_load_again(settings: Settings, entry_id: str, days: Sequence[date]) -> Finding:
+    """Days of which nothing could be derived, and how they can be loaded again."""
+    first, last = min(days), max(days)
+    entry = next((one for one in settings.communities if one.entry_id == entry_id), None)
+    if entry is not None and entry.path:
+        way = "if its files hold all of them and show nothing, say so by `covers`; then load them again"
+    elif entry is not None:
+        way = "its source reaches back days only: give an archive that holds them as its `path`, then"
+    else:
+        way = "it is in the config no longer: if an archive holds them, add an entry with that `path`, then"
+    return Finding(
+        "coverage", "warn",
+        f"{entry_id}: {len(days)} days were loaded before there was coverage: what was looked at is not known",
+        f"{way}, first and last: pulse backfill --from {first} --to {last}",
+    )  # fmt: skip
 
 
 def _files(home: Home, *, is_deep: bool) -> list[Finding]:

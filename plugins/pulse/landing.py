@@ -24,7 +24,6 @@ from pulse.contract import (
     CONTRACT_VERSION,
     KINDS,
     CommunityObservation,
-    Proof,
     community_duckdb_columns,
 )
 from pulse.errors import StorageError
@@ -234,21 +233,13 @@ class Load:
 def coverage_of(load: Load) -> list[coverage.Look]:
     """What was looked at, as the load says it.
 
-    A load that was sealed before there was coverage named the days that it could not list whole; those prove nothing.
+    For one that was sealed before there was coverage, see :func:`pulse.coverage_of_before.looks_of_load`.
     """
-    manifest = load.manifest
     if load.coverage_file.is_file():
         return coverage.read(load.coverage_file)
-    proof: Proof = "spanned" if manifest.is_replayable else "listed"
-    whose = (manifest.platform, manifest.community)
-    others = manifest.named_elsewhere
-    return [
-        coverage.nothing(*whose, day, kind, except_communities=others)
-        if day in manifest.incomplete_days
-        else coverage.whole_day(*whose, day, kind, proof, except_communities=others)
-        for day in manifest.window.days()
-        for kind in KINDS
-    ]
+    from pulse import coverage_of_before  # which knows loads
+
+    return coverage_of_before.looks_of_load(load)
 
 
 def unproven_days(load: Load) -> set[date]:

@@ -162,6 +162,7 @@ class Pipeline:
     def promote(self, verdicts: Sequence[EntryVerdict], *, run_id: str) -> dict[str, int]:
         """Bring the accepted rows of passed loads into raw and record the outcome of each community and day."""
         keys.require_same(self.home)
+        self._bring_coverage_up_to_date()
         counts = {"loads_n": 0, "rows_n": 0, "partitions_n": 0}
         arrived: list[dict[str, Any]] = []
         for load in self._passed_loads(verdicts):
@@ -225,6 +226,7 @@ class Pipeline:
         """
         from pulse import transform, warehouse
 
+        self._bring_coverage_up_to_date()
         report = warehouse.build(self.home, settings=self.settings, is_full_refresh=is_full_refresh)
         if report.is_nothing_new:
             log.info("dbt: nothing changed since what is published was built, so nothing is built")
@@ -327,7 +329,6 @@ class Pipeline:
             BuildFailed, GateStopped, DamagedFile: what was published before stays.
         """
         raw.heal(self.home, is_deep=True)
-        self._bring_coverage_up_to_date()
         self.score([], is_deep=True)
         self.require_built(self.build(is_full_refresh=True))
         return self._publish(self.gate_marts(run_id=run_id))
@@ -371,10 +372,15 @@ class Pipeline:
     # ---- helpers -----------------------------------------------------------
 
     def _bring_coverage_up_to_date(self) -> None:
-        """Derive coverage once for what was loaded before there was any."""
+        """Derive coverage once for what was loaded before there was any.
+
+        Whatever comes first asks for it: a load that arrives before would speak for its days alone, and marts that are
+        built before would know nothing.
+        """
         from pulse import coverage_of_before
 
-        coverage_of_before.derive_once(self.home, self.settings, self._source_context())
+        if not coverage_of_before.is_done(self.home):  # only then is the author key asked for
+            coverage_of_before.derive_once(self.home, self.settings, self._source_context())
 
     def _source_context(self) -> "SourceContext":
         from pulse.sources import SourceContext

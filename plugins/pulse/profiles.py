@@ -11,6 +11,7 @@ from pulse.contract import author_key, author_key_sql
 
 PREFIX = "u_"
 _KEY_CHARS = 16
+_PSEUDONYM = re.compile(rf"{PREFIX}[0-9a-f]{{{_KEY_CHARS}}}")
 # As the platform writes it, and as people do in a configuration. RE2 and Python read it alike.
 _PROFILE = r"^(?:/?(?:r/)?u_|/?(?:u|user)/)"
 _NAME = re.compile(_PROFILE + r"(.*)$", re.IGNORECASE | re.DOTALL)
@@ -48,6 +49,11 @@ def kept_name_sql(key: bytes, platform: str, name_sql: str) -> str:
 def is_profile_sql(name_sql: str) -> str:
     """DuckDB expression: whether a community's name, clear or as it is kept, is that of a profile."""
     return f"regexp_matches({name_sql}, '{_PROFILE}', 'i')"
+
+
+def is_clear_name(name: str) -> bool:
+    """Whether a community's name is that of a profile as the platform writes it, not its pseudonym."""
+    return account_in(name) is not None and _PSEUDONYM.fullmatch(name) is None
 
 
 def leads_to_profile_sql(address_sql: str) -> str:

@@ -36,6 +36,7 @@ from pulse.settings import RedditArchiveEntry, Settings
 from pulse.sources import SourceContext, reddit
 from pulse.sources.reddit_archive import extract
 from pulse.window import Window
+from support import write_whole_coverage
 
 NOW = datetime(2026, 10, 15, tzinfo=UTC)
 KEY = b"key-for-tests-only"
@@ -576,7 +577,10 @@ class Workshop:
         }  # fmt: skip
         if fault.account is not None:
             facts["files"] = (_account(sum(by_day.values()), fault),)
-        load = landing.seal(self.home, folder, LoadManifest(**(facts | dict(fault.manifest))))
+        facts |= dict(fault.manifest)
+        if "coverage_rows_n" not in facts:
+            facts["coverage_rows_n"] = write_whole_coverage(folder, facts)
+        load = landing.seal(self.home, folder, LoadManifest(**facts))
         if fault.file is not None:
             file = next(iter(load.rows_files().values()))
             self._connection.execute(

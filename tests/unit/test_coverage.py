@@ -269,7 +269,7 @@ def test_homes_from_before__archives_prove_again_what_raw_holds(home: Home, tmp_
     assert derived is not None
     assert [row for row in looks_in_raw(home) if row[3] is not None] == before
     assert derived.derived_n == {"reddit/tea": 5}
-    assert derived.to_load_again == {"reddit/tea": (DAY + timedelta(days=5), DAY + timedelta(days=6))}
+    assert derived.to_load_again == {}, "days that nothing was known of lose nothing"
     assert coverage_of_before.derive_once(home, Settings(communities=(tea,)), context(home, tea)) is None, "once"
 
 

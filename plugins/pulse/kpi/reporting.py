@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from pulse import dictionary, query
 from pulse.clock import Clock
 from pulse.errors import NothingPublished
 from pulse.home import Home
@@ -19,7 +20,7 @@ def report_month(home: Home, month: Month, *, clock: Clock, run_url: str | None 
         run_url: page of the run that asked for it.
 
     Raises:
-        NothingPublished: the month is not frozen.
+        NothingPublished: the month is not frozen, or what is published is of an earlier version.
         StorageError: the disk is full or not writable, or what was frozen cannot be read.
         QueryError: the published file cannot be opened.
     """
@@ -28,9 +29,38 @@ def report_month(home: Home, month: Month, *, clock: Clock, run_url: str | None 
     versions = store.versions(home, month)
     if not versions:
         raise NothingPublished(f"month {month}", value="is not closed yet", next_step=f"`pulse report {month}`")
+    _require_present_marts(home)
     figures, restatements = store.figures(home, month, versions[-1]), store.restatements(home, month)
     lost = [
         LostVersion(one.version, one.table == store.KPI_MONTHLY, one.is_set_aside)
         for one in store.lost_versions(home, month)
     ]
     return write_report(home, month, figures, restatements=restatements, lost=lost, run_url=run_url, clock=clock)
+
+
+def _require_present_marts(home: Home) -> None:
+    """Refuse marts that another version published, as after an upgrade: a page made of both would be neither.
+
+    Marts that are not there at all are left to the report, which leaves their parts out.
+    """
+    with query.connect(home, "marts") as connection:
+        published = set(
+            connection.execute(
+                "select table_name, column_name from duckdb_columns() where schema_name = 'marts'"
+            ).fetchall()
+        )
+    tables = {table for table, _ in published}
+    lacking = sorted(
+        f"{mart.name}.{column.name}"
+        for mart in dictionary.marts()
+        if mart.name in tables
+        for column in mart.columns
+        if (mart.name, column.name) not in published
+    )
+    if lacking:
+        raise NothingPublished(
+            "report",
+            value=f"what is published was built by an earlier version: {lacking[0]} and {len(lacking) - 1} more "
+            "columns are not in it",
+            next_step="`pulse rebuild`, then make the report again",
+        )

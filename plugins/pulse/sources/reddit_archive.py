@@ -97,6 +97,10 @@ class EntryArchive:
         names = {name for file in self.files for name in file.coverage.communities}
         return bool(names) and not self.entry.is_wildcard and self.entry.community not in names
 
+    def named_elsewhere(self, settings: Settings) -> tuple[str, ...]:
+        """Communities that have an entry of their own, if this one takes all others."""
+        return _named_elsewhere(self.entry, settings)
+
     def looks(self, window: Window, *, except_communities: tuple[str, ...] = ()) -> list[Look]:
         """What was looked at in the window: per day and kind what the files span or the config declares, else nothing.
 
