@@ -112,6 +112,10 @@ test-faults: install ## Kill, starve and crowd runs at every stage, feed them ho
 test-celery: install system-packages $(DEPLOYED)/.installed ## Deployed form without Docker: CeleryExecutor, a worker killed (some 4 minutes)
 	@$(BIN)/python -m pytest tests/deployed/test_celery.py
 
+.PHONY: test-ui
+test-ui: install ## Airflow's own UI as `pulse ui` starts it (some 40 seconds)
+	@$(BIN)/python -m pytest tests/deployed/test_ui.py
+
 .PHONY: test-compose
 test-compose: install ## docker-compose.yml for real: a month, kills, backup and restore (some 15 minutes)
 	@$(BIN)/python -m pytest tests/deployed/test_compose.py

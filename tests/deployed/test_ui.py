@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 import pytest
 
-pytestmark = pytest.mark.integration
+pytestmark = pytest.mark.deployed
 
 
 def ask(url: str, *, token: str | None = None, content: dict[str, Any] | None = None, method: str | None = None) -> Any:
