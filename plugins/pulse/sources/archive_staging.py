@@ -328,7 +328,8 @@ class _Staging:
         reader.read(chunk)
         is_wanted = "true" if self.wanted is None else "list_contains($wanted, community_name)"
         row = worker.connection.execute(
-            f"select min(created_utc), max(created_utc), count(*), count(*) filter (where not {is_wanted}) from parsed",
+            "select min(created_utc), max(created_utc), count(*), "
+            f"count(*) filter (where not {is_wanted}) from identified",
             {} if self.wanted is None else {"wanted": self.wanted},
         ).fetchone()
         tally = _Tally(

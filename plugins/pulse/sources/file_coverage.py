@@ -88,7 +88,7 @@ class FileCoverage:
 def write_minutes(
     connection: duckdb.DuckDBPyConnection, file: Path, *, wanted: Collection[str], observed_fallback_s: float
 ) -> None:
-    """Count the sound records of view ``parsed`` by kind, community and minute, into a Parquet file.
+    """Count the sound records of view ``identified`` by kind, community and minute, into a Parquet file.
 
     Community ``*`` stands for all together; besides it, the file has the largest and the wanted ones.
 
@@ -102,7 +102,7 @@ def write_minutes(
             with sound as (
                 select case when is_post then 'post' else 'comment' end as kind, community_name as community,
                     cast(floor(created_utc / 60) as bigint) as minute, count(*) as records_n
-                from parsed where created_utc <= {reddit.seen_at_sql(observed_fallback_s)}
+                from identified where created_utc <= {reddit.seen_at_sql(observed_fallback_s)}
                 group by all
             ),
             largest as (
