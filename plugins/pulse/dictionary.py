@@ -6,8 +6,9 @@ file are this module's output and nothing else.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -161,11 +162,17 @@ def kpi_tables() -> list[Table]:
     return tables
 
 
-def _models(file: Path) -> Iterator[dict[str, Any]]:
-    # libyaml takes a fifth of the time; each publish reads all of them.
+def _models(file: Path) -> tuple[dict[str, Any], ...]:
+    """The models of a yml, to be read only."""
+    return _parsed_models(file, file.stat().st_mtime_ns)
+
+
+@cache
+def _parsed_models(file: Path, _changed_ns: int) -> tuple[dict[str, Any], ...]:
+    # Each publish asks for all of them, marts twice, and they take a second. libyaml takes a fifth of the time.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     text = file.read_text(encoding="utf-8")
-    yield from yaml.load(text, Loader=loader).get("models", [])  # noqa: S506  (both are safe)
+    return tuple(yaml.load(text, Loader=loader).get("models", []))  # noqa: S506  (both are safe)
 
 
 def _shared_texts() -> dict[str, str]:
