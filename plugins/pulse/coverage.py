@@ -12,8 +12,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
-from pulse.contract import CONTRACT_VERSION, COVERAGE_COLUMNS, Proof, coverage_duckdb_columns
+from pulse.contract import CONTRACT_VERSION, Proof, coverage_duckdb_columns
 from pulse.files import storage_error
 
 COVERAGE_FILE = "coverage.parquet"
@@ -86,12 +87,13 @@ def write(file: Path, looks: Sequence[Look], *, source: str, load_id: str) -> in
     Raises:
         StorageError: the file cannot be written.
     """
-    marks = ", ".join("?" for _ in COVERAGE_COLUMNS)
     rows = [
-        (
-            look.platform, look.community, look.day, look.kind, look.looked_from, look.looked_to, look.proof,
-            look.counted_n, list(look.except_communities), source, load_id, CONTRACT_VERSION,
-        )
+        {
+            "platform": look.platform, "community": look.community, "day": look.day, "kind": look.kind,
+            "looked_from": look.looked_from, "looked_to": look.looked_to, "proof": look.proof,
+            "counted_n": look.counted_n, "except_communities": list(look.except_communities), "source": source,
+            "load_id": load_id, "contract_version": CONTRACT_VERSION,
+        }
         for look in looks
     ]  # fmt: skip
     try:
@@ -99,7 +101,8 @@ def write(file: Path, looks: Sequence[Look], *, source: str, load_id: str) -> in
             connection.execute("set timezone = 'UTC'")
             connection.execute(f"create table coverage ({coverage_duckdb_columns()})")
             if rows:
-                connection.executemany(f"insert into coverage values ({marks})", rows)
+                connection.register("arriving", pa.Table.from_pylist(rows))
+                connection.execute("insert into coverage by name from arriving")
             connection.sql("from coverage order by community, day, kind, looked_from nulls first").write_parquet(
                 str(file)
             )
