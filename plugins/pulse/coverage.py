@@ -5,6 +5,7 @@ proves it. Where nothing is proven a row says so (``none``), so that a day that 
 nobody asked for. A day has several rows where a hole splits it.
 """
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -81,8 +82,18 @@ def _is_covered(stretches: Sequence[tuple[datetime, datetime]], day: date) -> bo
 # ---- files -------------------------------------------------------------------
 
 
-def write(file: Path, looks: Sequence[Look], *, source: str, load_id: str) -> int:
+def write(
+    file: Path,
+    looks: Sequence[Look],
+    *,
+    source: str,
+    load_id: str,
+    connection: duckdb.DuckDBPyConnection | None = None,
+) -> int:
     """Write a load's rows as one Parquet file with the contract's columns, in order; returns how many.
+
+    Args:
+        connection: a database to do it with, left as it was; to open one takes longer than the rest.
 
     Raises:
         StorageError: the file cannot be written.
@@ -97,15 +108,16 @@ def write(file: Path, looks: Sequence[Look], *, source: str, load_id: str) -> in
         for look in looks
     ]  # fmt: skip
     try:
-        with duckdb.connect() as connection:
-            connection.execute("set timezone = 'UTC'")
-            connection.execute(f"create table coverage ({coverage_duckdb_columns()})")
+        with duckdb.connect() if connection is None else contextlib.nullcontext(connection) as database:
+            database.execute(f"create or replace temp table coverage ({coverage_duckdb_columns()})")
             if rows:
-                connection.register("arriving", pa.Table.from_pylist(rows))
-                connection.execute("insert into coverage by name from arriving")
-            connection.sql("from coverage order by community, day, kind, looked_from nulls first").write_parquet(
+                database.register("arriving_coverage", pa.Table.from_pylist(rows))
+                database.execute("insert into coverage by name from arriving_coverage")
+                database.unregister("arriving_coverage")
+            database.sql("from coverage order by community, day, kind, looked_from nulls first").write_parquet(
                 str(file)
             )
+            database.execute("drop table coverage")
     except (OSError, duckdb.IOException) as error:
         raise storage_error(file, error) from error
     return len(rows)

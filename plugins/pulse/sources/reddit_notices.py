@@ -67,8 +67,8 @@ _BARE_BY_AUTHORITY = (
 # Longer texts are no notices; Reddit's longest has about 100 characters.
 _LONGEST_CHARS = 260
 _BLANK = r"[\s\p{Z}\x{200B}-\x{200D}\x{2060}\x{FEFF}\\*_~`]"
-# How every notice begins, behind a few blanks and marks: cheap, and false for nearly all that people write. The limit of
-# their number is looked at apart: DuckDB takes milliseconds to prepare a limited repetition of a Unicode class.
+# How every notice begins, behind a few blanks and marks: cheap, and false for nearly all that people write. How many
+# there may be is looked at apart: DuckDB takes milliseconds to prepare a limited repetition of a Unicode class.
 _BEGINS = rf"^{_BLANK}*(?:\[|(?i:comment|post|submission|removed|deleted|user deleted|moderators? removed|sorry,?) )"
 _MOST_BLANKS_BEFORE = 20
 
