@@ -6,7 +6,7 @@ file are this module's output and nothing else.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -112,12 +112,21 @@ def marts() -> list[Table]:
     return [_mart(model, texts) for file in files for model in _models(file)]
 
 
-def comments() -> dict[str, tuple[str, dict[str, str]]]:
+Comments = Mapping[str, tuple[str, Mapping[str, str]]]
+
+
+def comments() -> Comments:
     """What a published file says of each table, ``schema.table``, and of its columns by name.
 
     Intermediate tables are internal: whoever reads their SQL knows their columns. Where the yml does not explain one,
     it means what the marts say of that name, if they agree.
     """
+    texts = sorted(file for kind in ("yml", "md") for file in _MODELS.rglob(f"*.{kind}"))
+    return _comments(tuple((file, file.stat().st_mtime_ns) for file in texts))
+
+
+@cache  # a process that publishes, as by closing months, does so again
+def _comments(_texts: tuple[tuple[Path, int], ...]) -> Comments:
     all_marts = marts()
     schemas = {"marts": all_marts, side_tables.QUALITY: quality_tables(), side_tables.KPI: kpi_tables()}
     said = {
@@ -169,7 +178,7 @@ def _models(file: Path) -> tuple[dict[str, Any], ...]:
 
 @cache
 def _parsed_models(file: Path, _changed_ns: int) -> tuple[dict[str, Any], ...]:
-    # Each publish asks for all of them, marts twice, and they take a second. libyaml takes a fifth of the time.
+    # Marts are asked for twice, and all models together take a second. libyaml takes a fifth of the time.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     text = file.read_text(encoding="utf-8")
     return tuple(yaml.load(text, Loader=loader).get("models", []))  # noqa: S506  (both are safe)
