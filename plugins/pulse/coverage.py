@@ -5,6 +5,7 @@ proves it. Where nothing is proven a row says so (``none``), so that a day that 
 nobody asked for. A day has several rows where a hole splits it.
 """
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
-from pulse.contract import CONTRACT_VERSION, COVERAGE_COLUMNS, Proof, coverage_duckdb_columns
+from pulse.contract import CONTRACT_VERSION, Proof, coverage_duckdb_columns
 from pulse.files import storage_error
 
 COVERAGE_FILE = "coverage.parquet"
@@ -80,29 +82,42 @@ def _is_covered(stretches: Sequence[tuple[datetime, datetime]], day: date) -> bo
 # ---- files -------------------------------------------------------------------
 
 
-def write(file: Path, looks: Sequence[Look], *, source: str, load_id: str) -> int:
+def write(
+    file: Path,
+    looks: Sequence[Look],
+    *,
+    source: str,
+    load_id: str,
+    connection: duckdb.DuckDBPyConnection | None = None,
+) -> int:
     """Write a load's rows as one Parquet file with the contract's columns, in order; returns how many.
+
+    Args:
+        connection: a database to do it with, left as it was; to open one takes longer than the rest.
 
     Raises:
         StorageError: the file cannot be written.
     """
-    marks = ", ".join("?" for _ in COVERAGE_COLUMNS)
     rows = [
-        (
-            look.platform, look.community, look.day, look.kind, look.looked_from, look.looked_to, look.proof,
-            look.counted_n, list(look.except_communities), source, load_id, CONTRACT_VERSION,
-        )
+        {
+            "platform": look.platform, "community": look.community, "day": look.day, "kind": look.kind,
+            "looked_from": look.looked_from, "looked_to": look.looked_to, "proof": look.proof,
+            "counted_n": look.counted_n, "except_communities": list(look.except_communities), "source": source,
+            "load_id": load_id, "contract_version": CONTRACT_VERSION,
+        }
         for look in looks
     ]  # fmt: skip
     try:
-        with duckdb.connect() as connection:
-            connection.execute("set timezone = 'UTC'")
-            connection.execute(f"create table coverage ({coverage_duckdb_columns()})")
+        with duckdb.connect() if connection is None else contextlib.nullcontext(connection) as database:
+            database.execute(f"create or replace temp table coverage ({coverage_duckdb_columns()})")
             if rows:
-                connection.executemany(f"insert into coverage values ({marks})", rows)
-            connection.sql("from coverage order by community, day, kind, looked_from nulls first").write_parquet(
+                database.register("arriving_coverage", pa.Table.from_pylist(rows))
+                database.execute("insert into coverage by name from arriving_coverage")
+                database.unregister("arriving_coverage")
+            database.sql("from coverage order by community, day, kind, looked_from nulls first").write_parquet(
                 str(file)
             )
+            database.execute("drop table coverage")
     except (OSError, duckdb.IOException) as error:
         raise storage_error(file, error) from error
     return len(rows)

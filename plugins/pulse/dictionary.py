@@ -6,8 +6,9 @@ file are this module's output and nothing else.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -111,12 +112,21 @@ def marts() -> list[Table]:
     return [_mart(model, texts) for file in files for model in _models(file)]
 
 
-def comments() -> dict[str, tuple[str, dict[str, str]]]:
+Comments = Mapping[str, tuple[str, Mapping[str, str]]]
+
+
+def comments() -> Comments:
     """What a published file says of each table, ``schema.table``, and of its columns by name.
 
     Intermediate tables are internal: whoever reads their SQL knows their columns. Where the yml does not explain one,
     it means what the marts say of that name, if they agree.
     """
+    texts = sorted(file for kind in ("yml", "md") for file in _MODELS.rglob(f"*.{kind}"))
+    return _comments(tuple((file, file.stat().st_mtime_ns) for file in texts))
+
+
+@cache  # a process that publishes, as by closing months, does so again
+def _comments(_texts: tuple[tuple[Path, int], ...]) -> Comments:
     all_marts = marts()
     schemas = {"marts": all_marts, side_tables.QUALITY: quality_tables(), side_tables.KPI: kpi_tables()}
     said = {
@@ -161,11 +171,17 @@ def kpi_tables() -> list[Table]:
     return tables
 
 
-def _models(file: Path) -> Iterator[dict[str, Any]]:
-    # libyaml takes a fifth of the time; each publish reads all of them.
+def _models(file: Path) -> tuple[dict[str, Any], ...]:
+    """The models of a yml, to be read only."""
+    return _parsed_models(file, file.stat().st_mtime_ns)
+
+
+@cache
+def _parsed_models(file: Path, _changed_ns: int) -> tuple[dict[str, Any], ...]:
+    # Marts are asked for twice, and all models together take a second. libyaml takes a fifth of the time.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     text = file.read_text(encoding="utf-8")
-    yield from yaml.load(text, Loader=loader).get("models", [])  # noqa: S506  (both are safe)
+    return tuple(yaml.load(text, Loader=loader).get("models", []))  # noqa: S506  (both are safe)
 
 
 def _shared_texts() -> dict[str, str]:

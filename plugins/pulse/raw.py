@@ -13,10 +13,13 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pulse import coverage, erasure, landing, parquet
@@ -120,6 +123,7 @@ def _column_names(file: Path) -> list[str]:
     return list(pq.read_schema(file).names)
 
 
+@cache
 def _names_in(columns: str) -> list[str]:
     with duckdb.connect() as connection:
         connection.execute(f"create table nothing ({columns})")
@@ -327,11 +331,14 @@ def _prepare(home: Home, load: Load, staging: Path, *, only: frozenset[Path] | N
     """
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
-    arriving = _split_by_partition(load, staging)
-    puts = {_partition_file(home, load, _CONTRIBUTIONS, partition): file for partition, file in arriving.items()}
-    puts |= _stage_communities(home, load, staging)
-    looked = _stage_coverage(home, load, staging)
-    puts |= looked.puts
+    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(staging / "spill")}) as connection:
+        connection.execute("set timezone = 'UTC'")
+        arriving = _split_by_partition(connection, load, staging)
+        puts = {_partition_file(home, load, _CONTRIBUTIONS, partition): file for partition, file in arriving.items()}
+        puts |= _stage_communities(connection, home, load, staging)
+        looked = _stage_coverage(connection, home, load, staging)
+        puts |= looked.puts
+    shutil.rmtree(staging / "spill", ignore_errors=True)
     if only is not None:
         puts = {target: file for target, file in puts.items() if target in only}
         arriving = {partition: file for partition, file in arriving.items() if file in puts.values()}
@@ -370,38 +377,36 @@ def _by_community(files: Mapping[Partition, Path]) -> dict[tuple[str, str], list
     return found
 
 
-def _split_by_partition(load: Load, staging: Path) -> dict[Partition, Path]:
+def _split_by_partition(connection: duckdb.DuckDBPyConnection, load: Load, staging: Path) -> dict[Partition, Path]:
     """One file per partition; a load of a single community is linked, a wildcard's is split."""
     found: dict[Partition, Path] = {}
-    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(staging / "spill")}) as connection:
-        for day, file in load.accepted_files().items():
-            communities = _communities_in(connection, file)
-            for platform, community in communities:
-                target = staging / f"{len(found):06d}.parquet"
-                if len(communities) == 1:
-                    shutil.copyfile(file, target)
-                else:
-                    _copy_community(connection, file, target, platform, community)
-                fsync_file(target)
-                found[Partition(platform, community, day)] = target
-    shutil.rmtree(staging / "spill", ignore_errors=True)
+    for day, file in load.accepted_files().items():
+        communities = _communities_in(connection, file)
+        for platform, community in communities:
+            target = staging / f"{len(found):06d}.parquet"
+            if len(communities) == 1:
+                shutil.copyfile(file, target)
+            else:
+                _copy_community(connection, file, target, platform, community)
+            fsync_file(target)
+            found[Partition(platform, community, day)] = target
     return found
 
 
-def _stage_communities(home: Home, load: Load, staging: Path) -> dict[Path, Path]:
+def _stage_communities(
+    connection: duckdb.DuckDBPyConnection, home: Home, load: Load, staging: Path
+) -> dict[Path, Path]:
     """What the load saw of communities themselves, one file per community, under the last day of its window."""
     file = load.community_file
     if not file.exists():
         return {}
     found: dict[Path, Path] = {}
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
-        for platform, community in _communities_in(connection, file):
-            staged = staging / f"communities-{len(found):06d}.parquet"
-            _copy_community(connection, file, staged, platform, community, order_by="observed_at")
-            fsync_file(staged)
-            partition = Partition(platform, community, load.manifest.last_day)
-            found[_partition_file(home, load, _COMMUNITIES, partition)] = staged
+    for platform, community in _communities_in(connection, file):
+        staged = staging / f"communities-{len(found):06d}.parquet"
+        _copy_community(connection, file, staged, platform, community, order_by="observed_at")
+        fsync_file(staged)
+        partition = Partition(platform, community, load.manifest.last_day)
+        found[_partition_file(home, load, _COMMUNITIES, partition)] = staged
     return found
 
 
@@ -422,7 +427,7 @@ class _Looked:
     days: tuple[date, ...]
 
 
-def _stage_coverage(home: Home, load: Load, staging: Path) -> _Looked:
+def _stage_coverage(connection: duckdb.DuckDBPyConnection, home: Home, load: Load, staging: Path) -> _Looked:
     """What the load looked at, in one file for its entry; what an earlier load of its source said of those days goes.
 
     A live load only adds: what was looked at stays looked at.
@@ -431,11 +436,11 @@ def _stage_coverage(home: Home, load: Load, staging: Path) -> _Looked:
     target = coverage_folder(home, manifest.platform, manifest.community) / f"{load.load_id}.parquet"
     staged = staging / "coverage.parquet"
     looks = coverage_of(load)
-    coverage.write(staged, looks, source=manifest.source, load_id=load.load_id)
+    coverage.write(staged, looks, source=manifest.source, load_id=load.load_id, connection=connection)
     fsync_file(staged)
     puts, leaving = {target: staged}, []
     for number, file in enumerate(_coverage_to_replace(target, manifest) if manifest.is_replayable else []):
-        rest = _coverage_outside(file, manifest.window, staging / f"coverage-{number:06d}.parquet")
+        rest = _coverage_outside(connection, file, manifest.window, staging / f"coverage-{number:06d}.parquet")
         if rest is None:
             leaving.append(file)
         elif rest != file:
@@ -455,25 +460,23 @@ def _coverage_to_replace(target: Path, manifest: LoadManifest) -> list[Path]:
     return found
 
 
-def _coverage_outside(file: Path, window: Window, rest: Path) -> Path | None:
+def _coverage_outside(connection: duckdb.DuckDBPyConnection, file: Path, window: Window, rest: Path) -> Path | None:
     """Write what a file says of days outside a window; the file itself if that is all, None if it is nothing."""
     condition = "not day between $first and $last"
     parameters = {"file": str(file), "first": window.first_day, "last": window.last_day}
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
-        outside_n, rows_n = connection.execute(
-            f"select count(*) filter (where {condition}), count(*) from read_parquet($file, hive_partitioning = false)",
-            parameters,
-        ).fetchall()[0]
-        if outside_n == rows_n:
-            return file
-        if not outside_n:
-            return None
-        connection.execute(
-            f"copy (select * from read_parquet($file, hive_partitioning = false) where {condition} "
-            f"order by community, day, kind, looked_from nulls first) to {sql_text(rest)} (format parquet)",
-            parameters,
-        )
+    outside_n, rows_n = connection.execute(
+        f"select count(*) filter (where {condition}), count(*) from read_parquet($file, hive_partitioning = false)",
+        parameters,
+    ).fetchall()[0]
+    if outside_n == rows_n:
+        return file
+    if not outside_n:
+        return None
+    connection.execute(
+        f"copy (select * from read_parquet($file, hive_partitioning = false) where {condition} "
+        f"order by community, day, kind, looked_from nulls first) to {sql_text(rest)} (format parquet)",
+        parameters,
+    )
     fsync_file(rest)
     return rest
 
@@ -535,7 +538,7 @@ def _contribution_dates(files: Sequence[Path]) -> tuple[date, ...]:
     """Dates of creation in the files. Of one that cannot be read, and is on its way out: the day of its partition."""
     try:
         return _dates_in(files)
-    except duckdb.Error:
+    except (OSError, pa.ArrowException):
         damaged = [file for file in files if parquet.fault_of(file, is_deep=True) is not None]
         if not damaged:
             raise
@@ -543,16 +546,12 @@ def _contribution_dates(files: Sequence[Path]) -> tuple[date, ...]:
         return tuple(sorted(days.union(_dates_in([file for file in files if file not in damaged]))))
 
 
-def _dates_in(files: Sequence[Path]) -> tuple[date, ...]:
-    if not files:
-        return ()
-    with duckdb.connect() as connection:
-        rows = connection.execute(
-            "select distinct cast(timezone('UTC', created_at) as date) "
-            "from read_parquet(?, hive_partitioning = false) order by 1",
-            [[str(file) for file in files]],
-        ).fetchall()
-    return tuple(day for (day,) in rows)
+def _dates_in(files: Iterable[Path]) -> tuple[date, ...]:
+    days: set[date] = set()
+    for file in files:
+        created_at = pq.ParquetFile(file).read(["created_at"])["created_at"]  # in UTC, like its days
+        days.update(pc.unique(created_at.cast(pa.date32())).to_pylist())
+    return tuple(sorted(days))
 
 
 # ---- carrying out: every step can be repeated ------------------------------

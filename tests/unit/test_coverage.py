@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fixtures.reddit_lines import DAY, KEY, NOON_S, comment, context, entry, post, write
 from pulse import coverage, coverage_of_before, outcomes, quality, raw
-from pulse.coverage import day_start
+from pulse.coverage import Look, day_start
 from pulse.errors import ConfigError, DayNotServable
 from pulse.home import Home
 from pulse.landing import Load, coverage_of, unproven_days
@@ -48,7 +48,12 @@ def comments(first_day: int, days_n: int, *, a_day: int = 8, name: str = "Tea") 
 
 def whole(load: Load, kind: str, community: str = "tea") -> list[int]:
     """Days of the window, from 0, that are whole for that kind."""
-    days = coverage.whole_days(coverage_of(load), community=community, kinds=[kind])
+    return whole_in(coverage_of(load), kind, community)
+
+
+def whole_in(looks: Iterable[Look], kind: str, community: str = "tea") -> list[int]:
+    """The same of what a load looked at."""
+    days = coverage.whole_days(looks, community=community, kinds=[kind])
     return sorted((day - DAY).days for day in days)
 
 
@@ -331,22 +336,24 @@ files = st.lists(
 @given(files=files, more=files)
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_another_file__never_takes_a_proof_away(tmp_path: Path, files: list[Any], more: list[Any]):
-    def load_of(number: int, spans: Iterable[tuple[str, int, int, int]]) -> Load:
+    home = Home(tmp_path / "home").create()
+
+    def load_of(spans: Iterable[tuple[str, int, int, int]]) -> Load:
+        """All in one home: a file that was parsed for one load, or example, is not parsed for the next."""
         paths = []
         for place, (kind, first, days_n, a_day) in enumerate(spans):
             records = posts(first, days_n, a_day=a_day, tag=f"f{place}x")
             if kind == "comment":
                 records = [comment(one["id"], created_utc=one["created_utc"]) for one in records]
-            paths.append(write(tmp_path / f"{number}-{place}-{kind}-{first}-{days_n}-{a_day}", records))
+            paths.append(write(tmp_path / f"{place}-{kind}-{first}-{days_n}-{a_day}", records))
         tea = entry(*paths)
-        other = Home(tmp_path / f"home-{number}").create()
-        return extract(tea, Window(DAY - timedelta(days=1), DAY + timedelta(days=22)), context(other, tea))
+        return extract(tea, Window(DAY - timedelta(days=1), DAY + timedelta(days=22)), context(home, tea))
 
-    alone, together = load_of(0, files), load_of(1, [*files, *more])
+    alone, together = (coverage_of(load_of(spans)) for spans in (files, [*files, *more]))
     for kind in ("post", "comment"):
-        assert set(whole(alone, kind)) <= set(whole(together, kind))
+        assert set(whole_in(alone, kind)) <= set(whole_in(together, kind))
     held = {kind for kind, *_ in files}
-    for look in coverage_of(alone):
+    for look in alone:
         if look.looked_from is not None:
             assert look.kind in held, "a file proves its own kinds only"
             assert any(

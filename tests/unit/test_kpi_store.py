@@ -57,16 +57,20 @@ def publish(
     file.unlink(missing_ok=True)
     schema = store.TABLES[store.KPI_MONTHLY]
     columns = ", ".join(f"{name} {TYPES[schema.field(name).type]}" for name in store.FIGURES)
+    seen = OCTOBER.window.days() if days is None else days
     with duckdb.connect(str(file)) as connection:
         connection.execute("set timezone = 'UTC'")
-        connection.execute("create schema marts")
-        connection.execute(f"create table marts.fct_kpis_monthly ({columns})")
-        connection.execute("create table marts.fct_community_daily (contribution_date date, outcome varchar)")
-        for row in reversed(figures):
-            marks = ", ".join("?" for _ in store.FIGURES)
-            connection.execute(f"insert into marts.fct_kpis_monthly values ({marks})", [row[n] for n in store.FIGURES])
-        for day in OCTOBER.window.days() if days is None else days:
-            connection.execute("insert into marts.fct_community_daily values (?, 'arrived')", [day])
+        connection.execute(
+            "create schema marts; "
+            f"create table marts.fct_kpis_monthly ({columns}); "
+            "create table marts.fct_community_daily (contribution_date date, outcome varchar)"
+        )
+        rows = [{name: row[name] for name in store.FIGURES} for row in reversed(figures)]
+        connection.register("arriving", pa.Table.from_pylist(rows, schema=pa.schema(map(schema.field, store.FIGURES))))
+        connection.execute("insert into marts.fct_kpis_monthly by name from arriving")
+        connection.execute(
+            "insert into marts.fct_community_daily select unnest($days), 'arrived'", {"days": list(seen)}
+        )
     write_json(home.published / "state.json", {"state_id": state_id, "identity": None})
     return state_id
 

@@ -818,7 +818,8 @@ def _dense_features(s, first, n):
     d[23] = d[0] * d[20]
 
 
-@_compiled
+# An entry, for training: without this on disk, it would compile all of it for itself.
+@_entry
 def featurise(data, lo, hi, tables, s):
     """Tokens of the text at ``data[lo:hi]`` and their features into ``s``; returns how many tokens."""
     n = tokenise(data, lo, hi, tables, s)

@@ -7,6 +7,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -65,10 +66,14 @@ def write_tables(model: np.ndarray) -> None:
     _write_phrases(phrases, model)
 
 
-def token_keys(text: str) -> list[int]:
-    """Hashes of the tokens of a text, as the kernel makes them, before any phrase is looked for."""
+@cache
+def token_keys(text: str) -> tuple[int, ...]:
+    """Hashes of the tokens of a text, as the kernel makes them, before any phrase is looked for.
+
+    Kept: the spellings of all phrases ask 200,000 times about a few thousand words.
+    """
     data = np.frombuffer(text.encode(), np.uint8)
-    return [int(key) for key in kernel.word_hashes(data, _NO_MODEL, np.zeros(1, kernel.SCRATCH))]
+    return tuple(int(key) for key in kernel.word_hashes(data, _NO_MODEL, np.zeros(1, kernel.SCRATCH)))
 
 
 _NO_MODEL = np.zeros(1, kernel.MODEL)

@@ -10,12 +10,15 @@ refused stretch is halved until the offending lines are few, and those get the s
 surprise (no id, text that is no text) get it too. A line that the slow look finds good goes back to the bulk reader.
 """
 
+import contextlib
 import hashlib
+import itertools
 import json
 import logging
 import os
 import queue
 import shutil
+import threading
 from collections import Counter, deque
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -235,6 +238,9 @@ class _Staging:
         self._with_extra = any(entry.extra_fields for entry in entries)
         self.wanted = None if any(entry.is_wildcard for entry in entries) else [entry.community for entry in entries]
         self._scratch = context.home.scratch / f"staging-{folder.name}"
+        self._workers = ExitStack()
+        self._making = threading.Lock()
+        self._made_n = itertools.count()
         self._free_workers: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
 
     def parse(self) -> "_Tally":
@@ -246,10 +252,7 @@ class _Staging:
         shutil.rmtree(self._scratch, ignore_errors=True)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with ExitStack() as stack:
-                for number in range(_WORKERS_N):
-                    self._free_workers.put(stack.enter_context(self._worker(number)))
-                pool = stack.enter_context(ThreadPoolExecutor(_WORKERS_N, thread_name_prefix="parse"))
+            with self._workers, ThreadPoolExecutor(_WORKERS_N, thread_name_prefix="parse") as pool:
                 started: deque[tuple[Chunk | LineTooLong, Future[_Parsed]]] = deque()
                 for item in ndjson.read_chunks(self._path, chunk_bytes=self._chunk_bytes):
                     started.append((item, pool.submit(self._parse_unless_sealed, item)))
@@ -270,10 +273,17 @@ class _Staging:
             shutil.rmtree(self._scratch, ignore_errors=True)
         return tally
 
+    def _free_worker(self) -> "_Worker":
+        """One that no thread has; made when it is needed, for a file of one chunk needs but one."""
+        with contextlib.suppress(queue.Empty):
+            return self._free_workers.get_nowait()
+        with self._making:
+            return self._workers.enter_context(self._worker())
+
     @contextmanager
-    def _worker(self, number: int) -> "Iterator[_Worker]":
+    def _worker(self) -> "Iterator[_Worker]":
         """A database of its own: statements of two threads on one would wait for each other."""
-        scratch = self._scratch / str(number)
+        scratch = self._scratch / str(next(self._made_n))
         scratch.mkdir(parents=True)
         with duckdb.connect(
             config={"memory_limit": "500MB", "temp_directory": str(scratch / "spill"), "threads": "1"}
@@ -301,7 +311,7 @@ class _Staging:
         if isinstance(item, LineTooLong):
             fault = ndjson.line_too_long()
             return _Parsed(_Tally(lines_n=1), [BadLine(item.first_line, fault.name, fault.detail, item.start)])
-        worker = self._free_workers.get()
+        worker = self._free_worker()
         try:
             return self._parse_chunk(worker, item, rows_file)
         finally:
@@ -328,7 +338,8 @@ class _Staging:
         reader.read(chunk)
         is_wanted = "true" if self.wanted is None else "list_contains($wanted, community_name)"
         row = worker.connection.execute(
-            f"select min(created_utc), max(created_utc), count(*), count(*) filter (where not {is_wanted}) from parsed",
+            "select min(created_utc), max(created_utc), count(*), "
+            f"count(*) filter (where not {is_wanted}) from identified",
             {} if self.wanted is None else {"wanted": self.wanted},
         ).fetchone()
         tally = _Tally(

@@ -44,10 +44,10 @@ class BadLine:
 
 
 class ChunkReader:
-    """Reads one chunk into the view ``parsed`` of the connection.
+    """Reads one chunk into the views ``identified`` and ``parsed`` of the connection.
 
-    Columns of ``parsed``: those of :func:`pulse.sources.reddit.understood_sql`, and ``line_number``. Lines that gave no
-    row are in :attr:`bad_lines`.
+    Columns: those of :func:`pulse.sources.reddit.identified_sql` and :func:`pulse.sources.reddit.understood_sql`, and
+    ``line_number``. Lines that gave no row are in :attr:`bad_lines`.
 
     Attributes:
         unknown_keys: how often each field that nobody knows occurs among the chunk's first records.
@@ -69,7 +69,7 @@ class ChunkReader:
         Args:
             scratch: an existing folder for a file of its own.
             with_extra: whether to read the fields for ``extra`` too.
-            author_key: what makes the names of profiles pseudonyms; ``parsed`` holds a form of it.
+            author_key: what makes the names of profiles pseudonyms; the views hold a form of it.
             is_encoded: whether the texts hold entities, see :func:`pulse.sources.reddit.understood_sql`.
             samples_keys: whether to look for unknown fields; not where the caller has the records parsed.
         """
@@ -89,7 +89,7 @@ class ChunkReader:
         self.unknown_keys_sampled_n = 0
 
     def read(self, chunk: Chunk) -> None:
-        """Replace ``parsed`` and the attributes by what this chunk holds."""
+        """Replace the views and the attributes by what this chunk holds."""
         self.close()
         self.bad_lines = []
         lines = Lines(chunk.data, chunk.ends)
@@ -98,20 +98,21 @@ class ChunkReader:
         if self._samples_keys:
             self._sample_keys(lines)
         self._read_stretch(lines, chunk.first_line, is_cleaned=False)
-        self._create_view()
+        self._create_views()
 
     def close(self) -> None:
         """Drop the chunk's rows."""
-        self._connection.execute("drop view if exists parsed")
+        for view in ("parsed", "identified"):
+            self._connection.execute(f"drop view if exists {view}")
         for table in self._tables:
             self._connection.execute(f"drop table {table}")
         self._selects, self._tables = [], []
 
-    def _create_view(self) -> None:
+    def _create_views(self) -> None:
         selects = self._selects or [f"select {self._empty_sql}, cast(0 as bigint) as line_number where false"]
-        understood = reddit.understood_sql(
-            " union all ".join(selects), author_key=self._author_key, is_encoded=self._is_encoded
-        )
+        rows_sql, key = " union all ".join(selects), self._author_key
+        self._connection.execute(f"create view identified as {reddit.identified_sql(rows_sql, author_key=key)}")
+        understood = reddit.understood_sql(rows_sql, author_key=key, is_encoded=self._is_encoded)
         self._connection.execute(f"create view parsed as {understood}")
 
     # ---- the slow look -----------------------------------------------------

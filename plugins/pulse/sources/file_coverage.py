@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pulse.contract import KINDS
 from pulse.files import sql_text
@@ -88,7 +90,7 @@ class FileCoverage:
 def write_minutes(
     connection: duckdb.DuckDBPyConnection, file: Path, *, wanted: Collection[str], observed_fallback_s: float
 ) -> None:
-    """Count the sound records of view ``parsed`` by kind, community and minute, into a Parquet file.
+    """Count the sound records of view ``identified`` by kind, community and minute, into a Parquet file.
 
     Community ``*`` stands for all together; besides it, the file has the largest and the wanted ones.
 
@@ -102,7 +104,7 @@ def write_minutes(
             with sound as (
                 select case when is_post then 'post' else 'comment' end as kind, community_name as community,
                     cast(floor(created_utc / 60) as bigint) as minute, count(*) as records_n
-                from parsed where created_utc <= {reddit.seen_at_sql(observed_fallback_s)}
+                from identified where created_utc <= {reddit.seen_at_sql(observed_fallback_s)}
                 group by all
             ),
             largest as (
@@ -129,32 +131,20 @@ def coverage_of_minutes(files: Sequence[Path], *, wanted: Collection[str] | None
     """
     if not files:
         return FileCoverage()
-    with duckdb.connect() as connection:
-        connection.execute(
-            "create table minutes as select kind, community, minute, cast(sum(records_n) as bigint) as records_n "
-            "from read_parquet($files) group by all",
-            {"files": [str(file) for file in files]},
-        )
-        sizes = dict(
-            connection.execute(
-                "select community, cast(sum(records_n) as bigint) from minutes group by community"
-            ).fetchall()
-        )
-        total_n = sizes.pop(WILDCARD, 0)
-        is_site_wide = len(sizes) >= _SITE_WIDE_COMMUNITIES and max(sizes.values()) <= _OUTWEIGHING_SHARE * total_n
-        names = [WILDCARD] if is_site_wide else sorted(name for name in sizes if wanted is None or name in wanted)
-        stretches: dict[str, dict[str, list[Stretch]]] = {}
-        for kind in KINDS:
-            for name in names:
-                counted = connection.execute(
-                    "select minute, records_n from minutes where kind = $kind and community = $name order by minute",
-                    {"kind": kind, "name": name},
-                ).fetchnumpy()
-                if len(counted["minute"]):
-                    found = proven_stretches(
-                        np.asarray(counted["minute"], dtype=np.int64), np.asarray(counted["records_n"], dtype=np.int64)
-                    )
-                    stretches.setdefault(kind, {})[name] = found
-        kinds = connection.execute("select distinct kind from minutes").fetchall()
-    held = {kind for (kind,) in kinds}
+    counted = pa.concat_tables(pq.ParquetFile(file).read() for file in files)
+    by_minute = counted.group_by(["kind", "community", "minute"]).aggregate([("records_n", "sum")]).sort_by("minute")
+    of_communities = by_minute.group_by("community").aggregate([("records_n_sum", "sum")])
+    sizes = dict(zip(*(of_communities[name].to_pylist() for name in ("community", "records_n_sum_sum")), strict=True))
+    total_n = sizes.pop(WILDCARD, 0)
+    is_site_wide = len(sizes) >= _SITE_WIDE_COMMUNITIES and max(sizes.values()) <= _OUTWEIGHING_SHARE * total_n
+    names = [WILDCARD] if is_site_wide else sorted(name for name in sizes if wanted is None or name in wanted)
+    stretches: dict[str, dict[str, list[Stretch]]] = {}
+    for kind in KINDS:
+        of_kind = by_minute.filter(pc.field("kind") == kind)
+        for name in names:
+            found = of_kind.filter(pc.field("community") == name)
+            if found.num_rows:
+                proven = proven_stretches(found["minute"].to_numpy(), found["records_n_sum"].to_numpy())
+                stretches.setdefault(kind, {})[name] = proven
+    held = set(pc.unique(by_minute["kind"]).to_pylist())
     return FileCoverage(tuple(kind for kind in KINDS if kind in held), is_site_wide, frozenset(sizes), stretches)

@@ -181,8 +181,36 @@ def _missing(record: Record) -> Fault | None:
     return None
 
 
+def identified_sql(rows_sql: str, *, author_key: bytes) -> str:
+    """Select the fields of :func:`raw_columns`, and what tells whose, what and of when a record is.
+
+    Cheap to prepare: what only counts records reads this instead of :func:`understood_sql`.
+
+    Args:
+        author_key: key material; the returned text holds a form of it and must not be logged.
+    """
+    # One look into `_meta`, which may hold anything.
+    paths = "['$.retrieved_2nd_on', '$.was_deleted_later', '$.was_initially_deleted', '$.removal_type']"
+    meta = (
+        f"case when length(_meta) > {_LONGEST_JSON_CHARS} then null when json_valid(_meta) "
+        f"then json_extract_string(_meta, {paths}) end"
+    )
+    return f"""
+        select *, try_cast(meta[1] as double) as seen_again_s
+        from (
+            select *,
+                   title is not null as is_post,
+                   {meta} as meta,
+                   {profiles.kept_name_sql(author_key, PLATFORM, canonical_name_sql(PLATFORM, "subreddit"))}
+                       as community_name,
+                   {canonical_name_sql(PLATFORM, "author")} as author_name
+            from ({rows_sql})
+        )
+    """
+
+
 def understood_sql(rows_sql: str, *, author_key: bytes, is_encoded: bool) -> str:
-    """Select the fields of :func:`raw_columns`, and what several columns of the contract are made of.
+    """Select the columns of :func:`identified_sql`, and what several columns of the contract are made of.
 
     Step by step, because what stands in an expression twice is planned, and may be reckoned, twice.
 
@@ -193,29 +221,15 @@ def understood_sql(rows_sql: str, *, author_key: bytes, is_encoded: bool) -> str
     texts = {"link_flair_text": "link_flair_text", "url": "url", "permalink": "permalink", "title": "title"}
     texts["told"] = "case when title is not null then selftext else body end"
     decoded = ", ".join(f"{_decoded_sql(sql) if is_encoded else sql} as {name}" for name, sql in texts.items())
-    # One look into `_meta`, which may hold anything.
-    paths = "['$.retrieved_2nd_on', '$.was_deleted_later', '$.was_initially_deleted', '$.removal_type']"
-    meta = (
-        f"case when length(_meta) > {_LONGEST_JSON_CHARS} then null when json_valid(_meta) "
-        f"then json_extract_string(_meta, {paths}) end"
-    )
     return f"""
-        select * exclude (meta, notice, title_notice),
-               try_cast(meta[1] as double) as seen_again_s,
-               {_removal_sql()} as removal
+        select * exclude (meta, notice, title_notice), {_removal_sql()} as removal
         from (
             select *,
                    {notice_sql("told")} as notice,
                    {notice_sql("title")} as title_notice
             from (
-                select * exclude (title, link_flair_text, url, permalink),
-                       {decoded},
-                       title is not null as is_post,
-                       {meta} as meta,
-                       {profiles.kept_name_sql(author_key, PLATFORM, canonical_name_sql(PLATFORM, "subreddit"))}
-                           as community_name,
-                       {canonical_name_sql(PLATFORM, "author")} as author_name
-                from ({rows_sql})
+                select * exclude (title, link_flair_text, url, permalink), {decoded}
+                from ({identified_sql(rows_sql, author_key=author_key)})
             )
         )
     """
@@ -330,7 +344,7 @@ def contract_select(
 
 
 def seen_at_sql(fallback_s: float) -> str:
-    """When a record of :func:`understood_sql` was seen, in seconds since 1970, as far as it says so; else the fallback.
+    """When a record of :func:`identified_sql` was seen, in seconds since 1970, as far as it says so; else the fallback.
 
     What Arctic Shift sees at its second look are the counts.
     """

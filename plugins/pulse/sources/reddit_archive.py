@@ -253,6 +253,13 @@ def _seal_selection(
         _select_rows(connection, entry, window, accounts, named_elsewhere, load_id)
         rows_by_day = write_days(connection, folder)
         bad_lines_n = _write_bad_lines(connection, entry, window, accounts, named_elsewhere, folder)
+        coverage_rows_n = coverage.write(
+            folder / coverage.COVERAGE_FILE,
+            archive.looks(window, except_communities=named_elsewhere),
+            source=SOURCE,
+            load_id=load_id,
+            connection=connection,
+        )
     _link_unplaced(archives, folder)
     manifest = LoadManifest(
         load_id=load_id,
@@ -267,12 +274,7 @@ def _seal_selection(
         bad_lines_n=bad_lines_n,
         skipped=_merged_counts(account.skipped for account in accounts),
         files=tuple(account.closed() for account in accounts),
-        coverage_rows_n=coverage.write(
-            folder / coverage.COVERAGE_FILE,
-            archive.looks(window, except_communities=named_elsewhere),
-            source=SOURCE,
-            load_id=load_id,
-        ),
+        coverage_rows_n=coverage_rows_n,
         kinds_read=archive.kinds,
         is_never_seen=archive.is_never_seen,
         unknown_keys=_merged_counts(file.unknown_keys for file in archives),

@@ -37,7 +37,11 @@ def create_accounts(connection: duckdb.DuckDBPyConnection, entries: Sequence[Red
     connection.execute("create table accounts (scope VARCHAR, account VARCHAR, account_role VARCHAR)")
     accounts = list(_accounts(entries))
     if accounts:
-        connection.executemany("insert into accounts values (?, ?, ?)", accounts)
+        scopes, names, roles = map(list, zip(*accounts, strict=True))
+        connection.execute(
+            "insert into accounts select unnest($scopes), unnest($names), unnest($roles)",
+            {"scopes": scopes, "names": names, "roles": roles},
+        )
 
 
 def _accounts(entries: Sequence[RedditEntry]) -> Iterator[tuple[str, str, str]]:
