@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,7 +19,7 @@ from pulse.settings import Covers, Settings, load_settings
 from pulse.sources import SourceContext
 from pulse.sources.reddit_archive import extract, open_archives
 from pulse.window import Window
-from support import NOON, contribution, sealed_load
+from support import NOON, ask, contribution, sealed_load
 
 DAY_S = 86_400
 MIDNIGHT_S = NOON_S - DAY_S // 2
@@ -204,13 +203,11 @@ def test_covers__that_cannot_be_is_refused_by_name(home: Home, tmp_path: Path, c
 
 def looks_in_raw(home: Home) -> list[tuple[Any, ...]]:
     raw.ensure_empty_file(home)
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
-        return connection.execute(
-            "select community, day, kind, looked_from, looked_to, proof "
-            "from read_parquet(?, hive_partitioning = false) order by all",
-            [raw.coverage_glob(home)],
-        ).fetchall()
+    return ask(
+        "select community, day, kind, looked_from, looked_to, proof "
+        "from read_parquet(?, hive_partitioning = false) order by all",
+        [raw.coverage_glob(home)],
+    ).fetchall()
 
 
 def test_promote__replaces_what_an_earlier_load_of_the_days_said_and_notes_them(home: Home, tmp_path: Path):

@@ -20,7 +20,7 @@ from pulse.sentiment import get_scorer, score_partitions, unjudged_partitions
 from pulse.sentiment import store as scores
 from pulse.settings import RedditApiEntry, Retention, Settings
 from pulse.window import Window
-from support import NOON, community_observation, contribution, sealed_load
+from support import NOON, ask, community_observation, contribution, sealed_load
 
 DAY = NOON.date()
 NEXT_DAY = DAY + timedelta(days=1)
@@ -36,11 +36,9 @@ def now() -> datetime:
 
 def rows_in_raw(home: Home) -> list[tuple[Any, ...]]:
     """All that raw holds of contributions."""
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
-        return connection.execute(
-            "select * from read_parquet(?, hive_partitioning = false) order by all", [raw.contributions_glob(home)]
-        ).fetchall()
+    return ask(
+        "select * from read_parquet(?, hive_partitioning = false) order by all", [raw.contributions_glob(home)]
+    ).fetchall()
 
 
 def many(prefix: str, *, day: date = DAY, **changes: Any) -> list[dict[str, Any]]:
@@ -283,11 +281,7 @@ def record(home: Home, load: Load, *, run_id: str = "run") -> None:
 
 def outcomes_in(home: Home) -> list[tuple[Any, ...]]:
     rows = quality.readable_rows(home, quality.LOAD_OUTCOMES, is_deep=True)
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
-        return connection.execute(
-            f"select day, outcome, contributions_n, reason from {rows} order by recorded_at"
-        ).fetchall()
+    return ask(f"select day, outcome, contributions_n, reason from {rows} order by recorded_at").fetchall()
 
 
 @any_damage
@@ -305,10 +299,9 @@ def test_readable_rows__of_a_table_without_a_whole_file_are_none(home: Home):
     for table in quality.TABLES:
         quality.ensure_tables(home)
         damaging.empty(home.quality / table / "_empty.parquet")
-        with duckdb.connect() as connection:
-            found = connection.execute(f"select * from {quality.readable_rows(home, table)}")
-            assert [column[0] for column in found.description] == quality.TABLES[table].names
-            assert found.fetchall() == []
+        found = ask(f"select * from {quality.readable_rows(home, table)}")
+        assert [column[0] for column in found.description] == quality.TABLES[table].names
+        assert found.fetchall() == []
 
 
 @any_damage
@@ -395,8 +388,7 @@ def write_coverage(home: Home, load_id: str, days: list[date]) -> Path:
 
 
 def covered_days(file: Path) -> list[date]:
-    with duckdb.connect() as connection:
-        rows = connection.execute("select distinct day from read_parquet(?) order by 1", [str(file)]).fetchall()
+    rows = ask("select distinct day from read_parquet(?) order by 1", [str(file)]).fetchall()
     return [day for (day,) in rows]
 
 

@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from pulse import landing, raw
@@ -16,7 +15,7 @@ from pulse.contract import COLUMN_NAMES
 from pulse.home import Home
 from pulse.landing import Load
 from pulse.window import Window
-from support import NOON, contribution, sealed_load, write_contract_rows
+from support import NOON, ask, contribution, sealed_load, write_contract_rows
 
 SECRET = {
     "title": "a secret title", "body": "a secret body", "url": "https://secret.example", "tags": ["secret"],
@@ -49,14 +48,10 @@ def taken_back(contribution_id: str = "t3_a", **changes: Any) -> dict[str, Any]:
 
 def rows_of(*files: Path | str) -> list[dict[str, Any]]:
     """Contract rows in the order of the files."""
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
-        found = connection.execute(
-            "select * from read_parquet(?, hive_partitioning = false)", [[str(file) for file in files]]
-        )
-        names = [name for name, *_ in found.description]
-        assert names == list(COLUMN_NAMES)
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    found = ask("select * from read_parquet(?, hive_partitioning = false)", [[str(file) for file in files]])
+    names = [name for name, *_ in found.description]
+    assert names == list(COLUMN_NAMES)
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def in_raw(home: Home) -> list[dict[str, Any]]:
@@ -125,10 +120,7 @@ def test_promote__the_file_written_again_has_the_same_columns_and_types(home: Ho
     (file,) = raw.partition_files(home, partition)
 
     def described() -> list[tuple[Any, ...]]:
-        with duckdb.connect() as connection:
-            return connection.execute(
-                "describe select * from read_parquet(?, hive_partitioning = false)", [str(file)]
-            ).fetchall()
+        return ask("describe select * from read_parquet(?, hive_partitioning = false)", [str(file)]).fetchall()
 
     before = described()
     raw.promote(home, live(home, taken_back()))

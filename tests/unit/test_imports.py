@@ -15,12 +15,14 @@ import damaging
 from pulse import parquet, quality
 from pulse.contract import Column
 from pulse.errors import ConfigError, StorageError
+from pulse.files import sql_text
 from pulse.gates import runner
 from pulse.gates.runner import Answer, Batch
 from pulse.home import REPOSITORY, Home
 from pulse.imports import contract, importing, kept_out, reading, rules, store
 from pulse.imports.amounts import Amounts
 from pulse.settings import Settings
+from support import ask
 
 SETTINGS = Settings.model_validate(
     {"communities": [{"platform": "reddit", "name": "Tea", "source": "reddit_archive", "path": "unused"}]}
@@ -35,18 +37,28 @@ def answering(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         return
 
     def answers(database: Path, batches: list[Batch], **_: Any) -> dict[str, dict[str, Answer]]:
-        with duckdb.connect(str(database), read_only=True) as connection:
-            return {
-                batch.name: {check.rule: _answer(connection, batch.table, check) for check in batch.checks}
-                for batch in batches
-            }
+        ask(f"attach {sql_text(database)} as judged (read_only)")
+        try:
+            return {batch.name: dict(zip(_rules(batch), _answers(batch), strict=True)) for batch in batches}
+        finally:
+            ask("detach judged")
 
-    def _answer(connection: duckdb.DuckDBPyConnection, table: str, check: Any) -> Answer:
-        if table == "rows":
-            failed = connection.execute(f"select count(*) from rows where not {check.rule}").fetchone()
-            return Answer(check.rule, is_success=failed == (0,), unexpected_n=failed[0] if failed else None)
-        value = connection.execute(f"select {check.rule} from numbers").fetchone()
-        return Answer(check.rule, is_success=value is not None and value[0] <= check.arguments["max_value"])
+    def _rules(batch: Batch) -> list[str]:
+        return [check.rule for check in batch.checks]
+
+    def _answers(batch: Batch) -> list[Answer]:
+        if batch.table == "rows":
+            counts = ", ".join(f"count(*) filter (where not {rule})" for rule in _rules(batch))
+            (found,) = ask(f"select {counts} from judged.rows").fetchall()
+            return [
+                Answer(rule, is_success=failed_n == 0, unexpected_n=failed_n)
+                for rule, failed_n in zip(_rules(batch), found, strict=True)
+            ]
+        (found,) = ask(f"select {', '.join(_rules(batch))} from judged.numbers").fetchall()
+        return [
+            Answer(check.rule, is_success=value <= check.arguments["max_value"])
+            for check, value in zip(batch.checks, found, strict=True)
+        ]
 
     monkeypatch.setattr(runner, "run", answers)
 
@@ -68,12 +80,11 @@ def run(home: Home, *, today: date = date(2026, 11, 1)) -> dict[str, importing.I
 def held(home: Home, columns: str = "*") -> list[tuple[Any, ...]]:
     """What raw holds."""
     store.ensure_empty_file(home)
-    with duckdb.connect() as connection:
-        return connection.execute(
-            f"select {columns} from read_parquet(?, hive_partitioning = false, union_by_name = true) "
-            "order by file_name, line_number",
-            [store.results_glob(home)],
-        ).fetchall()
+    return ask(
+        f"select {columns} from read_parquet(?, hive_partitioning = false, union_by_name = true) "
+        "order by file_name, line_number",
+        [store.results_glob(home)],
+    ).fetchall()
 
 
 def lines(*changes: str, n: int = 40) -> str:

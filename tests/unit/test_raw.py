@@ -6,13 +6,12 @@ import subprocess
 import sys
 from datetime import date, timedelta
 
-import duckdb
 import pytest
 
 from pulse import raw
 from pulse.home import Home
 from pulse.window import Window
-from support import NOON, community_observation, contribution, sealed_load
+from support import NOON, ask, community_observation, contribution, sealed_load
 
 DAY = NOON.date()
 NEXT_DAY = DAY + timedelta(days=1)
@@ -21,11 +20,10 @@ TWO_DAYS = Window(DAY, NEXT_DAY)
 
 def ids_in_raw(home: Home) -> list[str]:
     raw.ensure_empty_file(home)
-    with duckdb.connect() as connection:
-        rows = connection.execute(
-            "select contribution_id from read_parquet(?, hive_partitioning = false) order by 1",
-            [raw.contributions_glob(home)],
-        ).fetchall()
+    rows = ask(
+        "select contribution_id from read_parquet(?, hive_partitioning = false) order by 1",
+        [raw.contributions_glob(home)],
+    ).fetchall()
     return [name for (name,) in rows]
 
 
@@ -105,10 +103,9 @@ def test_promote__hostile_community_names_stay_data(home: Home):
     rows = [contribution(f"t3_{number}", community=name) for number, name in enumerate(names)]
     raw.promote(home, sealed_load(home, rows, community="*"))
     assert len(ids_in_raw(home)) == len(names)
-    with duckdb.connect() as connection:
-        found = connection.execute(
-            "select community from read_parquet(?, hive_partitioning = false)", [raw.contributions_glob(home)]
-        ).fetchall()
+    found = ask(
+        "select community from read_parquet(?, hive_partitioning = false)", [raw.contributions_glob(home)]
+    ).fetchall()
     assert sorted(name for (name,) in found) == sorted(names)
     outside = [path for path in home.root.parent.rglob("*.parquet") if home.root not in path.parents]
     assert outside == []
@@ -122,11 +119,10 @@ LIVE = {"is_replayable": False, "source": "reddit_api"}
 def communities_in_raw(home: Home) -> list[tuple[str, int | None, str]]:
     """Community, members and load of every observation."""
     raw.ensure_empty_file(home)
-    with duckdb.connect() as connection:
-        return connection.execute(
-            "select community, members_n, load_id from read_parquet(?, hive_partitioning = false) order by all",
-            [raw.community_observations_glob(home)],
-        ).fetchall()
+    return ask(
+        "select community, members_n, load_id from read_parquet(?, hive_partitioning = false) order by all",
+        [raw.community_observations_glob(home)],
+    ).fetchall()
 
 
 def test_promote__community_observations_lie_under_the_last_day_of_the_window(home: Home):

@@ -191,23 +191,22 @@ def _count(
         create or replace table facts as
         select
             $faults_n as faults_n,
-            (select count(*) from rows) as rows_n,
             (select count(*) from bad_lines) as bad_lines_n,
-            (select count(*) from rows where is_accepted) as accepted_n,
-            (
-                select count(*) from rows
-                where is_accepted and cast(date as date) >= cast($checked_at as date)
-            ) as running_days_n,
-            (select count(*) from rows where is_repeat) as identical_n,
-            (select count(*) from rows where is_accepted and not is_repeat and is_refund) as refunds_n,
             (select count(*) from told_again) as told_elsewhere_n,
             (select count(*) from totals) as totals_n,
-            (
-                select count(*) from rows
+            count(*) as rows_n,
+            count(*) filter (where is_accepted) as accepted_n,
+            count(*) filter (
+                where is_accepted and try_cast(date as date) >= cast($checked_at as date)
+            ) as running_days_n,
+            count(*) filter (where is_repeat) as identical_n,
+            count(*) filter (where is_accepted and not is_repeat and is_refund) as refunds_n,
+            count(*) filter (
                 where is_accepted and community is not null
                     and not list_contains($listened_to, platform || '/' || community)
                     and not list_contains($listened_to, platform || '/*')
             ) as strangers_n
+        from rows
         """,
         {
             "faults_n": len(faults),
