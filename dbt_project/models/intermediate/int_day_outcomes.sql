@@ -105,6 +105,21 @@ kinds_read as (
 
 ),
 
+-- A run found nothing of the name, and declared nothing of it either; and no look of any day ever found it.
+never_seen as (
+
+    select
+        recorded.platform,
+        recorded.community,
+        recorded.contribution_date
+    from recorded
+    left join kinds_read
+        on recorded.platform = kinds_read.platform
+        and recorded.community = kinds_read.community
+    where recorded.outcome = 'never_seen' and kinds_read.kinds_n is null
+
+),
+
 covered as (
 
     select
@@ -153,7 +168,11 @@ shares as (
         on entries.platform = covered.platform
         and entries.community = covered.community
         and entries.contribution_date = covered.contribution_date
-    where not coalesce(covered.is_never_seen, false)
+    left join never_seen
+        on entries.platform = never_seen.platform
+        and entries.community = never_seen.community
+        and entries.contribution_date = never_seen.contribution_date
+    where not coalesce(covered.is_never_seen, false) and never_seen.community is null
     group by entries.contribution_date
 
 ),
@@ -167,7 +186,7 @@ days as (
         recorded.outcome as recorded_outcome,
         recorded.reason,
         coalesce(covered.is_looked_at, false) as is_looked_at,
-        coalesce(covered.is_never_seen, false) as is_never_seen,
+        coalesce(covered.is_never_seen, false) or never_seen.community is not null as is_never_seen,
         coalesce(covered.is_complete, false) as is_complete,
         {%- for name in counted_kinds().values() %}
         coalesce(covered.is_{{ name }}_complete, false) as is_{{ name }}_complete,
@@ -178,6 +197,10 @@ days as (
         on covered.platform = recorded.platform
         and covered.community = recorded.community
         and covered.contribution_date = recorded.contribution_date
+    left join never_seen
+        on recorded.platform = never_seen.platform
+        and recorded.community = never_seen.community
+        and recorded.contribution_date = never_seen.contribution_date
 
 )
 
