@@ -62,9 +62,9 @@ def decompress(path: str) -> Cost:
 
 def stage(path: str, with_extra: bool) -> Cost:
     """Parse the archive into sealed chunks, as the source does before any load is cut from them."""
-    from pulse.clock import utc_now
-    from pulse.home import Home
-    from pulse.settings import RedditArchiveEntry, Settings
+    from pulse.config.settings import RedditArchiveEntry, Settings
+    from pulse.core.clock import utc_now
+    from pulse.core.home import Home
     from pulse.sources import SourceContext, archive_staging
 
     entry = RedditArchiveEntry(

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from pulse.contract import projection
+from pulse.core.contract import projection
 
 
 def select_contributions(day: date, rows_n: int, *, load_id: str, community: str = "bench") -> str:

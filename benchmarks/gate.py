@@ -31,10 +31,11 @@ def _sealed_load(home_root: Path, rows_n: int) -> object:
     import duckdb
 
     from benchmarks.contributions import select_contributions
-    from pulse import coverage, landing, quality
-    from pulse.contract import KINDS
-    from pulse.home import Home
-    from pulse.landing import BAD_LINES_COLUMNS, LoadManifest
+    from pulse.core import coverage
+    from pulse.core.contract import KINDS
+    from pulse.core.home import Home
+    from pulse.lake import landing, quality
+    from pulse.lake.landing import BAD_LINES_COLUMNS, LoadManifest
 
     home = Home(home_root).create()
     quality.ensure_tables(home)
@@ -120,9 +121,9 @@ def gate(folder: str, rows_n: int) -> Cost:
     """Gate 1 as the pipeline runs it, Data Docs and results included; Great Expectations is imported before."""
     import great_expectations  # noqa: F401
 
+    from pulse.config.settings import RedditArchiveEntry, Settings
+    from pulse.core.home import Home
     from pulse.gates import check_loads
-    from pulse.home import Home
-    from pulse.settings import RedditArchiveEntry, Settings
 
     entry = RedditArchiveEntry(platform="reddit", name="bench", source="reddit_archive", path=(Path("x"),))
     with tempfile.TemporaryDirectory(dir=folder) as root:

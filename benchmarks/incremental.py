@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from benchmarks.measure import Cost, in_own_process, measured
 
 if TYPE_CHECKING:
-    from pulse.home import Home
-    from pulse.settings import Settings
-    from pulse.transform import NodeResult
+    from pulse.config.settings import Settings
+    from pulse.core.home import Home
+    from pulse.warehouse.transform import NodeResult
 
 DAY_ROWS = 100_000
 FIRST_DAY = date(2026, 1, 1)
@@ -35,9 +35,9 @@ def one_more_day(folder: str, history_rows_n: int) -> Cost:
     """Build a history, publish it, add days one by one; the median of the days' model times, in ``wall_s``."""
     from statistics import median
 
-    from pulse import warehouse
-    from pulse.home import Home
-    from pulse.settings import RedditArchiveEntry, Settings
+    from pulse.config.settings import RedditArchiveEntry, Settings
+    from pulse.core.home import Home
+    from pulse.warehouse import builds
 
     entry = RedditArchiveEntry(platform="reddit", name="bench", source="reddit_archive", path=(Path("x"),))
     settings = Settings(communities=(entry,), sentiment_model="vader")
@@ -53,7 +53,7 @@ def one_more_day(folder: str, history_rows_n: int) -> Cost:
                 _add_day(home, FIRST_DAY + timedelta(days=offset))
                 nodes = _build_and_publish(home, settings)
                 times.append(sum(node.execution_s for node in nodes if node.resource_type == "model"))
-        assert warehouse.published_state(home) is not None
+        assert builds.published_state(home) is not None
     total = cost()
     return Cost(median(times), total.cpu_s, total.peak_mb)
 
@@ -63,7 +63,7 @@ def _add_day(home: "Home", day: date) -> None:
     import duckdb
 
     from benchmarks.contributions import select_contributions
-    from pulse.files import write_json
+    from pulse.core.files import write_json
 
     load_id = f"reddit_archive-bench-{day}"
     partition = home.contributions_dir("reddit", "bench", day)
@@ -91,9 +91,9 @@ def _add_day(home: "Home", day: date) -> None:
 
 
 def _build_and_publish(home: "Home", settings: "Settings") -> "tuple[NodeResult, ...]":
-    from pulse import warehouse
+    from pulse.warehouse import builds
 
-    report = warehouse.build(home, settings=settings)
+    report = builds.build(home, settings=settings)
     assert report.is_ok, [node.message for node in report.nodes if not node.is_ok]
-    warehouse.publish(home, keep_states_n=1, clock=lambda: datetime.now(UTC))
+    builds.publish(home, keep_states_n=1, clock=lambda: datetime.now(UTC))
     return report.nodes

@@ -17,8 +17,8 @@ from benchmarks.measure import Cost, in_own_process, measured
 if TYPE_CHECKING:
     import duckdb
 
-    from pulse.home import Home
-    from pulse.settings import Settings
+    from pulse.config.settings import Settings
+    from pulse.core.home import Home
 
 COMMUNITIES_N = 300
 DAYS_N = 90
@@ -78,7 +78,7 @@ def _connection() -> "duckdb.DuckDBPyConnection":
 
 def _contributions(rows_n: int) -> str:
     """Contract rows; each thread begins somewhere in the quarter and goes on for hours."""
-    from pulse.contract import projection
+    from pulse.core.contract import projection
 
     quarter_us = DAYS_N * 86_400 * 1_000_000
     words = "['good', 'bad', 'the', 'kettle', 'works', 'fine', 'love', 'broke', 'again', 'never', 'tea', 'asks']"
@@ -173,23 +173,23 @@ def build_five(root: str) -> Cost:
 
 
 def _build(root: str, *, select: str | None) -> Cost:
-    from pulse import warehouse
+    from pulse.warehouse import builds
 
     home, settings = _home(root)
     with measured() as cost:
-        report = warehouse.build(home, settings=settings, is_full_refresh=True, select=select)
+        report = builds.build(home, settings=settings, is_full_refresh=True, select=select)
         assert report.is_ok, [node.message for node in report.nodes if not node.is_ok]
     if select is None:
-        warehouse.publish(home, keep_states_n=1, clock=lambda: datetime.now(UTC))
+        builds.publish(home, keep_states_n=1, clock=lambda: datetime.now(UTC))
     else:
-        warehouse.working_file(home).rename(Path(root) / "five.duckdb")
+        builds.working_file(home).rename(Path(root) / "five.duckdb")
     return cost()
 
 
 def one_more_day(root: str) -> Cost:
     """A day more for all communities, built onto what is published; the models' own time, in ``wall_s``."""
-    from pulse import warehouse
-    from pulse.files import write_json
+    from pulse.core.files import write_json
+    from pulse.warehouse import builds
 
     home, settings = _home(root)
     day = FIRST_DAY + timedelta(days=DAYS_N)
@@ -204,7 +204,7 @@ def one_more_day(root: str) -> Cost:
         _write_partitions(connection, home, "added")
     write_json(home.warehouse / "pending" / "added.json", {"load_id": "added", "contribution_dates": [day.isoformat()]})
     with measured() as cost:
-        report = warehouse.build(home, settings=settings)
+        report = builds.build(home, settings=settings)
         assert report.is_ok, [node.message for node in report.nodes if not node.is_ok]
         assert report.contribution_dates == (day,)
     models_s = sum(node.execution_s for node in report.nodes if node.resource_type == "model")
@@ -312,9 +312,9 @@ def check_equal(root: Path) -> None:
 
 
 def _home(root: str) -> "tuple[Home, Settings]":
-    from pulse import transform
-    from pulse.home import Home
-    from pulse.settings import RedditArchiveEntry, Settings
+    from pulse.config.settings import RedditArchiveEntry, Settings
+    from pulse.core.home import Home
+    from pulse.warehouse import transform
 
     home = Home(Path(root)).create()
     transform.ensure_inputs(home)

@@ -24,7 +24,7 @@ from pulse.sandbox.ids import base36
 if TYPE_CHECKING:
     import praw
 
-    from pulse.home import Home
+    from pulse.core.home import Home
     from pulse.sandbox.reddit_catalogue import Item, ListingKind
     from pulse.sandbox.reddit_data import RedditData
     from pulse.sandbox.server import SandboxServer
@@ -171,11 +171,11 @@ def _ours(root: Path, server: "SandboxServer", scenario: Scenario, *, knows_earl
     """The source itself, with the days before in raw, or with a raw that knows nothing."""
     import duckdb
 
-    from pulse.clock import utc_now
-    from pulse.home import Home
-    from pulse.settings import RedditApiEntry, RedditApiPolicy, Settings
+    from pulse.config.settings import RedditApiEntry, RedditApiPolicy, Settings
+    from pulse.core.clock import utc_now
+    from pulse.core.home import Home
+    from pulse.core.window import Window
     from pulse.sources import SourceContext, extract
-    from pulse.window import Window
 
     home = Home(root).create()
     if knows_earlier:
@@ -225,10 +225,10 @@ def _fill_raw(home: "Home", scenario: Scenario) -> None:
     """Put the days before into raw, mapped by the archive route; of each contribution the last look only."""
     import shutil
 
-    from pulse.clock import utc_now
-    from pulse.settings import RedditArchiveEntry, Settings
+    from pulse.config.settings import RedditArchiveEntry, Settings
+    from pulse.core.clock import utc_now
+    from pulse.core.window import Window
     from pulse.sources import SourceContext, extract
-    from pulse.window import Window
 
     path = home.root / "earlier.ndjson"
     first_s = _START_S
@@ -466,13 +466,13 @@ def map_pages(recorded: str, pages_n: int) -> Cost:
     """
     from unittest import mock
 
-    from pulse.clock import utc_now
-    from pulse.home import Home
-    from pulse.settings import RedditApiEntry, Settings
+    from pulse.config.settings import RedditApiEntry, Settings
+    from pulse.core.clock import utc_now
+    from pulse.core.home import Home
+    from pulse.core.window import Window
     from pulse.sources import SourceContext, reddit_shelf
     from pulse.sources.reddit_credentials import RedditCredentials
     from pulse.sources.reddit_pages import listing_page
-    from pulse.window import Window
 
     entry = RedditApiEntry(platform="reddit", name="Wide", source="reddit_api")
     credentials = RedditCredentials(client_id="nobody", client_secret="", user_agent="benchmark")

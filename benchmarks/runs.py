@@ -93,8 +93,8 @@ def embedded_day(folder: str) -> Cost:
 
 
 def _run_steps(day: date) -> None:
-    from pulse.pipeline import Pipeline
-    from pulse.window import Window
+    from pulse.core.window import Window
+    from pulse.steps.pipeline import Pipeline
 
     pipeline, window, run_id = Pipeline.from_environment(), Window.one_day(day), f"run-{day}"
     entry_ids = pipeline.plan(window)
@@ -107,8 +107,8 @@ def _run_steps(day: date) -> None:
 
 
 def _run_embedded(day: date) -> "RunResult":
-    from pulse.clock import utc_now
-    from pulse.home import Home
+    from pulse.core.clock import utc_now
+    from pulse.core.home import Home
     from pulse.orchestration import embedded
 
     result = embedded.run_day(Home.from_environment(), day, started_at=utc_now())
@@ -124,7 +124,7 @@ def _prepare(root: Path, *, communities_n: int, rows_a_day: int, days: tuple[int
         days: numbers of the days that have rows, from 1.
         last_day: number of the day of the archive's last line, which is of a community that nobody asked for.
     """
-    from pulse.home import Home
+    from pulse.core.home import Home
 
     archive = root / "archive.ndjson"
     with archive.open("w", encoding="utf-8") as file:
@@ -215,7 +215,7 @@ def _triggered(root: Path) -> list[float]:
     """
     _prepare(root, communities_n=1, rows_a_day=1, days=(1,), last_day=2 + _TRIGGERED_RUNS_N)
     with subprocess.Popen(
-        [sys.executable, "-m", "pulse.cli", "ui", "--port", "0"], stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "pulse.cli.app", "ui", "--port", "0"], stdout=subprocess.PIPE, text=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     ) as server:  # fmt: skip
         try:

@@ -23,8 +23,8 @@ from typing import Any
 import pendulum
 from airflow.sdk import CronPartitionTimetable, DeadlineAlert, DeadlineReference, Param, SyncCallback, dag, task
 
+from pulse.config.settings import daily_deadline_h
 from pulse.orchestration import flow
-from pulse.settings import daily_deadline_h
 
 
 @dag(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 
 from cpu_budget import CpuBudget
-from pulse.home import REPOSITORY, Home
+from pulse.core.home import REPOSITORY, Home
 
 # The same examples in every run, and no judgement by the clock of a busy machine.
 settings.register_profile("community-pulse", derandomize=True, deadline=None)

@@ -15,9 +15,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pulse import quality
-from pulse.files import read_json, write_json
-from pulse.home import Home
+from pulse.core.files import read_json, write_json
+from pulse.core.home import Home
+from pulse.lake import quality
 
 MANIFEST_KEYS = frozenset(
     {

@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pulse import coverage, landing
-from pulse.contract import (
+from pulse.core import coverage
+from pulse.core.contract import (
     COLUMN_NAMES,
     CONTRACT_VERSION,
     KINDS,
@@ -20,10 +20,11 @@ from pulse.contract import (
     coverage_duckdb_columns,
     duckdb_columns,
 )
-from pulse.files import read_json, write_json
-from pulse.home import Home, path_value
-from pulse.landing import BAD_LINES_COLUMNS, Load, LoadManifest
-from pulse.window import Window
+from pulse.core.files import read_json, write_json
+from pulse.core.home import Home, path_value
+from pulse.core.window import Window
+from pulse.lake import landing
+from pulse.lake.landing import BAD_LINES_COLUMNS, Load, LoadManifest
 
 NOON = datetime(2026, 10, 5, 12, 0, tzinfo=UTC)
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from pulse import errors
-from pulse.home import REPOSITORY
-from pulse.window import Window
+from pulse.core import errors
+from pulse.core.home import REPOSITORY
+from pulse.core.window import Window
 
 pytestmark = pytest.mark.integration
 
@@ -252,8 +252,8 @@ def test_alert__goes_to_the_log_and_to_every_notifier_even_if_one_fails(
     caplog: pytest.LogCaptureFixture, airflow_home: Path
 ):
     from notifiers import Collecting
+    from pulse.config.settings import Notifier, RedditArchiveEntry, Settings
     from pulse.orchestration import notify
-    from pulse.settings import Notifier, RedditArchiveEntry, Settings
 
     entry = RedditArchiveEntry(platform="reddit", name="tea", source="reddit_archive", path=(Path("x"),))
     message = "{{ pulse.rule }}: {{ pulse.value }}, limit {{ pulse.limit }}, see {{ pulse.run_url }}"

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pulse import errors
-from pulse.home import REPOSITORY
+from pulse.core import errors
+from pulse.core.home import REPOSITORY
 from pulse.kpi import Month
 
 pytestmark = pytest.mark.integration
@@ -187,8 +187,8 @@ def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
 
 
 def test_mail__as_the_operations_page_configures_it_arrives_with_the_link(mailbox: list[bytes], airflow_home: Path):
+    from pulse.config.settings import RedditArchiveEntry, Settings
     from pulse.orchestration import notify
-    from pulse.settings import RedditArchiveEntry, Settings
 
     page = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
     (configured,) = (block for block in page.split("```yaml\n")[1:] if "SmtpNotifier" in block)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pulse import errors
+from pulse.core import errors
 
 pytestmark = pytest.mark.integration
 
@@ -121,8 +121,8 @@ def test_tiles__of_a_build_that_had_nothing_to_do(airflow_home: Any):
     from dataclasses import asdict
 
     from pulse.orchestration.flow import model_tiles
-    from pulse.pipeline import Pipeline
-    from pulse.transform import NOTHING_CHANGED
+    from pulse.steps.pipeline import Pipeline
+    from pulse.warehouse.transform import NOTHING_CHANGED
 
     (tile,) = model_tiles([asdict(NOTHING_CHANGED)])
     assert (tile["label"], tile["status"], tile["is_ok"]) == ("nothing changed", "as published", True)

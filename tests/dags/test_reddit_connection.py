@@ -16,13 +16,14 @@ import duckdb
 import pytest
 
 from fixtures.live_reddit import BUSY_DAY, busy_archive, shortly_after
-from pulse import errors, warehouse
-from pulse.clock import utc_now
-from pulse.home import Home
+from pulse.core import errors
+from pulse.core.clock import utc_now
+from pulse.core.home import Home
 from pulse.orchestration import embedded
-from pulse.pipeline import Pipeline
 from pulse.sandbox.server import SandboxServer
 from pulse.sources.reddit_credentials import DEFAULT_CONNECTION_ID, RedditCredentials
+from pulse.steps.pipeline import Pipeline
+from pulse.warehouse import builds
 
 pytestmark = pytest.mark.integration
 
@@ -152,7 +153,7 @@ def test_a_live_run__through_a_stored_connection_publishes_and_shows_no_secret_a
     assert [task.label for task in refused.failed()][:1] == ["reddit/tea"]
     assert asked_n == 2, "a wrong secret is not tried again"
     assert "401 when asked for a token" in refused.log_file.read_text()
-    with duckdb.connect(str(warehouse.published_file(own_home)), read_only=True) as published:
+    with duckdb.connect(str(builds.published_file(own_home)), read_only=True) as published:
         assert published.execute("select count(*) from marts.fct_contributions").fetchone() == (320,)
     assert len(secrets) == 3
     assert_nowhere(own_home, (*secrets, *STORED.secrets()))
@@ -239,7 +240,7 @@ def test_connection__written_as_a_uri_in_the_environment(
     own_home: Home, store: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ):
     """Airflow's own way for deployments that keep connections out of its database; `pulse doctor` finds it too."""
-    from pulse.doctor import _stored_in_airflow
+    from pulse.cli.doctor import _stored_in_airflow
 
     assert _stored_in_airflow(own_home) is None
     monkeypatch.setenv(
@@ -250,7 +251,7 @@ def test_connection__written_as_a_uri_in_the_environment(
 
 
 def test_doctor__finds_the_stored_connection(own_home: Home, store: Callable[..., None]):
-    from pulse.doctor import _stored_in_airflow
+    from pulse.cli.doctor import _stored_in_airflow
 
     store(login="abc123", password=SECRET, host="http://127.0.0.1:8099/", extra=EXTRA)
     assert _stored_in_airflow(own_home) == STORED

@@ -19,13 +19,14 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from pulse import landing, outcomes, quality, raw, transform, warehouse
-from pulse.files import sql_text
-from pulse.home import Home
-from pulse.landing import Load, LoadManifest
+from pulse.config.settings import Settings
+from pulse.core.files import sql_text
+from pulse.core.home import Home
+from pulse.core.window import Window
+from pulse.lake import landing, outcomes, quality, raw
+from pulse.lake.landing import Load, LoadManifest
 from pulse.sentiment import get_scorer, score_partitions
-from pulse.settings import Settings
-from pulse.window import Window
+from pulse.warehouse import builds, transform
 from support import (
     NOON,
     community_observation,
@@ -135,37 +136,37 @@ class Lab:
         rows = outcomes.arrival_rows(self.home, entry, load, run_id=run_id, recorded_at=self.clock())
         quality.append(self.home, quality.LOAD_OUTCOMES, rows, stem=f"{run_id}-{load.load_id}")
 
-    def build(self, *, is_full_refresh: bool = False, has_data_tests: bool = True) -> warehouse.BuildReport:
+    def build(self, *, is_full_refresh: bool = False, has_data_tests: bool = True) -> builds.BuildReport:
         """Build, and insist that every node is fine.
 
         Without data tests it is faster: for builds in the middle of a story whose last build has them.
         """
         with pytest.MonkeyPatch.context() as changed:
             if not has_data_tests:
-                changed.setattr(warehouse, "BUILD", ("run",))
+                changed.setattr(builds, "BUILD", ("run",))
             if self.models:
-                changed.setattr(warehouse, "BUILD", (*warehouse.BUILD, "--select", *self.models))
-            report = warehouse.build(self.home, settings=self.settings, is_full_refresh=is_full_refresh)
+                changed.setattr(builds, "BUILD", (*builds.BUILD, "--select", *self.models))
+            report = builds.build(self.home, settings=self.settings, is_full_refresh=is_full_refresh)
         failed = [f"{node.label}: {node.message}" for node in report.nodes if not node.is_ok]
         assert failed == []
         return report
 
-    def publish(self, *, keep_states_n: int = 3) -> warehouse.PublishedState:
+    def publish(self, *, keep_states_n: int = 3) -> builds.PublishedState:
         """Publish under a clock that goes on."""
-        return warehouse.publish(self.home, keep_states_n=keep_states_n, clock=self.clock)
+        return builds.publish(self.home, keep_states_n=keep_states_n, clock=self.clock)
 
     def run(self, code: str) -> subprocess.CompletedProcess[str]:
         """Python code in a process of its own, with ``home``, ``settings`` and ``clock`` at hand."""
         prelude = f"""
 import os, pathlib, signal
 from datetime import UTC, datetime
-from pulse import warehouse
-from pulse.home import Home
-from pulse.settings import Settings
+from pulse.warehouse import builds
+from pulse.core.home import Home
+from pulse.config.settings import Settings
 home = Home(pathlib.Path({str(self.home.root)!r}))
 settings = Settings.model_validate({self.settings.model_dump(mode="json")!r})
 if {bool(self.models)}:
-    warehouse.BUILD += ("--select", *{[*self.models]!r})
+    builds.BUILD += ("--select", *{[*self.models]!r})
 clock = lambda: datetime.fromisoformat({self.clock().isoformat()!r})
 def die(*args, **options):
     os.kill(os.getpid(), signal.SIGKILL)

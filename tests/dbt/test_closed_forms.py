@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pulse import transform
+from pulse.warehouse import transform
 
 pytestmark = pytest.mark.integration
 

@@ -6,9 +6,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pulse import contract, raw, transform
-from pulse.files import sql_text
-from pulse.home import Home
+from pulse.core import contract
+from pulse.core.files import sql_text
+from pulse.core.home import Home
+from pulse.lake import raw
+from pulse.warehouse import transform
 from support import contribution
 
 pytestmark = pytest.mark.integration

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pulse.files import sql_text
+from pulse.core.files import sql_text
 
 pytestmark = pytest.mark.integration
 

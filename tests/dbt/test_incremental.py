@@ -9,7 +9,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse import erasure, query, raw, warehouse
+from pulse.lake import erasure, raw
+from pulse.reading import query
+from pulse.warehouse import builds
 from support import NOON, coverage_rows
 
 pytestmark = pytest.mark.integration
@@ -131,7 +133,7 @@ def built_at_once(shared_lab: Any, history: list[Any], look: Any) -> Any:
     for load in history:
         shared_lab.bring(load, coverage=looked_at(load))
     assert shared_lab.build().contribution_dates is None
-    return look(warehouse.working_file(shared_lab.home))
+    return look(builds.working_file(shared_lab.home))
 
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
@@ -202,7 +204,7 @@ def test_build__erasure_changes_no_mart(
         for load in loads(lab, rows, live_days=(5, 12, 19, 25, 26)):
             lab.bring(load)
         lab.build(is_full_refresh=True, has_data_tests=False)
-        return look(warehouse.working_file(lab.home)), held_in_raw(lab)
+        return look(builds.working_file(lab.home)), held_in_raw(lab)
 
     with monkeypatch.context() as without:
         without.setattr(erasure, "prepare", lambda *_, **__: erasure.Erasure())
@@ -266,8 +268,8 @@ def story(built_at_once: Any, shared_lab: Any, rows: Any, look: Any) -> Story:
     at_last = look(lab.publish().file)
 
     assert lab.build(is_full_refresh=True).contribution_dates is None
-    at_once = look(warehouse.working_file(lab.home))
-    with duckdb.connect(str(warehouse.working_file(lab.home)), read_only=True) as connection:
+    at_once = look(builds.working_file(lab.home))
+    with duckdb.connect(str(builds.working_file(lab.home)), read_only=True) as connection:
         plans = {
             view: connection.execute(
                 f"explain analyze select * from staging.{view} where partition_day >= date '{lab.day(40)}'"
@@ -378,7 +380,7 @@ def test_build__an_id_with_two_times_of_creation_has_the_earlier_in_any_order(
         assert lab.build(has_data_tests=False).contribution_dates == (lab.day(2), lab.day(5))
         found.append((look(lab.publish().file), _clashes(lab)))
         lab.build(is_full_refresh=True, has_data_tests=False)
-        found.append((look(warehouse.working_file(lab.home)), _clashes(lab)))
+        found.append((look(builds.working_file(lab.home)), _clashes(lab)))
         lab.publish()
     for tables, clashes in found:
         assert differences(tables, found[0][0]) == {}
@@ -406,7 +408,7 @@ def test_build__an_id_with_two_times_of_creation_has_the_earlier_in_any_order(
         "t1_answer"
     ] == lab.day(5)
     lab.build(is_full_refresh=True)
-    assert differences(without, look(warehouse.working_file(lab.home))) == {}
+    assert differences(without, look(builds.working_file(lab.home))) == {}
 
 
 def _clashes(lab: Any) -> list[tuple[Any, ...]]:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from pulse import kpi, query
+from pulse import kpi
+from pulse.core.window import Window
 from pulse.kpi import Month, store
-from pulse.window import Window
+from pulse.reading import query
 from support import NOON, sealed_load
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]

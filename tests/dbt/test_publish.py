@@ -10,10 +10,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse import quality, raw, transform, warehouse
-from pulse.errors import BuildFailed, BuildReplaced, DamagedFile, NothingPublished
-from pulse.files import read_json, sql_text, write_json
-from pulse.home import Home
+from pulse.core.errors import BuildFailed, BuildReplaced, DamagedFile, NothingPublished
+from pulse.core.files import read_json, sql_text, write_json
+from pulse.core.home import Home
+from pulse.lake import quality, raw
+from pulse.warehouse import builds, transform
 from support import NOON, contribution
 
 pytestmark = pytest.mark.integration
@@ -64,17 +65,17 @@ def reader(file: Path) -> Iterator[Callable[[], list[str]]]:
 
 
 def what_readers_see(lab: Any) -> list[str]:
-    with reader(warehouse.published_file(lab.home)) as ids:
+    with reader(builds.published_file(lab.home)) as ids:
         return ids()
 
 
 def test_publish__an_open_reader_keeps_its_state_and_a_new_one_sees_the_next(built: Any):
-    with reader(warehouse.published_file(built.home)) as ids:
+    with reader(builds.published_file(built.home)) as ids:
         assert ids() == OLD
         state = built.publish()
         assert ids() == OLD
         assert what_readers_see(built) == NEW
-    assert warehouse.published_state(built.home) == state
+    assert builds.published_state(built.home) == state
     assert raw.pending_dates(built.home) == {}
 
 
@@ -105,7 +106,7 @@ def test_publish__keeps_as_many_states_as_asked_though_the_clock_stands_still(bu
     states = []
     for _ in range(4):
         write_json(built.home.warehouse / "state.json", unpublished)  # as after another build
-        states.append(warehouse.publish(built.home, keep_states_n=2, clock=lambda: NOON))
+        states.append(builds.publish(built.home, keep_states_n=2, clock=lambda: NOON))
     assert sorted((built.home.published / "states").iterdir()) == [states[2].file, states[3].file]
     assert len({state.state_id for state in states}) == 4
     assert what_readers_see(built) == NEW
@@ -133,7 +134,7 @@ def test_publish__killed_at_any_moment_is_finished_by_the_next(built: Any, momen
 
 
 def test_build__heals_what_a_killed_publish_and_a_killed_build_left(built: Any, look: Any):
-    ended = built.run("warehouse.write_json = die\nwarehouse.publish(home, keep_states_n=2, clock=clock)")
+    ended = built.run("builds.write_json = die\nwarehouse.publish(home, keep_states_n=2, clock=clock)")
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     ended = built.run(
         """
@@ -143,7 +144,7 @@ def kill_half_way(event):
         die()
 runner = main.dbtRunner
 main.dbtRunner = lambda **options: runner(**options, callbacks=[kill_half_way])
-warehouse.build(home, settings=settings)
+builds.build(home, settings=settings)
 """
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
@@ -160,11 +161,11 @@ def test_publish__refuses_a_build_that_failed_or_was_of_a_selection(built: Any):
     broken = built.home.contributions_dir("reddit", "tea", built.day(0)) / "broken.parquet"
     broken.write_bytes(b"not Parquet at all")
     with pytest.raises(DamagedFile, match=r"broken\.parquet"):
-        warehouse.build(built.home, settings=built.settings)
+        builds.build(built.home, settings=built.settings)
     with pytest.raises(BuildFailed, match="did not end well"):
         built.publish()
     broken.unlink()
-    assert warehouse.build(built.home, settings=built.settings, select="dim_communities").is_ok
+    assert builds.build(built.home, settings=built.settings, select="dim_communities").is_ok
     with pytest.raises(BuildFailed, match="did not end well"):
         built.publish()
     assert what_readers_see(built) == OLD
@@ -179,7 +180,7 @@ def test_build__without_the_published_file_starts_from_raw(built: Any):
 
 def test_build__a_full_one_forgets_tables_that_the_project_no_longer_has(built: Any):
     built.publish()
-    with duckdb.connect(str(warehouse.working_file(built.home))) as connection:
+    with duckdb.connect(str(builds.working_file(built.home))) as connection:
         connection.execute("create table marts.fct_of_last_year as select 1 as one")
     built.build(is_full_refresh=True)
     with duckdb.connect(str(built.publish().file), read_only=True) as connection:
@@ -190,15 +191,15 @@ def test_build__a_full_one_forgets_tables_that_the_project_no_longer_has(built: 
 
 
 def test_publish__takes_only_the_build_that_was_passed_and_sees_when_the_other_run_published_it(built: Any):
-    passed = warehouse.built(built.home)
+    passed = builds.built(built.home)
     built.build()  # another run, between gate 2 and publish
-    other = warehouse.built(built.home)
+    other = builds.built(built.home)
     assert other.build_id != passed.build_id
     with pytest.raises(BuildReplaced, match=str(passed.build_id)) as caught:
-        warehouse.publish(built.home, keep_states_n=2, clock=built.clock, build_id=passed.build_id)
+        builds.publish(built.home, keep_states_n=2, clock=built.clock, build_id=passed.build_id)
     assert caught.value.retry_helps
-    published = warehouse.publish(built.home, keep_states_n=2, clock=built.clock, build_id=other.build_id)
-    retried = warehouse.publish(built.home, keep_states_n=2, clock=built.clock, build_id=passed.build_id)
+    published = builds.publish(built.home, keep_states_n=2, clock=built.clock, build_id=other.build_id)
+    retried = builds.publish(built.home, keep_states_n=2, clock=built.clock, build_id=passed.build_id)
     assert retried == published
 
 
@@ -217,7 +218,7 @@ def test_build__with_nothing_new_since_the_publish_touches_nothing(built: Any):
     report = built.build()
     assert report.is_nothing_new
     assert report.nodes == ()
-    assert warehouse.built(built.home).is_published
+    assert builds.built(built.home).is_published
     assert built.publish() == published
     assert times_of(built.home) == before
 
@@ -248,10 +249,10 @@ CHANGES: dict[str, Callable[[Any], object]] = {
     ),
     "a raw file written again": lambda lab: next((lab.home.raw / "contributions").rglob("day=*/*.parquet")).touch(),
     "a raw file gone": lambda lab: next((lab.home.raw / "contributions").rglob("day=*/*.parquet")).unlink(),
-    "the working file damaged": lambda lab: cut_to_half(warehouse.working_file(lab.home)),
-    "the working file gone": lambda lab: warehouse.working_file(lab.home).unlink(),
-    "the published file damaged": lambda lab: cut_to_half(warehouse.published_file(lab.home)),
-    "the published file gone": lambda lab: warehouse.published_file(lab.home).unlink(),
+    "the working file damaged": lambda lab: cut_to_half(builds.working_file(lab.home)),
+    "the working file gone": lambda lab: builds.working_file(lab.home).unlink(),
+    "the published file damaged": lambda lab: cut_to_half(builds.published_file(lab.home)),
+    "the published file gone": lambda lab: builds.published_file(lab.home).unlink(),
     "a state of an earlier version": lambda lab: write_json(
         lab.home.warehouse / "state.json",
         {name: value for name, value in read_json(lab.home.warehouse / "state.json").items() if name != "inputs"},
@@ -280,10 +281,10 @@ def test_build__another_project_or_model_is_built(built: Any, monkeypatch: pytes
     built.publish()
     monkeypatch.setattr(transform, "project_digest", lambda: "another")
     assert built.build().contribution_dates is None
-    assert not warehouse.built(built.home).is_published
+    assert not builds.built(built.home).is_published
 
 
 def test_build__leaves_no_semaphores_to_a_process_that_ends_as_airflow_ends_it(built: Any):
-    ended = built.run("assert warehouse.build(home, settings=settings).is_ok\nos._exit(0)")
+    ended = built.run("assert builds.build(home, settings=settings).is_ok\nos._exit(0)")
     assert ended.returncode == 0, ended.stderr
     assert "resource_tracker" not in ended.stderr

@@ -11,11 +11,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse import kpi, quality, warehouse
-from pulse.files import read_json, sql_text
-from pulse.home import REPOSITORY
+from pulse import kpi
+from pulse.core.files import read_json, sql_text
+from pulse.core.home import REPOSITORY
+from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.kpi import Month, store
-from pulse.locks import WAREHOUSE_LOCK, exclusive
+from pulse.lake import quality
+from pulse.warehouse import builds
 from support import contribution
 
 pytestmark = pytest.mark.integration
@@ -51,7 +53,7 @@ def seen(lab: Any, sql: str) -> Sequence[tuple[Any, ...]]:
     """What another program reads of the published file."""
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
-        connection.execute(f"attach {sql_text(warehouse.published_file(lab.home))} as published (read_only)")
+        connection.execute(f"attach {sql_text(builds.published_file(lab.home))} as published (read_only)")
         connection.execute("use published")
         return connection.execute(sql).fetchall()
 
@@ -104,7 +106,7 @@ def test_readme__its_queries_work_on_the_file_alone(published: Any):
 
 
 def test_facts__say_as_of_when_each_table_is(published: Any):
-    state = warehouse.published_state(published.home)
+    state = builds.published_state(published.home)
     found = seen(published, "select schema_name || '.' || table_name, state_id, rows_n from quality.published")
     assert {name for name, _, _ in found} == {
         "kpi.kpi_monthly", "kpi.kpi_as_first_reported", "kpi.kpi_as_now_known", "kpi.kpi_restatements",
@@ -119,11 +121,11 @@ def test_facts__say_as_of_when_each_table_is(published: Any):
 
 
 def test_closing__publishes_again_without_a_build(published: Any, look: Any):
-    file = warehouse.published_file(published.home)
+    file = builds.published_file(published.home)
     before, marts, first = (
         read_json(published.home.warehouse / "state.json"),
         look(file),
-        warehouse.published_state(published.home),
+        builds.published_state(published.home),
     )
     assert seen(published, "select count(*) from kpi.kpi_as_now_known") == [(0,)]
     closed = close(published)
@@ -133,21 +135,21 @@ def test_closing__publishes_again_without_a_build(published: Any, look: Any):
     ]
     assert look(file) == marts
     assert read_json(published.home.warehouse / "state.json") == before
-    state = warehouse.published_state(published.home)
+    state = builds.published_state(published.home)
     assert first is not None
     assert state is not None
     assert state.state_id > first.state_id
     assert state.file.samefile(file)
     assert first.file.exists(), "somebody may be about to open it"
     close(published)
-    assert warehouse.published_state(published.home) == state, "nothing is frozen that it lacks"
+    assert builds.published_state(published.home) == state, "nothing is frozen that it lacks"
 
 
 def test_closing__of_many_months_leaves_two_files_of_the_same_marts(published: Any):
     for number in range(1, 5):
         row = dict.fromkeys(store.TABLES[store.KPI_MONTHLY].names) | {"kpi": "k", "version": 1}
         store.add_version(published.home, Month(date(2025, number, 1)), 1, [row], [])
-        assert warehouse.publish_frozen(published.home, clock=published.clock, timeout_s=0) is not None
+        assert builds.publish_frozen(published.home, clock=published.clock, timeout_s=0) is not None
     assert len(list((published.home.published / "states").iterdir())) == 2
     assert seen(published, "select count(*) from kpi.kpi_monthly") == [(4,)]
 
@@ -170,22 +172,22 @@ def test_closing__leaves_an_unpublished_build_alone_and_the_next_build_goes_on_f
     # The next build undoes what was built, and starts from a file with schemas that dbt knows nothing of.
     assert lab.build().contribution_dates is not None
     lab.publish()
-    incremental = look(warehouse.published_file(lab.home))
+    incremental = look(builds.published_file(lab.home))
     assert seen(lab, "select count(*) from marts.fct_contributions where contribution_id = 't3_new'") == [(1,)]
     assert seen(lab, "select count(*) > 0 from kpi.kpi_monthly") == [(True,)]
     lab.build(is_full_refresh=True)
     lab.publish()
-    assert look(warehouse.published_file(lab.home)) == incremental
+    assert look(builds.published_file(lab.home)) == incremental
 
 
 @pytest.mark.parametrize(
     "moment",
     [
-        "warehouse.shutil.copyfile = die",
-        "from pulse import published_file; published_file._write_comments = die",
-        "warehouse._smoke_test = die",
-        "warehouse._point_readers_to = die",
-        "warehouse.write_json = die",
+        "builds.shutil.copyfile = die",
+        "from pulse.warehouse import published_file; published_file._write_comments = die",
+        "builds._smoke_test = die",
+        "builds._point_readers_to = die",
+        "builds.write_json = die",
     ],
 )
 def test_closing__killed_while_it_publishes_is_finished_by_the_next(published: Any, moment: str):
@@ -208,7 +210,7 @@ def test_publish__leaves_damaged_files_out_and_says_so(published: Any, caplog: A
     frozen = next((home.kpi / "kpi_monthly").glob("month=2026-10/v*.parquet"))
     frozen.write_bytes(frozen.read_bytes()[:200])
     (home.quality / "gate_results" / "x.parquet").write_bytes(b"garbage")
-    warehouse.publish_frozen(home, clock=published.clock, timeout_s=0)
+    builds.publish_frozen(home, clock=published.clock, timeout_s=0)
     assert seen(published, "select count(*) from kpi.kpi_monthly") == [(1,)]
     assert seen(published, "select count(*) from quality.gate_results where rule = 'rows_n'") == [(1,)]
     found = seen(published, "select table_name, files_left_out from quality.published where files_left_out is not null")

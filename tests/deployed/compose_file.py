@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from pulse.home import REPOSITORY
+from pulse.core.home import REPOSITORY
 
 FILE = REPOSITORY / "docker-compose.yml"
 # `$$`, or `${NAME}` with `:-default` or `:?message`.

@@ -21,7 +21,7 @@ from typing import Any
 from deployed.api import Api, until
 from deployed.compose_file import secrets_as_made
 from deployed.ports import free_ports
-from pulse.home import REPOSITORY
+from pulse.core.home import REPOSITORY
 
 AIRFLOW_SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer", "worker", "warehouse")
 SERVICES = ("postgres", "redis", *AIRFLOW_SERVICES)

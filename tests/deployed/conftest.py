@@ -13,12 +13,12 @@ import pytest
 
 from deployed.compose_project import Project, project
 from deployed.stack import WORKERS, Stack, stack
-from pulse.clock import utc_now
-from pulse.home import Home
+from pulse.core.clock import utc_now
+from pulse.core.home import Home
+from pulse.core.window import Window
 from pulse.orchestration import embedded
 from pulse.sandbox.world import make_world
 from pulse.sandbox.world_archive import write_archives
-from pulse.window import Window
 
 KEY = "key-for-tests-only"
 CONFIG = """

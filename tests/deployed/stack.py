@@ -22,8 +22,8 @@ from typing import Any
 from deployed import compose_file
 from deployed.api import STARTED_WITHIN_S, Api, until
 from deployed.ports import free_ports
-from pulse.files import write_bytes
-from pulse.home import REPOSITORY, Home
+from pulse.core.files import write_bytes
+from pulse.core.home import REPOSITORY, Home
 
 # The environment of requirements/deploy.txt, made by `make test-celery`.
 BIN = Path(os.environ.get("PULSE_DEPLOYED_BIN", REPOSITORY / ".venv" / "deployed" / "bin")).absolute()

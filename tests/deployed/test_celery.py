@@ -8,7 +8,7 @@ import pytest
 from deployed.conftest import LAST_DAY, WINDOW, Deployed
 from deployed.stack import WORKERS
 from faults.harness import differences
-from pulse import warehouse
+from pulse.warehouse import builds
 
 pytestmark = [pytest.mark.deployed, pytest.mark.timeout(600)]
 
@@ -36,7 +36,7 @@ def test_daily__runs_through_after_it(deployed: Deployed):
 
 def test_marts__are_those_of_undisturbed_embedded_runs(deployed: Deployed):
     assert deployed.done == {"community_backfill", "community_daily"}
-    found, wanted = (warehouse.published_file(home) for home in (deployed.stack.home, deployed.undisturbed))
+    found, wanted = (builds.published_file(home) for home in (deployed.stack.home, deployed.undisturbed))
     assert differences(found, wanted) == []
 
 

@@ -12,7 +12,7 @@ from deployed.api import Api, Run
 from deployed.compose_project import SERVICES, Project
 from deployed.conftest import DAY_AFTER, MONTH, run_undisturbed
 from faults.harness import differences
-from pulse.home import Home
+from pulse.core.home import Home
 
 pytestmark = [pytest.mark.deployed, pytest.mark.timeout(2400)]
 

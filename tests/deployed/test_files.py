@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deployed import compose_file
-from pulse.home import REPOSITORY
+from pulse.core.home import REPOSITORY
 
 DATABASES = {"postgres", "redis"}
 WORKERS = {"worker", "warehouse"}

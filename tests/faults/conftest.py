@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from faults.harness import BEGINNINGS, IS_LONG_FORM, STAGES, Scene, run, scene
-from pulse import warehouse
+from pulse.warehouse import builds
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
                 made.keep(stage)
                 orders = replace(made.orders, begin_at=stage, end_with=ends.get(stage, stage))
                 made.counts |= run(orders).require_well().counts
-        shutil.copyfile(warehouse.published_file(made.home), made.after)
+        shutil.copyfile(builds.published_file(made.home), made.after)
         yield made
 
 

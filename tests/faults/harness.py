@@ -31,18 +31,20 @@ import duckdb
 from fixtures import reddit_lines
 from fixtures.live_reddit import KEY, POLICY, USER_AGENT, live, shortly_after
 from fixtures.live_reddit import entry as live_entry
-from pulse import locks, query, warehouse
-from pulse.clock import utc_now
-from pulse.errors import PulseError
-from pulse.files import read_json, sql_text, write_json
-from pulse.home import Home
-from pulse.pipeline import Pipeline
+from pulse.config.settings import Settings
+from pulse.core import locks
+from pulse.core.clock import utc_now
+from pulse.core.errors import PulseError
+from pulse.core.files import read_json, sql_text, write_json
+from pulse.core.home import Home
+from pulse.core.window import Window
+from pulse.reading import query
 from pulse.sandbox.reddit_data import WorldData
 from pulse.sandbox.server import SandboxServer
 from pulse.sandbox.world import make_world
-from pulse.settings import Settings
 from pulse.sources.reddit_credentials import required_from_environment
-from pulse.window import Window
+from pulse.steps.pipeline import Pipeline
+from pulse.warehouse import builds
 
 IS_LONG_FORM = os.environ.get("PULSE_FAULTS") == "long"
 STAGES = (
@@ -206,8 +208,9 @@ def _context() -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([
         "dbt.cli.main", "dbt.adapters.duckdb", "great_expectations", "pulse.gates", "pulse.gates.dialect",
-        "pulse.pipeline", "pulse.sentiment.vader", "pulse.sources.reddit_api", "pulse.sources.reddit_archive",
-        "pulse.retention", "pulse.query", "pulse.sandbox.server", "pulse.sandbox.world", "pulse.sandbox.reddit_data",
+        "pulse.steps.pipeline", "pulse.sentiment.vader", "pulse.sources.reddit_api", "pulse.sources.reddit_archive",
+        "pulse.steps.retention", "pulse.reading.query", "pulse.sandbox.server", "pulse.sandbox.world",
+        "pulse.sandbox.reddit_data",
     ])  # fmt: skip
     return context
 
@@ -268,7 +271,7 @@ class Scene:
 
     def differences(self) -> list[str]:
         """How what readers see differs from what an undisturbed run gives."""
-        return differences(warehouse.published_file(self.home), self.after)
+        return differences(builds.published_file(self.home), self.after)
 
     def leftovers(self) -> list[str]:
         """What must not be there when nothing runs and the last run went through."""
@@ -279,7 +282,7 @@ class Scene:
 
     def is_published_whole(self) -> bool:
         """Whether readers see the state before or the one after, and no other; or nothing, if there was none before."""
-        file = warehouse.published_file(self.home)
+        file = builds.published_file(self.home)
         if not file.exists():
             return self.before is None
         states = [self.after] if self.before is None else [self.before, self.after]
@@ -314,7 +317,7 @@ def scene(root: Path, *, has_day_before: bool) -> Iterator[Scene]:
         if has_day_before:
             run(orders).require_well()
             made.before = root / "before.duckdb"
-            shutil.copyfile(warehouse.published_file(home), made.before)
+            shutil.copyfile(builds.published_file(home), made.before)
         server.set_now(shortly_after(SECOND_DAY))
         orders.handover.unlink(missing_ok=True)
         made.keep("begin")
@@ -496,7 +499,7 @@ class _Watch:
                 os.killpg(0, signal.SIGSTOP)
 
     def _install(self) -> None:
-        from pulse import landing
+        from pulse.lake import landing
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         sys.addaudithook(self._hear)
@@ -504,7 +507,7 @@ class _Watch:
         of_duckdb: Any = duckdb.DuckDBPyConnection
         of_duckdb.execute = _preceded(of_duckdb.execute, partial(self._count, "sql"))
         landing.draft = _preceded(landing.draft, partial(self.enter, "seal"))
-        inside: Any = warehouse
+        inside: Any = builds
         inside._point_readers_to = _preceded(inside._point_readers_to, partial(self.enter, "publish rename"))
         longest_s = self._orders.longest_lock_wait_s
         if longest_s is not None:
@@ -597,5 +600,5 @@ def _look_through_query(home: Home) -> list[int]:
 
 
 def _look_at_file(home: Home) -> list[int]:
-    with duckdb.connect(str(warehouse.published_file(home)), read_only=True) as connection:
+    with duckdb.connect(str(builds.published_file(home)), read_only=True) as connection:
         return [one for (one,) in connection.execute(GENERATIONS_SQL.format("")).fetchall()]

@@ -20,22 +20,22 @@ from typing import Any
 
 import duckdb
 
-from pulse import landing, quality
-from pulse.contract import COLUMNS, CommunityObservation, text_sha256_sql
-from pulse.files import sql_text
+from pulse.config.settings import RedditArchiveEntry, Settings
+from pulse.core.contract import COLUMNS, CommunityObservation, text_sha256_sql
+from pulse.core.files import sql_text
+from pulse.core.home import REPOSITORY, Home
+from pulse.core.window import Window
 from pulse.gates import LoadVerdict, check_loads
 from pulse.gates.mart_rules import MART_RULES
 from pulse.gates.rules import LOAD_RULES, ROW_RULES
-from pulse.home import REPOSITORY, Home
-from pulse.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest
+from pulse.lake import landing, quality
+from pulse.lake.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest
 from pulse.sandbox.world import World, make_world
 from pulse.sandbox.world_archive import write_archives
 from pulse.sandbox.world_model import is_visible_at, members_at
 from pulse.sandbox.world_record import record
-from pulse.settings import RedditArchiveEntry, Settings
 from pulse.sources import SourceContext, reddit
 from pulse.sources.reddit_archive import extract
-from pulse.window import Window
 from support import write_whole_coverage
 
 NOW = datetime(2026, 10, 15, tzinfo=UTC)

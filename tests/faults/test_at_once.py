@@ -24,12 +24,14 @@ from faults.harness import (
     run,
     scene,
 )
-from pulse import query, raw, warehouse
-from pulse.clock import utc_now
-from pulse.errors import BuildReplaced, LockBusy, PulseError, RateLimited
-from pulse.home import Home
-from pulse.warehouse import _WorkingState
-from pulse.window import Window
+from pulse.core.clock import utc_now
+from pulse.core.errors import BuildReplaced, LockBusy, PulseError, RateLimited
+from pulse.core.home import Home
+from pulse.core.window import Window
+from pulse.lake import raw
+from pulse.reading import query
+from pulse.warehouse import builds
+from pulse.warehouse.builds import _WorkingState
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
@@ -143,7 +145,7 @@ def test_runs_that_start_together__leave_what_they_leave_one_after_the_other(
             assert isinstance(ended.error, PulseError), ended.error
             assert ended.error.retry_helps, ended.error
             run(order).require_well()
-    found = warehouse.published_file(undisturbed.home)
+    found = builds.published_file(undisturbed.home)
     assert [] in [differences(found, file) for file in wanted], differences(found, wanted[0])
     assert undisturbed.leftovers() == []
 
@@ -153,7 +155,7 @@ def one_after_the_other(undisturbed: Scene, orders: list[Orders]) -> Path:
     undisturbed.start_from("extract page")
     for order in orders:
         run(order).require_well()
-    return warehouse.published_file(undisturbed.home).rename(undisturbed.root / f"then-{orders[-1].run_id}.duckdb")
+    return builds.published_file(undisturbed.home).rename(undisturbed.root / f"then-{orders[-1].run_id}.duckdb")
 
 
 # ---- readers -----------------------------------------------------------------
@@ -161,7 +163,7 @@ def one_after_the_other(undisturbed: Scene, orders: list[Orders]) -> Path:
 
 def publish_generation(home: Home, generation: int) -> None:
     """Build something that can be told from every other build, and publish it."""
-    with duckdb.connect(str(warehouse.working_file(home))) as connection:
+    with duckdb.connect(str(builds.working_file(home))) as connection:
         connection.execute("create schema if not exists marts")
         for table in ("one", "two"):
             connection.execute(
@@ -169,7 +171,7 @@ def publish_generation(home: Home, generation: int) -> None:
                 "md5(cast(range as varchar)) as filling from range(20_000)"
             )
     _WorkingState(build_id=secrets.token_hex(4), is_publishable=True).write(home)
-    warehouse.publish(home, keep_states_n=KEPT_STATES_N, clock=utc_now)
+    builds.publish(home, keep_states_n=KEPT_STATES_N, clock=utc_now)
 
 
 def test_readers__never_fail_and_see_one_state_per_connection_while_states_come_and_go(home: Home):
@@ -192,5 +194,5 @@ def test_readers__never_fail_and_see_one_state_per_connection_while_states_come_
     assert open_descriptors_n() == open_n
     kept = sorted((home.published / "states").iterdir())
     assert len(kept) == KEPT_STATES_N
-    assert kept[-1].samefile(warehouse.published_file(home))
-    assert {path.name for path in home.published.iterdir()} == {"states", "state.json", warehouse.PUBLISHED_NAME}
+    assert kept[-1].samefile(builds.published_file(home))
+    assert {path.name for path in home.published.iterdir()} == {"states", "state.json", builds.PUBLISHED_NAME}

@@ -13,11 +13,13 @@ import pytest
 import damaging
 from faults.harness import FIRST_DAY, IS_LONG_FORM, SECOND_DAY, Scene, differences, run
 from fixtures.live_reddit import KEY
-from pulse import damage, landing, quality, warehouse
-from pulse.clock import utc_now
-from pulse.errors import DamagedFile
-from pulse.home import Home
-from pulse.pipeline import Pipeline
+from pulse.core.clock import utc_now
+from pulse.core.errors import DamagedFile
+from pulse.core.home import Home
+from pulse.lake import landing, quality
+from pulse.steps import damage
+from pulse.steps.pipeline import Pipeline
+from pulse.warehouse import builds
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
@@ -74,37 +76,37 @@ def test_rebuild__makes_raw_from_landing_and_scores_again(done: Scene, home: Hom
     assert {found.file for found in damage.find(home, is_deep=True)} == set(files)
     pipeline(done).rebuild(run_id="rebuild")
     assert damage.find(home, is_deep=True) == []
-    assert differences(warehouse.published_file(home), done.after) == []
+    assert differences(builds.published_file(home), done.after) == []
 
 
 @plain_damage
 def test_run__heals_what_it_meets(done: Scene, home: Home, hurt: Damaging):
     damaged_inputs(home, hurt)
-    hurt(warehouse.working_file(home))
+    hurt(builds.working_file(home))
     hurt(home.warehouse / "state.json")
     run(done.orders).require_well()
     assert damage.find(home, is_deep=True) == []
-    assert differences(warehouse.published_file(home), done.after) == []
+    assert differences(builds.published_file(home), done.after) == []
 
 
 @only_long
 @plain_damage
 @pytest.mark.parametrize("what", ["published", "published state", "working and published", "everything published"])
 def test_run__heals_databases(done: Scene, home: Home, hurt: Damaging, what: str):
-    published, state = warehouse.published_file(home), home.published / "state.json"
+    published, state = builds.published_file(home), home.published / "state.json"
     states = sorted((home.published / "states").glob("*.duckdb"))
     targets = {
         "published": [published, *states],
         "published state": [state],
-        "working and published": [warehouse.working_file(home), published, *states],
-        "everything published": [warehouse.working_file(home), published, *states, state],
+        "working and published": [builds.working_file(home), published, *states],
+        "everything published": [builds.working_file(home), published, *states, state],
     }[what]
     for file in targets:
         hurt(file)
     assert damage.find(home)
     run(done.orders).require_well()
     assert [found.file for found in damage.find(home, is_deep=True) if found.file not in states] == []
-    assert differences(warehouse.published_file(home), done.after) == []
+    assert differences(builds.published_file(home), done.after) == []
 
 
 @only_long
@@ -127,7 +129,7 @@ def test_run__outcomes_of_which_a_file_is_damaged_stop_nothing(done: Scene, home
 def completeness(home: Home) -> list[tuple[date, bool | None]]:
     """Of each community and day that has any rows."""
     with duckdb.connect() as connection:
-        connection.execute(f"attach '{warehouse.published_file(home)}' as published (read_only)")
+        connection.execute(f"attach '{builds.published_file(home)}' as published (read_only)")
         return connection.execute(
             "select contribution_date, is_day_complete from published.marts.fct_community_daily "
             f"where contribution_date between '{FIRST_DAY}' and '{SECOND_DAY}'"
@@ -147,11 +149,11 @@ def test_live__what_landing_lost_is_named_and_can_be_set_aside(done: Scene, home
     command = f"`pulse set-aside {file.relative_to(home.root)}`"
     assert command in caught.value.next_step
     with duckdb.connect() as connection:  # what was published is as it was
-        connection.execute(f"attach '{warehouse.published_file(home)}' as published (read_only)")
+        connection.execute(f"attach '{builds.published_file(home)}' as published (read_only)")
     damage.set_aside(home, damage.require(home, file), clock=utc_now)
     pipeline(done).rebuild(run_id="rebuild")
     with duckdb.connect() as connection:
-        connection.execute(f"attach '{warehouse.published_file(home)}' as published (read_only)")
+        connection.execute(f"attach '{builds.published_file(home)}' as published (read_only)")
         rows = connection.execute(
             "select distinct posts, comments, is_day_complete, outcome from published.marts.fct_community_daily "
             f"where community = 'nightridelamps' and contribution_date = '{file.parent.name.removeprefix('day=')}'"

@@ -26,8 +26,8 @@ from faults.harness import (
 )
 from fixtures import reddit_lines
 from fixtures.live_reddit import shortly_after
-from pulse import landing
-from pulse.errors import ArchiveUnreadable, DayNotOver, PulseError, SourceUnavailable
+from pulse.core.errors import ArchiveUnreadable, DayNotOver, PulseError, SourceUnavailable
+from pulse.lake import landing
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
 

@@ -34,16 +34,17 @@ from fixtures.reddit_lines import (
     undone,
     write,
 )
-from pulse import quality, query, raw
-from pulse.cli import app
-from pulse.contract import COLUMN_NAMES, COMMUNITY_COLUMNS, canonical_name
-from pulse.errors import ConfigError, PulseError
+from pulse.cli.app import app
+from pulse.config.settings import Settings, load_settings
+from pulse.core.contract import COLUMN_NAMES, COMMUNITY_COLUMNS, canonical_name
+from pulse.core.errors import ConfigError, PulseError
+from pulse.core.home import REPOSITORY, Home
 from pulse.gates import check_loads
-from pulse.home import REPOSITORY, Home
-from pulse.pipeline import Pipeline
+from pulse.lake import quality, raw
+from pulse.reading import query
 from pulse.sandbox.reddit_data import ArchiveData
-from pulse.settings import Settings, load_settings
 from pulse.sources.reddit_archive import extract
+from pulse.steps.pipeline import Pipeline
 
 pytestmark = pytest.mark.faults
 

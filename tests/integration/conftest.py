@@ -11,13 +11,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pulse import warehouse
-from pulse.clock import utc_now
-from pulse.home import Home
+from pulse.core.clock import utc_now
+from pulse.core.home import Home
+from pulse.core.window import Window
 from pulse.orchestration import embedded
 from pulse.sandbox.world import World, make_world
 from pulse.sandbox.world_archive import ArchiveFiles, write_archives
-from pulse.window import Window
+from pulse.warehouse import builds
 
 CONFIG = """
 communities:
@@ -86,7 +86,7 @@ def world_run(airflow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture
 def published(world_run: WorldRun) -> Iterator[duckdb.DuckDBPyConnection]:
     """The published marts of the world."""
-    with duckdb.connect(str(warehouse.published_file(world_run.home)), read_only=True) as connection:
+    with duckdb.connect(str(builds.published_file(world_run.home)), read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
         yield connection
 

@@ -26,13 +26,13 @@ from fixtures.reddit_lines import (
     undone,
     write,
 )
-from pulse.contract import author_key, canonical_name
-from pulse.home import Home
-from pulse.landing import Load, unproven_days
-from pulse.settings import RedditArchiveEntry
+from pulse.config.settings import RedditArchiveEntry
+from pulse.core.contract import author_key, canonical_name
+from pulse.core.home import Home
+from pulse.core.window import Window
+from pulse.lake.landing import Load, unproven_days
 from pulse.sources.ndjson import Fault, examine
 from pulse.sources.reddit_archive import extract
-from pulse.window import Window
 
 pytestmark = pytest.mark.real_data
 

@@ -13,10 +13,10 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from pulse import warehouse
-from pulse.cli import app
+from pulse.cli.app import app
+from pulse.core.home import Home
 from pulse.gates import quarantine
-from pulse.home import Home
+from pulse.warehouse import builds
 
 pytestmark = pytest.mark.integration
 
@@ -58,7 +58,7 @@ def test_help__every_command_explains_itself(command: list[str]):
 
 def test_installed_command__answers_without_heavy_libraries():
     heavy = ("airflow", "dbt", "great_expectations", "duckdb")
-    code = f"import sys; from pulse import cli; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys; from pulse.cli import app; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -107,7 +107,7 @@ def test_hostile_arguments__never_reach_the_terminal_raw(no_config: Home):
 def test_status__says_what_is_published_and_why_something_is_missing(in_world: Any):
     result = pulse("status")
     assert result.exit_code == 0, result.output
-    state = warehouse.published_state(in_world.home)
+    state = builds.published_state(in_world.home)
     assert state is not None
     assert state.state_id in result.stdout
     for words in ("reddit/emberwelltea", "arrived", "reddit/nightridelamps", "quarantined", "reddit/nowhere", "failed"):
@@ -248,7 +248,7 @@ def test_quarantine__released_load_is_published_and_stays_released_on_rerun(own_
 
 def test_rebuild__gives_the_same_marts(own_copy: Home):
     def content() -> list[Any]:
-        with duckdb.connect(str(warehouse.published_file(own_copy)), read_only=True) as connection:
+        with duckdb.connect(str(builds.published_file(own_copy)), read_only=True) as connection:
             return connection.execute("select * from marts.fct_community_daily order by all").fetchall()
 
     before = content()

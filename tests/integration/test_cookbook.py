@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pulse import query
-from pulse.home import REPOSITORY
+from pulse.core.home import REPOSITORY
+from pulse.reading import query
 
 pytestmark = pytest.mark.integration
 

@@ -8,13 +8,15 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse import raw, status, warehouse
-from pulse.home import Home
-from pulse.pipeline import Pipeline
+from pulse.config.settings import load_settings
+from pulse.core.home import Home
+from pulse.core.window import Window
+from pulse.lake import raw
+from pulse.reading import status
 from pulse.sandbox.world import World, make_world
 from pulse.sandbox.world_gaps import Gaps, write_gaps
-from pulse.settings import load_settings
-from pulse.window import Window
+from pulse.steps.pipeline import Pipeline
+from pulse.warehouse import builds
 
 pytestmark = pytest.mark.integration
 
@@ -62,7 +64,7 @@ def take(pipeline: Pipeline, window: Window) -> None:
 
 @pytest.fixture
 def marts(gaps_run: GapsRun) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(str(warehouse.published_file(gaps_run.home)), read_only=True) as connection:
+    with duckdb.connect(str(builds.published_file(gaps_run.home)), read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
         yield connection
 
@@ -164,7 +166,7 @@ def test_rebuild__says_the_same(gaps_run: GapsRun, marts: duckdb.DuckDBPyConnect
     columns = "* exclude (communities_arrived_share)"
     before = marts.execute(f"select {columns} from marts.fct_community_daily order by all").fetchall()
     gaps_run.pipeline.require_built(gaps_run.pipeline.build(is_full_refresh=True))
-    with duckdb.connect(str(warehouse.working_file(gaps_run.home)), read_only=True) as connection:
+    with duckdb.connect(str(builds.working_file(gaps_run.home)), read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
         assert connection.execute(f"select {columns} from marts.fct_community_daily order by all").fetchall() == before
     assert raw.pending_dates(gaps_run.home) == {}

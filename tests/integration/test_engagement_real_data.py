@@ -13,11 +13,11 @@ import duckdb
 import pytest
 
 from fixtures.reddit_lines import records
-from pulse import warehouse
-from pulse.home import Home
-from pulse.pipeline import Pipeline
-from pulse.settings import load_settings
-from pulse.window import Window
+from pulse.config.settings import load_settings
+from pulse.core.home import Home
+from pulse.core.window import Window
+from pulse.steps.pipeline import Pipeline
+from pulse.warehouse import builds
 
 pytestmark = [pytest.mark.integration, pytest.mark.real_data]
 
@@ -90,9 +90,9 @@ def marts(recorded_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         verdicts = pipeline.gate_loads(WINDOW, [entry_id], load_ids, run_id="run")
         assert verdicts[0]["outcome"] == "passed", verdicts[0]["message"]
         pipeline.promote(verdicts, run_id="run")
-    report = warehouse.build(home, settings=pipeline.settings, select="+fct_community_weekly +fct_community_monthly")
+    report = builds.build(home, settings=pipeline.settings, select="+fct_community_weekly +fct_community_monthly")
     assert report.is_ok, [node.message for node in report.nodes if not node.is_ok]
-    with duckdb.connect(str(warehouse.working_file(home)), read_only=True) as connection:
+    with duckdb.connect(str(builds.working_file(home)), read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
         yield connection
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pulse.core.home import Home
 from pulse.gates import runner
 from pulse.gates.runner import Answer, Batch, Check
-from pulse.home import Home
 
 pytestmark = pytest.mark.integration
 

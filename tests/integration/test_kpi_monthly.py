@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pulse import query
-from pulse.cli import app
-from pulse.clock import utc_now
+from pulse.cli.app import app
+from pulse.core.clock import utc_now
 from pulse.kpi import Month, store
 from pulse.orchestration import embedded
+from pulse.reading import query
 from pulse.reports.files import of_month
 
 pytestmark = pytest.mark.integration

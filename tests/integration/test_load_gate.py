@@ -10,15 +10,16 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse import coverage, landing, outcomes, quality
-from pulse.errors import ConfigError, StorageError
+from pulse.config.settings import RedditArchiveEntry, Settings
+from pulse.core import coverage
+from pulse.core.errors import ConfigError, StorageError
+from pulse.core.home import Home
+from pulse.core.window import Window
 from pulse.gates import LoadVerdict, check_loads, load_gate, load_tables, quarantine
 from pulse.gates.rules import LOAD_RULES, ROW_RULES
 from pulse.gates.volume import History
-from pulse.home import Home
-from pulse.landing import FileAccount, Load
-from pulse.settings import RedditArchiveEntry, Settings
-from pulse.window import Window
+from pulse.lake import landing, outcomes, quality
+from pulse.lake.landing import FileAccount, Load
 from support import NOON, community_observation, contribution, sealed_load, write_bad_lines, write_contract_rows
 
 pytestmark = pytest.mark.integration

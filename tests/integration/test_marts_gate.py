@@ -9,11 +9,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse import quality, warehouse
+from pulse.core.home import Home
 from pulse.gates import MartsVerdict, check_marts
 from pulse.gates.mart_rules import MART_RULES
-from pulse.home import Home
+from pulse.lake import quality
 from pulse.sentiment import get_scorer
+from pulse.warehouse import builds
 
 pytestmark = pytest.mark.integration
 
@@ -94,7 +95,7 @@ def built(world_run: Any, home: Home, tmp_path: Path) -> Path:
     """A copy of the built marts of the world; results go to a home of the test's own."""
     quality.ensure_tables(home)
     copy = tmp_path / "working.duckdb"
-    shutil.copyfile(warehouse.working_file(world_run.home), copy)
+    shutil.copyfile(builds.working_file(world_run.home), copy)
     return copy
 
 

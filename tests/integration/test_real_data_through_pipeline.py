@@ -13,12 +13,13 @@ import duckdb
 import pytest
 
 from fixtures.reddit_lines import post, records, undone, write
-from pulse import query, warehouse
-from pulse.contract import canonical_name
-from pulse.errors import PulseError
-from pulse.home import Home
-from pulse.pipeline import EntryVerdict, Pipeline
-from pulse.window import Window
+from pulse.core.contract import canonical_name
+from pulse.core.errors import PulseError
+from pulse.core.home import Home
+from pulse.core.window import Window
+from pulse.reading import query
+from pulse.steps.pipeline import EntryVerdict, Pipeline
+from pulse.warehouse import builds
 
 pytestmark = [pytest.mark.integration, pytest.mark.real_data]
 
@@ -26,10 +27,10 @@ pytestmark = [pytest.mark.integration, pytest.mark.real_data]
 BACKFILLS = """
 import json, sys
 from datetime import date
-from pulse.clock import utc_now
-from pulse.home import Home
+from pulse.core.clock import utc_now
+from pulse.core.home import Home
 from pulse.orchestration import embedded
-from pulse.window import Window
+from pulse.core.window import Window
 home = Home.from_environment().create()
 for first, last in json.loads(sys.argv[1]):
     window = Window(date.fromisoformat(first), date.fromisoformat(last))
@@ -114,7 +115,7 @@ def test_backfill__daily_counts_equal_an_independent_count(backfilled: Home, rec
             day = datetime.fromtimestamp(float(record["created_utc"]), tz=UTC).date()
             kind = "post" if "title" in record else "comment"
             counted[canonical_name("reddit", record["subreddit"]), day, kind] += 1
-    with duckdb.connect(str(warehouse.published_file(backfilled)), read_only=True) as connection:
+    with duckdb.connect(str(builds.published_file(backfilled)), read_only=True) as connection:
         found = connection.execute(
             "select community, contribution_date, posts, comments from marts.fct_community_daily "
             "where contribution_date between ? and ? and coalesce(posts, 0) + coalesce(comments, 0) > 0",
@@ -135,7 +136,7 @@ def test_backfill__what_is_gone_and_what_is_orphaned_appears_as_such(backfilled:
     askmen, old = list(records(files["askmen"][0])), list(records(files["pushshift_2005"][0]))
     ids = {f"t1_{record['id']}" for record in old}
     orphans = [record for record in old if record["parent_id"].startswith("t1_") and record["parent_id"] not in ids]
-    with duckdb.connect(str(warehouse.published_file(backfilled)), read_only=True) as connection:
+    with duckdb.connect(str(builds.published_file(backfilled)), read_only=True) as connection:
         no_author, removed, with_text = connection.execute(
             "select count(*) filter (where author_key is null), count(*) filter (where removal <> 'none'), "
             "count(*) filter (where removal <> 'none' and (title is not null or body is not null)) "
@@ -162,7 +163,7 @@ def test_backfill__what_is_gone_and_what_is_orphaned_appears_as_such(backfilled:
 
 def steps(home: Home, config: Path, window: Window) -> tuple[Pipeline, list[EntryVerdict]]:
     """Extract and gate every entry, as the DAGs do; an entry whose extraction fails stops no other."""
-    from pulse.settings import load_settings
+    from pulse.config.settings import load_settings
 
     run_id = str(window)
     pipeline = Pipeline(home, load_settings(config, home=home))
@@ -225,7 +226,7 @@ def test_faulty_lines__by_default_they_stop_the_load(home: Home, recorded_data: 
 
 
 def test_naughty_strings__pass_every_step_as_plain_data(backfilled: Home, naughty: list[str]):
-    with duckdb.connect(str(warehouse.published_file(backfilled)), read_only=True) as connection:
+    with duckdb.connect(str(builds.published_file(backfilled)), read_only=True) as connection:
         rows = connection.execute(
             "select contribution_id, community, title, body from marts.fct_contributions where contribution_date = ?",
             [NAUGHTY_DAY],

@@ -8,8 +8,8 @@ import pytest
 
 from fixtures.live_reddit import BUSY_DAY, Live, busy_archive, live
 from fixtures.reddit_lines import rows_of
-from pulse.errors import BadCredentials, PulseError, SourceError, SourceUnavailable
-from pulse.home import Home
+from pulse.core.errors import BadCredentials, PulseError, SourceError, SourceUnavailable
+from pulse.core.home import Home
 from pulse.sandbox.faults import Fault
 from pulse.sources import reddit_extraction
 

@@ -16,7 +16,7 @@ import pytest
 from fixtures import reddit_lines
 from fixtures.live_reddit import BUSY_DAY, USER_AGENT, Live, busy_archive, credentials, live, shortly_after
 from fixtures.reddit_lines import bad_lines_of, rows_of
-from pulse.errors import (
+from pulse.core.errors import (
     BadCredentials,
     ConfigError,
     DayNotOver,
@@ -25,13 +25,13 @@ from pulse.errors import (
     RateLimited,
     SourceError,
 )
-from pulse.home import REPOSITORY, Home
-from pulse.landing import unproven_days
+from pulse.core.home import REPOSITORY, Home
+from pulse.core.window import Window
+from pulse.lake.landing import unproven_days
 from pulse.sandbox.faults import Fault
 from pulse.sandbox.reddit_data import ArchiveData, WorldData
 from pulse.sandbox.world import World, make_world
 from pulse.sources import reddit_api, reddit_extraction, reddit_pages
-from pulse.window import Window
 
 pytestmark = pytest.mark.integration
 
@@ -292,12 +292,12 @@ import sys
 from datetime import date
 from pathlib import Path
 from fixtures.live_reddit import BUSY_DAY, KEY, POLICY, entry
-from pulse.clock import utc_now
-from pulse.home import Home
-from pulse.settings import Settings
+from pulse.core.clock import utc_now
+from pulse.core.home import Home
+from pulse.config.settings import Settings
 from pulse.sources import SourceContext, extract
 from pulse.sources.reddit_credentials import required_from_environment
-from pulse.window import Window
+from pulse.core.window import Window
 tea = entry("Tea")
 policy = POLICY.model_copy(update={"timeout_s": 60, "longest_wait_s": 60})
 settings = Settings(communities=(tea,), reddit_api=policy)

@@ -17,19 +17,19 @@ import zstandard
 
 from fixtures import live_reddit
 from fixtures.reddit_lines import read
-from pulse import landing, quality
-from pulse.contract import author_key, projection
-from pulse.files import read_json, sql_text
+from pulse.config.settings import RedditArchiveEntry, Settings
+from pulse.core.contract import author_key, projection
+from pulse.core.files import read_json, sql_text
+from pulse.core.home import Home
+from pulse.core.window import Window
 from pulse.gates import check_loads
 from pulse.gates.rules import LOAD_RULES, ROW_RULES
-from pulse.home import Home
-from pulse.landing import BAD_LINES_COLUMNS, Load, LoadManifest
-from pulse.settings import RedditArchiveEntry, Settings
+from pulse.lake import landing, quality
+from pulse.lake.landing import BAD_LINES_COLUMNS, Load, LoadManifest
 from pulse.sources import SourceContext, reddit, reddit_shelf
 from pulse.sources.reddit_client import Answer
 from pulse.sources.reddit_pages import Page, listing_page, more_children_page, tree_page
 from pulse.sources.reddit_shelf import SOURCE, Parse, open_shelf
-from pulse.window import Window
 
 pytestmark = [pytest.mark.integration, pytest.mark.real_data]
 

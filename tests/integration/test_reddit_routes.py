@@ -10,18 +10,18 @@ import pytest
 
 from fixtures.live_reddit import KEY, Live, live, shortly_after
 from fixtures.reddit_lines import rows_of
-from pulse.clock import utc_now
-from pulse.errors import DayNotServable
-from pulse.home import Home
-from pulse.landing import unproven_days
+from pulse.config.settings import RedditArchiveEntry, Settings
+from pulse.core.clock import utc_now
+from pulse.core.errors import DayNotServable
+from pulse.core.home import Home
+from pulse.core.window import Window
+from pulse.lake.landing import unproven_days
 from pulse.sandbox.reddit_data import ArchiveData
 from pulse.sandbox.world import make_world
 from pulse.sandbox.world_archive import write_archives
-from pulse.settings import RedditArchiveEntry, Settings
 from pulse.sources import SourceContext
 from pulse.sources.reddit_archive import extract
 from pulse.sources.reddit_shelf import UNOBSERVABLE
-from pulse.window import Window
 
 pytestmark = pytest.mark.integration
 

@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from fixtures.live_reddit import Live, entry, live
-from pulse import contract, warehouse
-from pulse.home import Home
+from pulse.core import contract
+from pulse.core.home import Home
 from pulse.sandbox.reddit_data import WorldData
 from pulse.sandbox.world import World, make_world
 from pulse.sandbox.world_model import (
@@ -24,6 +24,7 @@ from pulse.sandbox.world_model import (
     members_at,
     score_at,
 )
+from pulse.warehouse import builds
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -77,9 +78,9 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Week]:
             pipeline = running.pipeline
             pipeline.require_built(pipeline.build())
             pipeline.gate_marts(run_id="week")
-            warehouse.publish(home, keep_states_n=1, clock=pipeline.clock)
+            builds.publish(home, keep_states_n=1, clock=pipeline.clock)
             now = running.server.now
-        with duckdb.connect(str(warehouse.published_file(home)), read_only=True) as marts:
+        with duckdb.connect(str(builds.published_file(home)), read_only=True) as marts:
             marts.execute("set timezone = 'UTC'")
             yield Week(home, world, now, marts, NAMES, calls_n)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pulse.home import Home
+from pulse.core.home import Home
 from pulse.reports import LostVersion, write_report
 from report_samples import BUILT_AT, MONTH, NAUGHTY, kpi_rows, month_of_marts
 

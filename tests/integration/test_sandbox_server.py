@@ -22,9 +22,9 @@ from prawcore.sessions import FiniteRetryStrategy
 from typer.testing import CliRunner
 
 from fixtures.reddit_lines import comment, post, write
-from pulse.cli import app
-from pulse.errors import ConfigError
-from pulse.home import REPOSITORY
+from pulse.cli.app import app
+from pulse.core.errors import ConfigError
+from pulse.core.home import REPOSITORY
 from pulse.sandbox.faults import Fault
 from pulse.sandbox.reddit_data import ArchiveData, WorldData
 from pulse.sandbox.server import SandboxServer

@@ -18,12 +18,13 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from pulse import quality, query, read_only
-from pulse.cli import app
-from pulse.errors import QueryError
-from pulse.files import write_json
-from pulse.home import Home
+from pulse.cli.app import app
+from pulse.core.errors import QueryError
+from pulse.core.files import write_json
+from pulse.core.home import Home
 from pulse.kpi import Month, store
+from pulse.lake import quality
+from pulse.reading import query, read_only
 
 pytestmark = pytest.mark.integration
 
@@ -672,7 +673,7 @@ def wait_until_busy(running: "subprocess.Popen[str]", *, is_busy: bool) -> None:
 
 def test_start__of_a_plain_query_leaves_heavy_libraries_alone(filled: Home):
     code = (
-        "import sys, typer.testing; from pulse.cli import app; "
+        "import sys, typer.testing; from pulse.cli.app import app; "
         "query = 'select community from marts.dim_communities order by 1 desc'; "
         "done = typer.testing.CliRunner().invoke(app, ['sql', query]); "
         "assert done.exit_code == 0, done.output; "

@@ -12,15 +12,16 @@ import pytest
 
 from fixtures.reddit_lines import DAY, NOON_S, comment, post, write
 from home_of_before import STATE_KEYS, make_home_of_before
-from pulse import query, warehouse
-from pulse.errors import NothingPublished
-from pulse.files import read_json
-from pulse.home import Home
+from pulse.config.settings import load_settings
+from pulse.core.errors import NothingPublished
+from pulse.core.files import read_json
+from pulse.core.home import Home
+from pulse.core.window import Window
 from pulse.kpi import Month, close_month
 from pulse.kpi.reporting import report_month
-from pulse.pipeline import Pipeline
-from pulse.settings import load_settings
-from pulse.window import Window
+from pulse.reading import query
+from pulse.steps.pipeline import Pipeline
+from pulse.warehouse import builds
 
 pytestmark = pytest.mark.integration
 
@@ -61,7 +62,7 @@ class Upgrade:
 
     def facts(self) -> list[tuple[Any, ...]]:
         """What is published of each community and day."""
-        with duckdb.connect(str(warehouse.published_file(self.home)), read_only=True) as connection:
+        with duckdb.connect(str(builds.published_file(self.home)), read_only=True) as connection:
             return connection.execute(f"select {FACTS} from marts.fct_community_daily order by all").fetchall()
 
 
@@ -134,7 +135,7 @@ def test_upgrade__whatever_publishes_first_derives_first(upgrade: Upgrade):
 
 
 def test_upgrade__a_report_of_marts_of_before_is_refused_by_name(upgrade: Upgrade):
-    published = warehouse.published_file(upgrade.home)
+    published = builds.published_file(upgrade.home)
     state = published.resolve()
     with duckdb.connect(str(state)) as connection:
         connection.execute("alter table marts.fct_posting_heatmap drop column age_label")

@@ -11,11 +11,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse import contract, landing, raw
-from pulse.home import Home
+from pulse.core import contract
+from pulse.core.home import Home
+from pulse.core.window import Window
+from pulse.lake import landing, raw
 from pulse.orchestration.embedded import RunResult
-from pulse.pipeline import Pipeline
-from pulse.window import Window
+from pulse.steps.pipeline import Pipeline
 
 pytestmark = pytest.mark.integration
 

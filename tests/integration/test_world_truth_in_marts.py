@@ -11,8 +11,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse import demo, warehouse
+from pulse.cli import demo
 from pulse.sandbox.world import World, make_world
+from pulse.warehouse import builds
 
 pytestmark = pytest.mark.integration
 
@@ -34,7 +35,7 @@ def truths(world: World) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def marts(demo_run: Any) -> Iterator[duckdb.DuckDBPyConnection]:
     """The demo's published marts."""
-    with duckdb.connect(str(warehouse.published_file(demo_run.home)), read_only=True) as connection:
+    with duckdb.connect(str(builds.published_file(demo_run.home)), read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
         yield connection
 

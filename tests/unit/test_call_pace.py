@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from pulse.errors import RateLimited
-from pulse.home import REPOSITORY, Home
+from pulse.core.errors import RateLimited
+from pulse.core.home import REPOSITORY, Home
 from pulse.sources.call_pace import CallPace
 
 START_S = 1_800_000_000.0
@@ -270,8 +270,8 @@ CALLS_N, WINDOW_S, PROCESSES_N, EACH_N = 15, 0.2, 4, 25
 PROGRAM = f"""
 import sys
 from pathlib import Path
-from pulse.clock import utc_now
-from pulse.home import Home
+from pulse.core.clock import utc_now
+from pulse.core.home import Home
 from pulse.sources.call_pace import CallPace
 
 read_at = []

@@ -10,15 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fixtures.reddit_lines import DAY, KEY, NOON_S, comment, context, entry, post, write
-from pulse import coverage, coverage_of_before, outcomes, quality, raw
-from pulse.coverage import Look, day_start
-from pulse.errors import ConfigError, DayNotServable
-from pulse.home import Home
-from pulse.landing import Load, coverage_of, unproven_days
-from pulse.settings import Covers, Settings, load_settings
+from pulse.config.settings import Covers, Settings, load_settings
+from pulse.core import coverage
+from pulse.core.coverage import Look, day_start
+from pulse.core.errors import ConfigError, DayNotServable
+from pulse.core.home import Home
+from pulse.core.window import Window
+from pulse.lake import outcomes, quality, raw
+from pulse.lake.landing import Load, coverage_of, unproven_days
 from pulse.sources import SourceContext
 from pulse.sources.reddit_archive import extract, open_archives
-from pulse.window import Window
+from pulse.steps import coverage_of_before
 from support import NOON, ask, contribution, sealed_load
 
 DAY_S = 86_400

@@ -10,15 +10,19 @@ import pytest
 
 from fixtures.reddit_lines import DAY, KEY, NOON_S, comment, context, entry, post, write
 from home_of_before import MANIFEST_KEYS, make_home_of_before
-from pulse import coverage, coverage_of_before, doctor, outcomes, quality, raw, status
-from pulse.files import read_json
+from pulse.cli import doctor
+from pulse.config.settings import RedditApiEntry, RedditArchiveEntry, RedditEntry, Settings
+from pulse.core import coverage
+from pulse.core.files import read_json
+from pulse.core.home import Home
+from pulse.core.window import Window
 from pulse.gates import quarantine
-from pulse.home import Home
-from pulse.landing import Load, coverage_of, find
-from pulse.settings import RedditApiEntry, RedditArchiveEntry, RedditEntry, Settings
+from pulse.lake import outcomes, quality, raw
+from pulse.lake.landing import Load, coverage_of, find
+from pulse.reading import status
 from pulse.sources import SourceContext
 from pulse.sources.reddit_archive import extract
-from pulse.window import Window
+from pulse.steps import coverage_of_before
 from support import contribution, sealed_load
 
 WEEK = Window(DAY, DAY + timedelta(days=6))

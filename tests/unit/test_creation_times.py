@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pulse import creation_times
+from pulse.warehouse import creation_times
 from support import NOON, contribution, write_contract_rows
 
 DAY = NOON.date()

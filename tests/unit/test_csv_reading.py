@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from pulse.cli import app
-from pulse.errors import QueryError
+from pulse.cli.app import app
+from pulse.core.errors import QueryError
 from pulse.sentiment import csv_reading
 from pulse.sentiment.files import CsvOptions, score_file
 

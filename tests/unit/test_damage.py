@@ -11,15 +11,18 @@ import pyarrow as pa
 import pytest
 
 import damaging
-from pulse import damage, landing, outcomes, parquet, quality, raw, retention, status
-from pulse.errors import ConfigError, DamagedFile
-from pulse.home import Home
+from pulse.config.settings import RedditApiEntry, Retention, Settings
+from pulse.core import parquet
+from pulse.core.errors import ConfigError, DamagedFile
+from pulse.core.home import Home
+from pulse.core.window import Window
 from pulse.imports import store as imports
-from pulse.landing import Load
+from pulse.lake import landing, outcomes, quality, raw
+from pulse.lake.landing import Load
+from pulse.reading import status
 from pulse.sentiment import get_scorer, score_partitions, unjudged_partitions
 from pulse.sentiment import store as scores
-from pulse.settings import RedditApiEntry, Retention, Settings
-from pulse.window import Window
+from pulse.steps import damage, retention
 from support import NOON, ask, community_observation, contribution, sealed_load
 
 DAY = NOON.date()

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from pulse import dictionary, quality
 from pulse.kpi import store
+from pulse.lake import quality
+from pulse.reading import dictionary
 
 TABLES = [*dictionary.marts(), *dictionary.quality_tables(), *dictionary.kpi_tables()]
 

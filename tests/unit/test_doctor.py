@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pulse import doctor
-from pulse.home import Home
+from pulse.cli import doctor
+from pulse.core.home import Home
 from pulse.sources.reddit_credentials import RedditCredentials
 
 USER_AGENT = "linux:community-pulse:0.1 (by /u/emberwell)"

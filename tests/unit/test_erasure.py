@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from pulse import landing, raw
-from pulse.contract import COLUMN_NAMES
-from pulse.home import Home
-from pulse.landing import Load
-from pulse.window import Window
+from pulse.core.contract import COLUMN_NAMES
+from pulse.core.home import Home
+from pulse.core.window import Window
+from pulse.lake import landing, raw
+from pulse.lake.landing import Load
 from support import NOON, ask, contribution, sealed_load, write_contract_rows
 
 SECRET = {
@@ -266,8 +266,8 @@ def test_promote__killed_after_it_was_written_down_is_finished_by_the_next(home:
     live(home, taken_back(author_key=None))
     code = f"""
 import os, pathlib, signal
-from pulse import landing, raw
-from pulse.home import Home
+from pulse.lake import landing, raw
+from pulse.core.home import Home
 home = Home.from_environment()
 calls = 0
 original = pathlib.Path.replace

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulse import contract, errors, keys, locks
-from pulse.files import read_json, sql_text, write_bytes, write_json
-from pulse.home import Home, partition_path, path_value
-from pulse.text import printable
-from pulse.window import MAX_WINDOW_DAYS, Window
+from pulse.core import contract, errors, keys, locks
+from pulse.core.files import read_json, sql_text, write_bytes, write_json
+from pulse.core.home import Home, partition_path, path_value
+from pulse.core.text import printable
+from pulse.core.window import MAX_WINDOW_DAYS, Window
 
 # ---- text ------------------------------------------------------------------
 
@@ -201,8 +201,8 @@ def test_author_key_bytes__short_key_is_refused_without_showing_it(home: Home, m
 
 HOLDER = """
 import sys
-from pulse import locks
-from pulse.home import Home
+from pulse.core import locks
+from pulse.core.home import Home
 with locks.exclusive(Home.from_environment(), "x"):
     print("held", flush=True)
     sys.stdin.read()

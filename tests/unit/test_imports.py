@@ -12,16 +12,17 @@ import duckdb
 import pytest
 
 import damaging
-from pulse import parquet, quality
-from pulse.contract import Column
-from pulse.errors import ConfigError, StorageError
-from pulse.files import sql_text
+from pulse.config.settings import Settings
+from pulse.core import parquet
+from pulse.core.contract import Column
+from pulse.core.errors import ConfigError, StorageError
+from pulse.core.files import sql_text
+from pulse.core.home import REPOSITORY, Home
 from pulse.gates import runner
 from pulse.gates.runner import Answer, Batch
-from pulse.home import REPOSITORY, Home
 from pulse.imports import contract, importing, kept_out, reading, rules, store
 from pulse.imports.amounts import Amounts
-from pulse.settings import Settings
+from pulse.lake import quality
 from support import ask
 
 SETTINGS = Settings.model_validate(

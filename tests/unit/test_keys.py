@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from pulse import doctor, keys, raw
-from pulse.errors import ConfigError, PulseError
-from pulse.home import Home
-from pulse.pipeline import Pipeline
-from pulse.settings import RedditArchiveEntry, Settings
-from pulse.window import Window
+from pulse.cli import doctor
+from pulse.config.settings import RedditArchiveEntry, Settings
+from pulse.core import keys
+from pulse.core.errors import ConfigError, PulseError
+from pulse.core.home import Home
+from pulse.core.window import Window
+from pulse.lake import raw
+from pulse.steps.pipeline import Pipeline
 from support import NOON, contribution, sealed_load
 
 

@@ -15,12 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 
 import damaging
-from pulse import damage, kpi, query
-from pulse.errors import ConfigError, DamagedFile, DayNotOver, LockBusy, NothingPublished, StorageError
-from pulse.files import write_json
-from pulse.home import Home
+from pulse import kpi
+from pulse.core.errors import ConfigError, DamagedFile, DayNotOver, LockBusy, NothingPublished, StorageError
+from pulse.core.files import write_json
+from pulse.core.home import Home
+from pulse.core.locks import exclusive
 from pulse.kpi import Month, closing, restatements, store
-from pulse.locks import exclusive
+from pulse.reading import query
+from pulse.steps import damage
 
 OCTOBER = Month(date(2026, 10, 1))
 AFTER = datetime(2026, 11, 2, tzinfo=UTC)
@@ -310,7 +312,7 @@ import os, pathlib, signal
 from datetime import date, datetime
 from pulse import kpi
 from pulse.kpi import store
-from pulse.home import Home
+from pulse.core.home import Home
 def close():
     closed = kpi.close_month(Home(pathlib.Path({str(home.root)!r})), kpi.Month(date(2026, 10, 1)),
         clock=lambda: datetime.fromisoformat({AFTER.isoformat()!r}))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pulse import dictionary
-from pulse.home import REPOSITORY
+from pulse.core.home import REPOSITORY
 from pulse.kpi import store
+from pulse.reading import dictionary
 
 DOCUMENT = (REPOSITORY / "docs" / "metrics.md").read_text(encoding="utf-8")
 ENTRIES = dict(re.findall(r"^### (.+?)\n(.*?)(?=^##|\Z)", DOCUMENT, flags=re.DOTALL | re.MULTILINE))

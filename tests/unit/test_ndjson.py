@@ -12,7 +12,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pulse.errors import ArchiveUnreadable, SourceUnavailable
+from pulse.core.errors import ArchiveUnreadable, SourceUnavailable
 from pulse.sources import line_screen, ndjson
 from pulse.sources.line_screen import Lines, suspicious
 from pulse.sources.ndjson import Chunk, Fault, LineTooLong, Record, examine, read_chunks

@@ -8,13 +8,15 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from pulse import cli, retention, settings
-from pulse.clock import day_is_over
-from pulse.errors import ConfigError
-from pulse.home import Home
+from pulse.cli import app
+from pulse.config import settings
+from pulse.config.settings import load_settings
+from pulse.core.clock import day_is_over
+from pulse.core.errors import ConfigError
+from pulse.core.home import Home
+from pulse.core.window import Window
 from pulse.kpi import Month
-from pulse.settings import load_settings
-from pulse.window import Window
+from pulse.steps import retention
 
 ARCHIVE = "communities:\n  - {platform: reddit, name: tea, source: reddit_archive, path: x.ndjson}\n"
 
@@ -30,7 +32,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Home) -> Path:
 
 
 def pulse(*arguments: str) -> Any:
-    return CliRunner().invoke(cli.app, list(arguments))
+    return CliRunner().invoke(app.app, list(arguments))
 
 
 DAYS = (
@@ -203,7 +205,7 @@ def raising(error: BaseException) -> Any:
 def test_unforeseen__is_one_line_and_a_file_with_the_traceback(
     config: Path, home: Home, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(cli, "_home_and_settings", raising(OverflowError("date value\nout of range \x1b[31m")))
+    monkeypatch.setattr(app, "_home_and_settings", raising(OverflowError("date value\nout of range \x1b[31m")))
     result = pulse("status")
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
@@ -215,7 +217,7 @@ def test_unforeseen__is_one_line_and_a_file_with_the_traceback(
 
 
 def test_unforeseen__without_room_for_the_traceback_is_one_line_too(config: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(cli, "_home_and_settings", raising(OverflowError("x")))
+    monkeypatch.setattr(app, "_home_and_settings", raising(OverflowError("x")))
     monkeypatch.setattr("tempfile.mkstemp", raising(OSError(28, "No space left on device")))
     result = pulse("status")
     assert result.exit_code == 1
@@ -223,7 +225,7 @@ def test_unforeseen__without_room_for_the_traceback_is_one_line_too(config: Path
 
 
 def test_interrupt__is_one_quiet_line(config: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(cli, "_home_and_settings", raising(KeyboardInterrupt()))
+    monkeypatch.setattr(app, "_home_and_settings", raising(KeyboardInterrupt()))
     result = pulse("status")
     assert result.exit_code == 130
     assert result.stderr.count("\n") == 1

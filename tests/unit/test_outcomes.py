@@ -7,12 +7,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse import landing, outcomes, quality
+from pulse.config.settings import RedditArchiveEntry
+from pulse.core.home import Home
+from pulse.core.window import Window
 from pulse.gates.volume import History, VolumeBands
-from pulse.home import Home
-from pulse.landing import Load, LoadManifest
-from pulse.settings import RedditArchiveEntry
-from pulse.window import Window
+from pulse.lake import landing, outcomes, quality
+from pulse.lake.landing import Load, LoadManifest
 from support import NOON, contribution, sealed_load, write_contract_rows
 
 DAY = NOON.date()

@@ -8,9 +8,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from pulse import raw
-from pulse.home import Home
-from pulse.window import Window
+from pulse.core.home import Home
+from pulse.core.window import Window
+from pulse.lake import raw
 from support import NOON, ask, community_observation, contribution, sealed_load
 
 DAY = NOON.date()
@@ -176,8 +176,8 @@ def test_promote__community_observations_cut_off_are_finished_by_the_next(home: 
     )  # fmt: skip
     code = """
 import os, pathlib, signal
-from pulse import landing, raw
-from pulse.home import Home
+from pulse.lake import landing, raw
+from pulse.core.home import Home
 home = Home.from_environment()
 original = pathlib.Path.replace
 def dying(self, target):
@@ -205,8 +205,8 @@ def test_promote__killed_half_way_is_finished_by_the_next(home: Home, moment: st
     sealed_load(home, second, load_id="reddit_archive-two", window=TWO_DAYS)
     code = f"""
 import os, pathlib, signal
-from pulse import landing, raw
-from pulse.home import Home
+from pulse.lake import landing, raw
+from pulse.core.home import Home
 home = Home.from_environment()
 calls = 0
 original = pathlib.Path.{moment}
@@ -245,9 +245,9 @@ def test_promote__disk_full_leaves_raw_as_it_was(home: Home):
     sealed_load(home, [contribution("t3_b", body="x" * 9_000)], load_id="reddit_archive-two")
     code = """
 import resource, signal
-from pulse import landing, raw
-from pulse.errors import StorageError
-from pulse.home import Home
+from pulse.lake import landing, raw
+from pulse.core.errors import StorageError
+from pulse.core.home import Home
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 home = Home.from_environment()
 load = landing.require(home, "reddit_archive-two")

@@ -39,16 +39,16 @@ from fixtures.reddit_lines import (
     rows_of,
     write,
 )
-from pulse import landing
-from pulse.contract import COLUMN_NAMES, author_key
-from pulse.errors import ArchiveUnreadable, DayNotServable, SourceUnavailable, StorageError
-from pulse.home import REPOSITORY, Home
-from pulse.landing import Load, unproven_days
-from pulse.settings import RedditApiEntry, load_settings
+from pulse.config.settings import RedditApiEntry, load_settings
+from pulse.core.contract import COLUMN_NAMES, author_key
+from pulse.core.errors import ArchiveUnreadable, DayNotServable, SourceUnavailable, StorageError
+from pulse.core.home import REPOSITORY, Home
+from pulse.core.window import Window
+from pulse.lake import landing
+from pulse.lake.landing import Load, unproven_days
 from pulse.sources import archive_staging, ndjson, reddit
 from pulse.sources.archive_staging import StagedArchive, stage
 from pulse.sources.reddit_archive import extract
-from pulse.window import Window
 
 DAY_S = 86_400
 
@@ -305,7 +305,7 @@ CHILD = """
 import os, signal, sys
 from pathlib import Path
 from fixtures.reddit_lines import context, entry, ONE_DAY
-from pulse.home import Home
+from pulse.core.home import Home
 from pulse.sources import archive_staging, reddit_archive
 
 AT_THE_END = -2

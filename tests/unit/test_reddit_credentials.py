@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pulse import errors
+from pulse.core import errors
 from pulse.sources import reddit_credentials
 from pulse.sources.reddit_credentials import RedditCredentials
 

@@ -8,8 +8,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse.home import Home
-from pulse.settings import RedditApiEntry
+from pulse.config.settings import RedditApiEntry
+from pulse.core.home import Home
 from pulse.sources.reddit_known import (
     AGES_D,
     EARLIEST_AGE_D,

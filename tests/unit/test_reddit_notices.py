@@ -5,7 +5,7 @@ from functools import cache
 import duckdb
 import pytest
 
-from pulse.files import sql_text
+from pulse.core.files import sql_text
 from pulse.sources.reddit_notices import is_notice_sql, notice_sql
 
 BY_AUTHOR = [

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulse.errors import SourceUnavailable
+from pulse.core.errors import SourceUnavailable
 from pulse.sources.reddit_pages import (
     CommunityFacts,
     Page,

@@ -7,13 +7,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse.errors import ConfigError
-from pulse.files import sql_text
-from pulse.home import Home
-from pulse.settings import RedditApiEntry, RedditApiPolicy, Settings
+from pulse.config.settings import RedditApiEntry, RedditApiPolicy, Settings
+from pulse.core.errors import ConfigError
+from pulse.core.files import sql_text
+from pulse.core.home import Home
+from pulse.core.window import Window
 from pulse.sources.context import SourceContext
 from pulse.sources.reddit_plan import Plan, make_plan
-from pulse.window import Window
 from support import contribution, write_contract_rows
 
 DAY = date(2026, 3, 10)

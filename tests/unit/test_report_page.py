@@ -18,8 +18,9 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from pulse.errors import StorageError
-from pulse.home import REPOSITORY, Home
+from pulse.core.errors import StorageError
+from pulse.core.home import REPOSITORY, Home
+from pulse.core.text import printable
 from pulse.kpi.store import KPI_MONTHLY, TABLES
 from pulse.reports import (
     LostVersion,
@@ -34,7 +35,6 @@ from pulse.reports import (
     write_report,
 )
 from pulse.reports.contents import Day, DaysKnown, Point, Slot
-from pulse.text import printable
 from report_samples import BUILT_AT, MONTH, NAUGHTY, kpi_row, kpi_rows, marts, month_of_marts
 
 COMMUNITIES_N = 300

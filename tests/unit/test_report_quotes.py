@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 import pytest
 
 import damaging
-from pulse import damage, warehouse
-from pulse.files import write_json
-from pulse.home import Home
+from pulse.core.files import write_json
+from pulse.core.home import Home
 from pulse.kpi import store
 from pulse.kpi.reporting import report_month
 from pulse.reports import quotes
+from pulse.steps import damage
+from pulse.warehouse import builds
 from report_samples import BUILT_AT, MONTH, kpi_rows, month_of_marts
 
 QUOTE = "The kettle broke again, and nobody answers me."
@@ -36,8 +37,8 @@ def publish(home: Home, *, taken_back: str | None, number: int) -> None:
             )
         marts.execute(f"attach '{file}' as state")
         marts.execute("copy from database memory to state")
-    warehouse.published_file(home).unlink(missing_ok=True)
-    os.link(file, warehouse.published_file(home))
+    builds.published_file(home).unlink(missing_ok=True)
+    os.link(file, builds.published_file(home))
     write_json(home.published / "state.json", {"state_id": state_id, "identity": None})
 
 

@@ -9,15 +9,15 @@ import pytest
 
 from fixtures import reddit_lines
 from fixtures.live_reddit import BUSY_DAY, entry, live
-from pulse import retention
-from pulse.errors import SourceUnavailable
-from pulse.home import Home
-from pulse.landing import SHELVES, shelf_lock
-from pulse.locks import exclusive
-from pulse.retention import Pruned
+from pulse.config.settings import Retention
+from pulse.core.errors import SourceUnavailable
+from pulse.core.home import Home
+from pulse.core.locks import exclusive
+from pulse.lake.landing import SHELVES, shelf_lock
 from pulse.sandbox.faults import Fault
 from pulse.sandbox.reddit_data import ArchiveData
-from pulse.settings import Retention
+from pulse.steps import retention
+from pulse.steps.retention import Pruned
 
 NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

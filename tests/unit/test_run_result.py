@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pulse.console import show_run
-from pulse.home import REPOSITORY
+from pulse.cli.console import show_run
+from pulse.core.home import REPOSITORY
 from pulse.orchestration.embedded import RunResult, TaskResult
 
 NO_RESULT = "run: task build gave no result. Next: read the log of build and clear it"
@@ -61,8 +61,8 @@ def test_show_run__reasons_are_text_never_markup_nor_escapes():
 def test_interrupt__ends_a_long_command_at_once_even_while_a_thread_waits_for_ever():
     code = """
 import os, signal, threading, time
-from pulse import cli
-with cli._ending_at_ctrl_c():
+from pulse.cli import app
+with app._ending_at_ctrl_c():
     threading.Thread(target=time.sleep, args=(300,)).start()
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(300)

@@ -8,7 +8,7 @@ import pytest
 import zstandard
 
 from fixtures.reddit_lines import NOON_S, comment, lines, post, write
-from pulse.errors import ArchiveUnreadable, ConfigError
+from pulse.core.errors import ArchiveUnreadable, ConfigError
 from pulse.sandbox import serving
 from pulse.sandbox.faults import KINDS, Fault, FaultPlan
 from pulse.sandbox.reddit_catalogue import Catalogue, Item

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pulse.errors import StorageError
+from pulse.core.errors import StorageError
 from pulse.sentiment import kernel, model_file
 from pulse.sentiment.engine import EngineScorer
 from pulse.sentiment.scorer import JUDGEMENT_SCHEMA

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from pulse.cli import app
-from pulse.errors import PulseError, QueryError, StorageError
+from pulse.cli.app import app
+from pulse.core.errors import PulseError, QueryError, StorageError
 from pulse.sentiment import sql_function
 from pulse.sentiment.files import score_file
 

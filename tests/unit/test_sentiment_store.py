@@ -6,9 +6,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from pulse import raw
-from pulse.errors import ConfigError
-from pulse.home import Home
+from pulse.core.errors import ConfigError
+from pulse.core.home import Home
+from pulse.lake import raw
 from pulse.sentiment import get_scorer, score_partitions, unjudged_partitions
 from pulse.sentiment.store import SCORE_SCHEMA, ensure_empty_file, scores_glob
 from pulse.sentiment.vader import MAX_CHARS

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pulse.errors import ConfigError
-from pulse.home import Home
-from pulse.settings import RedditApiEntry, RedditApiPolicy, load_settings
+from pulse.config.settings import RedditApiEntry, RedditApiPolicy, load_settings
+from pulse.core.errors import ConfigError
+from pulse.core.home import Home
 
 
 def write_config(folder: Path, text: str) -> Path:

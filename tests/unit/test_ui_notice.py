@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pulse.errors import StorageError
+from pulse.core.errors import StorageError
 from pulse.orchestration import run_names, ui, ui_notice
 from pulse.orchestration.ui_notice import Credentials
 

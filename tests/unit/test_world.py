@@ -17,9 +17,11 @@ import pyarrow as pa
 import pytest
 import zstandard
 
-from pulse.contract import author_key
-from pulse.home import REPOSITORY, Home
-from pulse.landing import unproven_days
+from pulse.config.settings import Settings, load_settings
+from pulse.core.contract import author_key
+from pulse.core.home import REPOSITORY, Home
+from pulse.core.window import Window
+from pulse.lake.landing import unproven_days
 from pulse.sandbox.world import OBSERVED_AFTER, World, make_world
 from pulse.sandbox.world_archive import ArchiveFiles, write_archives
 from pulse.sandbox.world_model import (
@@ -38,9 +40,7 @@ from pulse.sandbox.world_plan import MIN_DAYS_N, PLANS
 from pulse.sandbox.world_record import record
 from pulse.sandbox.world_truth import CommunityTruth, DayTruth, Truth, to_document
 from pulse.sentiment import get_scorer
-from pulse.settings import Settings, load_settings
 from pulse.sources import SourceContext, reddit_archive
-from pulse.window import Window
 
 AUTHOR_KEY = b"key-for-tests-only"
 SECOND = timedelta(seconds=1)

@@ -20,9 +20,11 @@ from pathlib import Path
 
 import duckdb
 
-from pulse import quality
-from pulse.clock import Clock
-from pulse.files import storage_error
+from pulse.config.settings import CommunityEntry, Settings
+from pulse.core.clock import Clock
+from pulse.core.files import storage_error
+from pulse.core.home import Home
+from pulse.core.text import printable
 from pulse.gates import load_tables, quarantine, runner
 from pulse.gates.load_tables import LoadTables
 from pulse.gates.rules import (
@@ -37,10 +39,8 @@ from pulse.gates.rules import (
 )
 from pulse.gates.runner import Answer, Batch, Check
 from pulse.gates.volume import History, VolumeBands
-from pulse.home import Home
-from pulse.landing import Load
-from pulse.settings import CommunityEntry, Settings
-from pulse.text import printable
+from pulse.lake import quality
+from pulse.lake.landing import Load
 
 log = logging.getLogger(__name__)
 

@@ -22,8 +22,9 @@ from typing import Any
 
 import duckdb
 
-from pulse.contract import COLUMNS, COMMUNITY_COLUMNS, COVERAGE_COLUMNS, KINDS, Column, no_rows_sql
-from pulse.files import sql_text
+from pulse.config.settings import WILDCARD
+from pulse.core.contract import COLUMNS, COMMUNITY_COLUMNS, COVERAGE_COLUMNS, KINDS, Column, no_rows_sql
+from pulse.core.files import sql_text
 from pulse.gates.rules import (
     COMMUNITY_OBSERVATION_IS_PLAUSIBLE,
     COMMUNITY_OBSERVATION_IS_THE_LOADS,
@@ -34,8 +35,7 @@ from pulse.gates.rules import (
     RowRule,
 )
 from pulse.gates.volume import VolumeBands
-from pulse.landing import Load, LoadManifest, unproven_days
-from pulse.settings import WILDCARD
+from pulse.lake.landing import Load, LoadManifest, unproven_days
 
 LOADS_JUDGED, ROWS_JUDGED = "loads_judged", "rows_judged"
 # A live source's answers may hold no more than some ten records: so few unplaced ones are no sign of damage.

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from pulse import quality
-from pulse.clock import Clock
+from pulse.core.clock import Clock
+from pulse.core.home import Home
+from pulse.core.text import printable
 from pulse.gates import runner
 from pulse.gates.mart_rules import MART_RULES, MartRule
 from pulse.gates.rules import Finding
 from pulse.gates.runner import Answer, Batch, Check
-from pulse.home import Home
-from pulse.text import printable
+from pulse.lake import quality
 
 log = logging.getLogger(__name__)
 

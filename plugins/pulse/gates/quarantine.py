@@ -22,13 +22,13 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pulse import landing, quality
-from pulse.clock import Clock
-from pulse.errors import ConfigError, StorageError
-from pulse.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
+from pulse.core.clock import Clock
+from pulse.core.errors import ConfigError, StorageError
+from pulse.core.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
+from pulse.core.home import Home
 from pulse.gates.rules import WAIVABLE_RULES
-from pulse.home import Home
-from pulse.landing import Load
+from pulse.lake import landing, quality
+from pulse.lake.landing import Load
 
 log = logging.getLogger(__name__)
 

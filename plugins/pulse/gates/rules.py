@@ -10,7 +10,7 @@ A predicate that comes out NULL counts as broken: NULL never passes by accident.
 from dataclasses import dataclass
 from typing import Literal
 
-from pulse.contract import AUTHOR_ROLES, CONTRACT_VERSION, KINDS, PROOFS, REMOVALS, text_sha256_sql
+from pulse.core.contract import AUTHOR_ROLES, CONTRACT_VERSION, KINDS, PROOFS, REMOVALS, text_sha256_sql
 from pulse.sources.reddit_notices import is_notice_sql
 
 Severity = Literal["critical", "warning", "info"]

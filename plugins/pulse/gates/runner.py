@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pulse.home import Home
-from pulse.text import printable
+from pulse.core.home import Home
+from pulse.core.text import printable
 
 _MAX_DOC_PAGES = 40
 # Browsers decode what looks percent-encoded, so folders that people open have plain names.

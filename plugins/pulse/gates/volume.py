@@ -17,9 +17,10 @@ from pathlib import Path
 
 import duckdb
 
-from pulse import parquet, quality
-from pulse.home import Home
-from pulse.landing import Load, unproven_days
+from pulse.core import parquet
+from pulse.core.home import Home
+from pulse.lake import quality
+from pulse.lake.landing import Load, unproven_days
 
 MIN_SAME_WEEKDAYS = 4
 MIN_MEDIAN = 20

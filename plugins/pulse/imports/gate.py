@@ -12,18 +12,18 @@ from pathlib import Path
 
 import duckdb
 
-from pulse import quality
-from pulse.files import sql_text
+from pulse.config.settings import Settings
+from pulse.core.files import sql_text
+from pulse.core.home import Home
+from pulse.core.text import printable
 from pulse.gates import runner
 from pulse.gates.rules import LoadRule, RowRule
 from pulse.gates.runner import Answer, Batch, Check
-from pulse.home import Home
 from pulse.imports import reading, store
 from pulse.imports.contract import CONTRACT_VERSION, FILE_COLUMNS, MEASURES
 from pulse.imports.reading import GivenFile
 from pulse.imports.rules import RESULT_FILE_RULES, RESULT_ROW_RULES
-from pulse.settings import Settings
-from pulse.text import printable
+from pulse.lake import quality
 
 GATE = "gate_1"
 _KEY = "date, platform, community, code, case when revenue is not null then currency end"

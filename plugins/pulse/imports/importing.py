@@ -13,16 +13,16 @@ from typing import Literal, TypedDict
 
 import duckdb
 
-from pulse import quality
-from pulse.clock import Clock
-from pulse.errors import ConfigError
-from pulse.files import fsync_folder, storage_error
-from pulse.home import Home, path_value
+from pulse.config.settings import Settings
+from pulse.core.clock import Clock
+from pulse.core.errors import ConfigError
+from pulse.core.files import fsync_folder, storage_error
+from pulse.core.home import Home, path_value
+from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.imports import gate, kept_out, reading, store
 from pulse.imports.gate import FileVerdict
 from pulse.imports.reading import GivenFile
-from pulse.locks import WAREHOUSE_LOCK, exclusive
-from pulse.settings import Settings
+from pulse.lake import quality
 
 log = logging.getLogger(__name__)
 

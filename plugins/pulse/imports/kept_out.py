@@ -15,12 +15,12 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pulse import quality
-from pulse.errors import StorageError
-from pulse.files import fsync_folder, read_json, storage_error, write_json
-from pulse.home import Home, path_value
+from pulse.core.errors import StorageError
+from pulse.core.files import fsync_folder, read_json, storage_error, write_json
+from pulse.core.home import Home, path_value
 from pulse.imports import gate
 from pulse.imports.gate import FileVerdict
+from pulse.lake import quality
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,12 @@ from typing import Any, BinaryIO
 import duckdb
 import pyarrow as pa
 
-from pulse.contract import canonical_name
-from pulse.files import storage_error
+from pulse.core.contract import canonical_name
+from pulse.core.files import storage_error
+from pulse.core.text import printable
 from pulse.imports import amounts
 from pulse.imports.amounts import Amounts
 from pulse.imports.contract import CONTRACT_VERSION, FILE_COLUMNS, MEASURES
-from pulse.text import printable
 
 MAX_FILE_BYTES = 32 * 2**20
 MAX_LINE_BYTES = 8 * 2**10

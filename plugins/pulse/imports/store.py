@@ -9,10 +9,10 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from pulse import parquet
-from pulse.contract import Column, no_rows_sql
-from pulse.files import fsync_file, fsync_folder, sql_text, storage_error
-from pulse.home import Home, path_value
+from pulse.core import parquet
+from pulse.core.contract import Column, no_rows_sql
+from pulse.core.files import fsync_file, fsync_folder, sql_text, storage_error
+from pulse.core.home import Home, path_value
 from pulse.imports.contract import COLUMNS
 
 

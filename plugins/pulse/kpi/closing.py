@@ -14,16 +14,16 @@ from typing import Any
 
 import duckdb
 
-from pulse import warehouse
-from pulse.clock import Clock
-from pulse.errors import LockBusy, NothingPublished, StorageError
-from pulse.files import sql_text
-from pulse.home import Home
+from pulse.core.clock import Clock
+from pulse.core.errors import LockBusy, NothingPublished, StorageError
+from pulse.core.files import sql_text
+from pulse.core.home import Home
+from pulse.core.locks import exclusive
+from pulse.core.text import printable
 from pulse.kpi import store
 from pulse.kpi.month import Month
 from pulse.kpi.restatements import restated
-from pulse.locks import exclusive
-from pulse.text import printable
+from pulse.warehouse import builds
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ def close_month(home: Home, month: Month, *, clock: Clock, timeout_s: float = 60
 def _publish(home: Home, *, clock: Clock, timeout_s: float) -> None:
     """Bring what is frozen into the published file, unless it is there."""
     try:
-        state = warehouse.publish_frozen(home, clock=clock, timeout_s=timeout_s)
+        state = builds.publish_frozen(home, clock=clock, timeout_s=timeout_s)
     except LockBusy as error:
         log.warning("kpi: the published file does not hold it yet: %s; the next publish brings it", error)
     else:
@@ -175,7 +175,7 @@ def _as_span(days: list[date]) -> str:
 
 def _published(home: Home, month: Month) -> tuple[str, list[dict[str, Any]], tuple[date, ...]]:
     """Id of the published state, its figures of the month in order of their keys, and the days it lacks."""
-    state = warehouse.published_state(home)
+    state = builds.published_state(home)
     if state is None:
         raise NothingPublished(
             f"month {month}", value="nothing is published yet", next_step="run its days first: `pulse backfill …`"

@@ -5,9 +5,9 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from pulse.clock import day_is_over
-from pulse.errors import ConfigError, DayNotOver
-from pulse.window import Window
+from pulse.core.clock import day_is_over
+from pulse.core.errors import ConfigError, DayNotOver
+from pulse.core.window import Window
 
 _PATTERN = re.compile(r"(\d{4})-(\d{2})", flags=re.ASCII)
 

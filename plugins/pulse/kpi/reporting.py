@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from pulse import dictionary, query
-from pulse.clock import Clock
-from pulse.errors import NothingPublished
-from pulse.home import Home
+from pulse.core.clock import Clock
+from pulse.core.errors import NothingPublished
+from pulse.core.home import Home
 from pulse.kpi import store
 from pulse.kpi.month import Month
+from pulse.reading import dictionary, query
 
 if TYPE_CHECKING:
     from pulse.reports import ReportFiles

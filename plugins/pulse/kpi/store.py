@@ -20,10 +20,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pulse import parquet
-from pulse.errors import ConfigError, DamagedFile, StorageError
-from pulse.files import read_json, sql_text, write_bytes, write_json
-from pulse.home import Home
+from pulse.core import parquet
+from pulse.core.errors import ConfigError, DamagedFile, StorageError
+from pulse.core.files import read_json, sql_text, write_bytes, write_json
+from pulse.core.home import Home
 from pulse.kpi.month import Month
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -120,7 +120,7 @@ class LostVersion:
     Attributes:
         table: ``kpi_monthly`` where its figures are lost; ``kpi_restatements`` where only what it changed is.
         file: the damaged file, or where it lay before it was set aside.
-        is_set_aside: whether it was, see :mod:`pulse.damage`.
+        is_set_aside: whether it was, see :mod:`pulse.steps.damage`.
     """
 
     month: Month

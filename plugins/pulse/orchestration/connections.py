@@ -11,7 +11,7 @@ from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
-from pulse.errors import ConfigError
+from pulse.core.errors import ConfigError
 from pulse.sources.reddit_credentials import (
     REDDIT_URL,
     RedditCredentials,

@@ -16,11 +16,11 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from pulse.errors import PulseError
-from pulse.home import Home
+from pulse.core.errors import PulseError
+from pulse.core.home import Home
+from pulse.core.window import Window
 from pulse.kpi.month import Month
 from pulse.orchestration import environment, run_names
-from pulse.window import Window
 
 Progress = Callable[[str], None]
 # What a red tile says is said by the step that made it, or stops nothing.
@@ -154,8 +154,8 @@ def run_month(home: Home, month: Month, *, started_at: datetime, progress: Progr
 def _dag(dag_id: str) -> Any:
     from airflow.dag_processing.dagbag import DagBag
 
-    from pulse.errors import BuildFailed
-    from pulse.home import REPOSITORY
+    from pulse.core.errors import BuildFailed
+    from pulse.core.home import REPOSITORY
 
     bag = DagBag(dag_folder=str(REPOSITORY / "dags" / f"{dag_id}.py"))
     if bag.import_errors:
@@ -170,7 +170,7 @@ def _hearing_failures() -> Iterator[dict[tuple[str, int], str]]:
     from airflow.listeners import hookimpl
     from airflow.sdk.listener import get_listener_manager
 
-    from pulse.text import printable
+    from pulse.core.text import printable
 
     reasons: dict[tuple[str, int], str] = {}
 

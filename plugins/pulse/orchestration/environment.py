@@ -6,9 +6,9 @@ Must be applied before ``airflow`` is imported for the first time: Airflow reads
 import os
 import sys
 
-from pulse.errors import ConfigError
-from pulse.home import REPOSITORY, Home
-from pulse.settings import config_path
+from pulse.config.settings import config_path
+from pulse.core.errors import ConfigError
+from pulse.core.home import REPOSITORY, Home
 
 PARALLELISM = 4
 

@@ -19,8 +19,8 @@ from airflow.sdk import Asset, TriggerRule, get_current_context, task
 from pulse.orchestration.retries import RATE_LIMIT_RETRIES, RETRIES, RETRY_DELAY, RetryByErrorType
 
 if TYPE_CHECKING:
-    from pulse.pipeline import EntryVerdict, Pipeline
-    from pulse.window import Window
+    from pulse.core.window import Window
+    from pulse.steps.pipeline import EntryVerdict, Pipeline
 
 MARTS = Asset("community_pulse_marts")
 DEFAULT_ARGS = {"retries": RETRIES, "retry_delay": RETRY_DELAY, "retry_policy": RetryByErrorType()}
@@ -67,8 +67,8 @@ def daily_window(context: Mapping[str, Any]) -> "Window":
     Raises:
         ConfigError: the given day is none, or the run names no day at all.
     """
-    from pulse.errors import ConfigError
-    from pulse.window import Window
+    from pulse.core.errors import ConfigError
+    from pulse.core.window import Window
 
     run = context["dag_run"]
     given = context["params"].get("day")
@@ -86,7 +86,7 @@ def backfill_window(context: Mapping[str, Any]) -> "Window":
     Raises:
         ConfigError: a day is missing or none, in the wrong order, or the window is too long.
     """
-    from pulse.window import Window
+    from pulse.core.window import Window
 
     params = context["params"]
     return Window(parse_day("from_day", params.get("from_day")), parse_day("to_day", params.get("to_day")))
@@ -98,7 +98,7 @@ def parse_day(name: str, value: object) -> date:
     Raises:
         ConfigError: it is not one.
     """
-    from pulse.errors import ConfigError
+    from pulse.core.errors import ConfigError
 
     try:
         return date.fromisoformat(str(value))
@@ -114,7 +114,7 @@ def as_dict(window: "Window") -> dict[str, str]:
 
 
 def _window(given: Mapping[str, str]) -> "Window":
-    from pulse.window import Window
+    from pulse.core.window import Window
 
     return Window(date.fromisoformat(given["first_day"]), date.fromisoformat(given["last_day"]))
 
@@ -163,7 +163,7 @@ def gate_loads(
 @task(map_index_template="{{ label }}", retries=0)
 def load(verdict: Mapping[str, Any]) -> str:
     """One load's tile: red if it did not arrive."""
-    from pulse.errors import GateStopped
+    from pulse.core.errors import GateStopped
 
     _label(f"{verdict['entry_id']}: {verdict['outcome']}")
     if verdict["outcome"] != "passed":
@@ -207,7 +207,7 @@ def import_results() -> list[dict[str, Any]]:
 @task(map_index_template="{{ label }}", retries=0)
 def result_file(verdict: Mapping[str, Any]) -> str:
     """One file's tile: red if it was stopped; everything else goes on."""
-    from pulse.errors import GateStopped
+    from pulse.core.errors import GateStopped
 
     if verdict == _NO_FILE:
         _label(_NO_FILE["outcome"])
@@ -231,7 +231,7 @@ def build() -> list[dict[str, Any]]:
 @task(map_index_template="{{ label }}", retries=0)
 def model(tile: Mapping[str, Any]) -> str:
     """The tile of a folder's models, or of one node that failed, which is red."""
-    from pulse.errors import BuildFailed
+    from pulse.core.errors import BuildFailed
 
     _label(f"{tile['label']}: {tile['status']}")
     if not tile["is_ok"]:
@@ -296,7 +296,7 @@ def model_tiles(nodes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _pipeline() -> "Pipeline":
     from pulse.orchestration.connections import reddit_credentials
-    from pulse.pipeline import Pipeline
+    from pulse.steps.pipeline import Pipeline
 
     return Pipeline.from_environment(reddit_credentials=reddit_credentials)
 
@@ -322,13 +322,13 @@ def _alert_warnings(pipeline: "Pipeline", warnings: Sequence[Mapping[str, str]])
 
 
 def _label(label: str) -> None:
-    from pulse.text import printable
+    from pulse.core.text import printable
 
     get_current_context()["label"] = printable(label, max_chars=200)
 
 
 def _required(given: Any, task_id: str) -> Any:
-    from pulse.errors import GateBroken
+    from pulse.core.errors import GateBroken
 
     if given is None:
         raise GateBroken(
@@ -341,7 +341,7 @@ def _alerting(pipeline: "Pipeline") -> Any:
     """Tell about one of our errors before it fails the task."""
     from contextlib import contextmanager
 
-    from pulse.errors import PulseError
+    from pulse.core.errors import PulseError
     from pulse.orchestration.notify import Alert, send
 
     @contextmanager

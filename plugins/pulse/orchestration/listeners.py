@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from airflow.listeners import hookimpl
 
-from pulse.errors import PulseError
+from pulse.core.errors import PulseError
 from pulse.orchestration import run_names
 
 _TASK_FAILED = "Task failed with exception"  # what Airflow's task runner logs, with a traceback below it

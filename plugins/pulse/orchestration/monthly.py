@@ -31,7 +31,7 @@ def month_of(context: Mapping[str, Any]) -> "Month":
     Raises:
         ConfigError: the run names no month, or what it names is none.
     """
-    from pulse.errors import ConfigError
+    from pulse.core.errors import ConfigError
     from pulse.kpi import Month
 
     key = context["dag_run"].partition_key
@@ -47,8 +47,8 @@ def month_of(context: Mapping[str, Any]) -> "Month":
 @task
 def freeze(month: str) -> dict[str, Any]:
     """Freeze the month's published KPIs, unless they are frozen as they are; says which days are missing."""
-    from pulse.clock import utc_now
-    from pulse.home import Home
+    from pulse.core.clock import utc_now
+    from pulse.core.home import Home
     from pulse.kpi import Month, close_month
 
     closed = close_month(Home.from_environment().create(), Month.parse(month), clock=utc_now)
@@ -66,8 +66,8 @@ def freeze(month: str) -> dict[str, Any]:
 @task
 def report(closed: Mapping[str, Any]) -> str:
     """Write the month's report in place of the one before; returns where its page lies."""
-    from pulse.clock import utc_now
-    from pulse.home import Home
+    from pulse.core.clock import utc_now
+    from pulse.core.home import Home
     from pulse.kpi import Month
     from pulse.kpi.reporting import report_month
 
@@ -79,8 +79,8 @@ def report(closed: Mapping[str, Any]) -> str:
 @task
 def notify(closed: Mapping[str, Any], page: str) -> None:
     """Tell that the month is closed, what that changed, and where its report lies."""
+    from pulse.config.settings import load_settings
     from pulse.orchestration.notify import MONTH_CLOSED, Alert, send
-    from pulse.settings import load_settings
 
     context = get_current_context()
     restated = f", {closed['restatements_n']} figures restated" if closed["restatements_n"] else ""
@@ -92,10 +92,10 @@ def notify(closed: Mapping[str, Any], page: str) -> None:
 
 def tell_failure(context: Mapping[str, Any]) -> None:
     """Airflow calls this when a task has failed for good: tell that the month is not closed, or has no report."""
-    from pulse.errors import PulseError
+    from pulse.config.settings import load_settings
+    from pulse.core.errors import PulseError
+    from pulse.core.text import printable
     from pulse.orchestration.notify import Alert, send
-    from pulse.settings import load_settings
-    from pulse.text import printable
 
     run, url = context["dag_run"], _run_url(context)
     error = context.get("exception")

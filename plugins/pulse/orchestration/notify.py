@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import quote
 
-from pulse.errors import PulseError
-from pulse.settings import Settings, load_settings
-from pulse.text import printable
+from pulse.config.settings import Settings, load_settings
+from pulse.core.errors import PulseError
+from pulse.core.text import printable
 
 log = logging.getLogger(__name__)
 

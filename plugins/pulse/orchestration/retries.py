@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow.sdk import RetryDecision, RetryPolicy
 
-from pulse.errors import PulseError, RateLimited
+from pulse.core.errors import PulseError, RateLimited
 
 log = logging.getLogger(__name__)
 

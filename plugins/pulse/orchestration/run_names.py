@@ -6,7 +6,7 @@ Airflow names a run after the moment of the click; a person looks for the day.
 from collections.abc import Mapping
 from typing import Any
 
-from pulse.text import printable
+from pulse.core.text import printable
 
 # The parameters that say what a run covers, by DAG; where there are two, the first and the last day.
 _PARAMETERS: Mapping[str, tuple[str, ...]] = {

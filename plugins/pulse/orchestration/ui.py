@@ -21,12 +21,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pulse.clock import utc_now
-from pulse.errors import PulseError, StorageError
-from pulse.files import read_json, write_bytes
-from pulse.home import Home
+from pulse.config.settings import load_settings
+from pulse.core.clock import utc_now
+from pulse.core.errors import PulseError, StorageError
+from pulse.core.files import read_json, write_bytes
+from pulse.core.home import Home
 from pulse.orchestration import environment, ui_notice
-from pulse.settings import load_settings
 from pulse.sources.reddit_credentials import connection_id, from_environment
 
 COMPONENTS: Mapping[str, tuple[str, ...]] = {

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pulse.errors import ConfigError
+from pulse.core.errors import ConfigError
 
 
 def main(answer_file: Path, to_pause: Sequence[str]) -> None:

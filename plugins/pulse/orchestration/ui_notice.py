@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from pulse.settings import CommunityEntry
+from pulse.config.settings import CommunityEntry
+from pulse.core.text import printable
 from pulse.sources.reddit_credentials import REDDIT_URL, connection_id
-from pulse.text import printable
 
 DAILY = "community_daily"
 _LIVE = "reddit_api"

@@ -13,10 +13,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pulse import query
-from pulse.clock import Clock, utc_now
-from pulse.home import Home
+from pulse.core.clock import Clock, utc_now
+from pulse.core.home import Home
 from pulse.kpi.month import Month
+from pulse.reading import query
 from pulse.reports.contents import LostVersion
 from pulse.reports.files import ReportFiles
 

@@ -17,11 +17,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pulse import query
-from pulse.files import write_bytes
-from pulse.home import Home
+from pulse.core.files import write_bytes
+from pulse.core.home import Home
 from pulse.kpi.month import Month
 from pulse.kpi.store import KPI_MONTHLY, TABLES
+from pulse.reading import query
 from pulse.reports import words
 from pulse.reports.contents import Community, Report
 

@@ -1,7 +1,8 @@
 """The page: sections, panels and tables from what a report tells, put into the template.
 
 The template escapes everything; what is markup already are the charts and the style sheet, both ours. Texts and names
-that people wrote pass :func:`pulse.text.printable` besides, so that nothing hides in them or turns the reading order.
+that people wrote pass :func:`pulse.core.text.printable` besides, so that nothing hides in them or turns the reading
+order.
 """
 
 import base64
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 import jinja2
 from markupsafe import Markup
 
+from pulse.core.text import printable
 from pulse.reports import charts, completeness, figures, telling, unread, words
 from pulse.reports.contents import (
     ALL,
@@ -33,7 +35,6 @@ from pulse.reports.contents import (
     Slot,
     Turn,
 )
-from pulse.text import printable
 
 SHOWN_N = 12  # communities in the short table
 _EXCERPT_CHARS = 280

@@ -7,13 +7,13 @@ from typing import Any
 
 import duckdb
 
-from pulse import warehouse
-from pulse.clock import Clock
-from pulse.errors import PulseError, StorageError
-from pulse.files import sql_text
-from pulse.home import Home
+from pulse.core.clock import Clock
+from pulse.core.errors import PulseError, StorageError
+from pulse.core.files import sql_text
+from pulse.core.home import Home
+from pulse.core.text import printable
 from pulse.kpi.month import Month
-from pulse.text import printable
+from pulse.warehouse import builds
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def renew_reports(home: Home, *, clock: Clock) -> list[Month]:
 
 
 def _quotes_what_is_gone(home: Home, document: Path) -> bool:
-    quoted, state = _quoted(document), warehouse.published_state(home)
+    quoted, state = _quoted(document), builds.published_state(home)
     if not quoted or state is None:
         return False
     with duckdb.connect() as connection:

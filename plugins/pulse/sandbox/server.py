@@ -11,7 +11,7 @@ from typing import Any, Self
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from pulse.errors import ConfigError
+from pulse.core.errors import ConfigError
 from pulse.sandbox import reddit_tokens
 from pulse.sandbox.faults import Fault
 from pulse.sandbox.reddit_data import RedditData

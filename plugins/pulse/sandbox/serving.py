@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from pulse.errors import ConfigError
+from pulse.core.errors import ConfigError
 from pulse.sandbox.reddit_data import ArchiveData, RedditData, WorldData
 from pulse.sandbox.server import LOCALHOST, SandboxServer
 from pulse.sandbox.world import make_world

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 import zstandard
 
-from pulse.files import write_bytes
+from pulse.core.files import write_bytes
 from pulse.sandbox.reddit_things import escaped
 from pulse.sandbox.world import OBSERVED_AFTER, World
 from pulse.sandbox.world_model import Community, Contribution, is_visible_at

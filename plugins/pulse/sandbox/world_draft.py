@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
-from pulse.contract import AuthorRole
+from pulse.core.contract import AuthorRole
 from pulse.sandbox import world_text
 from pulse.sandbox.world_model import Edit, Removal
 from pulse.sandbox.world_plan import Calendar, MoodShares, Plan

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 import zstandard
 
-from pulse.files import write_bytes
+from pulse.core.files import write_bytes
 from pulse.sandbox.world import OBSERVED_AFTER, World
 from pulse.sandbox.world_model import Community, Contribution, is_gone_at, is_visible_at
 from pulse.sandbox.world_record import record

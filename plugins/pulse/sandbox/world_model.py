@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pulse.contract import AuthorRole, Kind
+from pulse.core.contract import AuthorRole, Kind
 from pulse.sandbox.world_text import Intent, Mood
 
 REMOVED_BY_MODERATOR = "[removed]"

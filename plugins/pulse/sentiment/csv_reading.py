@@ -22,7 +22,7 @@ from typing import Literal, TextIO
 
 import pyarrow as pa
 
-from pulse.errors import QueryError
+from pulse.core.errors import QueryError
 
 MAX_RECORD_CHARS = 16_000_000
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}

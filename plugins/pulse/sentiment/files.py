@@ -20,8 +20,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pulse.errors import QueryError
-from pulse.files import fsync_file, fsync_folder, sql_text, storage_error
+from pulse.core.errors import QueryError
+from pulse.core.files import fsync_file, fsync_folder, sql_text, storage_error
 from pulse.sentiment import csv_reading, sql_function
 from pulse.sentiment.scorer import JUDGEMENT_SCHEMA, get_scorer
 

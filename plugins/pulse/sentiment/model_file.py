@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pulse.errors import StorageError
-from pulse.files import storage_error
+from pulse.core.errors import StorageError
+from pulse.core.files import storage_error
 from pulse.sentiment import kernel
 
 FILE = Path(__file__).parent / "model" / "pulse-english.model"

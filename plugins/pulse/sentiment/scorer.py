@@ -4,7 +4,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from pulse.errors import ConfigError
+from pulse.core.errors import ConfigError
 
 JUDGEMENT_SCHEMA = pa.schema(
     [

@@ -18,11 +18,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pulse import parquet
-from pulse.contract import scored_text_sql
-from pulse.files import fsync_file, fsync_folder, storage_error
-from pulse.home import Home
-from pulse.raw import Partition, partition_files
+from pulse.core import parquet
+from pulse.core.contract import scored_text_sql
+from pulse.core.files import fsync_file, fsync_folder, storage_error
+from pulse.core.home import Home
+from pulse.lake.raw import Partition, partition_files
 from pulse.sentiment.scorer import JUDGEMENT_SCHEMA, Scorer
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ def drop_damaged(home: Home, *, is_deep: bool = False) -> list[Path]:
     Nothing is lost: scores are made of raw alone, and the same model gives the same again.
 
     Args:
-        is_deep: read every value (:func:`pulse.parquet.fault_of`), not the ends of files alone.
+        is_deep: read every value (:func:`pulse.core.parquet.fault_of`), not the ends of files alone.
 
     Returns:
         The damaged files.
@@ -102,7 +102,7 @@ def score_partitions(home: Home, scorer: Scorer, partitions: Iterable[tuple[str,
     """Judge the texts of raw partitions that this model has not judged yet; one new file per partition that has any.
 
     Can be repeated: nothing is judged twice. Memory: one batch of texts. A partition of raw that is damaged is left to
-    :func:`pulse.raw.heal`, and so are its scores.
+    :func:`pulse.lake.raw.heal`, and so are its scores.
 
     Raises:
         StorageError: the scores cannot be written.

@@ -6,11 +6,11 @@ neither gates nor the warehouse.
 
 import logging
 
-from pulse.errors import DayNotServable
-from pulse.landing import Load
-from pulse.settings import CommunityEntry, RedditApiEntry, RedditArchiveEntry
+from pulse.config.settings import CommunityEntry, RedditApiEntry, RedditArchiveEntry
+from pulse.core.errors import DayNotServable
+from pulse.core.window import Window
+from pulse.lake.landing import Load
 from pulse.sources.context import SourceContext
-from pulse.window import Window
 
 __all__ = ["SourceContext", "describe_plan", "extract"]
 

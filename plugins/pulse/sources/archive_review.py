@@ -6,13 +6,13 @@ from datetime import date, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
-from pulse.errors import SourceError
-from pulse.settings import RedditEntry, Settings
+from pulse.config.settings import RedditEntry, Settings
+from pulse.core.errors import SourceError
+from pulse.core.text import printable
 from pulse.sources.archive_staging import StagedArchive, staged
 from pulse.sources.context import SourceContext
 from pulse.sources.reddit_archive import EntryArchive, entries_of
 from pulse.sources.spans import DAY_MIN, Stretch, minute_of
-from pulse.text import printable
 
 # A file that ends so many days before the month does was most likely meant to hold the month.
 _SHORTLY_DAYS = 5

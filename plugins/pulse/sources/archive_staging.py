@@ -31,19 +31,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pulse import landing
-from pulse.contract import CONTRACT_VERSION
-from pulse.errors import ArchiveUnreadable, SourceError, StorageError
-from pulse.files import fsync_file, read_json, storage_error, write_json
-from pulse.locks import exclusive
-from pulse.settings import RedditEntry
+from pulse.config.settings import RedditEntry
+from pulse.core.contract import CONTRACT_VERSION
+from pulse.core.errors import ArchiveUnreadable, SourceError, StorageError
+from pulse.core.files import fsync_file, read_json, storage_error, write_json
+from pulse.core.locks import exclusive
+from pulse.core.text import printable
+from pulse.lake import landing
 from pulse.sources import ndjson, reddit
 from pulse.sources.chunk_reader import MAX_UNKNOWN_KEYS, BadLine, ChunkReader
 from pulse.sources.context import SourceContext
 from pulse.sources.file_coverage import RULE_VERSION, FileCoverage, coverage_of_minutes, write_minutes
 from pulse.sources.ndjson import Chunk, LineTooLong
 from pulse.sources.reddit_rows import FAULT_SCHEMA, create_accounts, day_of, fault_table, write_faults, write_rows
-from pulse.text import printable
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class StagedArchive:
         lines_n: lines read, blank ones included.
         other_rows_n: usable records of communities that nobody asked for; they are not in the chunks.
         unplaced_content: tells the content of the file as far as its unplaced lines go, see
-            :class:`pulse.landing.FileAccount`.
+            :class:`pulse.lake.landing.FileAccount`.
     """
 
     path: Path

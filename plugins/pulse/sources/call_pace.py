@@ -12,11 +12,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from pulse.clock import Clock, utc_now
-from pulse.errors import RateLimited
-from pulse.files import storage_error
-from pulse.home import Home
-from pulse.locks import exclusive
+from pulse.core.clock import Clock, utc_now
+from pulse.core.errors import RateLimited
+from pulse.core.files import storage_error
+from pulse.core.home import Home
+from pulse.core.locks import exclusive
 
 # Nobody asks for more; a block that ends later was written before the clock was set back.
 _LONGEST_BLOCK_S = 3_600.0

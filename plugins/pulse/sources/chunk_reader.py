@@ -12,11 +12,11 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from pulse.files import sql_text
+from pulse.core.files import sql_text
+from pulse.core.text import printable
 from pulse.sources import ndjson, reddit
 from pulse.sources.line_screen import Lines, suspicious
 from pulse.sources.ndjson import Chunk, Fault, Record, examine, number_in
-from pulse.text import printable
 
 _SMALL_BYTES = 256 * 1024
 _SAMPLED_LINES = 500

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pulse.clock import Clock
-from pulse.home import Home
-from pulse.settings import Settings
+from pulse.config.settings import Settings
+from pulse.core.clock import Clock
+from pulse.core.home import Home
 from pulse.sources.reddit_credentials import RedditCredentials, required_from_environment
 
 

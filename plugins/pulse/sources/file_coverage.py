@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pulse.contract import KINDS
-from pulse.files import sql_text
-from pulse.settings import WILDCARD
+from pulse.config.settings import WILDCARD
+from pulse.core.contract import KINDS
+from pulse.core.files import sql_text
 from pulse.sources import reddit
 from pulse.sources.spans import Stretch, proven_stretches
 

@@ -20,7 +20,7 @@ from typing import IO, Any, Protocol
 import numpy as np
 import zstandard
 
-from pulse.errors import ArchiveUnreadable, SourceUnavailable
+from pulse.core.errors import ArchiveUnreadable, SourceUnavailable
 
 # Below 32 MiB, so that the allocator uses the same memory again: it maps larger pieces anew, page by page, each time.
 DEFAULT_CHUNK_BYTES = 30 * 1024 * 1024

@@ -7,8 +7,8 @@ record, and two routes cannot disagree.
 
 from collections.abc import Collection, Container
 
-from pulse import profiles
-from pulse.contract import author_key_sql, canonical_name, canonical_name_sql, projection
+from pulse.core import profiles
+from pulse.core.contract import author_key_sql, canonical_name, canonical_name_sql, projection
 from pulse.sources.ndjson import Fault, Record, number_in
 from pulse.sources.reddit_notices import notice_sql
 

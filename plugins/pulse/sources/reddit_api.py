@@ -15,20 +15,21 @@ from pathlib import Path
 
 import duckdb
 
-from pulse import coverage, landing
-from pulse.contract import CONTRACT_VERSION, projection
-from pulse.errors import DayNotServable, LockBusy, RateLimited, SourceError, StorageError
-from pulse.files import sql_text
-from pulse.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest, UnplacedContent, unplaced_name
-from pulse.locks import exclusive
-from pulse.settings import RedditApiEntry
+from pulse.config.settings import RedditApiEntry
+from pulse.core import coverage
+from pulse.core.contract import CONTRACT_VERSION, projection
+from pulse.core.errors import DayNotServable, LockBusy, RateLimited, SourceError, StorageError
+from pulse.core.files import sql_text
+from pulse.core.locks import exclusive
+from pulse.core.window import Window
+from pulse.lake import landing
+from pulse.lake.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest, UnplacedContent, unplaced_name
 from pulse.sources.archive_staging import SKIPPED_FAULTS
 from pulse.sources.context import SourceContext
 from pulse.sources.reddit_extraction import Extraction, Seen
 from pulse.sources.reddit_plan import Group, Plan, make_plan
 from pulse.sources.reddit_rows import write_days
 from pulse.sources.reddit_shelf import SOURCE, Shelf, open_shelf, shelf_name
-from pulse.window import Window
 
 log = logging.getLogger(__name__)
 

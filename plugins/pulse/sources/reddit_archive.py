@@ -13,21 +13,22 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from pulse import coverage, landing
-from pulse.contract import CONTRACT_VERSION, KINDS, projection
-from pulse.coverage import Look
-from pulse.errors import ConfigError, DayNotServable, StorageError
-from pulse.files import sql_text, storage_error
-from pulse.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest
-from pulse.locks import exclusive
-from pulse.profiles import account_in, is_profile_sql
-from pulse.settings import WILDCARD, RedditEntry, Settings
+from pulse.config.settings import WILDCARD, RedditEntry, Settings
+from pulse.core import coverage
+from pulse.core.contract import CONTRACT_VERSION, KINDS, projection
+from pulse.core.coverage import Look
+from pulse.core.errors import ConfigError, DayNotServable, StorageError
+from pulse.core.files import sql_text, storage_error
+from pulse.core.locks import exclusive
+from pulse.core.profiles import account_in, is_profile_sql
+from pulse.core.text import printable
+from pulse.core.window import Window
+from pulse.lake import landing
+from pulse.lake.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest
 from pulse.sources.archive_staging import SKIPPED_FAULTS, StagedArchive, stage
 from pulse.sources.context import SourceContext
 from pulse.sources.reddit_rows import write_days
 from pulse.sources.spans import merged, within_day
-from pulse.text import printable
-from pulse.window import Window
 
 log = logging.getLogger(__name__)
 

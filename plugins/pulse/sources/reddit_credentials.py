@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 from urllib.parse import quote_plus, urlsplit
 
-from pulse.errors import ConfigError
+from pulse.core.errors import ConfigError
 
 REDDIT_URL = "https://www.reddit.com"
 DEFAULT_CONNECTION_ID = "reddit_default"

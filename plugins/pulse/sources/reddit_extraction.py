@@ -12,17 +12,17 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Literal
 
-from pulse.contract import CommunityObservation
-from pulse.coverage import Look, day_start, nothing
-from pulse.errors import CallsSpent, DayNotOver, ListingRepeats, SourceError
+from pulse.core.contract import CommunityObservation
+from pulse.core.coverage import Look, day_start, nothing
+from pulse.core.errors import CallsSpent, DayNotOver, ListingRepeats, SourceError
+from pulse.core.text import printable
+from pulse.core.window import Window
 from pulse.sources.context import SourceContext
 from pulse.sources.reddit_client import is_refusal
 from pulse.sources.reddit_known import REMEMBERED_DAYS, create_known, due_sql
 from pulse.sources.reddit_pages import Page, Stub, listing_page, more_children_page, tree_page
 from pulse.sources.reddit_plan import PAGE_ITEMS, Group, Plan
 from pulse.sources.reddit_shelf import SOURCE, SealedPage, Shelf
-from pulse.text import printable
-from pulse.window import Window
 
 log = logging.getLogger(__name__)
 

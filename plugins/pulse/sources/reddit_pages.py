@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pulse.errors import SourceUnavailable
+from pulse.core.errors import SourceUnavailable
 from pulse.sources.ndjson import number_in
 from pulse.sources.reddit import EARLIEST_S, LATEST_S
 

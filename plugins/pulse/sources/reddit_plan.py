@@ -11,11 +11,11 @@ from datetime import timedelta
 
 import duckdb
 
-from pulse.errors import ConfigError
-from pulse.settings import RedditApiEntry, RedditApiPolicy
+from pulse.config.settings import RedditApiEntry, RedditApiPolicy
+from pulse.core.errors import ConfigError
+from pulse.core.window import Window
 from pulse.sources.context import SourceContext
 from pulse.sources.reddit_known import AGES_D, REMEMBERED_DAYS, Expected, create_known, due_sql, expected
-from pulse.window import Window
 
 PAGE_ITEMS = 100
 # Reddit ends a listing after about 1,000 things. Half of that leaves room for a day twice as lively as usual.

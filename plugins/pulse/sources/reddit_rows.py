@@ -11,11 +11,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pulse.contract import canonical_name
-from pulse.files import fsync_file, sql_text
-from pulse.settings import WILDCARD, RedditEntry
+from pulse.config.settings import WILDCARD, RedditEntry
+from pulse.core.contract import canonical_name
+from pulse.core.files import fsync_file, sql_text
+from pulse.core.text import printable
 from pulse.sources.chunk_reader import BadLine
-from pulse.text import printable
 
 # Grain: a line that gave no row, or all blank lines of a chunk together.
 FAULT_SCHEMA = pa.schema(
@@ -93,7 +93,7 @@ def write_days(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[date
     """Write table ``selected`` into a load's draft, one file per ``partition_day``, in order of creation.
 
     Args:
-        folder: the draft, see :func:`pulse.landing.draft`.
+        folder: the draft, see :func:`pulse.lake.landing.draft`.
 
     Returns:
         Rows by day; days without rows are left out.

@@ -22,11 +22,13 @@ from typing import Any
 
 import duckdb
 
-from pulse.contract import CONTRACT_VERSION, no_rows_sql
-from pulse.errors import CallsSpent, SourceError, StorageError
-from pulse.files import read_json, sql_text, storage_error, write_json
-from pulse.landing import RESUME_WITHIN, SHELVES
-from pulse.settings import RedditApiEntry
+from pulse.config.settings import RedditApiEntry
+from pulse.core.contract import CONTRACT_VERSION, no_rows_sql
+from pulse.core.errors import CallsSpent, SourceError, StorageError
+from pulse.core.files import read_json, sql_text, storage_error, write_json
+from pulse.core.text import printable
+from pulse.core.window import Window
+from pulse.lake.landing import RESUME_WITHIN, SHELVES
 from pulse.sources import reddit
 from pulse.sources.chunk_reader import ChunkReader
 from pulse.sources.context import SourceContext
@@ -34,8 +36,6 @@ from pulse.sources.ndjson import Chunk
 from pulse.sources.reddit_client import Answer, RedditClient, Told, is_refusal
 from pulse.sources.reddit_pages import CommunityFacts, Page, Stub, community_facts
 from pulse.sources.reddit_rows import create_accounts, fault_table, write_faults, write_rows
-from pulse.text import printable
-from pulse.window import Window
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,5 @@
+"""``python -m pulse.cli``: the same as ``pulse``."""
+
+from pulse.cli.app import main
+
+main()

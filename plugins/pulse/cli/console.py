@@ -1,0 +1,91 @@
+"""What commands print: progress lines, a run's tasks, rows of a query. Text of others is never taken for markup."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.console import Console
+from rich.markup import escape
+from rich.rule import Rule
+from rich.table import Table
+
+from pulse.core.text import printable
+
+if TYPE_CHECKING:
+    from pulse.orchestration.embedded import RunResult
+
+STATE_STYLES = {
+    "ok": "green", "warn": "yellow", "fail": "red", "success": "green", "failed": "red", "skipped": "yellow",
+    "upstream_failed": "yellow", "arrived": "green", "empty": "green", "partial": "yellow", "quarantined": "red",
+}  # fmt: skip
+
+
+def line_printer(console: Console, started_s: float) -> Callable[[str], None]:
+    """A function that prints one line with the seconds since ``started_s`` (of the monotonic clock) before it."""
+
+    def say(line: str) -> None:
+        console.print(f"[dim]{time.monotonic() - started_s:6.1f} s[/dim]  {escape(printable(line, max_chars=400))}")
+
+    return say
+
+
+def show_run(console: Console, result: "RunResult") -> None:
+    """A run's tasks with their times; mapped tasks in one row. What failed, and of what, comes last."""
+    table = Table(title=f"{result.dag_id}  {result.run_id}", title_justify="left", box=None, pad_edge=False)
+    for column in ("task", "state", "tiles"):
+        table.add_column(column)
+    table.add_column("wall s", justify="right")
+    for task_id in dict.fromkeys(task.task_id for task in result.tasks):
+        tiles = [task for task in result.tasks if task.task_id == task_id]
+        states = list(dict.fromkeys(tile.state for tile in tiles))
+        shown = ", ".join(f"[{STATE_STYLES.get(state, 'default')}]{state}[/]" for state in states)
+        table.add_row(task_id, shown, str(len(tiles)), f"{sum(tile.wall_s for tile in tiles):.1f}")
+    console.print(table)
+    if not result.is_success:
+        console.print(f"Not done; what was before stays. Next: `pulse status`, or read {escape(str(result.log_file))}")
+    for tile in result.failed_by_weight():
+        label = "" if tile.label == tile.task_id else f" ({escape(printable(tile.label))})"
+        reason = tile.reason or f"failed without a word; read {result.log_file}"
+        console.print(f"[red]{escape(tile.task_id)}[/red]{label}: {escape(printable(reason))}")
+
+
+def show_rows(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], has_more: bool = False) -> None:
+    """Rows as a table, or one below the other where a table is wider than the console; text is never taken for markup.
+
+    Args:
+        rows: printable text, one per column.
+        has_more: whether there are more rows than these.
+    """
+    names = [printable(column) for column in columns]
+    table = Table(pad_edge=False)
+    for name in names:
+        table.add_column(escape(name), overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    if rows and _width_of(console, table) > console.width:
+        _show_records(console, names, rows)
+    else:
+        console.print(table)
+    if has_more:
+        console.print(f"… only the first {len(rows)} rows; `--limit`, or `--format csv` for all")
+
+
+def _width_of(console: Console, table: Table) -> int:
+    """Characters that the table takes with no cell folded."""
+    return table.__rich_measure__(console, console.options.update(max_width=1_000_000)).maximum
+
+
+def _show_records(console: Console, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Each row as a block of lines: name of the column, and its value, folded where the console ends."""
+    name_width = max(cell_len(name) for name in names)
+    value_width = max(console.width - name_width - 2, 20)
+    for number, row in enumerate(rows, start=1):
+        console.print(Rule(f"row {number}", align="left", characters="─"))
+        for name, cell in zip(names, row, strict=True):
+            first, *others = chop_cells(cell, value_width) or [""]
+            lines = [
+                set_cell_size(name, name_width) + "  " + first,
+                *(" " * (name_width + 2) + line for line in others),
+            ]
+            console.print("\n".join(line.rstrip() for line in lines), markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,257 @@
+"""What a new user, or somebody at night, wants checked first. Each check says what it found and what to do next."""
+
+import functools
+import importlib.metadata
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from pulse.config.settings import Settings, config_path, load_settings
+from pulse.core import keys
+from pulse.core.errors import PulseError
+from pulse.core.home import Home
+from pulse.sources.reddit_credentials import (
+    ACCESS_POLICY_URL,
+    REDDIT_URL,
+    RedditCredentials,
+    connection_id,
+    from_environment,
+)
+
+Level = Literal["ok", "warn", "fail"]
+_PACKAGES = ("apache-airflow", "praw", "dbt-core", "dbt-duckdb", "duckdb", "great-expectations")
+_MIN_FREE_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: what was found, and the next step if it is not well."""
+
+    check: str
+    level: Level
+    found: str
+    next_step: str = ""
+
+
+def examine(home: Home, *, is_deep: bool = False) -> list[Finding]:
+    """Run all checks, in the order in which they matter. Makes the home and the author key if there are none.
+
+    Args:
+        is_deep: read every value of every file that the home keeps, to find damage.
+    """
+    checks: tuple[tuple[str, Callable[[Home], Finding]], ...] = (
+        ("python", _python),
+        ("packages", _packages),
+        ("home", _home),
+        ("disk", _disk),
+        ("author key", _author_key),
+        ("config", _config),
+        ("dag files", _dag_files),
+        ("sources", _sources),
+        ("reddit api", _reddit_api),
+    )
+    _settings_of.cache_clear()
+    return [
+        *(_guarded(name, check, home) for name, check in checks),
+        *_coverage(home),
+        *_files(home, is_deep=is_deep),
+    ]
+
+
+def _coverage(home: Home) -> list[Finding]:
+    """What is known of less than it seems: names that match nothing, edges that may be declared, days to load again."""
+    from pulse.core.clock import utc_now
+    from pulse.sources import SourceContext
+    from pulse.sources.archive_review import review
+    from pulse.steps import coverage_of_before
+
+    try:
+        settings = _settings_of(home)
+        context = SourceContext(home, settings, utc_now, keys.author_key_bytes(home))
+        remarks = review(settings, context)
+        not_derived = coverage_of_before.not_derived_yet(home)
+        to_load_again = coverage_of_before.still_to_load_again(home)
+        profiles_n = coverage_of_before.profiles_kept_by_name(home)
+    except PulseError:  # the checks of the configuration and of the key tell
+        return []
+    found = [Finding("coverage", "warn", f"{one.entry_id}: {one.found}", one.next_step) for one in remarks]
+    if not_derived:
+        found.append(
+            Finding(
+                "coverage", "warn",
+                f"{sum(not_derived.values())} days of {len(not_derived)} entries were loaded by a version without "
+                "coverage, and what is published is of that version",
+                "pulse rebuild: it derives what outcomes and files can prove; then `pulse doctor` names the rest",
+            )
+        )  # fmt: skip
+    if profiles_n:
+        found.append(
+            Finding(
+                "profiles", "warn",
+                f"{profiles_n} communities are an account's own page, kept under its name by an earlier version",
+                "run the days of the entry `*` again, all of them: they go then",
+            )
+        )  # fmt: skip
+    found += [_to_load_again(settings, entry_id, days) for entry_id, days in to_load_again.items()]
+    return found or [Finding("coverage", "ok", "nothing to declare or to load again, as far as files were read")]
+
+
+def _to_load_again(settings: Settings, entry_id: str, days: Sequence[date]) -> Finding:
+    """Days of which nothing could be derived, and how they can be loaded again."""
+    first, last = min(days), max(days)
+    entry = next((one for one in settings.communities if one.entry_id == entry_id), None)
+    if entry is not None and entry.path:
+        way = "if its files hold all of them and show nothing, say so by `covers`; then load them again"
+    elif entry is not None:
+        way = "its source reaches back days only: give an archive that holds them as its `path`, then"
+    else:
+        way = "it is in the config no longer: if an archive holds them, add an entry with that `path`, then"
+    return Finding(
+        "coverage", "warn",
+        f"{entry_id}: {len(days)} days were loaded before there was coverage: what was looked at is not known",
+        f"{way}, first and last: pulse backfill --from {first} --to {last}",
+    )  # fmt: skip
+
+
+def _files(home: Home, *, is_deep: bool) -> list[Finding]:
+    """One finding per damaged file; one for all where there is none."""
+    from pulse.steps import damage
+
+    found = [
+        # What heals by itself asks for nothing but a run.
+        Finding("files", "warn" if one.loss is None else "fail", f"{one.file} is damaged: {one.fault}", one.way_back)
+        for one in damage.find(home, is_deep=is_deep)
+    ]
+    gone_n = len(damage.set_aside_before(home))
+    gone = f"; {gone_n} set aside before, see {home.root / 'damaged'}" if gone_n else ""
+    looked = "all of raw, scores, quality, kpi, warehouse and published" if is_deep else (
+        "databases, frozen months, outcomes and gate results; --deep reads raw and scores too"
+    )  # fmt: skip
+    return found or [Finding("files", "ok", f"whole: {looked}{gone}")]
+
+
+def _guarded(name: str, check: Callable[[Home], Finding], home: Home) -> Finding:
+    try:
+        return check(home)
+    except OSError as error:
+        return Finding(name, "fail", f"{error.filename or home.root}: {error.strerror}", "mend its permissions")
+    except PulseError as error:
+        found = error.thing if error.value is None else f"{error.thing}: {error.value}"
+        return Finding(name, "fail", found, error.next_step)
+
+
+def _python(_: Home) -> Finding:
+    found = ".".join(map(str, sys.version_info[:3]))
+    is_known = (3, 11) <= sys.version_info[:2] < (3, 14)
+    return Finding("python", "ok" if is_known else "fail", found, "" if is_known else "use Python 3.11, 3.12 or 3.13")
+
+
+def _packages(_: Home) -> Finding:
+    missing, found = [], []
+    for name in _PACKAGES:
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Finding("packages", "fail", f"missing: {', '.join(missing)}", "make install")
+    return Finding("packages", "ok", ", ".join(found))
+
+
+def _home(home: Home) -> Finding:
+    home.create()
+    probe = home.scratch / f".probe-{os.getpid()}"
+    try:
+        probe.write_bytes(b"x")
+        probe.unlink()
+    except OSError as error:
+        return Finding("home", "fail", f"{home.root}: {error.strerror}", "set PULSE_HOME to a writable folder")
+    return Finding("home", "ok", str(home.root))
+
+
+def _disk(home: Home) -> Finding:
+    free_bytes = shutil.disk_usage(home.root).free
+    found = f"{free_bytes / 1024**3:.1f} GiB free"
+    if free_bytes < _MIN_FREE_BYTES:
+        return Finding("disk", "warn", found, "free some: `pulse prune`; publishing needs twice the marts' size")
+    return Finding("disk", "ok", found)
+
+
+def _author_key(home: Home) -> Finding:
+    was_known = keys.has_fingerprint(home)
+    key = keys.author_key_bytes(home)
+    place = "PULSE_AUTHOR_KEY" if os.environ.get("PULSE_AUTHOR_KEY") else str(home.author_key_file)
+    found = f"{len(key)} bytes in {place}; keep a backup, losing it means a full reload"
+    if not was_known:
+        found += f"; its fingerprint is kept from now on in {keys.fingerprint_file(home)}, and another key is refused"
+    if keys.is_readable_by_others(home):
+        return Finding("author key", "warn", f"{found}; other accounts may read it", f"chmod 600 {place}")
+    return Finding("author key", "ok", found)
+
+
+@functools.lru_cache(maxsize=1)
+def _settings_of(home: Home) -> Settings:
+    """Read once for all checks: with thousands of communities that takes seconds."""
+    return load_settings(home=home)
+
+
+def _config(home: Home) -> Finding:
+    settings = _settings_of(home)
+    files_n = sum(len(entry.path) for entry in settings.communities)
+    return Finding("config", "ok", f"{config_path()}: {len(settings.communities)} communities, {files_n} files")
+
+
+def _dag_files(_: Home) -> Finding:
+    from pulse.core.home import REPOSITORY
+
+    files = sorted(file.name for file in (REPOSITORY / "dags").glob("*.py"))
+    if not files:
+        return Finding("dag files", "fail", f"none under {REPOSITORY / 'dags'}", "check out the repository whole")
+    return Finding("dag files", "ok", ", ".join(files))
+
+
+def _sources(home: Home) -> Finding:
+    return Finding(
+        "sources",
+        "ok",
+        f"configured: {', '.join(_sources_used(home)) or 'none'}. Without any account: reddit_archive, for Pushshift "
+        "and Arctic Shift files as they are (.zst, .gz or plain)",
+    )
+
+
+def _sources_used(home: Home) -> list[str]:
+    try:
+        return sorted({entry.source for entry in _settings_of(home).communities})
+    except PulseError:  # the check of the configuration tells
+        return []
+
+
+def _reddit_api(home: Home) -> Finding:
+    """Whether there are credentials. Nothing is sent: whether Reddit takes them, the first run says."""
+    if "reddit_api" not in _sources_used(home):
+        return Finding("reddit api", "ok", "not used: no community has source reddit_api")
+    given, place = from_environment(), "the environment"
+    if given is None:
+        given, place = _stored_in_airflow(home), f"Airflow's connection {connection_id()}"
+    if given is None:
+        return Finding(
+            "reddit api", "fail", f"no credentials, neither in PULSE_REDDIT_* nor in {place}",
+            f"README, \"Reddit live\". A new key needs Reddit's approval: {ACCESS_POLICY_URL}. Without one, archives "
+            "work: source reddit_archive",
+        )  # fmt: skip
+    elsewhere = "" if given.url == REDDIT_URL else f", asking {given.url}"
+    return Finding("reddit api", "ok", f"{given.grant}, from {place}, as {given.user_agent!r}{elsewhere}")
+
+
+def _stored_in_airflow(home: Home) -> RedditCredentials | None:
+    """Airflow is started only here, where nothing nearer says: that takes seconds."""
+    from pulse.orchestration import environment
+
+    environment.apply_for_embedded_runs(home)
+    from pulse.orchestration.connections import stored_reddit_credentials
+
+    return stored_reddit_credentials()

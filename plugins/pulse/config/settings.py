@@ -1,0 +1,445 @@
+"""What to listen to, and how strictly: the one reader of ``config/communities.yml`` and of ``PULSE_*``.
+
+Unknown keys, duplicate communities and missing files are refused here, before anything runs.
+"""
+
+import fnmatch
+import functools
+import glob
+import os
+import re
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pulse.core.clock import utc_now
+from pulse.core.contract import Kind, canonical_name
+from pulse.core.errors import ConfigError
+from pulse.core.home import REPOSITORY, Home
+from pulse.core.keys import author_key_bytes
+from pulse.core.profiles import account_in, pseudonym
+
+WILDCARD = "*"
+_HOME_VARIABLE = "${PULSE_HOME}"
+# Reddit's own limits are 3 to 21; a few older names are shorter or longer.
+_SUBREDDIT_NAME = re.compile(r"[A-Za-z0-9_]{2,24}")
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+# A hundred years: as good as for ever, and no calendar runs out.
+Days = Annotated[int, Field(ge=1, le=36_500)]
+
+
+class Strict(BaseModel):
+    """Frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
+
+
+class CommunityEntry(Strict):
+    """One community to listen to, whatever its source.
+
+    Attributes:
+        platform: lower-case platform name.
+        name: community name on that platform; ``*`` takes every community that no other entry names, but no profiles
+            (``u_name``). A profile that is named itself has a pseudonym here once the configuration is loaded.
+        max_quarantined_share: gate 1 stops a load when more than this share of its records is unusable.
+        team_accounts: account names that speak for the brand; role ``team``.
+        bot_accounts: account names that are programs; role ``bot``.
+    """
+
+    platform: Literal["reddit"]
+    name: str = Field(min_length=1, max_length=1_000)
+    source: str
+    max_quarantined_share: Share = 0.05
+    team_accounts: tuple[str, ...] = ()
+    bot_accounts: tuple[str, ...] = ("AutoModerator",)
+
+    @property
+    def community(self) -> str:
+        """The name as rows carry it."""
+        return canonical_name(self.platform, self.name)
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether this entry takes all communities that no other entry names."""
+        return self.name == WILDCARD
+
+    @property
+    def entry_id(self) -> str:
+        """Unique in a config: ``platform/community``."""
+        return f"{self.platform}/{self.community}"
+
+
+class Covers(Strict):
+    """Days that an entry's files hold from end to end, whatever their records show. Written as ``{from, to, kinds}``.
+
+    Attributes:
+        first_day, last_day: UTC days, both included; ``from`` and ``to`` in the config.
+        kinds: of what; all kinds that the files hold where none is named.
+    """
+
+    first_day: date = Field(alias="from")
+    last_day: date = Field(alias="to")
+    kinds: tuple[Kind, ...] = ()
+
+    @model_validator(mode="after")
+    def _refuse_impossible(self) -> "Covers":
+        if self.first_day > self.last_day:
+            raise ValueError(f"from {self.first_day} is after to {self.last_day} (limit: from is to or earlier)")
+        today = utc_now().date()
+        if self.last_day >= today:
+            raise ValueError(f"to {self.last_day} is not over (limit: the day before {today}, UTC)")
+        return self
+
+
+class RedditEntry(CommunityEntry):
+    """A community on Reddit.
+
+    Attributes:
+        path: Pushshift or Arctic Shift files, found and absolute. In the config: one path, glob or a list of them,
+            relative to the config file; ``${PULSE_HOME}`` stands for that folder.
+        covers: days that the files hold from end to end though their records do not show it: one item or a list.
+        extra_fields: whether to keep the source's allow-listed further fields in ``extra``.
+    """
+
+    path: tuple[Path, ...]
+    covers: tuple[Covers, ...] = ()
+    extra_fields: bool = False
+
+    @field_validator("covers", mode="before")
+    @classmethod
+    def _as_list_of_covers(cls, value: object) -> object:
+        return (value,) if isinstance(value, dict) else value
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _as_list(cls, value: object) -> object:
+        return (value,) if isinstance(value, str | Path) else value
+
+
+class RedditArchiveEntry(RedditEntry):
+    """A community read from archive files alone."""
+
+    source: Literal["reddit_archive"]
+
+
+class RedditApiEntry(RedditEntry):
+    """A community asked for live, through Reddit's API.
+
+    Attributes:
+        path: archive files of its past, if there are any: windows that lie within what they span are read from them.
+    """
+
+    source: Literal["reddit_api"]
+    path: tuple[Path, ...] = ()
+
+    @field_validator("name")
+    @classmethod
+    def _refuse_wildcard(cls, value: str) -> str:
+        if not _SUBREDDIT_NAME.fullmatch(value):
+            raise ValueError(f"not a community that can be asked for: {value!r} (limit: 2 to 24 of A-Z a-z 0-9 _)")
+        if account_in(value) is not None:
+            raise ValueError("an account's own page is not asked for live, only read from archives (reddit_archive)")
+        return value
+
+
+class RedditApiPolicy(Strict):
+    """How source ``reddit_api`` treats Reddit; one client, shared by all tasks of all runs.
+
+    Attributes:
+        max_calls_per_run: API calls that one run may make over all communities. The planner leaves the oldest looks out
+            first when they do not fit.
+        calls_per_window, window_s: how many calls the client may start in a window. Reddit allows 100 a minute.
+        longest_wait_s: how long a task sits out a limit by itself; a longer wait is left to Airflow's retry, and the
+            worker is free meanwhile.
+        retry_wait_s: before the second try of a call that failed in passing; doubled for the third.
+        timeout_s: without a byte from Reddit for so long, a call has failed.
+        late_days: how far back listings are read behind the day, for posts that a filter held back.
+        min_comments_seen_share: where the stream of comments did not reach back to the day's beginning, threads are
+            read one by one, largest gap first, until this share of the counted comments was seen.
+    """
+
+    max_calls_per_run: Annotated[int, Field(ge=1, le=1_000_000)] = 2_000
+    calls_per_window: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    window_s: Annotated[float, Field(gt=0, le=3_600)] = 60.0
+    longest_wait_s: Annotated[float, Field(ge=0, le=600)] = 15.0
+    retry_wait_s: Annotated[float, Field(ge=0, le=60)] = 2.0
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
+    late_days: Annotated[int, Field(ge=0, le=30)] = 7
+    min_comments_seen_share: Share = 0.85
+
+
+class PublishPolicy(Strict):
+    """When a day may reach analysts, and how long old states stay.
+
+    Attributes:
+        min_communities_arrived_share: of the configured entries, how many must have arrived (or proved empty).
+        keep_states_n: published files kept beside the current one.
+    """
+
+    min_communities_arrived_share: Share = 0.5
+    keep_states_n: Annotated[int, Field(ge=1, le=100)] = 3
+
+
+class Retention(Strict):
+    """How many days each kind of data stays; ``pulse prune`` and the daily run apply it."""
+
+    quarantine_days: Days = 30
+    landing_days: Days = 14
+    quality_days: Days = 400
+
+
+class Notifier(Strict):
+    """An Airflow notifier to call, by import path and arguments; secrets belong in its connection, not here."""
+
+    notifier: str
+    arguments: dict[str, Any] = {}
+
+
+Entry = Annotated[RedditArchiveEntry | RedditApiEntry, Field(discriminator="source")]
+
+
+class Settings(Strict):
+    """The whole configuration."""
+
+    communities: tuple[Entry, ...] = Field(min_length=1)
+    reddit_api: RedditApiPolicy = RedditApiPolicy()
+    publish: PublishPolicy = PublishPolicy()
+    retention: Retention = Retention()
+    notify: tuple[Notifier, ...] = ()
+    sentiment_model: Literal["pulse", "vader"] = "pulse"
+    daily_deadline_h: Annotated[float, Field(gt=0, le=24)] = 6.0
+
+    def entry(self, entry_id: str) -> RedditArchiveEntry | RedditApiEntry:
+        """The entry with that id.
+
+        Raises:
+            ConfigError: no such entry.
+        """
+        for entry in self.communities:
+            if entry.entry_id == entry_id:
+                return entry
+        raise ConfigError(
+            "community",
+            value=entry_id,
+            limit="one of " + ", ".join(entry.entry_id for entry in self.communities),
+            next_step="add it to the config, or choose one that is there",
+        )
+
+
+def config_path() -> Path:
+    """``$PULSE_CONFIG``, or ``config/communities.yml``; a relative value is resolved against the repository."""
+    return (REPOSITORY / os.environ.get("PULSE_CONFIG", "config/communities.yml")).resolve()
+
+
+def daily_deadline_h() -> float:
+    """Hours after which a daily run is late, for the DAG file.
+
+    Never raises, for a DAG must parse to tell what is wrong: a configuration that cannot be read gives the default
+    here, and its own clear error in the run's first task.
+    """
+    default = float(Settings.model_fields["daily_deadline_h"].default)
+    try:
+        document = _parsed_yaml(config_path().read_text(encoding="utf-8"))
+        hours = float(document.get("daily_deadline_h", default))
+    except (OSError, yaml.YAMLError, RecursionError, AttributeError, TypeError, ValueError, OverflowError):
+        return default
+    return hours if 0 < hours <= 24 else default
+
+
+class _RepeatedKey(yaml.MarkedYAMLError):
+    """A mapping that names a key twice: YAML's own readers would take the last and say nothing."""
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Plain values only, and each key once."""
+
+    def compose_mapping_node(self, anchor: Any) -> Any:
+        """Compose a mapping as ever, then look at its keys, before any are merged into it."""
+        node = super().compose_mapping_node(anchor)
+        seen: dict[object, Any] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                name = (key.tag, key.value)
+                if name in seen:
+                    raise _RepeatedKey(
+                        problem=f"key {key.value} stands twice, in lines {seen[name].line + 1} and "
+                        f"{key.start_mark.line + 1}",
+                        problem_mark=key.start_mark,
+                    )
+                seen[name] = key.start_mark
+        return node
+
+
+def _parsed_yaml(text: str) -> Any:
+    return yaml.load(text, Loader=_StrictLoader)  # noqa: S506  (a safe loader)
+
+
+def load_settings(path: Path | None = None, *, home: Home | None = None) -> Settings:
+    """Read and check the configuration.
+
+    Args:
+        path: the file; by default :func:`config_path`.
+        home: what ``${PULSE_HOME}`` stands for; by default from the environment.
+
+    Side effects: makes the author key if there is none and a profile is named.
+
+    Raises:
+        ConfigError: the file is missing, not YAML, has an unknown key or wrong value, names a community twice, or
+            points to files that are not there. The message says where. Also an author key that cannot be used.
+    """
+    path = path or config_path()
+    document = _read_yaml(path)
+    try:
+        settings = Settings.model_validate(document)
+    except ValidationError as error:
+        raise _first_fault(path, error) from error
+    home = home or Home.from_environment()
+    settings = settings.model_copy(
+        update={"communities": tuple(_without_clear_name(entry, home) for entry in settings.communities)}
+    )
+    _refuse_duplicates(path, settings)
+    find = _finder(path, home)
+    found = tuple(entry.model_copy(update={"path": tuple(_find_files(entry, find))}) for entry in settings.communities)
+    return settings.model_copy(update={"communities": found})
+
+
+def _read_yaml(path: Path) -> object:
+    try:
+        return _parsed_yaml(path.read_text(encoding="utf-8"))
+    except _RepeatedKey as error:
+        raise ConfigError(
+            f"config file {path}", value=error.problem, limit="each key once", next_step="make one of the two"
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"config file {path}", value=error.strerror, next_step="create it, or set PULSE_CONFIG"
+        ) from error
+    except RecursionError as error:
+        raise ConfigError(
+            f"config file {path}", value="nested too deeply", next_step="mend it: a few levels are enough"
+        ) from error
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # days and numbers that cannot be, bad UTF-8
+        raise ConfigError(
+            f"config file {path}", value=f"not YAML: {error}", next_step="mend the line that the message names"
+        ) from error
+
+
+def _first_fault(path: Path, error: ValidationError) -> ConfigError:
+    faults = error.errors()
+    # Entries that do not validate are missing from the list, which is then too short as well.
+    faults = [fault for fault in faults if fault["type"] != "too_short"] or faults
+    fault = faults[0]
+    # Below an entry of `communities`, pydantic names the kind of entry that it took it for.
+    loc = [part for place, part in enumerate(fault["loc"]) if place != 2 or fault["loc"][0] != "communities"]
+    where = ".".join(map(str, loc)) or "the document"
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    if fault["type"] == "extra_forbidden":
+        return ConfigError(
+            f"config {path}", value=f"unknown key {where}{more}", next_step="check the spelling, or remove the key"
+        )
+    return ConfigError(f"config {path}", value=f"{where}: {fault['msg']}{more}", next_step="mend that value")
+
+
+def _without_clear_name(entry: RedditEntry, home: Home) -> RedditEntry:
+    """The entry under a pseudonym if its community is somebody's profile, so that nothing made of it names a person."""
+    account = account_in(entry.name)
+    if account is None:
+        return entry
+    return entry.model_copy(update={"name": pseudonym(author_key_bytes(home), entry.platform, account)})
+
+
+def _refuse_duplicates(path: Path, settings: Settings) -> None:
+    seen: set[str] = set()
+    for entry in settings.communities:
+        if entry.entry_id in seen:
+            raise ConfigError(
+                f"config {path}",
+                value=f"{entry.entry_id} stands twice",
+                limit="once",
+                next_step="remove one of the two",
+            )
+        seen.add(entry.entry_id)
+
+
+def _find_files(entry: RedditEntry, find: Callable[[Path], tuple[Path, Path, list[Path]]]) -> Iterator[Path]:
+    """Absolute files of one entry, in order, each once.
+
+    Args:
+        find: the pattern as it was written, where it leads, and the files there.
+    """
+    seen: set[Path] = set()
+    for given in entry.path:
+        pattern, absolute, files = find(given)
+        if not files:
+            raise ConfigError(
+                f"path of {entry.entry_id}",
+                value=f"{pattern} (looked at {absolute})",
+                limit="at least one file",
+                next_step="mend the path in the config; `make demo` writes the files of the demo",
+            )
+        for file in files:
+            if file not in seen:
+                seen.add(file)
+                yield file
+
+
+def _finder(config: Path, home: Home) -> Callable[[Path], tuple[Path, Path, list[Path]]]:
+    """Finds the files of a pattern; each pattern and each folder is looked at once, however many entries name it."""
+
+    names_in = functools.cache(_names_in)
+
+    @functools.cache
+    def find(pattern: Path) -> tuple[Path, Path, list[Path]]:
+        absolute = config.parent / str(pattern).replace(_HOME_VARIABLE, str(home.root))
+        try:
+            files = (
+                [absolute.resolve()] if absolute.is_file() else _files_matching(str(pattern), config, home, names_in)
+            )
+        except (OSError, ValueError):  # no file can have that name
+            files = []
+        return pattern, absolute, [file for file in files if not _is_of_the_kernel(file)]
+
+    return find
+
+
+def _is_of_the_kernel(file: Path) -> bool:
+    """Whether a file is made up by the kernel as it is read (/proc, /sys): none can be an archive, some never end."""
+    for folder in ("/proc", "/sys"):
+        try:
+            if file.stat().st_dev == Path(folder).stat().st_dev and Path(folder).is_mount():
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def _files_matching(pattern: str, config: Path, home: Home, names_in: Callable[[Path], list[str]]) -> list[Path]:
+    """Files that a glob finds; folders that merely contain glob characters stand for themselves.
+
+    Args:
+        names_in: what lies in a folder; asked where only the last part of the pattern is one.
+    """
+    absolute = Path(glob.escape(str(config.parent))) / pattern.replace(_HOME_VARIABLE, glob.escape(str(home.root)))
+    folder, last = absolute.parent, absolute.name
+    plain = Path(_unescaped(str(folder)))
+    if glob.escape(str(plain)) == str(folder) and not last.startswith("."):
+        matches = [str(plain / name) for name in fnmatch.filter(names_in(plain), last) if not name.startswith(".")]
+    else:
+        matches = glob.glob(str(absolute))
+    return [Path(match).resolve() for match in sorted(matches) if Path(match).is_file()]
+
+
+def _unescaped(path: str) -> str:
+    """What :func:`glob.escape` was given."""
+    return re.sub(r"\[([*?[])\]", r"\1", path)
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208  (names are asked for, not paths)
+    except OSError:
+        return []

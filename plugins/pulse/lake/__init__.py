@@ -1,0 +1,1 @@
+"""Where data lies as files: landing, raw, outcomes and quality results, and what is erased from them."""

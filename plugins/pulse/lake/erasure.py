@@ -1,0 +1,297 @@
+"""Erasure: what was taken back upstream goes from everything older that still holds it.
+
+A source that sees a contribution again may find its content removed or its account gone. Platform terms then ask for
+the content, or the identity, to go from wherever it was kept. So each such observation leaves a **tombstone** in raw,
+and rows of that contribution observed then or earlier, whatever source or file they are of, lose
+
+- their content, if it was removed: title, body, hash, url, permalink (it spells the title), tags and extra fields;
+- their ``author_key``, if a live source finds the account gone. ``author_role`` stays. (Archives may lack authors
+  altogether, so no author there proves nothing.)
+
+Counts, times and the number of rows never change, nor does a later observation: what a moderator puts back is back.
+Tombstones also meet what arrives after them, so an archive that still has the text, or a released load, brings nothing
+back, and the order of arrival does not matter. They hold ids and times only. They stay when an archive's load is
+replaced: what was taken back stays so.
+
+Not reached from here: quarantine (mode 0700, short-lived); replayable loads in landing, for the archive they come from
+holds the same text and is the operator's own; published files, which the next builds replace.
+"""
+
+import logging
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from pulse.config.settings import WILDCARD
+from pulse.core import parquet
+from pulse.core.files import fsync_file, fsync_folder, sql_text
+from pulse.core.home import Home
+from pulse.lake import landing
+from pulse.lake.landing import Load
+
+log = logging.getLogger(__name__)
+
+Community = tuple[str, str]
+
+# Grain: contribution and load. Latest observation at which the content, or the account, was gone; NULL if it is not.
+_TOMBSTONE_COLUMNS = (
+    "platform VARCHAR, community VARCHAR, contribution_id VARCHAR, content_gone_at TIMESTAMPTZ, "
+    "author_gone_at TIMESTAMPTZ"
+)
+_CONTENT = {
+    "title": "null", "body": "null", "text_sha256": "null", "url": "null", "permalink": "null", "tags": "[]",
+    "extra": "null",
+}  # fmt: skip
+# The body is not read: where it holds something there is a hash (rule text_hash_matches of gate 1, not waivable).
+_HOLDS_CONTENT = (
+    "(text_sha256 is not null or title is not null or url is not null or permalink is not null or len(tags) > 0 "
+    "or extra is not null)"
+)
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What a promotion has to do beside its own rows.
+
+    Attributes:
+        puts: prepared file by where it belongs: new tombstones, and raw files without what they must lose.
+        tombstones: files under raw that landing has to be held against, once they are there.
+    """
+
+    puts: dict[Path, Path] = field(default_factory=dict)
+    tombstones: tuple[Path, ...] = ()
+
+
+def prepare(
+    home: Home, load: Load, arriving: Mapping[Community, Sequence[Path]], staging: Path, *, untouched: frozenset[Path]
+) -> Erasure:
+    """Hold a load's rows and raw against each other; nothing visible changes.
+
+    Only the partitions of communities with tombstones are read, and of those only what is needed to find the files.
+    All communities are looked at together: a load of a whole platform's dump may hold tens of thousands.
+
+    Args:
+        arriving: the load's accepted rows in ``staging``, by community; those that must lose something are rewritten.
+        untouched: raw files that the promotion replaces or removes anyway.
+    """
+    with _connect(staging / "spill") as connection:
+        fresh = _find_tombstones(connection, arriving, with_authors=not load.manifest.is_replayable)
+        targets = {community: home.tombstones_dir(*community) / f"{load.load_id}.parquet" for community in arriving}
+        known = {
+            community: [file for file in sorted(target.parent.glob("*.parquet")) if file != target]
+            for community, target in targets.items()
+        }
+        written = {
+            targets[community]: _write_tombstones(connection, community, staging / f"tombstones-{number:06d}.parquet")
+            for number, community in enumerate(sorted(fresh))
+        }
+        touched = [community for community in arriving if known[community] or community in fresh]
+        rewritten: set[Path] = set()
+        erased: dict[Path, Path] = {}
+        if touched:
+            _gather(connection, [*(file for community in touched for file in known[community]), *written.values()])
+            rewritten = _erase_arriving(connection, [file for community in touched for file in arriving[community]])
+            held = [
+                file for community in sorted(fresh) for file in _raw_files(home, community) if file not in untouched
+            ]
+            erased = {
+                file: _rewrite(connection, file, staging / f"erased-{number:06d}.parquet")
+                # One that is damaged shows nobody anything; whatever makes it again is held against the tombstones.
+                for number, file in enumerate(
+                    parquet.read_what_can_be(held, lambda files: _files_to_erase(connection, files))
+                )
+            }
+    shutil.rmtree(staging / "spill", ignore_errors=True)
+    if erased:
+        log.info("erasure: %d raw files lose what %s saw removed", len(erased), load.load_id)
+    tombstones = [
+        file
+        for community in touched
+        if community in fresh or rewritten.intersection(arriving[community])
+        for file in (*known[community], *((targets[community],) if community in fresh else ()))
+    ]
+    return Erasure(written | erased, tuple(tombstones))
+
+
+def erase_landed(home: Home, tombstones: Iterable[Path]) -> None:
+    """Erase from sealed live loads that are still in landing. Can be repeated; each file is replaced in one step.
+
+    Order and number of rows stay, so that gate 1 may be reading. An erased load that is gated again may break
+    ``empty_text_share`` if over a fifth of its rows were erased: it stops safely then, and can be released.
+    """
+    files = [file for file in tombstones if file.exists()]
+    if not files:
+        return
+    with _connect(home.scratch / "erasure") as connection:
+        _gather(connection, files)
+        communities = set(connection.execute("select distinct platform, community from gone").fetchall())
+        for load in landing.sealed_loads(home):
+            if not load.manifest.is_replayable and _may_hold(load, communities):
+                _erase_load(connection, load)
+
+
+# ---- tombstones --------------------------------------------------------------
+
+
+def remake_tombstones(home: Home, file: Path) -> bool:
+    """Write a damaged file of tombstones again from the rows in raw that it was made from; false if they are not whole.
+
+    Only whoever holds the lock of raw may call this.
+    """
+    of_community = home.raw / "contributions" / file.parent.relative_to(home.raw / "tombstones")
+    files = sorted(of_community.glob(f"day=*/{file.name}"))
+    if not files or len(parquet.whole(files, is_deep=True)) < len(files):
+        return False
+    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    with _connect(home.scratch / "erasure") as connection:
+        with_authors = not landing.is_replayable(file.stem)
+        communities = _find_tombstones(connection, {("", ""): files}, with_authors=with_authors)
+        for community in communities:  # one: the files are of one folder
+            _write_tombstones(connection, community, draft)
+            if file.is_dir():
+                shutil.rmtree(file)
+            draft.replace(file)
+            fsync_folder(file.parent)
+    return bool(communities)
+
+
+def _connect(spill: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(spill)})
+    connection.execute("set timezone = 'UTC'")
+    return connection
+
+
+def _find_tombstones(
+    connection: duckdb.DuckDBPyConnection, arriving: Mapping[Community, Sequence[Path]], *, with_authors: bool
+) -> set[Community]:
+    """Make table ``fresh`` of what the rows say is gone; returns the communities it is about.
+
+    Args:
+        with_authors: whether a row without an author says that the account is gone.
+    """
+    connection.execute(f"create table fresh ({_TOMBSTONE_COLUMNS})")
+    files = [str(file) for of_community in arriving.values() for file in of_community]
+    if files:
+        connection.execute(
+            """
+            insert into fresh
+            select platform, community, contribution_id,
+                max(observed_at) filter (where removal <> 'none') as content_gone_at,
+                max(observed_at) filter (where $with_authors and author_key is null) as author_gone_at
+            from read_parquet($files, hive_partitioning = false)
+            where removal <> 'none' or ($with_authors and author_key is null)
+            group by platform, community, contribution_id
+            """,
+            {"files": files, "with_authors": with_authors},
+        )
+    return set(connection.execute("select distinct platform, community from fresh").fetchall())
+
+
+def _write_tombstones(connection: duckdb.DuckDBPyConnection, community: Community, target: Path) -> Path:
+    platform, name = community
+    connection.execute(
+        "copy (select * from fresh where platform = $platform and community = $community order by contribution_id) "
+        f"to {sql_text(target)} (format parquet, compression zstd)",
+        {"platform": platform, "community": name},
+    )
+    fsync_file(target)
+    return target
+
+
+def _gather(connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> None:
+    """Make table ``gone``: one row per contribution, of all that the files say."""
+    connection.execute(
+        """
+        create or replace table gone as
+        select platform, community, contribution_id,
+            max(content_gone_at) as content_gone_at, max(author_gone_at) as author_gone_at
+        from read_parquet($files, hive_partitioning = false)
+        group by platform, community, contribution_id
+        """,
+        {"files": [str(file) for file in files]},
+    )
+
+
+# ---- rows ----------------------------------------------------------------------
+
+
+def _raw_files(home: Home, community: Community) -> list[Path]:
+    """All raw files of a community, whichever source they are of."""
+    return sorted(home.community_contributions_dir(*community).glob("day=*/*.parquet"))
+
+
+def _erase_arriving(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> set[Path]:
+    """Rewrite staged files that hold what must go; returns them."""
+    found = _files_to_erase(connection, files)
+    for file in found:
+        _rewrite(connection, file, file.with_suffix(".erased")).replace(file)
+    return set(found)
+
+
+def _files_to_erase(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> list[Path]:
+    """Which of the files hold something that table ``gone`` says must go."""
+    if not files:
+        return []
+    rows = connection.execute(
+        f"""
+        select distinct given.filename
+        from read_parquet($files, hive_partitioning = false, filename = true) as given
+        join gone using (platform, community, contribution_id)
+        where (given.observed_at <= gone.content_gone_at and {_HOLDS_CONTENT})
+            or (given.observed_at <= gone.author_gone_at and given.author_key is not null)
+        order by 1
+        """,
+        {"files": [str(file) for file in files]},
+    ).fetchall()
+    return [Path(name) for (name,) in rows]
+
+
+def _rewrite(connection: duckdb.DuckDBPyConnection, file: Path, target: Path) -> Path:
+    """Write the file again without what table ``gone`` says must go: same rows, order, columns and types."""
+    erased = ", ".join(
+        f"case when given.observed_at <= gone.content_gone_at then {nothing} else given.{name} end as {name}"
+        for name, nothing in _CONTENT.items()
+    )
+    connection.execute(
+        f"""
+        copy (
+            select given.* exclude (file_row_number) replace (
+                {erased},
+                case when given.observed_at <= gone.author_gone_at then null else given.author_key end as author_key
+            )
+            from read_parquet({sql_text(file)}, hive_partitioning = false, file_row_number = true) as given
+            left join gone using (platform, community, contribution_id)
+            order by given.file_row_number
+        ) to {sql_text(target)} (format parquet, compression zstd)
+        """
+    )
+    fsync_file(target)
+    return target
+
+
+# ---- landing -------------------------------------------------------------------
+
+
+def _may_hold(load: Load, communities: set[Community]) -> bool:
+    platform, community = load.manifest.platform, load.manifest.community
+    return (platform, community) in communities or (
+        community == WILDCARD and platform in {of_platform for of_platform, _ in communities}
+    )
+
+
+def _erase_load(connection: duckdb.DuckDBPyConnection, load: Load) -> None:
+    """Erase from one sealed load. It may meanwhile be moved to quarantine or pruned, and is left alone then."""
+    for file in {*load.rows_files().values(), *load.accepted_files().values()}:
+        try:
+            for found in _files_to_erase(connection, [file]):
+                _rewrite(connection, found, found.with_name(f".{found.name}.erasing")).replace(found)
+                fsync_folder(found.parent)
+        except (OSError, duckdb.IOException):
+            if file.exists():
+                raise
+        except duckdb.InvalidInputException:
+            log.warning("erasure: %s is no Parquet file, so nobody can replay it either", file)

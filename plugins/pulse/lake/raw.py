@@ -1,0 +1,639 @@
+"""Raw: the Parquet partitions that passed gate 1, and the one way in.
+
+Contributions and what was seen of communities have partitions of their own. A promotion may touch many files. It is
+written down first (a journal, flushed), then carried out by renames and removals that can be repeated; whoever comes
+next finishes what a killed process left half done. So a partition is always either as before or as after.
+"""
+
+import glob
+import logging
+import os
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pulse.config.settings import WILDCARD
+from pulse.core import coverage, parquet
+from pulse.core.contract import community_duckdb_columns, coverage_duckdb_columns, duckdb_columns
+from pulse.core.errors import DamagedFile, StorageError
+from pulse.core.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
+from pulse.core.home import Home, partition_path, path_value
+from pulse.core.locks import WAREHOUSE_LOCK, exclusive
+from pulse.core.window import Window
+from pulse.lake import erasure, landing
+from pulse.lake.landing import Load, LoadManifest, coverage_of
+
+log = logging.getLogger(__name__)
+
+JOURNAL = "journal.json"
+_CONTRIBUTIONS, _COMMUNITIES, _COVERAGE = "contributions", "communities", "coverage"
+_TOMBSTONES = "tombstones"
+# How a load's id ends (landing.load_id_for): first and last day, and a digest.
+_DAYS_OF_LOAD = re.compile(r"-(\d{8})-(\d{8})-[0-9a-f]{12}$")
+# Begins the name of a file without rows that an earlier contract left.
+_EARLIER = "_empty_of_"
+
+
+@dataclass(frozen=True, order=True)
+class Partition:
+    """One community's raw partition of one UTC day."""
+
+    platform: str
+    community: str
+    day: date
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What one promotion changed.
+
+    Attributes:
+        partitions: the partitions whose content is now the load's (replayable) or includes it (live).
+        contribution_dates: dates of creation whose marts have to be built again, old and new rows together.
+        rows_n: rows the load has in raw.
+    """
+
+    load_id: str
+    partitions: tuple[Partition, ...]
+    contribution_dates: tuple[date, ...]
+    rows_n: int
+
+
+def contributions_glob(home: Home) -> str:
+    """What to hand to DuckDB's ``read_parquet`` for all of raw, the typed empty file included."""
+    return _glob(home, _CONTRIBUTIONS)
+
+
+def community_observations_glob(home: Home) -> str:
+    """The same for what was seen of communities themselves."""
+    return _glob(home, _COMMUNITIES)
+
+
+def coverage_glob(home: Home) -> str:
+    """The same for what was looked at."""
+    return _glob(home, _COVERAGE)
+
+
+def _glob(home: Home, record: str) -> str:
+    return f"{glob.escape(str(home.raw / record))}/**/*.parquet"
+
+
+def ensure_empty_file(home: Home) -> None:
+    """Give each record of raw a typed file without rows, so that it can be read from the first day.
+
+    One that an earlier contract left is kept under another name: it says that there may be rows without the columns
+    that came since (docs/decisions/0006).
+    """
+    _ensure_empty_file(home.raw / _CONTRIBUTIONS / "_empty.parquet", duckdb_columns())
+    _ensure_empty_file(home.raw / _COMMUNITIES / "_empty.parquet", community_duckdb_columns())
+    _ensure_empty_file(home.raw / _COVERAGE / "_empty.parquet", coverage_duckdb_columns())
+
+
+def _ensure_empty_file(file: Path, columns: str) -> None:
+    is_whole = file.exists() and parquet.fault_of(file, is_deep=True) is None
+    if is_whole and _column_names(file) == _names_in(columns):
+        return
+    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect() as connection:
+            connection.execute(f"create table nothing ({columns})")
+            connection.table("nothing").write_parquet(str(draft))
+        fsync_file(draft)
+        if is_whole:
+            file.replace(file.with_name(f"{_EARLIER}{len(_column_names(file))}_columns.parquet"))
+        if file.is_dir():
+            shutil.rmtree(file)
+        draft.replace(file)
+        fsync_folder(file.parent)
+    except OSError as error:
+        raise storage_error(file, error) from error
+
+
+def _column_names(file: Path) -> list[str]:
+    return list(pq.read_schema(file).names)
+
+
+@cache
+def _names_in(columns: str) -> list[str]:
+    with duckdb.connect() as connection:
+        connection.execute(f"create table nothing ({columns})")
+        return list(connection.table("nothing").columns)
+
+
+def has_earlier_columns(home: Home) -> bool:
+    """Whether raw may hold files of a contract that had fewer columns; what they lack is NULL then."""
+    return any(home.raw.glob(f"*/{_EARLIER}*.parquet"))
+
+
+def promote(home: Home, load: Load, *, timeout_s: float = 600.0) -> Promotion:
+    """Bring a load that gate 1 accepted into raw.
+
+    A replayable load replaces every day of its window for the communities it speaks for, days without rows included;
+    a live load adds its rows. What either saw removed goes from older rows (:mod:`pulse.lake.erasure`). Repeating a
+    promotion changes nothing. The dates to build again are noted under ``warehouse/pending`` before the first visible
+    change, and stay until a publish that included them.
+
+    Raises:
+        LockBusy: another process writes to raw or the warehouse.
+        StorageError: disk full or not writable; raw is as before.
+    """
+    with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
+        _finish_all(home)
+        staging = home.raw / "_promotions" / load.load_id
+        try:
+            promotion = _prepare(home, load, staging)
+            _finish(home, staging)
+        except (OSError, duckdb.IOException, duckdb.InvalidInputException) as error:
+            damaged = damaged_files(home, is_deep=True)
+            if damaged:
+                raise damage_error(home, damaged) from error
+            raise storage_error(staging, error) from error
+    log.info(
+        "raw: %d rows of %s in %d partitions, %d dates to build",
+        promotion.rows_n, load.load_id, len(promotion.partitions), len(promotion.contribution_dates),
+    )  # fmt: skip
+    return promotion
+
+
+def recover(home: Home, *, timeout_s: float = 600.0) -> int:
+    """Finish promotions that a killed process left half done. Returns how many there were."""
+    with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
+        return _finish_all(home)
+
+
+def heal(home: Home, *, is_deep: bool = False, timeout_s: float = 600.0) -> tuple[Path, ...]:
+    """Finish what a killed process left half done, then make damaged files of raw again, as far as possible here.
+
+    They come from sealed loads in landing; tombstones from the rows they were made of.
+
+    Only the damaged files are written: another load may have replaced the rest of what their load once brought. Their
+    dates are noted to be built again.
+
+    Args:
+        is_deep: read every value of every file (:func:`pulse.core.parquet.fault_of`), not the ends alone.
+
+    Returns:
+        The damaged files that are left.
+    """
+    with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
+        _finish_all(home)
+        ensure_empty_file(home)
+        damaged = damaged_files(home, is_deep=is_deep)
+        left = damaged
+        for _ in range(2):  # tombstones are made from rows, and rows are held against tombstones
+            for file in left:
+                _make_again(home, file)
+            left = [file for file in left if parquet.fault_of(file, is_deep=is_deep) is not None]
+    for file in damaged:
+        log.warning("raw: %s was damaged; %s", file, "it still is" if file in left else "it was made again")
+    return tuple(left)
+
+
+def damaged_files(home: Home, *, is_deep: bool = False) -> list[Path]:
+    """Files of raw that cannot be read, in order; those without rows among them."""
+    return [
+        file
+        for record in (_CONTRIBUTIONS, _COMMUNITIES, "coverage", _TOMBSTONES, "business_results")
+        for file in sorted((home.raw / record).rglob("*.parquet"))
+        if parquet.fault_of(file, is_deep=is_deep) is not None
+    ]
+
+
+def damage_error(home: Home, damaged: Sequence[Path]) -> DamagedFile:
+    """The error that names the first of damaged files of raw and says which command heals it."""
+    more = f", and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+    fault = parquet.fault_of(damaged[0], is_deep=True) or "was damaged a moment ago"
+    return DamagedFile(f"file {damaged[0]}", value=f"{fault}{more}", next_step=way_back(home, damaged[0]))
+
+
+def way_back(home: Home, file: Path) -> str:
+    """Which command makes a damaged file of raw again, or goes on without it."""
+    record, aside = file.relative_to(home.raw).parts[0], f"`pulse set-aside {file.relative_to(home.root)}`"
+    if record == "business_results":
+        return f"put its CSV file into imports/ again and run `pulse import`; or {aside}, which says what is lost"
+    if file.name.startswith("_empty") or can_be_replayed(home, file):
+        return "`pulse rebuild` makes it again"
+    day = file.parent.name.removeprefix("day=")
+    if is_replayable(file.stem):
+        which = f"`pulse run --day {day}`" if record in {_CONTRIBUTIONS, _COMMUNITIES} else "running its days again"
+        return f"{which} makes it again from its archive; without that archive, {aside}, which says what is lost"
+    return f"it cannot be made again: {aside} says what is lost and goes on without it"
+
+
+def is_replayable(load_id: str) -> bool:
+    """Whether the source of a load gives the same rows again when it is asked again."""
+    return landing.is_replayable(load_id)
+
+
+def can_be_replayed(home: Home, file: Path) -> bool:
+    """Whether the load that brought a file of raw is in landing still."""
+    return _load_in_landing(home, file.stem) is not None
+
+
+def _make_again(home: Home, file: Path) -> None:
+    """Make one damaged file again if that can be done; else it stays as it is."""
+    if file.name.startswith(_EARLIER):  # its name is what counts
+        shutil.rmtree(file, ignore_errors=True)
+        shutil.copyfile(file.with_name("_empty.parquet"), file)
+        return
+    if _TOMBSTONES in file.relative_to(home.raw).parts[:1] and erasure.remake_tombstones(home, file):
+        return
+    load = _load_in_landing(home, file.stem)
+    if load is None:
+        return
+    staging = home.raw / "_promotions" / load.load_id
+    try:
+        _prepare(home, load, staging, only=frozenset({file}))
+        _finish(home, staging)
+    except (OSError, duckdb.Error) as error:
+        shutil.rmtree(staging, ignore_errors=True)
+        log.warning("raw: %s cannot be replayed from landing: %s", load.load_id, storage_error(staging, error))
+
+
+def _load_in_landing(home: Home, load_id: str) -> Load | None:
+    try:
+        return landing.find(home, load_id)
+    except StorageError:
+        return None
+
+
+def partition_files(home: Home, partition: Partition) -> list[Path]:
+    """The files of a partition, in order; empty when there is none."""
+    return sorted(home.contributions_dir(partition.platform, partition.community, partition.day).glob("*.parquet"))
+
+
+def partitions_of(load: Load) -> tuple[Partition, ...]:
+    """The partitions that a load's accepted rows belong to, in order."""
+    files = load.accepted_files()
+    with duckdb.connect() as connection:
+        return tuple(
+            sorted(
+                Partition(platform, community, day)
+                for day, file in files.items()
+                for platform, community in _communities_in(connection, file)
+            )
+        )
+
+
+def pending_dates(home: Home) -> dict[Path, tuple[date, ...]]:
+    """Dates to build again, by the note that asks for them; none for a note that asks for everything."""
+    return {file: _dates_of_note(file) or () for file in sorted((home.warehouse / "pending").glob("*.json"))}
+
+
+def asks_for_everything(note: Path) -> bool:
+    """Whether a note asks for all dates: :func:`require_everything` left it, or it cannot be read any more."""
+    return _dates_of_note(note) is None
+
+
+def require_everything(home: Home, name: str) -> None:
+    """Note that all dates have to be built again; the note goes with a publish that included it."""
+    write_json(home.warehouse / "pending" / f"{path_value(name)}.json", {"contribution_dates": None})
+
+
+def _dates_of_note(note: Path) -> tuple[date, ...] | None:
+    try:
+        days = read_json(note)["contribution_dates"]
+        return None if days is None else tuple(map(date.fromisoformat, days))
+    except (StorageError, KeyError, TypeError, ValueError) as error:
+        log.warning("raw: %s cannot be read, so everything will be built: %s", note, error)
+        return None
+
+
+def pending_files(home: Home) -> list[Path]:
+    """Files of contributions that the promotions behind the notes brought, as far as they are still there."""
+    return [
+        file
+        for note in sorted((home.warehouse / "pending").glob("*.json"))
+        for name in _files_of_note(note)
+        for file in sorted(home.raw.glob(name) if "*" in name else [home.raw / name])
+        if file.is_file()
+    ]
+
+
+# ---- preparing: nothing visible changes ------------------------------------
+
+
+def _prepare(home: Home, load: Load, staging: Path, *, only: frozenset[Path] | None = None) -> Promotion:
+    """Copy the load's rows beside raw, split by partition, and write the journal.
+
+    Args:
+        only: of all that the load brings, write these files of raw and touch no other rows.
+    """
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(staging / "spill")}) as connection:
+        connection.execute("set timezone = 'UTC'")
+        arriving = _split_by_partition(connection, load, staging)
+        puts = {_partition_file(home, load, _CONTRIBUTIONS, partition): file for partition, file in arriving.items()}
+        puts |= _stage_communities(connection, home, load, staging)
+        looked = _stage_coverage(connection, home, load, staging)
+        puts |= looked.puts
+    shutil.rmtree(staging / "spill", ignore_errors=True)
+    if only is not None:
+        puts = {target: file for target, file in puts.items() if target in only}
+        arriving = {partition: file for partition, file in arriving.items() if file in puts.values()}
+    is_replayable = load.manifest.is_replayable and only is None
+    leaving = _files_to_remove(home, load, _CONTRIBUTIONS, puts) if is_replayable else []
+    leaving_communities = _files_to_remove(home, load, _COMMUNITIES, puts) if is_replayable else []
+    is_changed = bool(leaving or leaving_communities or (looked.is_changed and only is None))
+    if not is_changed and len(parquet.whole(puts, is_deep=True)) == len(puts):
+        return Promotion(load.load_id, (), (), load.manifest.rows_n)  # promoted before, nothing to change
+    dates = tuple(sorted({*_contribution_dates([*leaving, *arriving.values()]), *looked.days}))
+    erased = erasure.prepare(home, load, _by_community(arriving), staging, untouched=frozenset({*puts, *leaving}))
+    puts |= erased.puts
+    write_json(
+        staging / JOURNAL,
+        {
+            "load_id": load.load_id,
+            "puts": [[file.name, str(target.relative_to(home.raw))] for target, file in puts.items()],
+            "removes": [str(file.relative_to(home.raw)) for file in (*leaving, *leaving_communities, *looked.leaving)],
+            "tombstones": [str(file.relative_to(home.raw)) for file in erased.tombstones],
+            "contribution_dates": [day.isoformat() for day in dates],
+        },
+    )
+    return Promotion(load.load_id, tuple(sorted(arriving)), dates, load.manifest.rows_n)
+
+
+def _partition_file(home: Home, load: Load, record: str, partition: Partition) -> Path:
+    """Where the load's rows of a partition belong."""
+    path = partition_path(partition.platform, partition.community, partition.day)
+    return home.raw / record / path / f"{load.load_id}.parquet"
+
+
+def _by_community(files: Mapping[Partition, Path]) -> dict[tuple[str, str], list[Path]]:
+    found: dict[tuple[str, str], list[Path]] = {}
+    for partition, file in files.items():
+        found.setdefault((partition.platform, partition.community), []).append(file)
+    return found
+
+
+def _split_by_partition(connection: duckdb.DuckDBPyConnection, load: Load, staging: Path) -> dict[Partition, Path]:
+    """One file per partition; a load of a single community is linked, a wildcard's is split."""
+    found: dict[Partition, Path] = {}
+    for day, file in load.accepted_files().items():
+        communities = _communities_in(connection, file)
+        for platform, community in communities:
+            target = staging / f"{len(found):06d}.parquet"
+            if len(communities) == 1:
+                shutil.copyfile(file, target)
+            else:
+                _copy_community(connection, file, target, platform, community)
+            fsync_file(target)
+            found[Partition(platform, community, day)] = target
+    return found
+
+
+def _stage_communities(
+    connection: duckdb.DuckDBPyConnection, home: Home, load: Load, staging: Path
+) -> dict[Path, Path]:
+    """What the load saw of communities themselves, one file per community, under the last day of its window."""
+    file = load.community_file
+    if not file.exists():
+        return {}
+    found: dict[Path, Path] = {}
+    for platform, community in _communities_in(connection, file):
+        staged = staging / f"communities-{len(found):06d}.parquet"
+        _copy_community(connection, file, staged, platform, community, order_by="observed_at")
+        fsync_file(staged)
+        partition = Partition(platform, community, load.manifest.last_day)
+        found[_partition_file(home, load, _COMMUNITIES, partition)] = staged
+    return found
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What a promotion does to the record of what was looked at.
+
+    Attributes:
+        puts: prepared file by where it belongs.
+        leaving: files of which nothing stays.
+        is_changed: whether raw says something else than before.
+        days: days that the load speaks of.
+    """
+
+    puts: dict[Path, Path]
+    leaving: tuple[Path, ...]
+    is_changed: bool
+    days: tuple[date, ...]
+
+
+def _stage_coverage(connection: duckdb.DuckDBPyConnection, home: Home, load: Load, staging: Path) -> _Looked:
+    """What the load looked at, in one file for its entry; what an earlier load of its source said of those days goes.
+
+    A live load only adds: what was looked at stays looked at.
+    """
+    manifest = load.manifest
+    target = coverage_folder(home, manifest.platform, manifest.community) / f"{load.load_id}.parquet"
+    staged = staging / "coverage.parquet"
+    looks = coverage_of(load)
+    coverage.write(staged, looks, source=manifest.source, load_id=load.load_id, connection=connection)
+    fsync_file(staged)
+    puts, leaving = {target: staged}, []
+    for number, file in enumerate(_coverage_to_replace(target, manifest) if manifest.is_replayable else []):
+        rest = _coverage_outside(connection, file, manifest.window, staging / f"coverage-{number:06d}.parquet")
+        if rest is None:
+            leaving.append(file)
+        elif rest != file:
+            puts[file] = rest
+    is_same = len(puts) == 1 and not leaving and target.exists() and coverage.read(target) == coverage.in_order(looks)
+    return _Looked(puts, tuple(leaving), not is_same, tuple(manifest.window.days()))
+
+
+def _coverage_to_replace(target: Path, manifest: LoadManifest) -> list[Path]:
+    """What other loads of the same source and entry said, if their names tell that their days meet the window."""
+    first, last = f"{manifest.first_day:%Y%m%d}", f"{manifest.last_day:%Y%m%d}"
+    found = []
+    for file in sorted(target.parent.glob(f"{manifest.source}-*.parquet")):
+        days = _DAYS_OF_LOAD.search(file.stem)
+        if file != target and (days is None or (days[1] <= last and first <= days[2])):
+            found.append(file)
+    return found
+
+
+def _coverage_outside(connection: duckdb.DuckDBPyConnection, file: Path, window: Window, rest: Path) -> Path | None:
+    """Write what a file says of days outside a window; the file itself if that is all, None if it is nothing."""
+    condition = "not day between $first and $last"
+    parameters = {"file": str(file), "first": window.first_day, "last": window.last_day}
+    outside_n, rows_n = connection.execute(
+        f"select count(*) filter (where {condition}), count(*) from read_parquet($file, hive_partitioning = false)",
+        parameters,
+    ).fetchall()[0]
+    if outside_n == rows_n:
+        return file
+    if not outside_n:
+        return None
+    connection.execute(
+        f"copy (select * from read_parquet($file, hive_partitioning = false) where {condition} "
+        f"order by community, day, kind, looked_from nulls first) to {sql_text(rest)} (format parquet)",
+        parameters,
+    )
+    fsync_file(rest)
+    return rest
+
+
+def coverage_folder(home: Home, platform: str, community: str) -> Path:
+    """Where the loads of one entry say what they looked at; ``*`` for a wildcard's."""
+    return home.raw / _COVERAGE / f"platform={path_value(platform)}" / f"community={path_value(community)}"
+
+
+def _communities_in(connection: duckdb.DuckDBPyConnection, file: Path) -> list[tuple[str, str]]:
+    return connection.execute(
+        "select distinct platform, community from read_parquet(?, hive_partitioning = false) order by all", [str(file)]
+    ).fetchall()
+
+
+def _copy_community(
+    connection: duckdb.DuckDBPyConnection,
+    file: Path,
+    target: Path,
+    platform: str,
+    community: str,
+    *,
+    order_by: str = "created_at, contribution_id, observed_at",
+) -> None:
+    connection.execute(
+        "copy (select * from read_parquet($file, hive_partitioning = false) "
+        "where platform = $platform and community = $community "
+        f"order by {order_by}) to {sql_text(target)} (format parquet, compression zstd)",
+        {"file": str(file), "platform": platform, "community": community},
+    )
+
+
+def _files_to_remove(home: Home, load: Load, record: str, arriving: Iterable[Path]) -> list[Path]:
+    """What an earlier load of the same source left in the window, for the communities this load speaks for.
+
+    A named entry speaks for its community; a wildcard for all that no other entry names. Rows that a live source
+    observed stay: they cannot be asked for again.
+    """
+    staying = frozenset(arriving)
+    return [
+        file
+        for day in load.manifest.window.days()
+        for folder in _folders_spoken_for(home, load.manifest, record, day)
+        for file in sorted(folder.glob(f"{load.manifest.source}-*.parquet"))
+        if file not in staying
+    ]
+
+
+def _folders_spoken_for(home: Home, manifest: LoadManifest, record: str, day: date) -> Iterable[Path]:
+    root = home.raw / record
+    if manifest.community != WILDCARD:
+        return [root / partition_path(manifest.platform, manifest.community, day)]
+    named = {root / partition_path(manifest.platform, name, day) for name in manifest.named_elsewhere}
+    platform_folder = root / f"platform={path_value(manifest.platform)}"
+    return [folder for folder in sorted(platform_folder.glob(f"community=*/day={day}")) if folder not in named]
+
+
+def _contribution_dates(files: Sequence[Path]) -> tuple[date, ...]:
+    """Dates of creation in the files. Of one that cannot be read, and is on its way out: the day of its partition."""
+    try:
+        return _dates_in(files)
+    except (OSError, pa.ArrowException):
+        damaged = [file for file in files if parquet.fault_of(file, is_deep=True) is not None]
+        if not damaged:
+            raise
+        days = {date.fromisoformat(file.parent.name.removeprefix("day=")) for file in damaged}
+        return tuple(sorted(days.union(_dates_in([file for file in files if file not in damaged]))))
+
+
+def _dates_in(files: Iterable[Path]) -> tuple[date, ...]:
+    days: set[date] = set()
+    for file in files:
+        created_at = pq.ParquetFile(file).read(["created_at"])["created_at"]  # in UTC, like its days
+        days.update(pc.unique(created_at.cast(pa.date32())).to_pylist())
+    return tuple(sorted(days))
+
+
+# ---- carrying out: every step can be repeated ------------------------------
+
+
+def _finish_all(home: Home) -> int:
+    """Carry out promotions that were written down, and drop those that were not."""
+    finished = 0
+    for staging in sorted((home.raw / "_promotions").glob("*")):
+        if (staging / JOURNAL).is_file() and _has_readable_journal(home, staging):
+            _finish(home, staging)
+            finished += 1
+        else:
+            shutil.rmtree(staging, ignore_errors=True)
+    if finished:
+        log.warning("raw: finished %d promotions that an earlier run left half done", finished)
+    return finished
+
+
+def _has_readable_journal(home: Home, staging: Path) -> bool:
+    """Whether it can be carried out; if not, whoever runs that day again promotes it anew, and everything is built."""
+    try:
+        read_json(staging / JOURNAL)
+    except StorageError as error:
+        log.warning("raw: the journal of %s cannot be read, so its day has to run again: %s", staging.name, error)
+        require_everything(home, f"journal of {staging.name}")
+        return False
+    return True
+
+
+def _finish(home: Home, staging: Path) -> None:
+    """Carry out the journal if there is one, then remove the staging folder."""
+    if (staging / JOURNAL).is_file():
+        journal = read_json(staging / JOURNAL)
+        prefix, suffix = f"{_CONTRIBUTIONS}/", f"/{journal['load_id']}.parquet"
+        files = [
+            relative for _, relative in journal["puts"] if relative.startswith(prefix) and relative.endswith(suffix)
+        ]
+        _note_dates(home, journal["load_id"], journal["contribution_dates"], files)
+        _carry_out(home, staging, journal)
+        erasure.erase_landed(home, [home.raw / relative for relative in journal.get("tombstones", ())])
+        (staging / JOURNAL).unlink()
+    shutil.rmtree(staging, ignore_errors=True)
+
+
+def _note_dates(home: Home, load_id: str, days: Sequence[str], files: Sequence[str] = ()) -> None:
+    """Note dates to build again, and files that came, beside what a note of the same load asks for already."""
+    note = home.warehouse / "pending" / f"{load_id}.json"
+    before = _dates_of_note(note) if note.exists() else ()
+    dates = None if before is None else sorted({*days, *(day.isoformat() for day in before)})
+    if note.is_dir():  # damage
+        shutil.rmtree(note)
+    came = sorted({*files, *_files_of_note(note)})
+    write_json(note, {"load_id": load_id, "contribution_dates": dates, "files": came})
+
+
+def _files_of_note(note: Path) -> list[str]:
+    """Files of contributions that a note names, under raw; those of its load where it is of a version before."""
+    try:
+        content = read_json(note)
+        named = content.get("files")
+        return list(named) if named is not None else [f"{_CONTRIBUTIONS}/*/*/*/{content['load_id']}.parquet"]
+    except (StorageError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def _carry_out(home: Home, staging: Path, journal: dict[str, list[Any]]) -> None:
+    changed: set[Path] = set()
+    for name, relative in journal["puts"]:
+        target = home.raw / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (staging / name).exists():
+            if target.is_dir():  # damage: a folder in place of the file
+                shutil.rmtree(target)
+            (staging / name).replace(target)
+        changed.add(target.parent)
+    for relative in journal["removes"]:
+        if (home.raw / relative).is_dir():
+            shutil.rmtree(home.raw / relative)
+        (home.raw / relative).unlink(missing_ok=True)
+        changed.add((home.raw / relative).parent)
+    for folder in changed:
+        if folder.is_dir():
+            fsync_folder(folder)

@@ -1,0 +1,131 @@
+"""Keeping no longer than needed: what ``pulse prune`` and every publish remove."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from pulse.config.settings import Retention
+from pulse.core.clock import Clock
+from pulse.core.errors import LockBusy
+from pulse.core.home import Home
+from pulse.core.locks import exclusive
+from pulse.gates import quarantine
+from pulse.lake import quality
+from pulse.lake.landing import RESUME_WITHIN, SHELVES, shelf_lock
+from pulse.steps import damage
+
+# No step takes so long without touching what it is working on.
+_SCRATCH_DAYS = 1
+# ``.<name>.<pid>.tmp``, see :mod:`pulse.core.files`.
+_DRAFT = re.compile(r"\..*[.-]\d+\.tmp")
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What was, or would be, removed: how many files or folders of each kind, and their bytes."""
+
+    kind: str
+    days: float
+    items_n: int
+    freed_bytes: int
+
+
+def prune(home: Home, policy: Retention, *, clock: Clock, is_dry_run: bool = False) -> list[Pruned]:
+    """Apply the retention policy, and remove what killed runs left; raw, scores and what is published stay.
+
+    Landing holds sealed loads and parsed archives: a removed one is made again from its source when it is needed. One
+    that is being made or used is young.
+    """
+    now = clock()
+    plan = [
+        ("quarantine", policy.quarantine_days, quarantine.kept_before(home, _before(now, policy.quarantine_days))),
+        ("damaged", policy.quarantine_days, _old_damaged(home, _before(now, policy.quarantine_days))),
+        ("landing", policy.landing_days, _old_landing(home, _before(now, policy.landing_days))),
+        ("quality", policy.quality_days, quality.written_before(home, _before(now, policy.quality_days))),
+        ("scratch", _SCRATCH_DAYS, _left_behind(home, _before(now, _SCRATCH_DAYS))),
+    ]
+    pruned = [_remove(kind, days, paths, is_dry_run=is_dry_run) for kind, days, paths in plan]
+    return [*pruned, _remove_spent_shelves(home, now, is_dry_run=is_dry_run)]
+
+
+def _before(now: datetime, days: float) -> datetime:
+    return now - timedelta(days=days)
+
+
+def _old_landing(home: Home, older_than: datetime) -> Iterator[Path]:
+    for kind in ("loads", "archives", "failures"):
+        for path in sorted((home.landing / kind).glob("*")):
+            with suppress(FileNotFoundError):  # a run may take it away meanwhile
+                if path.stat().st_mtime < older_than.timestamp():
+                    yield path
+
+
+def _old_damaged(home: Home, older_than: datetime) -> Iterator[Path]:
+    """Files that were set aside, by the time of their notes, which stay: what was lost is told for good."""
+    for done in damage.set_aside_before(home):
+        is_old = datetime.fromisoformat(done.set_aside_at) < older_than
+        if is_old and done.moved_to.exists() and done.moved_to.is_relative_to(home.root / "damaged"):
+            yield done.moved_to
+
+
+def _left_behind(home: Home, older_than: datetime) -> Iterator[Path]:
+    """What killed runs left in scratch, and drafts of files that were never put into place."""
+    for path in sorted(home.scratch.glob("*")):
+        if _last_touched_s(path) < older_than.timestamp():
+            yield path
+    # Airflow's and dbt's folders are theirs, and scratch goes whole.
+    theirs = {home.airflow, home.dbt, home.scratch}
+    for folder, folders, files in os.walk(home.root):
+        folders[:] = sorted(name for name in folders if Path(folder, name) not in theirs)
+        for path in (Path(folder, name) for name in sorted(files) if _DRAFT.fullmatch(name)):
+            if _last_touched_s(path) < older_than.timestamp():
+                yield path
+
+
+def _remove_spent_shelves(home: Home, now: datetime, *, is_dry_run: bool) -> Pruned:
+    """Answers to extractions that were not finished and that no run would go on from any more; none that is in use."""
+    older_than = now - RESUME_WITHIN
+    items_n = freed_bytes = 0
+    for shelf in sorted((home.landing / SHELVES).glob("*")):
+        try:
+            with exclusive(home, shelf_lock(shelf.name), timeout_s=0):
+                if _last_touched_s(shelf) < older_than.timestamp():
+                    items_n += 1
+                    freed_bytes += _remove_path(shelf, is_dry_run=is_dry_run)
+        except LockBusy:
+            continue
+    return Pruned("unfinished extractions", RESUME_WITHIN / timedelta(days=1), items_n, freed_bytes)
+
+
+def _remove(kind: str, days: float, paths: Iterable[Path], *, is_dry_run: bool) -> Pruned:
+    freed_by_item = [_remove_path(path, is_dry_run=is_dry_run) for path in list(paths)]
+    return Pruned(kind, days, len(freed_by_item), sum(freed_by_item))
+
+
+def _remove_path(path: Path, *, is_dry_run: bool) -> int:
+    """Remove a file or a folder with all in it; returns its bytes."""
+    freed_bytes = sum(stat.st_size for file, stat in _stats(path) if not file.is_dir())
+    if not is_dry_run:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return freed_bytes
+
+
+def _last_touched_s(path: Path) -> float:
+    """When the file, or anything in the folder, was last written; seconds since 1970."""
+    return max((stat.st_mtime for _, stat in _stats(path)), default=0.0)
+
+
+def _stats(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """The path and everything below it, less what goes meanwhile."""
+    below = (Path(folder, name) for folder, folders, files in os.walk(path) for name in (*folders, *files))
+    for one in (path, *below):
+        with suppress(FileNotFoundError):
+            yield one, one.lstat()

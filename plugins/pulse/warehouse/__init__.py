@@ -1,0 +1,1 @@
+"""The warehouse: dbt over one working DuckDB file, its states, and the published copy that readers open."""

@@ -1,0 +1,131 @@
+"""What a published file holds beside the marts: the tables of ``quality`` and ``kpi``, and what every column means.
+
+Whoever opens the file with another program than `pulse sql` has nothing but the file.
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from pulse.core.files import sql_text
+from pulse.core.home import Home
+from pulse.core.text import printable
+from pulse.kpi import store
+from pulse.reading import dictionary, side_tables
+from pulse.reading.side_tables import KPI, PUBLISHED, QUALITY, Damage, Source
+
+log = logging.getLogger(__name__)
+
+
+def complete(draft: Path, home: Home, *, state_id: str, published_at: datetime) -> None:
+    """Write the tables beside the marts into a file that nobody reads yet, in place of older copies, and all comments.
+
+    A Parquet file that cannot be read is left out, with a warning, and named in ``quality.published``.
+
+    Raises:
+        duckdb.Error: the file cannot be written.
+    """
+    left_out: dict[Source, tuple[Damage, ...]] = {}
+    is_written = False
+    while not is_written:
+        # DuckDB may give up a database over what it reads: begin again without the damaged files.
+        with duckdb.connect(str(draft)) as connection:
+            connection.execute("set timezone = 'UTC'")
+            try:
+                _write_tables(connection, home, left_out)
+                is_written = True
+            except side_tables.DamageFound as found:
+                left_out[found.source] = (*left_out.get(found.source, ()), *found.damages)
+            else:
+                _write_facts(connection, home, left_out, state_id, published_at)
+                _write_comments(connection)
+                connection.execute("checkpoint")
+    for damages in left_out.values():
+        for damage in damages:
+            log.warning(
+                "publish: left out %s, which cannot be read: %s. Next: `pulse doctor`",
+                printable(str(damage.file)),
+                printable(damage.reason.split("\n")[0], max_chars=300),
+            )
+
+
+def frozen_files(home: Home) -> list[str]:
+    """What is frozen, to tell whether a published file holds it: every file of schema ``kpi`` with its size."""
+    sources = [Source(KPI, table, columns) for table, columns in store.TABLES.items()]
+    files = [file for source in sources for file in source.files(home) if file.name.startswith("v")]
+    return [f"{file.relative_to(home.kpi)} {file.stat().st_size}" for file in files]
+
+
+# ---- tables ----------------------------------------------------------------
+
+
+def _write_tables(
+    connection: duckdb.DuckDBPyConnection, home: Home, left_out: Mapping[Source, tuple[Damage, ...]]
+) -> None:
+    for schema in (KPI, QUALITY):
+        connection.execute(f"drop schema if exists {schema} cascade")
+        connection.execute(f"create schema {schema}")
+    for table in side_tables.tables():
+        side_tables.create(connection, home, table, left_out)
+
+
+def _write_facts(
+    connection: duckdb.DuckDBPyConnection,
+    home: Home,
+    left_out: Mapping[Source, tuple[Damage, ...]],
+    state_id: str,
+    published_at: datetime,
+) -> None:
+    """The table that says as of when the others are."""
+    name = f"{QUALITY}.{PUBLISHED}"
+    connection.execute(f"create table {name} as {side_tables.empty(side_tables.PUBLISHED_SCHEMA)}")
+    for table in side_tables.tables():
+        files = sorted(
+            str(damage.file.relative_to(home.root)) for source in table.sources for damage in left_out.get(source, ())
+        )
+        connection.execute(
+            f"insert into {name} select ?, ?, ?, ?, count(*), ? from {table.name}",
+            [table.schema, table.table, state_id, published_at.astimezone(UTC), ", ".join(files) or None],
+        )
+
+
+# ---- comments --------------------------------------------------------------
+
+
+# What is said of a column of an intermediate table that neither its yml nor a mart explains.
+_INTERNAL_COLUMN = "Internal: see the SQL of this model; it may change with any version."
+
+
+def _write_comments(connection: duckdb.DuckDBPyConnection) -> None:
+    """Say of each table and column what it means, as the data dictionary does, unless the file says it already.
+
+    A copy of a published file says it of all that was not written again.
+    """
+    tables = connection.execute(
+        "select schema_name, table_name, list(column_name order by column_index), list(comment order by column_index) "
+        "from duckdb_columns() where database_name = current_database() and not internal group by all order by all"
+    ).fetchall()
+    of_tables_before = {
+        (schema, table): comment
+        for schema, table, comment in connection.execute(
+            "select schema_name, table_name, comment from duckdb_tables() where database_name = current_database()"
+        ).fetchall()
+    }
+    comments = dictionary.comments()
+    statements = []
+    for schema, table, names, of_columns_before in tables:
+        if f"{schema}.{table}" not in comments:
+            log.warning("publish: nothing says what %s.%s means", schema, table)
+            continue
+        comment, of_columns = comments[f"{schema}.{table}"]
+        if comment != of_tables_before.get((schema, table)):
+            statements.append(f'comment on table {schema}."{table}" is {sql_text(comment)}')
+        for name, before in zip(names, of_columns_before, strict=True):
+            meaning = of_columns.get(name, _INTERNAL_COLUMN if schema == "intermediate" else None)
+            if meaning is not None and meaning != before:
+                statements.append(f'comment on column {schema}."{table}"."{name}" is {sql_text(meaning)}')
+    # All in one go: most of a thousand statements by themselves is asking for them.
+    connection.execute("; ".join(["begin", *statements, "commit"]))

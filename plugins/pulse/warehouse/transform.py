@@ -1,0 +1,318 @@
+"""dbt in this process: one command over one DuckDB file, with a result per node.
+
+It reads raw, the scores and the outcomes where they lie under ``PULSE_HOME``, and writes its target and logs there too.
+"""
+
+import gc
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from glob import escape as glob_escape
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pulse.core import parquet
+from pulse.core.errors import BuildFailed
+from pulse.core.files import sql_text, storage_error
+from pulse.core.home import REPOSITORY, Home
+from pulse.core.text import printable
+from pulse.imports.store import ensure_empty_file as ensure_empty_results
+from pulse.imports.store import results_glob
+from pulse.lake import quality, raw
+from pulse.sentiment.store import ensure_empty_file as ensure_empty_scores
+from pulse.sentiment.store import scores_glob
+
+log = logging.getLogger(__name__)
+
+DBT_PROJECT = REPOSITORY / "dbt_project"
+_OK_STATUSES = frozenset({"success", "pass", "warn", "no-op"})
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one dbt node (a model or a data test).
+
+    Attributes:
+        label: short name for a person.
+        folder: where it lies below ``models`` or ``tests``, as ``marts/engagement``; empty at the top.
+        status: as dbt says it: success, pass, warn, error, fail, skipped.
+    """
+
+    node_id: str
+    label: str
+    resource_type: str
+    status: str
+    is_ok: bool
+    message: str
+    execution_s: float
+    folder: str = ""
+
+
+# Stands for all nodes of a build that had nothing to do.
+NOTHING_CHANGED = NodeResult("", "nothing changed", "model", "as published", is_ok=True, message="", execution_s=0.0)
+
+
+def ensure_inputs(home: Home) -> None:
+    """Give everything dbt reads a typed file without rows, if there is none."""
+    raw.ensure_empty_file(home)
+    quality.ensure_tables(home)
+    ensure_empty_scores(home)
+    ensure_empty_results(home)
+
+
+def run(
+    home: Home, database: Path, arguments: Sequence[str], variables: Mapping[str, Any], *, is_deep: bool = False
+) -> tuple[NodeResult, ...]:
+    """Run one dbt command; one result per node, failed ones included.
+
+    Args:
+        database: the DuckDB file to write; free again afterwards.
+        arguments: the command and its options.
+        variables: dbt's ``--vars``.
+        is_deep: read all outcomes to find damaged files, not their ends alone. They are left out either way.
+
+    Raises:
+        BuildFailed: dbt could not start.
+    """
+    from dbt.cli.main import dbtRunner
+
+    readers = _readers(home, is_deep=is_deep)
+    manifest = _parsed_project(home, database.stem)
+    for source in manifest.sources.values():
+        source.meta["external_location"] = _as_template(readers[source.name])
+    with _environment(_variables(home, database, readers)):
+        result = dbtRunner(manifest=manifest).invoke(
+            [*_flags(home), *arguments, "--vars", json.dumps(variables), *_places(home)],
+        )
+    del manifest
+    _close_connections()
+    failure = "" if result.exception is None else str(result.exception)
+    nodes = None if failure or result.result is None else tuple(_node_result(item) for item in result.result.results)
+    del result
+    _give_back_semaphores()
+    if nodes is None:
+        raise _not_started(home, failure or "no result")
+    return nodes
+
+
+def _flags(home: Home) -> list[str]:
+    # The caller shows the results; dbt's own lines go to its log file. Nobody reads its JSON artifacts, and they take
+    # longer to write than most models to build.
+    return [
+        "--no-write-json",
+        "--log-level",
+        "none",
+        "--log-level-file",
+        "info",
+        "--log-path",
+        str(home.dbt / "logs"),
+        "--no-print",
+    ]
+
+
+def _places(home: Home) -> list[str]:
+    project = str(DBT_PROJECT)
+    return ["--project-dir", project, "--profiles-dir", project, "--target-path", str(home.dbt / "target")]
+
+
+def _parsed_project(home: Home, database_name: str) -> Any:
+    """dbt's manifest, to be changed by one run; parsed once per process, state of the project and database's name.
+
+    Nothing of a home or a run goes into it, so dbt's own file of what it parsed holds for all runs of a home.
+    :func:`run` puts places in, and dbt reads ``--vars`` again when it compiles a node.
+
+    Raises:
+        BuildFailed: the project cannot be parsed.
+    """
+    from dbt.cli.main import dbtRunner
+
+    key = (project_digest(), database_name)
+    if key not in _PARSED:
+        nowhere = Path("/nowhere") / f"{database_name}.duckdb"
+        variables = _variables(Home(nowhere.parent), nowhere, dict.fromkeys(_globs(home), "nowhere"))
+        vars_ = json.dumps({"affected_dates": None, "sentiment_model_id": "none"})
+        with _environment(variables):
+            result = dbtRunner().invoke([*_flags(home), "parse", "--vars", vars_, *_places(home)])
+        if not result.success:
+            raise _not_started(home, str(result.exception))
+        _PARSED[key] = result.result
+        _PARSED[key]._lock = None  # noqa: SLF001  (a semaphore, see _give_back_semaphores; a copy gets one of its own)
+    return _PARSED[key].deepcopy()
+
+
+_PARSED: dict[tuple[str, str], Any] = {}
+
+
+def _not_started(home: Home, failure: str) -> BuildFailed:
+    return BuildFailed(
+        "dbt",
+        value=printable(failure, max_chars=500),
+        next_step=f"read {home.dbt / 'logs' / 'dbt.log'}; what was published before stays",
+    )
+
+
+def _variables(home: Home, database: Path, readers: Mapping[str, str]) -> dict[str, str]:
+    """What tells dbt where everything is."""
+    return {
+        "PULSE_WAREHOUSE_FILE": str(database),
+        "PULSE_WAREHOUSE_SPILL": str(home.scratch),
+        "DO_NOT_TRACK": "1",
+    } | {f"PULSE_RAW_{table.upper()}": _as_template(reader) for table, reader in readers.items()}
+
+
+def _as_template(reader: str) -> str:
+    """dbt-duckdb passes what a source is read by through ``str.format_map``."""
+    return reader.replace("{", "{{").replace("}", "}}")
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of the environment for the time of one call."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def inputs_digest(home: Home) -> str:
+    """Tells one state of all that dbt reads from another: by names, sizes and times of the files, not by their content.
+
+    A file that was written again, even with the same content, makes another state.
+
+    Raises:
+        StorageError: a file cannot be looked at.
+    """
+    digest = hashlib.sha256()
+    for table, pattern in _globs(home).items():
+        digest.update(f"{table}\x00".encode())
+        for file in sorted(glob(pattern, recursive=True)):
+            try:
+                facts = Path(file).stat()
+            except OSError as error:
+                raise storage_error(Path(file), error) from error
+            digest.update(f"{file}\x00{facts.st_size}\x00{facts.st_mtime_ns}\x00".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _globs(home: Home) -> dict[str, str]:
+    """The files of each source table."""
+    return {
+        "contributions": raw.contributions_glob(home),
+        "community_observations": raw.community_observations_glob(home),
+        "coverage": raw.coverage_glob(home),
+        "sentiment_scores": scores_glob(home),
+        "load_outcomes": quality.glob(home, quality.LOAD_OUTCOMES),
+        "business_results": results_glob(home),
+    }
+
+
+def _readers(home: Home, *, is_deep: bool = False) -> dict[str, str]:
+    """What to select from, by source table.
+
+    Columns are matched by name only where they differ between files: that opens every file before any is left out.
+    DuckDB reads the folder names as plain paths: types and values of partitions are never guessed from them.
+    """
+    has_earlier_columns = raw.has_earlier_columns(home)
+    globs = _globs(home) | {"load_outcomes": _readable_outcomes(home, is_deep=is_deep)}
+    return {
+        table: f"read_parquet({sql_text(pattern)}, hive_partitioning = false, filename = true, "
+        # Business results are few files, and some may be of an earlier version.
+        f"union_by_name = {str(has_earlier_columns or table == 'business_results').lower()})"
+        for table, pattern in globs.items()
+    }
+
+
+def _readable_outcomes(home: Home, *, is_deep: bool) -> str:
+    """All outcomes; where a file is damaged, a copy of the others: the days of what is damaged are unknown."""
+    files = quality.files(home, quality.LOAD_OUTCOMES)
+    if not quality.damaged_files(home, quality.LOAD_OUTCOMES, is_deep=is_deep):
+        return quality.glob(home, quality.LOAD_OUTCOMES)
+    copied = home.scratch / "readable-outcomes"
+    shutil.rmtree(copied, ignore_errors=True)
+    copied.mkdir(parents=True)
+    for file in files:
+        fault = parquet.fault_of(file, is_deep=True)
+        if fault is None:
+            (copied / file.name).hardlink_to(file)
+        else:
+            log.warning("dbt: %s is left out, its days are unknown: %s", file, fault)
+    return f"{glob_escape(str(copied))}/*.parquet"
+
+
+def _node_result(item: Any) -> NodeResult:
+    status = str(item.status)
+    return NodeResult(
+        node_id=item.node.unique_id,
+        label=item.node.name,
+        resource_type=str(item.node.resource_type),
+        status=status,
+        is_ok=status in _OK_STATUSES,
+        message=printable(item.message or "", max_chars=500),
+        execution_s=round(item.execution_time, 3),
+        folder="/".join(item.node.fqn[1:-1]),
+    )
+
+
+def _close_connections() -> None:
+    """dbt-duckdb keeps its connection for the next run of the process; the file must be free for gate 2."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    environment = DuckDBConnectionManager._ENV  # noqa: SLF001  (the only handle there is)
+    if environment is not None:
+        environment.close()
+    DuckDBConnectionManager.close_all_connections()
+
+
+def _give_back_semaphores() -> None:
+    """Let go of dbt's adapter, and so of its locks between processes, which are semaphores of the operating system.
+
+    Airflow ends a task's process without Python's own end, and the locks that are left then make an error line.
+    """
+    from dbt.adapters.factory import reset_adapters
+
+    reset_adapters()
+    gc.collect()  # the adapter, its connections and the manifest hold each other
+
+
+def project_digest() -> str:
+    """Tells one state of the dbt project from another."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in DBT_PROJECT.rglob("*") if path.suffix in {".sql", ".yml"}):
+        digest.update(str(file.relative_to(DBT_PROJECT)).encode() + b"\x00" + file.read_bytes() + b"\x00")
+    return digest.hexdigest()
+
+
+def run_unit_tests(home: Home) -> tuple[NodeResult, ...]:
+    """Run dbt's unit tests over models without rows, in a home of their own under ``scratch``.
+
+    Returns:
+        One result per model and unit test, failed ones included.
+
+    Raises:
+        BuildFailed: dbt could not start.
+    """
+    aside = Home(home.scratch / "unit_tests").create()
+    ensure_inputs(aside)
+    database = aside.warehouse / "unit_tests.duckdb"
+    database.unlink(missing_ok=True)
+    # dbt takes the types of a test's rows from the relation they stand for; sources are files, so they get one here.
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("create schema raw")
+        for table, reader in _readers(aside).items():
+            connection.execute(f"create view raw.{table} as select * from {reader}")
+    variables = {"sentiment_model_id": "model-of-the-tests"}
+    return run(aside, database, ["build", "--exclude-resource-type", "test"], variables)
