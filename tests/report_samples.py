@@ -12,9 +12,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pulse.kpi.month import Month
-from pulse.kpi.store import KPI_MONTHLY, TABLES
-from pulse.reading import dictionary
+from pulse.core.month import Month
+from pulse.lake.kpi_store import KPI_MONTHLY, TABLES
+from pulse.warehouse import dictionary
 
 MONTH = Month(date(2026, 10, 1))
 BUILT_AT = datetime(2026, 11, 1, 0, 40, tzinfo=UTC)

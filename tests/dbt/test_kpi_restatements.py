@@ -9,7 +9,8 @@ import pytest
 
 from pulse import kpi
 from pulse.core.window import Window
-from pulse.kpi import Month, store
+from pulse.kpi import Month
+from pulse.lake import kpi_store
 from pulse.reading import query
 from support import NOON, sealed_load
 
@@ -86,9 +87,9 @@ def closed(shared_lab: Any, rows: Any) -> ClosedTwice:
     lab.build(is_full_refresh=True)
     lab.publish()
     return ClosedTwice(
-        first=by_figure(store.figures(lab.home, OCTOBER, 1)),
-        second=by_figure(store.figures(lab.home, OCTOBER, 2)),
-        changes=by_figure(store.restatements(lab.home, OCTOBER)),
+        first=by_figure(kpi_store.figures(lab.home, OCTOBER, 1)),
+        second=by_figure(kpi_store.figures(lab.home, OCTOBER, 2)),
+        changes=by_figure(kpi_store.restatements(lab.home, OCTOBER)),
         closings=(first, second),
         files_before=files_before,
         files_after=files_after,

@@ -124,7 +124,7 @@ def test_publish__without_a_build_says_what_to_do(built: Any):
     ["shutil.copyfile", "_smoke_test", "_point_readers_to", "write_json", "_WorkingState.write", "_remove_old_states"],
 )
 def test_publish__killed_at_any_moment_is_finished_by_the_next(built: Any, moment: str):
-    ended = built.run(f"warehouse.{moment} = die\nwarehouse.publish(home, keep_states_n=2, clock=clock)")
+    ended = built.run(f"builds.{moment} = die\nbuilds.publish(home, keep_states_n=2, clock=clock)")
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert what_readers_see(built) in (OLD, NEW)
     built.publish()
@@ -134,7 +134,7 @@ def test_publish__killed_at_any_moment_is_finished_by_the_next(built: Any, momen
 
 
 def test_build__heals_what_a_killed_publish_and_a_killed_build_left(built: Any, look: Any):
-    ended = built.run("builds.write_json = die\nwarehouse.publish(home, keep_states_n=2, clock=clock)")
+    ended = built.run("builds.write_json = die\nbuilds.publish(home, keep_states_n=2, clock=clock)")
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     ended = built.run(
         """

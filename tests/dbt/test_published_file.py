@@ -15,8 +15,8 @@ from pulse import kpi
 from pulse.core.files import read_json, sql_text
 from pulse.core.home import REPOSITORY
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
-from pulse.kpi import Month, store
-from pulse.lake import quality
+from pulse.kpi import Month
+from pulse.lake import kpi_store, quality
 from pulse.warehouse import builds
 from support import contribution
 
@@ -147,8 +147,8 @@ def test_closing__publishes_again_without_a_build(published: Any, look: Any):
 
 def test_closing__of_many_months_leaves_two_files_of_the_same_marts(published: Any):
     for number in range(1, 5):
-        row = dict.fromkeys(store.TABLES[store.KPI_MONTHLY].names) | {"kpi": "k", "version": 1}
-        store.add_version(published.home, Month(date(2025, number, 1)), 1, [row], [])
+        row = dict.fromkeys(kpi_store.TABLES[kpi_store.KPI_MONTHLY].names) | {"kpi": "k", "version": 1}
+        kpi_store.add_version(published.home, Month(date(2025, number, 1)), 1, [row], [])
         assert builds.publish_frozen(published.home, clock=published.clock, timeout_s=0) is not None
     assert len(list((published.home.published / "states").iterdir())) == 2
     assert seen(published, "select count(*) from kpi.kpi_monthly") == [(4,)]
@@ -206,7 +206,9 @@ def test_closing__killed_while_it_publishes_is_finished_by_the_next(published: A
 def test_publish__leaves_damaged_files_out_and_says_so(published: Any, caplog: Any):
     home = published.home
     close(published)
-    store.add_version(home, Month(date(2025, 1, 1)), 1, [dict.fromkeys(store.TABLES[store.KPI_MONTHLY].names)], [])
+    kpi_store.add_version(
+        home, Month(date(2025, 1, 1)), 1, [dict.fromkeys(kpi_store.TABLES[kpi_store.KPI_MONTHLY].names)], []
+    )
     frozen = next((home.kpi / "kpi_monthly").glob("month=2026-10/v*.parquet"))
     frozen.write_bytes(frozen.read_bytes()[:200])
     (home.quality / "gate_results" / "x.parquet").write_bytes(b"garbage")

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from pulse.cli.app import app
 from pulse.core.clock import utc_now
-from pulse.kpi import Month, store
+from pulse.kpi import Month
+from pulse.lake import kpi_store
 from pulse.orchestration import embedded
 from pulse.reading import query
 from pulse.reports.files import of_month
@@ -52,7 +53,7 @@ def states(run: embedded.RunResult) -> dict[str, str]:
 
 def frozen(home: Any, month: Month) -> dict[tuple[str, str], dict[str, Any]]:
     """The month's figures by community and KPI."""
-    return {(row["community"], row["kpi"]): row for row in store.figures(home, month, 1)}
+    return {(row["community"], row["kpi"]): row for row in kpi_store.figures(home, month, 1)}
 
 
 # ---- a whole month ---------------------------------------------------------
@@ -62,11 +63,11 @@ def test_run__freezes_the_month_and_writes_its_report(world_run: Any, closed: Cl
     run = closed.runs[JUNE]
     assert run.is_success, run.failed()
     assert states(run) == dict.fromkeys(("month", "freeze", "report", "notify"), "success")
-    assert store.versions(world_run.home, JUNE) == [1]
+    assert kpi_store.versions(world_run.home, JUNE) == [1]
     page = of_month(world_run.home, JUNE).page.read_text(encoding="utf-8")
     assert "emberwelltea" in page.lower()
     with of_month(world_run.home, JUNE).kpis_csv.open(encoding="utf-8", newline="") as opened:
-        assert len(list(csv.DictReader(opened))) == len(store.figures(world_run.home, JUNE, 1))
+        assert len(list(csv.DictReader(opened))) == len(kpi_store.figures(world_run.home, JUNE, 1))
 
 
 def test_run__tells_that_the_month_is_closed_where_the_report_lies_and_who_is_not_complete(
@@ -209,7 +210,7 @@ def test_run__of_a_month_without_figures_fails_at_once_and_tells_what_to_run(wor
     assert not run.is_success
     assert states(run)["freeze"] == "failed"
     assert [task.task_id for task in run.failed()] == ["freeze"]
-    assert store.versions(world_run.home, MAY) == []
+    assert kpi_store.versions(world_run.home, MAY) == []
     (alert,) = [line for line in closed.lines[MAY] if line.startswith("alert month_not_closed")]
     assert "pulse backfill --from 2026-05-01 --to 2026-05-31" in alert
     assert "/dags/kpi_monthly/runs/" in alert

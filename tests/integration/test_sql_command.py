@@ -22,8 +22,8 @@ from pulse.cli.app import app
 from pulse.core.errors import QueryError
 from pulse.core.files import write_json
 from pulse.core.home import Home
-from pulse.kpi import Month, store
-from pulse.lake import quality
+from pulse.kpi import Month
+from pulse.lake import kpi_store, quality
 from pulse.reading import query, read_only
 
 pytestmark = pytest.mark.integration
@@ -53,11 +53,11 @@ def filled(home: Home) -> Home:
         [{"run_id": "r", "rule": "rows_n", "is_stopping": False, "message": "fine"}],
         stem="0",
     )
-    figure = dict.fromkeys(store.TABLES[store.KPI_MONTHLY].names) | {
+    figure = dict.fromkeys(kpi_store.TABLES[kpi_store.KPI_MONTHLY].names) | {
         "month_start_date": OCTOBER.first_day, "version": 1, "reported_at": AT, "platform": "reddit",
         "community": "ufc", "kpi": "contributors", "value": 234.0,
     }  # fmt: skip
-    store.add_version(home, OCTOBER, 1, [figure], [])
+    kpi_store.add_version(home, OCTOBER, 1, [figure], [])
     docs = home.quality / "data_docs" / "RUN" / "index.html"
     docs.parent.mkdir(parents=True)
     docs.write_text("<p>fine</p>")
@@ -494,7 +494,7 @@ def test_listings__fit_a_terminal(filled: Home):
     assert max(map(len, listed)) <= 80
     assert len(listed) < 20
     described = pulse("sql", "describe kpi.kpi_monthly").stdout.splitlines()
-    assert len(described) == len(store.TABLES[store.KPI_MONTHLY].names) + 4
+    assert len(described) == len(kpi_store.TABLES[kpi_store.KPI_MONTHLY].names) + 4
     assert rows("describe kpi.kpi_monthly")[0]["null"] == "YES", "other formats give all"
 
 

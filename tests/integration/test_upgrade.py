@@ -18,8 +18,8 @@ from pulse.core.files import read_json
 from pulse.core.home import Home
 from pulse.core.window import Window
 from pulse.kpi import Month, close_month
-from pulse.kpi.reporting import report_month
 from pulse.reading import query
+from pulse.reports.monthly import report_month
 from pulse.steps.pipeline import Pipeline
 from pulse.warehouse import builds
 

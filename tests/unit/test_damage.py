@@ -16,13 +16,13 @@ from pulse.core import parquet
 from pulse.core.errors import ConfigError, DamagedFile
 from pulse.core.home import Home
 from pulse.core.window import Window
+from pulse.health import damage, status
 from pulse.imports import store as imports
 from pulse.lake import landing, outcomes, quality, raw
 from pulse.lake.landing import Load
-from pulse.reading import status
 from pulse.sentiment import get_scorer, score_partitions, unjudged_partitions
 from pulse.sentiment import store as scores
-from pulse.steps import damage, retention
+from pulse.steps import retention
 from support import NOON, ask, community_observation, contribution, sealed_load
 
 DAY = NOON.date()

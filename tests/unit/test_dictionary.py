@@ -4,9 +4,8 @@ import re
 
 import pytest
 
-from pulse.kpi import store
-from pulse.lake import quality
-from pulse.reading import dictionary
+from pulse.lake import kpi_store, quality
+from pulse.warehouse import dictionary
 
 TABLES = [*dictionary.marts(), *dictionary.quality_tables(), *dictionary.kpi_tables()]
 
@@ -19,7 +18,7 @@ def test_document__has_every_mart_and_table_with_every_column():
     text = dictionary.render()
     marts = {file.stem for file in (dictionary.REPOSITORY / "dbt_project" / "models" / "marts").rglob("*.sql")}
     assert marts, "a document about nothing would pass"
-    assert {table.name for table in TABLES} == marts | set(quality.TABLES) | {"published"} | set(store.views(str))
+    assert {table.name for table in TABLES} == marts | set(quality.TABLES) | {"published"} | set(kpi_store.views(str))
     for table in TABLES:
         rows = re.findall(
             r"^\| `(\w+)` \|", text.split(f"### {table.name}\n")[1].split("\n### ")[0], flags=re.MULTILINE

@@ -20,9 +20,10 @@ from pulse.core.errors import ConfigError, DamagedFile, DayNotOver, LockBusy, No
 from pulse.core.files import write_json
 from pulse.core.home import Home
 from pulse.core.locks import exclusive
-from pulse.kpi import Month, closing, restatements, store
+from pulse.health import damage
+from pulse.kpi import Month, closing, restatements
+from pulse.lake import kpi_store
 from pulse.reading import query
-from pulse.steps import damage
 
 OCTOBER = Month(date(2026, 10, 1))
 AFTER = datetime(2026, 11, 2, tzinfo=UTC)
@@ -36,7 +37,7 @@ TYPES = {
 
 def figure(name: str = "contributors", *, community: str = "tea", **changes: Any) -> dict[str, Any]:
     """A complete figure of October, made of 50 contributions."""
-    row: dict[str, Any] = dict.fromkeys(store.FIGURES)
+    row: dict[str, Any] = dict.fromkeys(kpi_store.FIGURES)
     row |= {
         "month_start_date": OCTOBER.first_day, "platform": "reddit", "community": community, "kpi": name, "value": 12.0,
         "n": 12, "unit": "count", "days_n": 31, "days_complete_n": 31, "completeness": 1.0, "definition_version": 1,
@@ -57,8 +58,8 @@ def publish(
     file = home.published / "states" / f"{state_id}.duckdb"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.unlink(missing_ok=True)
-    schema = store.TABLES[store.KPI_MONTHLY]
-    columns = ", ".join(f"{name} {TYPES[schema.field(name).type]}" for name in store.FIGURES)
+    schema = kpi_store.TABLES[kpi_store.KPI_MONTHLY]
+    columns = ", ".join(f"{name} {TYPES[schema.field(name).type]}" for name in kpi_store.FIGURES)
     seen = OCTOBER.window.days() if days is None else days
     with duckdb.connect(str(file)) as connection:
         connection.execute("set timezone = 'UTC'")
@@ -67,8 +68,10 @@ def publish(
             f"create table marts.fct_kpis_monthly ({columns}); "
             "create table marts.fct_community_daily (contribution_date date, outcome varchar)"
         )
-        rows = [{name: row[name] for name in store.FIGURES} for row in reversed(figures)]
-        connection.register("arriving", pa.Table.from_pylist(rows, schema=pa.schema(map(schema.field, store.FIGURES))))
+        rows = [{name: row[name] for name in kpi_store.FIGURES} for row in reversed(figures)]
+        connection.register(
+            "arriving", pa.Table.from_pylist(rows, schema=pa.schema(map(schema.field, kpi_store.FIGURES)))
+        )
         connection.execute("insert into marts.fct_kpis_monthly by name from arriving")
         connection.execute(
             "insert into marts.fct_community_daily select unnest($days), 'arrived'", {"days": list(seen)}
@@ -123,7 +126,7 @@ def test_close__freezes_what_is_published_with_when_and_from_which_state(home: H
     state_id = publish(home, [figure(), MOOD, figure(community="*", platform="*")])
     closed = kpi.close_month(home, OCTOBER, clock=lambda: AFTER)
     assert (closed.version, closed.is_new, closed.figures_n, closed.communities_n) == (1, True, 3, 1)
-    rows = store.figures(home, OCTOBER, 1)
+    rows = kpi_store.figures(home, OCTOBER, 1)
     assert [(row["community"], row["kpi"]) for row in rows] == [
         ("*", "contributors"), ("tea", "contributors"), ("tea", "net_sentiment"),
     ]  # fmt: skip
@@ -206,7 +209,7 @@ def test_close__a_change_makes_a_version_with_its_reason_and_the_first_report_st
     first = frozen_files(home)
     closed = close(home, [after, other], at=AFTER + timedelta(days=9), number=2)
     assert (closed.version, closed.is_new, closed.restatements_n) == (2, True, 1)
-    (change,) = store.restatements(home, OCTOBER)
+    (change,) = kpi_store.restatements(home, OCTOBER)
     assert (change["version"], change["kpi"], change["community"]) == (2, before["kpi"], "tea")
     assert (change["old_value"], change["new_value"]) == (before["value"], after["value"])
     assert change["difference"] == after["value"] - before["value"]
@@ -220,7 +223,7 @@ def test_close__a_figure_that_comes_or_goes_is_a_change_from_or_to_null(home: Ho
     close(home, [figure(), figure(community="late"), figure("brand_new", value=1.0), VISITS], number=2)
     changes = {
         (row["community"], row["kpi"]): (row["old_value"], row["new_value"], row["difference"], row["reasons"])
-        for row in store.restatements(home, OCTOBER)
+        for row in kpi_store.restatements(home, OCTOBER)
     }
     assert changes == {
         ("gone", "contributors"): (12.0, None, None, "late_data"),
@@ -233,7 +236,7 @@ def test_close__a_figure_that_comes_or_goes_is_a_change_from_or_to_null(home: Ho
 def test_close__names_the_columns_that_differ(home: Home):
     close(home, [figure()])
     close(home, [figure(n=13, caveat="incomplete", completeness=0.5)], number=2)
-    (change,) = store.restatements(home, OCTOBER)
+    (change,) = kpi_store.restatements(home, OCTOBER)
     assert change["changed_columns"].split(",") == ["n", "completeness", "caveat"]
 
 
@@ -266,7 +269,7 @@ def test_close__a_longer_history_is_no_change_by_itself_and_another_comparison_i
     close(home, [figure(change=3.0, is_change_clear=False, history_days_n=60)])
     assert not close(home, [figure(change=3.0, is_change_clear=False, history_days_n=90)], number=2).is_new
     assert close(home, [figure(change=4.0, is_change_clear=True, history_days_n=90)], number=3).is_new
-    (change,) = store.restatements(home, OCTOBER)
+    (change,) = kpi_store.restatements(home, OCTOBER)
     assert (change["reasons"], change["changed_columns"]) == ("earlier_month", "change,is_change_clear")
 
 
@@ -311,7 +314,7 @@ def run_apart(home: Home, code: str) -> subprocess.CompletedProcess[str]:
 import os, pathlib, signal
 from datetime import date, datetime
 from pulse import kpi
-from pulse.kpi import store
+from pulse.lake import kpi_store
 from pulse.core.home import Home
 def close():
     closed = kpi.close_month(Home(pathlib.Path({str(home.root)!r})), kpi.Month(date(2026, 10, 1)),
@@ -331,12 +334,13 @@ def test_close__killed_between_its_files_shows_nothing_and_the_next_one_heals(ho
     publish(home, [figure(value=11.0, erased_n=2)], number=2)
     killed = run_apart(
         home,
-        "write = store._write\nstore._write = lambda f, t, r: die() if t == 'kpi_monthly' else write(f, t, r)\nclose()",
+        "write = kpi_store._write\n"
+        "kpi_store._write = lambda f, t, r: die() if t == 'kpi_monthly' else write(f, t, r)\nclose()",
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert (home.kpi / "kpi_restatements" / "month=2026-10" / "v0002.parquet").exists(), "killed too early to show it"
     assert shown(home, "select count(*) from kpi.kpi_restatements") == [(0,)]
-    assert store.restatements(home, OCTOBER) == []
+    assert kpi_store.restatements(home, OCTOBER) == []
     # Meanwhile something else has changed: what the killed closing left must not be told of this one.
     assert close(home, [figure(value=20.0, contributions_n=90)], number=3).version == 2
     assert shown(home, "select new_value, reasons from kpi.kpi_restatements") == [(20.0, "late_data")]
@@ -346,7 +350,7 @@ def test_close__killed_before_the_rename_leaves_nothing_that_counts(home: Home):
     publish(home, [figure()])
     killed = run_apart(home, "pathlib.Path.replace = die\nclose()")
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert store.versions(home, OCTOBER) == []
+    assert kpi_store.versions(home, OCTOBER) == []
     assert shown(home, "select count(*) from kpi.kpi_monthly") == [(0,)]
     assert kpi.close_month(home, OCTOBER, clock=lambda: AFTER).version == 1
 
@@ -357,7 +361,7 @@ def test_close__two_at_once_freeze_it_once(home: Home):
     ended = run_apart(home, code + "[one.start() for one in closers]\n[one.join() for one in closers]")
     assert ended.stderr == ""
     assert sorted(ended.stdout.splitlines()) == ["1 False", "1 False", "1 False", "1 True"]
-    assert store.versions(home, OCTOBER) == [1]
+    assert kpi_store.versions(home, OCTOBER) == [1]
 
 
 def test_close__waits_for_another_and_then_names_it(home: Home):
@@ -376,14 +380,14 @@ def test_add_version__never_replaces_one(home: Home):
     close(home, [figure()])
     before = frozen_files(home)
     with pytest.raises(StorageError, match="is there already"):
-        store.add_version(home, OCTOBER, 1, [], [])
+        kpi_store.add_version(home, OCTOBER, 1, [], [])
     assert frozen_files(home) == before
 
 
 any_damage = pytest.mark.parametrize("hurt", damaging.ALL.values(), ids=damaging.ALL)
 
 
-def version_file(home: Home, version: int, table: str = store.KPI_MONTHLY) -> Path:
+def version_file(home: Home, version: int, table: str = kpi_store.KPI_MONTHLY) -> Path:
     return home.kpi / table / "month=2026-10" / f"v{version:04d}.parquet"
 
 
@@ -392,12 +396,12 @@ def test_lost__a_new_version_never_takes_the_number_and_says_what_is_missing(hom
     close(home, [figure()])
     hurt(version_file(home, 1))
     with pytest.raises(DamagedFile, match=r"v0001\.parquet"):
-        store.figures(home, OCTOBER, 1)
+        kpi_store.figures(home, OCTOBER, 1)
     closed = close(home, [figure()], number=2)
     assert (closed.version, closed.is_new, closed.restatements_n) == (2, True, 0)
     assert "frozen as version 2; versions missing: 1 (" in closed.message
     assert str(version_file(home, 1)) in closed.message
-    assert store.versions(home, OCTOBER) == [2]
+    assert kpi_store.versions(home, OCTOBER) == [2]
 
 
 @any_damage
@@ -410,7 +414,7 @@ def test_lost__set_aside_keeps_its_number_for_ever(home: Home, hurt: Any):
     assert [one.file for one in damage.find(home)] == [version_file(home, 1)]
     damage.set_aside(home, found, clock=lambda: AFTER)
     assert damage.find(home, is_deep=True) == []
-    assert [lost.is_set_aside for lost in store.lost_versions(home, OCTOBER)] == [True]
+    assert [lost.is_set_aside for lost in kpi_store.lost_versions(home, OCTOBER)] == [True]
     assert close(home, [figure()], number=2).version == 2
 
 
@@ -418,7 +422,7 @@ def test_lost__of_two_the_other_stays_and_nothing_takes_the_place_of_what_was_to
     for number, value in enumerate((1.0, 2.0, 3.0), start=1):
         close(home, [figure(value=value)], number=number)
     damaging.cut_to_half(version_file(home, 3))
-    assert store.versions(home, OCTOBER) == [1, 2]
+    assert kpi_store.versions(home, OCTOBER) == [1, 2]
     assert shown(home, "select value from kpi.kpi_as_now_known") == [], "what holds now is not known"
     assert shown(home, "select value from kpi.kpi_as_first_reported") == [(1.0,)]
     damaging.empty(version_file(home, 1))
@@ -437,7 +441,7 @@ def test_lost__a_version_that_is_gone_without_a_word_is_seen_by_the_gap(home: Ho
     for number in (1, 2):
         close(home, [figure(value=float(number))], number=number)
     version_file(home, 1).unlink()
-    assert [(lost.version, lost.reason) for lost in store.lost_versions(home)] == [(1, "the file is gone")]
+    assert [(lost.version, lost.reason) for lost in kpi_store.lost_versions(home)] == [(1, "the file is gone")]
     damage.set_aside(home, damage.require(home, version_file(home, 1)), clock=lambda: AFTER)
     assert damage.find(home) == []
 
@@ -446,16 +450,16 @@ def test_lost__a_version_that_is_gone_without_a_word_is_seen_by_the_gap(home: Ho
 def test_lost__what_a_version_changed_is_another_file(home: Home, hurt: Any):
     for number in (1, 2):
         close(home, [figure(value=float(number))], number=number)
-    hurt(version_file(home, 2, store.KPI_RESTATEMENTS))
-    assert store.restatements(home, OCTOBER) == []
-    assert store.versions(home, OCTOBER) == [1, 2]
+    hurt(version_file(home, 2, kpi_store.KPI_RESTATEMENTS))
+    assert kpi_store.restatements(home, OCTOBER) == []
+    assert kpi_store.versions(home, OCTOBER) == [1, 2]
     assert close(home, [figure(value=3.0)], number=3).version == 3
-    assert [row["version"] for row in store.restatements(home, OCTOBER)] == [3]
+    assert [row["version"] for row in kpi_store.restatements(home, OCTOBER)] == [3]
 
 
 @any_damage
 def test_lost__the_file_without_rows_is_written_again(home: Home, hurt: Any):
-    store.ensure_tables(home)
-    hurt(home.kpi / store.KPI_MONTHLY / "_empty.parquet")
-    store.ensure_tables(home)
+    kpi_store.ensure_tables(home)
+    hurt(home.kpi / kpi_store.KPI_MONTHLY / "_empty.parquet")
+    kpi_store.ensure_tables(home)
     assert shown(home, "select * from kpi.kpi_monthly") == []

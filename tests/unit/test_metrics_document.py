@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 
 from pulse.core.home import REPOSITORY
-from pulse.kpi import store
-from pulse.reading import dictionary
+from pulse.lake import kpi_store
+from pulse.warehouse import dictionary
 
 DOCUMENT = (REPOSITORY / "docs" / "metrics.md").read_text(encoding="utf-8")
 ENTRIES = dict(re.findall(r"^### (.+?)\n(.*?)(?=^##|\Z)", DOCUMENT, flags=re.DOTALL | re.MULTILINE))
 LINES = ("Definition", "Formula", "Model", "Test", "Source", "Limits")
 MARTS = {table.name: {column.name for column in table.columns} for table in dictionary.marts()}
 FROZEN = {
-    store.KPI_MONTHLY, store.KPI_RESTATEMENTS, store.KPI_AS_FIRST_REPORTED, store.KPI_AS_NOW_KNOWN,
-    store.KPI_LOST_VERSIONS,
+    kpi_store.KPI_MONTHLY, kpi_store.KPI_RESTATEMENTS, kpi_store.KPI_AS_FIRST_REPORTED, kpi_store.KPI_AS_NOW_KNOWN,
+    kpi_store.KPI_LOST_VERSIONS,
 }  # fmt: skip
 MODELS = REPOSITORY / "dbt_project" / "models"
 # Figures of marts in these folders are formulas; what lies beside them is counted, not computed.

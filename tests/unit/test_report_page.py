@@ -21,7 +21,7 @@ import pytest
 from pulse.core.errors import StorageError
 from pulse.core.home import REPOSITORY, Home
 from pulse.core.text import printable
-from pulse.kpi.store import KPI_MONTHLY, TABLES
+from pulse.lake.kpi_store import KPI_MONTHLY, TABLES
 from pulse.reports import (
     LostVersion,
     ReportFiles,

@@ -8,10 +8,10 @@ import pytest
 import damaging
 from pulse.core.files import write_json
 from pulse.core.home import Home
-from pulse.kpi import store
-from pulse.kpi.reporting import report_month
+from pulse.health import damage
+from pulse.lake import kpi_store
 from pulse.reports import quotes
-from pulse.steps import damage
+from pulse.reports.monthly import report_month
 from pulse.warehouse import builds
 from report_samples import BUILT_AT, MONTH, kpi_rows, month_of_marts
 
@@ -46,7 +46,7 @@ def publish(home: Home, *, taken_back: str | None, number: int) -> None:
 def reported(home: Home) -> Home:
     """A home with a frozen month and its report, which quotes a post and four comments."""
     publish(home, taken_back=None, number=1)
-    store.add_version(home, MONTH, 1, kpi_rows("*") + kpi_rows("tea"), [])
+    kpi_store.add_version(home, MONTH, 1, kpi_rows("*") + kpi_rows("tea"), [])
     report_month(home, MONTH, clock=lambda: BUILT_AT)
     return home
 
@@ -77,7 +77,7 @@ def test_renew__a_report_that_quotes_what_was_taken_back_is_made_again_without_i
 
 def test_renew__a_report_that_cannot_be_made_again_loses_its_page(reported: Home, caplog: pytest.LogCaptureFixture):
     publish(reported, taken_back="t3_a", number=2)
-    for file in (reported.kpi / store.KPI_MONTHLY).rglob("v*.parquet"):
+    for file in (reported.kpi / kpi_store.KPI_MONTHLY).rglob("v*.parquet"):
         file.write_bytes(b"not Parquet")
     assert quotes.renew_reports(reported, clock=clock) == []
     assert not (reported.reports / str(MONTH) / "report.html").exists()
@@ -86,8 +86,8 @@ def test_renew__a_report_that_cannot_be_made_again_loses_its_page(reported: Home
 
 def test_report__says_which_frozen_version_was_set_aside(reported: Home):
     assert "is missing" not in page(reported)
-    store.add_version(reported, MONTH, 2, kpi_rows("*") + kpi_rows("tea"), [])
-    damaging.cut_to_half(reported.kpi / store.KPI_MONTHLY / f"month={MONTH}" / "v0001.parquet")
+    kpi_store.add_version(reported, MONTH, 2, kpi_rows("*") + kpi_rows("tea"), [])
+    damaging.cut_to_half(reported.kpi / kpi_store.KPI_MONTHLY / f"month={MONTH}" / "v0001.parquet")
     report_month(reported, MONTH, clock=clock)
     assert "Version 1 of this month is missing: what was frozen then is damaged, so" in page(reported)
     damage.set_aside(reported, damage.find(reported)[0], clock=clock)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pulse.sources.spans import DAY_MIN, Stretch, merged, minute_of, proven_stretches, within_day
+from pulse.lake.spans import DAY_MIN, Stretch, merged, minute_of, proven_stretches, within_day
 
 START = minute_of(date(2026, 3, 2))  # a Monday
 

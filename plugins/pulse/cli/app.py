@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pulse.config.settings import Settings
     from pulse.core.home import Home
     from pulse.core.window import Window
+    from pulse.health.status import Status
     from pulse.orchestration.embedded import RunResult
-    from pulse.reading.status import Status
 
 
 # What a shell makes of a program that ended by SIGINT.
@@ -308,8 +308,8 @@ def report(
     from pulse.core.clock import utc_now
     from pulse.kpi import Month, close_month
     from pulse.kpi.closing import latest_version, lost_words
-    from pulse.kpi.reporting import report_month
-    from pulse.kpi.store import lost_versions
+    from pulse.lake.kpi_store import lost_versions
+    from pulse.reports.monthly import report_month
 
     with _failing_in_one_line():
         home, of_month = _home(), Month.parse(month, of="MONTH")
@@ -366,7 +366,7 @@ def doctor(
 @app.command(epilog="Example: `pulse status`")
 def status() -> None:
     """What is published, what became of each community lately, and what waits for somebody."""
-    from pulse.reading.status import status_of
+    from pulse.health.status import status_of
 
     with _failing_in_one_line():
         home, settings = _home_and_settings()
@@ -548,7 +548,7 @@ def set_aside(
 ) -> None:
     """Go on without a damaged file that cannot be made again: says what is lost, then moves it to `damaged/`."""
     from pulse.core.clock import utc_now
-    from pulse.steps import damage
+    from pulse.health import damage
 
     with _failing_in_one_line():
         home = _home()
@@ -667,7 +667,7 @@ def data_dictionary(
     check: Annotated[bool, typer.Option("--check", help="Only say whether the document is current.")] = False,
 ) -> None:
     """Write docs/data-dictionary.md from the dbt project."""
-    from pulse.reading import dictionary
+    from pulse.warehouse import dictionary
 
     if check and not dictionary.is_current():
         typer.echo("docs/data-dictionary.md is not current. Next: pulse dev data-dictionary", err=True)

@@ -5,7 +5,7 @@
 A month's figures are those of ``marts.fct_kpis_monthly``; this package keeps what was told and when.
 """
 
+from pulse.core.month import Month
 from pulse.kpi.closing import Closed, close_month
-from pulse.kpi.month import Month
 
 __all__ = ["Closed", "Month", "close_month"]

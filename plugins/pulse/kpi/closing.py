@@ -19,10 +19,10 @@ from pulse.core.errors import LockBusy, NothingPublished, StorageError
 from pulse.core.files import sql_text
 from pulse.core.home import Home
 from pulse.core.locks import exclusive
+from pulse.core.month import Month
 from pulse.core.text import printable
-from pulse.kpi import store
-from pulse.kpi.month import Month
 from pulse.kpi.restatements import restated
+from pulse.lake import kpi_store
 from pulse.warehouse import builds
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Closed:
     missing_days: tuple[date, ...]
     state_id: str
     compared_with: int | None = None
-    lost: tuple[store.LostVersion, ...] = ()
+    lost: tuple[kpi_store.LostVersion, ...] = ()
 
     @property
     def message(self) -> str:
@@ -90,16 +90,16 @@ def close_month(home: Home, month: Month, *, clock: Clock, timeout_s: float = 60
     month.require_over(now)
     with exclusive(home, LOCK, timeout_s=timeout_s):
         state_id, figures, missing_days = _published(home, month)
-        versions = store.versions(home, month)
+        versions = kpi_store.versions(home, month)
         latest = versions[-1] if versions else 0
-        lost = tuple(one for one in store.lost_versions(home, month) if one.table == store.KPI_MONTHLY)
-        changes = restated(store.figures(home, month, latest), figures) if latest else []
+        lost = tuple(one for one in kpi_store.lost_versions(home, month) if one.table == kpi_store.KPI_MONTHLY)
+        changes = restated(kpi_store.figures(home, month, latest), figures) if latest else []
         # Where the version that held is lost, nobody can tell what it said: another one has to hold.
         is_new = not latest or bool(changes) or any(one.version > latest for one in lost)
-        version = store.next_version(home, month) if is_new else latest
+        version = kpi_store.next_version(home, month) if is_new else latest
         if is_new:
             of_closing = {"version": version, "reported_at": now.astimezone(UTC), "state_id": state_id}
-            store.add_version(
+            kpi_store.add_version(
                 home,
                 month,
                 version,
@@ -137,12 +137,12 @@ def _publish(home: Home, *, clock: Clock, timeout_s: float) -> None:
 
 def latest_version(home: Home, month: Month) -> int | None:
     """The version of a month that holds now; None while it is not frozen."""
-    return max(store.versions(home, month), default=None)
+    return max(kpi_store.versions(home, month), default=None)
 
 
-def lost_words(lost: Iterable[store.LostVersion]) -> str:
+def lost_words(lost: Iterable[kpi_store.LostVersion]) -> str:
     """That versions of a month are missing, to be put behind what else is told of it; nothing where none is."""
-    of_figures = [one for one in lost if one.table == store.KPI_MONTHLY]
+    of_figures = [one for one in lost if one.table == kpi_store.KPI_MONTHLY]
     if not of_figures:
         return ""
     names = ", ".join(f"{one.version} ({one.file}: {one.reason})" for one in of_figures)
@@ -212,11 +212,11 @@ def _published(home: Home, month: Month) -> tuple[str, list[dict[str, Any]], tup
 
 def _figures(connection: duckdb.DuckDBPyConnection, month: Month) -> list[dict[str, Any]]:
     rows = connection.execute(
-        f"select {', '.join(store.FIGURES)} from marts.fct_kpis_monthly "
-        f"where month_start_date = $month order by {', '.join(store.KEY)}",
+        f"select {', '.join(kpi_store.FIGURES)} from marts.fct_kpis_monthly "
+        f"where month_start_date = $month order by {', '.join(kpi_store.KEY)}",
         {"month": month.first_day},
     ).fetchall()
-    return [dict(zip(store.FIGURES, row, strict=True)) for row in rows]
+    return [dict(zip(kpi_store.FIGURES, row, strict=True)) for row in rows]
 
 
 def _incomplete_communities(figures: Iterable[dict[str, Any]]) -> Iterator[str]:

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pulse.kpi.store import FIGURES, KEY, Row
+from pulse.lake.kpi_store import FIGURES, KEY, Row
 
 LATE_DATA = "late_data"
 DELETION = "deletion"

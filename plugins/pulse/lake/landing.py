@@ -233,13 +233,13 @@ class Load:
 def coverage_of(load: Load) -> list[coverage.Look]:
     """What was looked at, as the load says it.
 
-    For one that was sealed before there was coverage, see :func:`pulse.steps.coverage_of_before.looks_of_load`.
+    For one that was sealed before there was coverage, see :func:`pulse.lake.old_loads.looks_of_load`.
     """
     if load.coverage_file.is_file():
         return coverage.read(load.coverage_file)
-    from pulse.steps import coverage_of_before  # which knows loads
+    from pulse.lake import old_loads  # which knows loads
 
-    return coverage_of_before.looks_of_load(load)
+    return old_loads.looks_of_load(load)
 
 
 def unproven_days(load: Load) -> set[date]:

@@ -18,8 +18,8 @@ from typing import Any, TextIO
 
 from pulse.core.errors import PulseError
 from pulse.core.home import Home
+from pulse.core.month import Month
 from pulse.core.window import Window
-from pulse.kpi.month import Month
 from pulse.orchestration import environment, run_names
 
 Progress = Callable[[str], None]

@@ -69,7 +69,7 @@ def report(closed: Mapping[str, Any]) -> str:
     from pulse.core.clock import utc_now
     from pulse.core.home import Home
     from pulse.kpi import Month
-    from pulse.kpi.reporting import report_month
+    from pulse.reports.monthly import report_month
 
     month = Month.parse(closed["month"])
     files = report_month(Home.from_environment(), month, clock=utc_now, run_url=_run_url(get_current_context()))

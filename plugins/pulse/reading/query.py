@@ -26,7 +26,7 @@ from pulse.reading import read_only
 from pulse.reading.results import Result, rows_for_table, shown, write_csv, write_json, write_parquet
 
 if TYPE_CHECKING:
-    from pulse.reading.side_tables import Table
+    from pulse.lake.side_tables import Table
 
 __all__ = [
     "Result", "all_rows", "connect", "rows_for_table", "run", "shown", "spill_folder", "translated", "write_csv",
@@ -76,7 +76,7 @@ def connect(home: Home, sql: str | None = None) -> duckdb.DuckDBPyConnection:
         if text is not None and not _BESIDE.search(text):
             connection = _started(home)
         else:
-            from pulse.reading import side_tables
+            from pulse.lake import side_tables
 
             connection = side_tables.opened(
                 lambda: _started(home), home, is_wanted=lambda table: _is_wanted(table, text), message=_unreadable
@@ -132,7 +132,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, published: Path) -> None:
 
 def _show_what_is_published(connection: duckdb.DuckDBPyConnection) -> None:
     """The table of the published file that says as of when its copies of the tables beside the marts are."""
-    from pulse.reading import side_tables
+    from pulse.lake import side_tables
 
     name = f"{side_tables.QUALITY}.{side_tables.PUBLISHED}"
     found = connection.execute(

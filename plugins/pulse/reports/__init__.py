@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pulse.core.clock import Clock, utc_now
 from pulse.core.home import Home
-from pulse.kpi.month import Month
+from pulse.core.month import Month
 from pulse.reading import query
 from pulse.reports.contents import LostVersion
 from pulse.reports.files import ReportFiles

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
-from pulse.kpi.month import Month
+from pulse.core.month import Month
 
 CHARTED_N = 6  # communities that get charts of their own: the most active ones
 

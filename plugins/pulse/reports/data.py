@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import duckdb
 import pyarrow as pa
 
-from pulse.kpi.month import Month
+from pulse.core.month import Month
 from pulse.reports.contents import (
     ALL,
     CHARTED_N,

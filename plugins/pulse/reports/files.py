@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 
 from pulse.core.files import write_bytes
 from pulse.core.home import Home
-from pulse.kpi.month import Month
-from pulse.kpi.store import KPI_MONTHLY, TABLES
+from pulse.core.month import Month
+from pulse.lake.kpi_store import KPI_MONTHLY, TABLES
 from pulse.reading import query
 from pulse.reports import words
 from pulse.reports.contents import Community, Report

@@ -11,8 +11,8 @@ from pulse.core.clock import Clock
 from pulse.core.errors import PulseError, StorageError
 from pulse.core.files import sql_text
 from pulse.core.home import Home
+from pulse.core.month import Month
 from pulse.core.text import printable
-from pulse.kpi.month import Month
 from pulse.warehouse import builds
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ def renew_reports(home: Home, *, clock: Clock) -> list[Month]:
     Returns:
         The months whose page was made again.
     """
-    from pulse.kpi.reporting import report_month
+    from pulse.reports.monthly import report_month
 
     renewed = []
     for document in sorted(home.reports.glob("*/report.json")):

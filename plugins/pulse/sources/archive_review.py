@@ -9,10 +9,10 @@ from pathlib import Path
 from pulse.config.settings import RedditEntry, Settings
 from pulse.core.errors import SourceError
 from pulse.core.text import printable
+from pulse.lake.spans import DAY_MIN, Stretch, minute_of
 from pulse.sources.archive_staging import StagedArchive, staged
 from pulse.sources.context import SourceContext
 from pulse.sources.reddit_archive import EntryArchive, entries_of
-from pulse.sources.spans import DAY_MIN, Stretch, minute_of
 
 # A file that ends so many days before the month does was most likely meant to hold the month.
 _SHORTLY_DAYS = 5

@@ -2,7 +2,7 @@
 
 While a chunk is parsed, the minutes of its sound records are counted: of all communities together, and of each that
 matters. A record is sound if it was seen at or after its creation; one that is dated into the future proves nothing.
-When the archive has been read to its end, stretches are found per kind (:mod:`pulse.sources.spans`):
+When the archive has been read to its end, stretches are found per kind (:mod:`pulse.lake.spans`):
 
 - a **site-wide dump** holds many communities and none that outweighs all others. All its records together prove what
   it lists, for every community: a community without records in it was silent.
@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 from pulse.config.settings import WILDCARD
 from pulse.core.contract import KINDS
 from pulse.core.files import sql_text
+from pulse.lake.spans import Stretch, proven_stretches
 from pulse.sources import reddit
-from pulse.sources.spans import Stretch, proven_stretches
 
 # Part of an archive's fingerprint: raised whenever the rule changes what is proven.
 RULE_VERSION = 1

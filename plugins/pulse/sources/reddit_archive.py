@@ -25,10 +25,10 @@ from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.lake import landing
 from pulse.lake.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest
+from pulse.lake.spans import merged, within_day
 from pulse.sources.archive_staging import SKIPPED_FAULTS, StagedArchive, stage
 from pulse.sources.context import SourceContext
 from pulse.sources.reddit_rows import write_days
-from pulse.sources.spans import merged, within_day
 
 log = logging.getLogger(__name__)
 

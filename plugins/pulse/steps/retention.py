@@ -15,9 +15,9 @@ from pulse.core.errors import LockBusy
 from pulse.core.home import Home
 from pulse.core.locks import exclusive
 from pulse.gates import quarantine
+from pulse.health import damage
 from pulse.lake import quality
 from pulse.lake.landing import RESUME_WITHIN, SHELVES, shelf_lock
-from pulse.steps import damage
 
 # No step takes so long without touching what it is working on.
 _SCRATCH_DAYS = 1

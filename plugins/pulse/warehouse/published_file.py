@@ -13,9 +13,9 @@ import duckdb
 from pulse.core.files import sql_text
 from pulse.core.home import Home
 from pulse.core.text import printable
-from pulse.kpi import store
-from pulse.reading import dictionary, side_tables
-from pulse.reading.side_tables import KPI, PUBLISHED, QUALITY, Damage, Source
+from pulse.lake import kpi_store, side_tables
+from pulse.lake.side_tables import KPI, PUBLISHED, QUALITY, Damage, Source
+from pulse.warehouse import dictionary
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def complete(draft: Path, home: Home, *, state_id: str, published_at: datetime) 
 
 def frozen_files(home: Home) -> list[str]:
     """What is frozen, to tell whether a published file holds it: every file of schema ``kpi`` with its size."""
-    sources = [Source(KPI, table, columns) for table, columns in store.TABLES.items()]
+    sources = [Source(KPI, table, columns) for table, columns in kpi_store.TABLES.items()]
     files = [file for source in sources for file in source.files(home) if file.name.startswith("v")]
     return [f"{file.relative_to(home.kpi)} {file.stat().st_size}" for file in files]
 

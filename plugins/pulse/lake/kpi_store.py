@@ -24,7 +24,7 @@ from pulse.core import parquet
 from pulse.core.errors import ConfigError, DamagedFile, StorageError
 from pulse.core.files import read_json, sql_text, write_bytes, write_json
 from pulse.core.home import Home
-from pulse.kpi.month import Month
+from pulse.core.month import Month
 
 _TIME = pa.timestamp("us", tz="UTC")
 _EMPTY = "_empty.parquet"
@@ -120,7 +120,7 @@ class LostVersion:
     Attributes:
         table: ``kpi_monthly`` where its figures are lost; ``kpi_restatements`` where only what it changed is.
         file: the damaged file, or where it lay before it was set aside.
-        is_set_aside: whether it was, see :mod:`pulse.steps.damage`.
+        is_set_aside: whether it was, see :mod:`pulse.health.damage`.
     """
 
     month: Month

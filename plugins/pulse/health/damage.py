@@ -25,7 +25,7 @@ from pulse.core.files import fsync_file, read_json, sql_text, storage_error, wri
 from pulse.core.home import Home, path_value
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.kpi import closing
-from pulse.kpi import store as kpi
+from pulse.lake import kpi_store
 from pulse.lake import outcomes, quality, raw
 from pulse.sentiment import store as scores
 from pulse.warehouse import builds
@@ -44,8 +44,8 @@ _TABLES = {
     quality.LOAD_OUTCOMES: "what became of the communities' days in that run: they count as not tried",
     quality.GATE_RESULTS: "what the rules of that gate found; no figure depends on it",
     quality.QUARANTINED_ROWS: "which records that load was rid of; the records themselves are in quarantine",
-    kpi.KPI_MONTHLY: "the figures of that version of the month, for good; its number is never given again",
-    kpi.KPI_RESTATEMENTS: "what that version of the month changed, and why; its figures are another file",
+    kpi_store.KPI_MONTHLY: "the figures of that version of the month, for good; its number is never given again",
+    kpi_store.KPI_RESTATEMENTS: "what that version of the month changed, and why; its figures are another file",
 }
 
 
@@ -100,7 +100,7 @@ def require(home: Home, given: Path) -> Damage:
         ConfigError: there is no such file in the home, it is not damaged, or is of a kind that heals by itself.
     """
     file = _within(home, given)
-    lost = [one for one in kpi.lost_versions(home) if one.file == file and not one.is_set_aside]
+    lost = [one for one in kpi_store.lost_versions(home) if one.file == file and not one.is_set_aside]
     if lost:
         return _of_lost(home, lost[0])
     found = next((damage for damage in _in_warehouse(home, is_deep=True) if damage.file == file), None)
@@ -199,16 +199,16 @@ def _fault_of_json(file: Path) -> str | None:
 
 
 def _in_kpi(home: Home) -> Iterator[Damage]:
-    for table in kpi.TABLES:
+    for table in kpi_store.TABLES:
         empty = home.kpi / table / "_empty.parquet"
         if empty.exists() and (fault := parquet.fault_of(empty, is_deep=True)):
             yield Damage(empty, fault, "nothing: `pulse sql` or the next run writes it again", None)
-    for lost in kpi.lost_versions(home):
+    for lost in kpi_store.lost_versions(home):
         if not lost.is_set_aside:
             yield _of_lost(home, lost)
 
 
-def _of_lost(home: Home, lost: kpi.LostVersion) -> Damage:
+def _of_lost(home: Home, lost: kpi_store.LostVersion) -> Damage:
     way_back = f"restore it from its backup; without one, {_command(home, lost.file)} says what is lost"
     return Damage(
         lost.file, lost.reason, way_back, f"month {lost.month}, version {lost.version}: {_TABLES[lost.table]}"
@@ -263,7 +263,7 @@ def _within(home: Home, given: Path) -> Path:
 def _forget_what_it_held(home: Home, damage: Damage, *, clock: Clock) -> None:
     folder, *parts = damage.file.relative_to(home.root).parts
     if folder == "kpi":
-        kpi.mark_lost(damage.file, damage.fault)
+        kpi_store.mark_lost(damage.file, damage.fault)
         return
     if folder == "raw" and parts[0] == "contributions":
         day = _day_of(damage.file)

@@ -16,8 +16,7 @@ import pyarrow as pa
 
 from pulse.core.files import sql_text
 from pulse.core.home import Home
-from pulse.kpi import store
-from pulse.lake import quality
+from pulse.lake import kpi_store, quality
 
 QUALITY = "quality"
 KPI = "kpi"
@@ -90,18 +89,18 @@ class DamageFound(Exception):
 @cache
 def tables() -> tuple[Table, ...]:
     """All tables beside the marts, each after those that it is made of."""
-    of_kpi = {name: Source(KPI, name, columns) for name, columns in store.TABLES.items()}
-    monthly, restatements = of_kpi[store.KPI_MONTHLY], of_kpi[store.KPI_RESTATEMENTS]
+    of_kpi = {name: Source(KPI, name, columns) for name, columns in kpi_store.TABLES.items()}
+    monthly, restatements = of_kpi[kpi_store.KPI_MONTHLY], of_kpi[kpi_store.KPI_RESTATEMENTS]
     return (
         *(Table(QUALITY, name, columns, (Source(QUALITY, name, columns),)) for name, columns in quality.TABLES.items()),
         # What is lost is told without reading it, and the others look there.
-        Table(KPI, store.KPI_LOST_VERSIONS, store.LOST_COLUMNS, ()),
+        Table(KPI, kpi_store.KPI_LOST_VERSIONS, kpi_store.LOST_COLUMNS, ()),
         *(
             Table(KPI, name, restatements.columns, (monthly, restatements))
-            if name == store.KPI_RESTATEMENTS
+            if name == kpi_store.KPI_RESTATEMENTS
             else Table(KPI, name, monthly.columns, (monthly,))
-            for name in store.views(str)
-            if name != store.KPI_LOST_VERSIONS
+            for name in kpi_store.views(str)
+            if name != kpi_store.KPI_LOST_VERSIONS
         ),
     )
 
@@ -206,14 +205,14 @@ def sql_type(arrow_type: pa.DataType) -> str:
 
 
 def _query(home: Home, table: Table, files: Mapping[Source, Sequence[Path]]) -> str:
-    if table.table == store.KPI_LOST_VERSIONS:
-        return store.lost_query(home)
+    if table.table == kpi_store.KPI_LOST_VERSIONS:
+        return kpi_store.lost_query(home)
     if table.schema == QUALITY:
         ((source, of_source),) = files.items()
         return _selection(source, of_source)
     of_name = {source.table: f"({_selection(source, of_source)})" for source, of_source in files.items()}
     relation: Callable[[str], str] = lambda name: of_name.get(name, "")  # noqa: E731  (a view asks for its own only)
-    return store.views(relation)[table.table]
+    return kpi_store.views(relation)[table.table]
 
 
 def _selection(source: Source, files: Sequence[Path]) -> str:

@@ -16,9 +16,7 @@ import pyarrow as pa
 import yaml
 
 from pulse.core.home import REPOSITORY
-from pulse.kpi import store
-from pulse.lake import quality
-from pulse.reading import side_tables
+from pulse.lake import kpi_store, quality, side_tables
 
 _MODELS = REPOSITORY / "dbt_project" / "models"
 _DOC_BLOCK = re.compile(r"\{%\s*docs\s+(\w+)\s*%\}(.*?)\{%\s*enddocs\s*%\}", re.DOTALL)
@@ -165,8 +163,8 @@ def kpi_tables() -> list[Table]:
     of_mart = {column.name: column.meaning for column in mart.columns}
     tables = []
     for name, (description, grain) in _KPI.items():
-        schemas = {**store.TABLES, store.KPI_LOST_VERSIONS: store.LOST_COLUMNS}
-        schema = schemas.get(name, store.TABLES[store.KPI_MONTHLY])
+        schemas = {**kpi_store.TABLES, kpi_store.KPI_LOST_VERSIONS: kpi_store.LOST_COLUMNS}
+        schema = schemas.get(name, kpi_store.TABLES[kpi_store.KPI_MONTHLY])
         meanings = {column: _KPI_COLUMNS.get(column) or of_mart[column] for column in schema.names}
         tables.append(_described_table(name, schema, description, grain, meanings))
     return tables
@@ -370,23 +368,23 @@ _QUALITY: dict[str, tuple[str, str, dict[str, str]]] = {
 
 # Description and grain.
 _KPI: dict[str, tuple[str, str]] = {
-    store.KPI_MONTHLY: (
+    kpi_store.KPI_MONTHLY: (
         "Every version of every closed month. A month that is closed again gets a new version if anything differs.",
         "one row per month_start_date, version, platform, community and kpi.",
     ),
-    store.KPI_AS_FIRST_REPORTED: (
+    kpi_store.KPI_AS_FIRST_REPORTED: (
         "Each figure as it was reported first, whatever became of it.",
         "one row per month_start_date, platform, community and kpi.",
     ),
-    store.KPI_AS_NOW_KNOWN: (
+    kpi_store.KPI_AS_NOW_KNOWN: (
         "The latest version of each closed month.",
         "one row per month_start_date, platform, community and kpi.",
     ),
-    store.KPI_LOST_VERSIONS: (
+    kpi_store.KPI_LOST_VERSIONS: (
         "Frozen versions that cannot be read any more: where one was the first or last, nothing stands in its place.",
         "one row per month_start_date, version and table_name.",
     ),
-    store.KPI_RESTATEMENTS: (
+    kpi_store.KPI_RESTATEMENTS: (
         "What a later version changed of a figure, and why; from or to NULL where only one of the two versions has it.",
         "one row per month_start_date, version, platform, community and kpi that differs from the version before.",
     ),

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 from pulse.core.clock import Clock
 from pulse.core.errors import NothingPublished
 from pulse.core.home import Home
-from pulse.kpi import store
-from pulse.kpi.month import Month
-from pulse.reading import dictionary, query
+from pulse.core.month import Month
+from pulse.lake import kpi_store
+from pulse.reading import query
+from pulse.warehouse import dictionary
 
 if TYPE_CHECKING:
     from pulse.reports import ReportFiles
@@ -26,14 +27,14 @@ def report_month(home: Home, month: Month, *, clock: Clock, run_url: str | None 
     """
     from pulse.reports import LostVersion, write_report
 
-    versions = store.versions(home, month)
+    versions = kpi_store.versions(home, month)
     if not versions:
         raise NothingPublished(f"month {month}", value="is not closed yet", next_step=f"`pulse report {month}`")
     _require_present_marts(home)
-    figures, restatements = store.figures(home, month, versions[-1]), store.restatements(home, month)
+    figures, restatements = kpi_store.figures(home, month, versions[-1]), kpi_store.restatements(home, month)
     lost = [
-        LostVersion(one.version, one.table == store.KPI_MONTHLY, one.is_set_aside)
-        for one in store.lost_versions(home, month)
+        LostVersion(one.version, one.table == kpi_store.KPI_MONTHLY, one.is_set_aside)
+        for one in kpi_store.lost_versions(home, month)
     ]
     return write_report(home, month, figures, restatements=restatements, lost=lost, run_url=run_url, clock=clock)
 
