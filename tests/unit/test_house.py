@@ -61,7 +61,7 @@ def test_house__is_not_too_high():
 def test_order__is_told_as_in_the_document():
     """The table in docs/architecture.md names the packages in this order."""
     text = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8").split("## The house")[1]
-    places = [text.find(f"`{name}/`") for name in ORDER]
+    places = [text.find(f"| `{name}/` |") for name in ORDER]
     assert min(places) >= 0, [name for name, place in zip(ORDER, places, strict=True) if place < 0]
     assert all(earlier < later for earlier, later in pairwise(places)), dict(zip(ORDER, places, strict=True))
 

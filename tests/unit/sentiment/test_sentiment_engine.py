@@ -134,7 +134,7 @@ def test_engine__threads_change_nothing():
 
 def test_engine__scores_are_the_known_ones():
     # Whoever changes the kernel or the model sees here that stored scores do not fit any more: raise the versions.
-    known = json.loads((Path(__file__).parent.parent / "fixtures" / "sentiment_known.json").read_text())
+    known = json.loads((Path(__file__).parents[2] / "fixtures" / "sentiment_known.json").read_text())
     assert known["model_id"] == SCORER.model_id
     assert [row["sentiment_score"] for row in judged(*TEXTS)] == known["scores"]
 

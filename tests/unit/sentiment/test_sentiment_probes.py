@@ -13,7 +13,7 @@ import pytest
 
 from pulse.sentiment import get_scorer
 
-FILE = Path(__file__).parent.parent / "fixtures" / "sentiment_probes.tsv"
+FILE = Path(__file__).parents[2] / "fixtures" / "sentiment_probes.tsv"
 Key = tuple[str, str]
 
 
