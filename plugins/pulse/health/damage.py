@@ -25,8 +25,7 @@ from pulse.core.files import fsync_file, read_json, sql_text, storage_error, wri
 from pulse.core.home import Home, path_value
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.kpi import closing
-from pulse.lake import kpi_store
-from pulse.lake import outcomes, quality, raw
+from pulse.lake import kpi_store, outcomes, quality, raw
 from pulse.sentiment import store as scores
 from pulse.warehouse import builds
 

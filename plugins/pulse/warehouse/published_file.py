@@ -104,28 +104,26 @@ def _write_comments(connection: duckdb.DuckDBPyConnection) -> None:
 
     A copy of a published file says it of all that was not written again.
     """
-    tables = connection.execute(
-        "select schema_name, table_name, list(column_name order by column_index), list(comment order by column_index) "
-        "from duckdb_columns() where database_name = current_database() and not internal group by all order by all"
-    ).fetchall()
-    of_tables_before = {
-        (schema, table): comment
-        for schema, table, comment in connection.execute(
-            "select schema_name, table_name, comment from duckdb_tables() where database_name = current_database()"
-        ).fetchall()
-    }
     comments = dictionary.comments()
     statements = []
-    for schema, table, names, of_columns_before in tables:
+    for schema, table, before in connection.execute(
+        "select schema_name, table_name, comment from duckdb_tables() "
+        "where database_name = current_database() and not internal order by all"
+    ).fetchall():
         if f"{schema}.{table}" not in comments:
             log.warning("publish: nothing says what %s.%s means", schema, table)
+        elif comments[f"{schema}.{table}"][0] != before:
+            comment = sql_text(comments[f"{schema}.{table}"][0])
+            statements.append(f'comment on table {schema}."{table}" is {comment}')
+    for schema, table, name, before in connection.execute(
+        "select schema_name, table_name, column_name, comment from duckdb_columns() "
+        "where database_name = current_database() and not internal order by schema_name, table_name, column_index"
+    ).fetchall():
+        if f"{schema}.{table}" not in comments:
             continue
-        comment, of_columns = comments[f"{schema}.{table}"]
-        if comment != of_tables_before.get((schema, table)):
-            statements.append(f'comment on table {schema}."{table}" is {sql_text(comment)}')
-        for name, before in zip(names, of_columns_before, strict=True):
-            meaning = of_columns.get(name, _INTERNAL_COLUMN if schema == "intermediate" else None)
-            if meaning is not None and meaning != before:
-                statements.append(f'comment on column {schema}."{table}"."{name}" is {sql_text(meaning)}')
+        of_columns = comments[f"{schema}.{table}"][1]
+        meaning = of_columns.get(name, _INTERNAL_COLUMN if schema == "intermediate" else None)
+        if meaning is not None and meaning != before:
+            statements.append(f'comment on column {schema}."{table}"."{name}" is {sql_text(meaning)}')
     # All in one go: most of a thousand statements by themselves is asking for them.
     connection.execute("; ".join(["begin", *statements, "commit"]))

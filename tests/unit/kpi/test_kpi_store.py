@@ -86,6 +86,13 @@ def close(home: Home, figures: Sequence[dict[str, Any]], *, at: datetime = AFTER
     return kpi.close_month(home, OCTOBER, clock=lambda: at)
 
 
+def freeze(home: Home, figures: Sequence[dict[str, Any]], **published: Any) -> None:
+    """The same without handing it to readers, for what was closed before the closing that a test is about."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(closing, "_publish", lambda *_, **__: None)
+        close(home, figures, **published)
+
+
 def frozen_files(home: Home) -> dict[str, bytes]:
     """All that is frozen, by file; drafts of others included."""
     return {str(file.relative_to(home.kpi)): file.read_bytes() for file in home.kpi.rglob("*") if file.is_file()}
@@ -159,7 +166,7 @@ def test_close__without_figures_says_what_to_run(home: Home):
 
 
 def test_close__again_without_a_change_writes_nothing(home: Home):
-    close(home, [figure(), MOOD])
+    freeze(home, [figure(), MOOD])
     before = frozen_files(home)
     # Another state, another time, another order, and the last digit of a sum that other threads added up.
     again = close(home, [MOOD | {"value": 0.25 + 1e-15}, figure()], at=AFTER + timedelta(days=9), number=2)
@@ -169,15 +176,15 @@ def test_close__again_without_a_change_writes_nothing(home: Home):
 
 
 def test_close__what_a_figure_was_made_of_is_no_change_by_itself(home: Home):
-    close(home, [figure()])
+    freeze(home, [figure()])
     assert not close(home, [figure(erased_n=2, contributions_n=51)], number=2).is_new
 
 
 def test_close__the_same_rows_give_the_same_bytes_in_whatever_order_they_come(home: Home, tmp_path: Path):
     other = Home(tmp_path / "other").create()
-    close(home, [figure(), MOOD])
+    freeze(home, [figure(), MOOD])
     close(home, [figure(value=1.0), MOOD | {"value": 0.5}], number=2)
-    close(other, [MOOD, figure()])
+    freeze(other, [MOOD, figure()])
     close(other, [MOOD | {"value": 0.5}, figure(value=1.0)], number=2)
     assert len(frozen_files(home)) == 3
     assert frozen_files(home) == frozen_files(other)
@@ -205,7 +212,7 @@ def test_close__a_change_makes_a_version_with_its_reason_and_the_first_report_st
     home: Home, before: dict[str, Any], after: dict[str, Any], reasons: str
 ):
     other = figure("posts", value=3.0)
-    close(home, [before, other])
+    freeze(home, [before, other])
     first = frozen_files(home)
     closed = close(home, [after, other], at=AFTER + timedelta(days=9), number=2)
     assert (closed.version, closed.is_new, closed.restatements_n) == (2, True, 1)
@@ -219,7 +226,7 @@ def test_close__a_change_makes_a_version_with_its_reason_and_the_first_report_st
 
 
 def test_close__a_figure_that_comes_or_goes_is_a_change_from_or_to_null(home: Home):
-    close(home, [figure(), figure(community="gone")])
+    freeze(home, [figure(), figure(community="gone")])
     close(home, [figure(), figure(community="late"), figure("brand_new", value=1.0), VISITS], number=2)
     changes = {
         (row["community"], row["kpi"]): (row["old_value"], row["new_value"], row["difference"], row["reasons"])
@@ -234,14 +241,14 @@ def test_close__a_figure_that_comes_or_goes_is_a_change_from_or_to_null(home: Ho
 
 
 def test_close__names_the_columns_that_differ(home: Home):
-    close(home, [figure()])
+    freeze(home, [figure()])
     close(home, [figure(n=13, caveat="incomplete", completeness=0.5)], number=2)
     (change,) = kpi_store.restatements(home, OCTOBER)
     assert change["changed_columns"].split(",") == ["n", "completeness", "caveat"]
 
 
 def test_close__a_column_that_came_after_a_version_says_nothing_about_it(home: Home):
-    close(home, [figure()])
+    freeze(home, [figure()])
     file = home.kpi / "kpi_monthly" / "month=2026-10" / "v0001.parquet"
     with file.open("rb") as opened:
         content = pq.read_table(opened)
@@ -251,7 +258,7 @@ def test_close__a_column_that_came_after_a_version_says_nothing_about_it(home: H
 
 
 def test_close__a_month_frozen_before_changes_were_judged_shows_none_and_stays(home: Home):
-    close(home, [figure()])
+    freeze(home, [figure()])
     file = home.kpi / "kpi_monthly" / "month=2026-10" / "v0001.parquet"
     with file.open("rb") as opened:
         content = pq.read_table(opened)
@@ -266,7 +273,7 @@ def test_close__a_month_frozen_before_changes_were_judged_shows_none_and_stays(h
 
 
 def test_close__a_longer_history_is_no_change_by_itself_and_another_comparison_is_one_of_the_month_before(home: Home):
-    close(home, [figure(change=3.0, is_change_clear=False, history_days_n=60)])
+    freeze(home, [figure(change=3.0, is_change_clear=False, history_days_n=60)])
     assert not close(home, [figure(change=3.0, is_change_clear=False, history_days_n=90)], number=2).is_new
     assert close(home, [figure(change=4.0, is_change_clear=True, history_days_n=90)], number=3).is_new
     (change,) = kpi_store.restatements(home, OCTOBER)
@@ -282,7 +289,7 @@ def test_views__are_there_before_anything_is_closed_or_published(home: Home):
 
 
 def test_views__tell_what_was_reported_first_from_what_is_known_now(home: Home):
-    close(home, [figure(), figure(community="gone")])
+    freeze(home, [figure(), figure(community="gone")])
     close(home, [figure(value=13.0), figure(community="late", value=2.0)], number=2)
     columns = "community, version, value"
     assert shown(home, f"select {columns} from kpi.kpi_as_first_reported order by all") == [
@@ -299,7 +306,7 @@ def test_views__tell_what_was_reported_first_from_what_is_known_now(home: Home):
 
 def test_views__work_in_a_folder_that_patterns_and_sql_could_stumble_over(tmp_path: Path):
     home = Home(tmp_path / "it's {a} [b]* home, month=2020-01").create()
-    close(home, [figure()])
+    freeze(home, [figure()])
     close(home, [figure(value=13.0)], number=2)
     assert shown(home, "select month_start_date, value from kpi.kpi_as_now_known") == [(OCTOBER.first_day, 13.0)]
     assert shown(home, "select reasons from kpi.kpi_restatements") == [("unknown",)]
@@ -330,7 +337,7 @@ def die(*args, **options):
 
 
 def test_close__killed_between_its_files_shows_nothing_and_the_next_one_heals(home: Home):
-    close(home, [figure()])
+    freeze(home, [figure()])
     publish(home, [figure(value=11.0, erased_n=2)], number=2)
     killed = run_apart(
         home,
@@ -377,7 +384,7 @@ def test_close__needs_no_lock_of_the_warehouse(home: Home):
 
 
 def test_add_version__never_replaces_one(home: Home):
-    close(home, [figure()])
+    freeze(home, [figure()])
     before = frozen_files(home)
     with pytest.raises(StorageError, match="is there already"):
         kpi_store.add_version(home, OCTOBER, 1, [], [])
@@ -393,7 +400,7 @@ def version_file(home: Home, version: int, table: str = kpi_store.KPI_MONTHLY) -
 
 @any_damage
 def test_lost__a_new_version_never_takes_the_number_and_says_what_is_missing(home: Home, hurt: Any):
-    close(home, [figure()])
+    freeze(home, [figure()])
     hurt(version_file(home, 1))
     with pytest.raises(DamagedFile, match=r"v0001\.parquet"):
         kpi_store.figures(home, OCTOBER, 1)
@@ -406,7 +413,7 @@ def test_lost__a_new_version_never_takes_the_number_and_says_what_is_missing(hom
 
 @any_damage
 def test_lost__set_aside_keeps_its_number_for_ever(home: Home, hurt: Any):
-    close(home, [figure()])
+    freeze(home, [figure()])
     hurt(version_file(home, 1))
     found = damage.require(home, version_file(home, 1))
     assert found.loss is not None
@@ -420,7 +427,7 @@ def test_lost__set_aside_keeps_its_number_for_ever(home: Home, hurt: Any):
 
 def test_lost__of_two_the_other_stays_and_nothing_takes_the_place_of_what_was_told_first_or_last(home: Home):
     for number, value in enumerate((1.0, 2.0, 3.0), start=1):
-        close(home, [figure(value=value)], number=number)
+        freeze(home, [figure(value=value)], number=number)
     damaging.cut_to_half(version_file(home, 3))
     assert kpi_store.versions(home, OCTOBER) == [1, 2]
     assert shown(home, "select value from kpi.kpi_as_now_known") == [], "what holds now is not known"
@@ -449,7 +456,7 @@ def test_lost__a_version_that_is_gone_without_a_word_is_seen_by_the_gap(home: Ho
 @any_damage
 def test_lost__what_a_version_changed_is_another_file(home: Home, hurt: Any):
     for number in (1, 2):
-        close(home, [figure(value=float(number))], number=number)
+        freeze(home, [figure(value=float(number))], number=number)
     hurt(version_file(home, 2, kpi_store.KPI_RESTATEMENTS))
     assert kpi_store.restatements(home, OCTOBER) == []
     assert kpi_store.versions(home, OCTOBER) == [1, 2]
