@@ -15,7 +15,7 @@ from pulse.core import coverage
 from pulse.core.errors import ConfigError, StorageError
 from pulse.core.home import Home
 from pulse.core.window import Window
-from pulse.gates import LoadVerdict, check_loads, load_gate, load_tables, quarantine
+from pulse.gates import LoadVerdict, check_loads, load_gate, load_tables, quarantine, runner
 from pulse.gates.rules import LOAD_RULES, ROW_RULES
 from pulse.gates.volume import History
 from pulse.lake import landing, outcomes, quality
@@ -100,9 +100,22 @@ def tables(home: Home) -> None:
     quality.ensure_tables(home)
 
 
+@pytest.fixture
+def docs() -> None:
+    """Data Docs are made, for a test that looks at them."""
+
+
+@pytest.fixture(autouse=True)
+def no_docs_else(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take a third of the gate's time."""
+    if "docs" not in request.fixturenames:
+        monkeypatch.setattr(runner, "_build_docs", lambda *_: None)
+
+
 # ---- a good load -----------------------------------------------------------
 
 
+@pytest.mark.usefixtures("docs")
 def test_check_loads__good_load_passes_whole_with_a_result_for_every_rule(home: Home):
     load = sealed_load(home, rows())
     (verdict,) = gate(home, load)

@@ -640,12 +640,15 @@ def test_ctrl_c__ends_at_once_in_one_line(filled: Home, tmp_path: Path, statemen
     command = [sys.executable, "-m", "pulse.cli", "sql", statement, "--format", "csv", "--output", str(target)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, preexec_fn=heeds_ctrl_c,  # noqa: PLW1509
     ) as running:  # fmt: skip
         wait_until_busy(running, is_busy=statement != "-")
         running.send_signal(signal.SIGINT)
         started_s = time.monotonic()
-        status = running.wait(timeout=60)
+        try:
+            status = running.wait(timeout=60)
+        finally:
+            running.kill()
         waited_s = time.monotonic() - started_s
         assert running.stdin is not None
         assert running.stderr is not None
@@ -654,6 +657,11 @@ def test_ctrl_c__ends_at_once_in_one_line(filled: Home, tmp_path: Path, statemen
     assert waited_s < 30, "it ended with its query"
     assert list(tmp_path.glob("*rows*")) == list(tmp_path.glob(".pulse-*")) == []
     assert list(filled.scratch.glob("query-*")) == []
+
+
+def heeds_ctrl_c() -> None:
+    """As in a terminal: what a shell starts in the background ignores Ctrl-C, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_until_busy(running: "subprocess.Popen[str]", *, is_busy: bool) -> None:
