@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -88,6 +89,9 @@ def write_typed(path: Path, definitions: str, rows: Iterable[Mapping[str, Any]],
         field.name: [_as_pairs(row[field.name]) if pa.types.is_map(field.type) else row[field.name] for row in kept]
         for field in schema
     }
+    if not kept and query == "from rows":
+        path.write_bytes(_file_without_rows(definitions))
+        return
     _duckdb().register("rows", pa.table(columns, schema=schema))
     _duckdb().sql(query).write_parquet(str(path))
     _duckdb().unregister("rows")
@@ -109,6 +113,14 @@ def _duckdb() -> duckdb.DuckDBPyConnection:
 def ask(query: str, parameters: Any = None) -> duckdb.DuckDBPyConnection:
     """What DuckDB says of files, in UTC, to fetch before the next question; to open a database takes 10 ms of CPU."""
     return _duckdb().execute(query, parameters)
+
+
+@cache
+def _file_without_rows(definitions: str) -> bytes:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "nothing.parquet"
+        _duckdb().from_arrow(_arrow_schema(definitions).empty_table()).write_parquet(str(file))
+        return file.read_bytes()
 
 
 @cache
