@@ -16,7 +16,6 @@ replaced, so the same files give the same state whatever the order of runs. See 
 
 from typing import Any
 
-import pendulum
 from airflow.sdk import Param, PartitionedAtRuntime, dag, task
 
 from pulse.orchestration import flow
@@ -24,18 +23,12 @@ from pulse.orchestration import flow
 
 @dag(
     schedule=PartitionedAtRuntime(),
-    start_date=pendulum.datetime(
-        2005, 1, 1, tz="UTC"
-    ),  # earlier than any archive: Airflow skips the tasks of days before
-    catchup=False,
-    max_active_runs=1,  # DuckDB takes one writing process at a time
-    default_args=flow.DEFAULT_ARGS,
     params={
         "from_day": Param(None, type=["null", "string"], format="date", description="first UTC day"),
         "to_day": Param(None, type=["null", "string"], format="date", description="last UTC day, included"),
     },
     doc_md=__doc__,
-    tags=["community-pulse"],
+    **flow.DAYS,
 )
 def community_backfill() -> None:
     """What the module says."""

@@ -20,7 +20,6 @@ their day, live sources add to it, and nothing is counted twice. See docs/operat
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import CronPartitionTimetable, DeadlineAlert, DeadlineReference, Param, SyncCallback, dag, task
 
 from pulse.config.settings import daily_deadline_h
@@ -29,12 +28,6 @@ from pulse.orchestration import flow
 
 @dag(
     schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1),
-    start_date=pendulum.datetime(
-        2005, 1, 1, tz="UTC"
-    ),  # earlier than any archive: Airflow skips the tasks of days before
-    catchup=False,
-    max_active_runs=1,  # DuckDB takes one writing process at a time
-    default_args=flow.DEFAULT_ARGS,
     params={"day": Param(None, type=["null", "string"], format="date", description="UTC day, for a run by hand")},
     deadline=DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
@@ -42,7 +35,7 @@ from pulse.orchestration import flow
         callback=SyncCallback("pulse.orchestration.notify.deadline_missed"),
     ),
     doc_md=__doc__,
-    tags=["community-pulse"],
+    **flow.DAYS,
 )
 def community_daily() -> None:
     """What the module says."""

@@ -1,7 +1,5 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='append',
-    on_schema_change='fail',
     pre_hook=[
         "{{ remember_affected_keys('affected_threads', ['platform', 'community', 'thread_id']) }}",
         "{{ remember_affected_keys('affected_chains', ['platform', 'community', 'thread_id']) }}",

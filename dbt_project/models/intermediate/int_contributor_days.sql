@@ -1,7 +1,5 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='append',
-    on_schema_change='fail',
     pre_hook=[
         "{{ remember_affected_keys('affected_contributors', ['platform', 'community', 'author_key']) }}",
         "{{ delete_affected_dates() }}",

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import pendulum
 from airflow.sdk import Asset, TriggerRule, get_current_context, task
 
 from pulse.orchestration.retries import RATE_LIMIT_RETRIES, RETRIES, RETRY_DELAY, RetryByErrorType
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
 
 MARTS = Asset("community_pulse_marts")
 DEFAULT_ARGS = {"retries": RETRIES, "retry_delay": RETRY_DELAY, "retry_policy": RetryByErrorType()}
+# What DAGs of days share. They start earlier than any archive: Airflow skips the tasks of days before.
+DAYS: dict[str, Any] = {
+    "start_date": pendulum.datetime(2005, 1, 1, tz="UTC"),
+    "catchup": False,
+    "max_active_runs": 1,  # DuckDB takes one writing process at a time
+    "default_args": DEFAULT_ARGS,
+    "tags": ["community-pulse"],
+}
 # Only a source is asked by others to wait.
 _EXTRACT_ARGS: dict[str, Any] = {
     "retries": RETRIES + RATE_LIMIT_RETRIES,

@@ -1,7 +1,5 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='append',
-    on_schema_change='fail',
     pre_hook="{{ delete_affected_keys(ref('int_contributions_latest'), 'affected_threads', ['platform', 'community', 'thread_id']) }}",
     post_hook="{{ forget_affected_keys(ref('int_contributions_latest'), 'affected_threads') }}",
 ) }}

@@ -1,7 +1,5 @@
 {{ config(
     materialized='incremental',
-    incremental_strategy='append',
-    on_schema_change='fail',
     pre_hook="{{ delete_affected_keys(ref('int_contributor_days'), 'affected_contributors', ['platform', 'community', 'author_key']) }}",
     post_hook="{{ forget_affected_keys(ref('int_contributor_days'), 'affected_contributors') }}",
 ) }}
