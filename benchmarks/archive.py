@@ -62,17 +62,19 @@ def decompress(path: str) -> Cost:
 
 def stage(path: str, with_extra: bool) -> Cost:
     """Parse the archive into sealed chunks, as the source does before any load is cut from them."""
-    from pulse.config.settings import RedditArchiveEntry, Settings
+    from pulse.config.context import source_context
+    from pulse.config.settings import Settings
     from pulse.core.clock import utc_now
     from pulse.core.home import Home
-    from pulse.sources import SourceContext, archive_staging
+    from pulse.sources import archive_staging
+    from pulse.sources.reddit_entry import RedditArchiveEntry
 
     entry = RedditArchiveEntry(
         platform="reddit", name="*", source="reddit_archive", path=(Path(path),), extra_fields=with_extra
     )
     with tempfile.TemporaryDirectory(dir=Path(path).parent) as folder:
         home = Home(Path(folder)).create()
-        context = SourceContext(home, Settings(communities=(entry,)), utc_now, b"key-for-benchmarks")
+        context = source_context(home, Settings(communities=(entry,)), utc_now, b"key-for-benchmarks")
         with measured() as cost:
             archive_staging.stage(Path(path), [entry], context)
     return cost()

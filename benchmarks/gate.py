@@ -121,9 +121,10 @@ def gate(folder: str, rows_n: int) -> Cost:
     """Gate 1 as the pipeline runs it, Data Docs and results included; Great Expectations is imported before."""
     import great_expectations  # noqa: F401
 
-    from pulse.config.settings import RedditArchiveEntry, Settings
+    from pulse.config.settings import Settings
     from pulse.core.home import Home
     from pulse.gates import check_loads
+    from pulse.sources.reddit_entry import RedditArchiveEntry
 
     entry = RedditArchiveEntry(platform="reddit", name="bench", source="reddit_archive", path=(Path("x"),))
     with tempfile.TemporaryDirectory(dir=folder) as root:

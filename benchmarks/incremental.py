@@ -35,8 +35,9 @@ def one_more_day(folder: str, history_rows_n: int) -> Cost:
     """Build a history, publish it, add days one by one; the median of the days' model times, in ``wall_s``."""
     from statistics import median
 
-    from pulse.config.settings import RedditArchiveEntry, Settings
+    from pulse.config.settings import Settings
     from pulse.core.home import Home
+    from pulse.sources.reddit_entry import RedditArchiveEntry
     from pulse.warehouse import builds
 
     entry = RedditArchiveEntry(platform="reddit", name="bench", source="reddit_archive", path=(Path("x"),))

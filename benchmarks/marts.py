@@ -312,8 +312,9 @@ def check_equal(root: Path) -> None:
 
 
 def _home(root: str) -> "tuple[Home, Settings]":
-    from pulse.config.settings import RedditArchiveEntry, Settings
+    from pulse.config.settings import Settings
     from pulse.core.home import Home
+    from pulse.sources.reddit_entry import RedditArchiveEntry
     from pulse.warehouse import transform
 
     home = Home(Path(root)).create()

@@ -171,11 +171,13 @@ def _ours(root: Path, server: "SandboxServer", scenario: Scenario, *, knows_earl
     """The source itself, with the days before in raw, or with a raw that knows nothing."""
     import duckdb
 
-    from pulse.config.settings import RedditApiEntry, RedditApiPolicy, Settings
+    from pulse.config.context import source_context
+    from pulse.config.settings import Settings
     from pulse.core.clock import utc_now
     from pulse.core.home import Home
     from pulse.core.window import Window
-    from pulse.sources import SourceContext, extract
+    from pulse.sources.reddit_entry import RedditApiEntry, RedditApiPolicy
+    from pulse.sources.routes import extract
 
     home = Home(root).create()
     if knows_earlier:
@@ -184,7 +186,7 @@ def _ours(root: Path, server: "SandboxServer", scenario: Scenario, *, knows_earl
     # The pace is Reddit's affair; here nobody waits.
     policy = RedditApiPolicy(calls_per_window=100_000, window_s=0.01)
     settings = Settings(communities=tuple(entries), reddit_api=policy)
-    context = SourceContext(home, settings, utc_now, _KEY, lambda: _credentials(server))
+    context = source_context(home, settings, utc_now, _KEY, lambda: _credentials(server))
     server.forget_calls()
     loads = [load for entry in entries for load in extract(entry, Window.one_day(DAY), context)]
     files = [file for load in loads for file in load.rows_files().values()]
@@ -225,10 +227,12 @@ def _fill_raw(home: "Home", scenario: Scenario) -> None:
     """Put the days before into raw, mapped by the archive route; of each contribution the last look only."""
     import shutil
 
-    from pulse.config.settings import RedditArchiveEntry, Settings
+    from pulse.config.context import source_context
+    from pulse.config.settings import Settings
     from pulse.core.clock import utc_now
     from pulse.core.window import Window
-    from pulse.sources import SourceContext, extract
+    from pulse.sources.reddit_entry import RedditArchiveEntry
+    from pulse.sources.routes import extract
 
     path = home.root / "earlier.ndjson"
     first_s = _START_S
@@ -246,7 +250,7 @@ def _fill_raw(home: "Home", scenario: Scenario) -> None:
         RedditArchiveEntry(platform="reddit", name=name, source="reddit_archive", path=(path,))
         for name in scenario.communities
     )
-    context = SourceContext(home, Settings(communities=entries), utc_now, _KEY)
+    context = source_context(home, Settings(communities=entries), utc_now, _KEY)
     for entry in entries:
         (load,) = extract(entry, Window(first_day, DAY - timedelta(days=1)), context)
         for day, rows in load.rows_files().items():
@@ -466,12 +470,15 @@ def map_pages(recorded: str, pages_n: int) -> Cost:
     """
     from unittest import mock
 
-    from pulse.config.settings import RedditApiEntry, Settings
+    from pulse.config.context import source_context
+    from pulse.config.settings import Settings
     from pulse.core.clock import utc_now
     from pulse.core.home import Home
     from pulse.core.window import Window
-    from pulse.sources import SourceContext, reddit_shelf
+    from pulse.sources import reddit_shelf
+    from pulse.sources.context import SourceContext
     from pulse.sources.reddit_credentials import RedditCredentials
+    from pulse.sources.reddit_entry import RedditApiEntry
     from pulse.sources.reddit_pages import listing_page
 
     entry = RedditApiEntry(platform="reddit", name="Wide", source="reddit_api")
@@ -481,7 +488,7 @@ def map_pages(recorded: str, pages_n: int) -> Cost:
         tempfile.TemporaryDirectory(dir=Path(recorded).parent) as folder,
         mock.patch.object(reddit_shelf, "RedditClient", _recorded_client(answers)),
     ):
-        context: SourceContext = SourceContext(
+        context: SourceContext = source_context(
             Home(Path(folder)).create(), Settings(communities=(entry,)), utc_now, _KEY, lambda: credentials
         )
         with reddit_shelf.open_shelf(

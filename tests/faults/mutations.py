@@ -20,7 +20,8 @@ from typing import Any
 
 import duckdb
 
-from pulse.config.settings import RedditArchiveEntry, Settings
+from pulse.config.context import source_context
+from pulse.config.settings import Settings
 from pulse.core.contract import COLUMNS, CommunityObservation, text_sha256_sql
 from pulse.core.files import sql_text
 from pulse.core.home import REPOSITORY, Home
@@ -34,8 +35,9 @@ from pulse.sandbox.world import World, make_world
 from pulse.sandbox.world_archive import write_archives
 from pulse.sandbox.world_model import is_visible_at, members_at
 from pulse.sandbox.world_record import record
-from pulse.sources import SourceContext, reddit
+from pulse.sources import reddit
 from pulse.sources.reddit_archive import extract
+from pulse.sources.reddit_entry import RedditArchiveEntry
 from support import write_whole_coverage
 
 NOW = datetime(2026, 10, 15, tzinfo=UTC)
@@ -452,7 +454,7 @@ class Workshop:
         bots = sorted({name for one in self.world.communities for name in one.bot_accounts})
         team = sorted({name for one in self.world.communities for name in one.team_accounts})
         everything = _entry("*", files.submissions, files.comments, bot_accounts=tuple(bots), team_accounts=tuple(team))
-        context = SourceContext(self.home, Settings(communities=(everything,)), lambda: NOW, KEY)
+        context = source_context(self.home, Settings(communities=(everything,)), lambda: NOW, KEY)
         load = extract(everything, Window(self.world.first_day, self.world.last_day), context)
         self._connection.execute(
             "create table archive as select *, cast(timezone('UTC', created_at) as date) as partition_day, "

@@ -26,13 +26,13 @@ from fixtures.reddit_lines import (
     undone,
     write,
 )
-from pulse.config.settings import RedditArchiveEntry
 from pulse.core.contract import author_key, canonical_name
 from pulse.core.home import Home
 from pulse.core.window import Window
 from pulse.lake.landing import Load, unproven_days
 from pulse.sources.ndjson import Fault, examine
 from pulse.sources.reddit_archive import extract
+from pulse.sources.reddit_entry import RedditArchiveEntry
 
 pytestmark = pytest.mark.real_data
 

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse.config.settings import RedditArchiveEntry, Settings
+from pulse.config.settings import Settings
 from pulse.core import coverage
 from pulse.core.errors import ConfigError, StorageError
 from pulse.core.home import Home
@@ -20,6 +20,7 @@ from pulse.gates.rules import LOAD_RULES, ROW_RULES
 from pulse.gates.volume import History
 from pulse.lake import landing, outcomes, quality
 from pulse.lake.landing import FileAccount, Load
+from pulse.sources.reddit_entry import RedditArchiveEntry
 from support import NOON, community_observation, contribution, sealed_load, write_bad_lines, write_contract_rows
 
 pytestmark = pytest.mark.integration

@@ -295,13 +295,15 @@ from fixtures.live_reddit import BUSY_DAY, KEY, POLICY, entry
 from pulse.core.clock import utc_now
 from pulse.core.home import Home
 from pulse.config.settings import Settings
-from pulse.sources import SourceContext, extract
+from pulse.config.context import source_context
+from pulse.sources.context import SourceContext
+from pulse.sources.routes import extract
 from pulse.sources.reddit_credentials import required_from_environment
 from pulse.core.window import Window
 tea = entry("Tea")
 policy = POLICY.model_copy(update={"timeout_s": 60, "longest_wait_s": 60})
 settings = Settings(communities=(tea,), reddit_api=policy)
-context = SourceContext(Home.from_environment(), settings, utc_now, KEY, required_from_environment)
+context = source_context(Home.from_environment(), settings, utc_now, KEY, required_from_environment)
 print(extract(tea, Window.one_day(BUSY_DAY), context)[0].load_id)
 """
 

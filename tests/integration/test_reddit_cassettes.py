@@ -17,7 +17,8 @@ import zstandard
 
 from fixtures import live_reddit
 from fixtures.reddit_lines import read
-from pulse.config.settings import RedditArchiveEntry, Settings
+from pulse.config.context import source_context
+from pulse.config.settings import Settings
 from pulse.core.contract import author_key, projection
 from pulse.core.files import read_json, sql_text
 from pulse.core.home import Home
@@ -26,8 +27,9 @@ from pulse.gates import check_loads
 from pulse.gates.rules import LOAD_RULES, ROW_RULES
 from pulse.lake import landing, quality
 from pulse.lake.landing import BAD_LINES_COLUMNS, Load, LoadManifest
-from pulse.sources import SourceContext, reddit, reddit_shelf
+from pulse.sources import reddit, reddit_shelf
 from pulse.sources.reddit_client import Answer
+from pulse.sources.reddit_entry import RedditArchiveEntry
 from pulse.sources.reddit_pages import Page, listing_page, more_children_page, tree_page
 from pulse.sources.reddit_shelf import SOURCE, Parse, open_shelf
 
@@ -160,7 +162,7 @@ def landed(answers: list[Recorded], tmp_path_factory: pytest.TempPathFactory) ->
     entry = live_reddit.entry("redditdev", extra_fields=True)
     settings = Settings(communities=(entry,))
     nobody = live_reddit.RedditCredentials("id", "secret", live_reddit.USER_AGENT)
-    context = SourceContext(home, settings, lambda: NOW, live_reddit.KEY, lambda: nobody)
+    context = source_context(home, settings, lambda: NOW, live_reddit.KEY, lambda: nobody)
     by_path = {answer.path: answer for answer in answers}
     assert len(by_path) == len(answers)
 

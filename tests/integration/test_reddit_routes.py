@@ -10,7 +10,8 @@ import pytest
 
 from fixtures.live_reddit import KEY, Live, live, shortly_after
 from fixtures.reddit_lines import rows_of
-from pulse.config.settings import RedditArchiveEntry, Settings
+from pulse.config.context import source_context
+from pulse.config.settings import Settings
 from pulse.core.clock import utc_now
 from pulse.core.errors import DayNotServable
 from pulse.core.home import Home
@@ -19,8 +20,8 @@ from pulse.lake.landing import unproven_days
 from pulse.sandbox.reddit_data import ArchiveData
 from pulse.sandbox.world import make_world
 from pulse.sandbox.world_archive import write_archives
-from pulse.sources import SourceContext
 from pulse.sources.reddit_archive import extract
+from pulse.sources.reddit_entry import RedditArchiveEntry
 from pulse.sources.reddit_shelf import UNOBSERVABLE
 
 pytestmark = pytest.mark.integration
@@ -32,7 +33,7 @@ OF_THE_ROUTE = {"observed_at", "source", "load_id", *UNOBSERVABLE}
 def by_archive(home: Home, files: Iterable[Path], name: str, days: Iterable[date]) -> dict[str, dict[str, Any]]:
     """Rows of the route by file, by contribution."""
     of_files = RedditArchiveEntry(platform="reddit", name=name, source="reddit_archive", path=tuple(files))
-    context = SourceContext(home, Settings(communities=(of_files,)), utc_now, KEY)
+    context = source_context(home, Settings(communities=(of_files,)), utc_now, KEY)
     loads = []
     for day in days:
         with suppress(DayNotServable):  # nobody wrote on that day, and the files alone do not prove it

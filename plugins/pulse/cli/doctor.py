@@ -64,15 +64,15 @@ def examine(home: Home, *, is_deep: bool = False) -> list[Finding]:
 
 def _coverage(home: Home) -> list[Finding]:
     """What is known of less than it seems: names that match nothing, edges that may be declared, days to load again."""
+    from pulse.config.context import source_context
     from pulse.core.clock import utc_now
-    from pulse.sources import SourceContext
     from pulse.sources.archive_review import review
     from pulse.steps import coverage_of_before
 
     try:
         settings = _settings_of(home)
-        context = SourceContext(home, settings, utc_now, keys.author_key_bytes(home))
-        remarks = review(settings, context)
+        context = source_context(home, settings, utc_now, keys.author_key_bytes(home))
+        remarks = review(context)
         not_derived = coverage_of_before.not_derived_yet(home)
         to_load_again = coverage_of_before.still_to_load_again(home)
         profiles_n = coverage_of_before.profiles_kept_by_name(home)

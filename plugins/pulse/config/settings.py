@@ -9,167 +9,22 @@ import glob
 import os
 import re
 from collections.abc import Callable, Iterator
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError
 
-from pulse.core.clock import utc_now
-from pulse.core.contract import Kind, canonical_name
+from pulse.core.entry import Share, Strict
 from pulse.core.errors import ConfigError
 from pulse.core.home import REPOSITORY, Home
 from pulse.core.keys import author_key_bytes
 from pulse.core.profiles import account_in, pseudonym
+from pulse.sources.reddit_entry import RedditApiEntry, RedditApiPolicy, RedditArchiveEntry, RedditEntry
 
-WILDCARD = "*"
 _HOME_VARIABLE = "${PULSE_HOME}"
-# Reddit's own limits are 3 to 21; a few older names are shorter or longer.
-_SUBREDDIT_NAME = re.compile(r"[A-Za-z0-9_]{2,24}")
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 # A hundred years: as good as for ever, and no calendar runs out.
 Days = Annotated[int, Field(ge=1, le=36_500)]
-
-
-class Strict(BaseModel):
-    """Frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
-
-
-class CommunityEntry(Strict):
-    """One community to listen to, whatever its source.
-
-    Attributes:
-        platform: lower-case platform name.
-        name: community name on that platform; ``*`` takes every community that no other entry names, but no profiles
-            (``u_name``). A profile that is named itself has a pseudonym here once the configuration is loaded.
-        max_quarantined_share: gate 1 stops a load when more than this share of its records is unusable.
-        team_accounts: account names that speak for the brand; role ``team``.
-        bot_accounts: account names that are programs; role ``bot``.
-    """
-
-    platform: Literal["reddit"]
-    name: str = Field(min_length=1, max_length=1_000)
-    source: str
-    max_quarantined_share: Share = 0.05
-    team_accounts: tuple[str, ...] = ()
-    bot_accounts: tuple[str, ...] = ("AutoModerator",)
-
-    @property
-    def community(self) -> str:
-        """The name as rows carry it."""
-        return canonical_name(self.platform, self.name)
-
-    @property
-    def is_wildcard(self) -> bool:
-        """Whether this entry takes all communities that no other entry names."""
-        return self.name == WILDCARD
-
-    @property
-    def entry_id(self) -> str:
-        """Unique in a config: ``platform/community``."""
-        return f"{self.platform}/{self.community}"
-
-
-class Covers(Strict):
-    """Days that an entry's files hold from end to end, whatever their records show. Written as ``{from, to, kinds}``.
-
-    Attributes:
-        first_day, last_day: UTC days, both included; ``from`` and ``to`` in the config.
-        kinds: of what; all kinds that the files hold where none is named.
-    """
-
-    first_day: date = Field(alias="from")
-    last_day: date = Field(alias="to")
-    kinds: tuple[Kind, ...] = ()
-
-    @model_validator(mode="after")
-    def _refuse_impossible(self) -> "Covers":
-        if self.first_day > self.last_day:
-            raise ValueError(f"from {self.first_day} is after to {self.last_day} (limit: from is to or earlier)")
-        today = utc_now().date()
-        if self.last_day >= today:
-            raise ValueError(f"to {self.last_day} is not over (limit: the day before {today}, UTC)")
-        return self
-
-
-class RedditEntry(CommunityEntry):
-    """A community on Reddit.
-
-    Attributes:
-        path: Pushshift or Arctic Shift files, found and absolute. In the config: one path, glob or a list of them,
-            relative to the config file; ``${PULSE_HOME}`` stands for that folder.
-        covers: days that the files hold from end to end though their records do not show it: one item or a list.
-        extra_fields: whether to keep the source's allow-listed further fields in ``extra``.
-    """
-
-    path: tuple[Path, ...]
-    covers: tuple[Covers, ...] = ()
-    extra_fields: bool = False
-
-    @field_validator("covers", mode="before")
-    @classmethod
-    def _as_list_of_covers(cls, value: object) -> object:
-        return (value,) if isinstance(value, dict) else value
-
-    @field_validator("path", mode="before")
-    @classmethod
-    def _as_list(cls, value: object) -> object:
-        return (value,) if isinstance(value, str | Path) else value
-
-
-class RedditArchiveEntry(RedditEntry):
-    """A community read from archive files alone."""
-
-    source: Literal["reddit_archive"]
-
-
-class RedditApiEntry(RedditEntry):
-    """A community asked for live, through Reddit's API.
-
-    Attributes:
-        path: archive files of its past, if there are any: windows that lie within what they span are read from them.
-    """
-
-    source: Literal["reddit_api"]
-    path: tuple[Path, ...] = ()
-
-    @field_validator("name")
-    @classmethod
-    def _refuse_wildcard(cls, value: str) -> str:
-        if not _SUBREDDIT_NAME.fullmatch(value):
-            raise ValueError(f"not a community that can be asked for: {value!r} (limit: 2 to 24 of A-Z a-z 0-9 _)")
-        if account_in(value) is not None:
-            raise ValueError("an account's own page is not asked for live, only read from archives (reddit_archive)")
-        return value
-
-
-class RedditApiPolicy(Strict):
-    """How source ``reddit_api`` treats Reddit; one client, shared by all tasks of all runs.
-
-    Attributes:
-        max_calls_per_run: API calls that one run may make over all communities. The planner leaves the oldest looks out
-            first when they do not fit.
-        calls_per_window, window_s: how many calls the client may start in a window. Reddit allows 100 a minute.
-        longest_wait_s: how long a task sits out a limit by itself; a longer wait is left to Airflow's retry, and the
-            worker is free meanwhile.
-        retry_wait_s: before the second try of a call that failed in passing; doubled for the third.
-        timeout_s: without a byte from Reddit for so long, a call has failed.
-        late_days: how far back listings are read behind the day, for posts that a filter held back.
-        min_comments_seen_share: where the stream of comments did not reach back to the day's beginning, threads are
-            read one by one, largest gap first, until this share of the counted comments was seen.
-    """
-
-    max_calls_per_run: Annotated[int, Field(ge=1, le=1_000_000)] = 2_000
-    calls_per_window: Annotated[int, Field(ge=1, le=1_000_000)] = 100
-    window_s: Annotated[float, Field(gt=0, le=3_600)] = 60.0
-    longest_wait_s: Annotated[float, Field(ge=0, le=600)] = 15.0
-    retry_wait_s: Annotated[float, Field(ge=0, le=60)] = 2.0
-    timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
-    late_days: Annotated[int, Field(ge=0, le=30)] = 7
-    min_comments_seen_share: Share = 0.85
 
 
 class PublishPolicy(Strict):
@@ -196,7 +51,7 @@ class Notifier(Strict):
     """An Airflow notifier to call, by import path and arguments; secrets belong in its connection, not here."""
 
     notifier: str
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = Field(default_factory=dict)
 
 
 Entry = Annotated[RedditArchiveEntry | RedditApiEntry, Field(discriminator="source")]

@@ -20,8 +20,9 @@ from pathlib import Path
 
 import duckdb
 
-from pulse.config.settings import CommunityEntry, Settings
+from pulse.config.settings import Settings
 from pulse.core.clock import Clock
+from pulse.core.entry import CommunityEntry
 from pulse.core.files import storage_error
 from pulse.core.home import Home
 from pulse.core.text import printable

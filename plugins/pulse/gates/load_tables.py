@@ -22,8 +22,8 @@ from typing import Any
 
 import duckdb
 
-from pulse.config.settings import WILDCARD
 from pulse.core.contract import COLUMNS, COMMUNITY_COLUMNS, COVERAGE_COLUMNS, KINDS, Column, no_rows_sql
+from pulse.core.entry import WILDCARD
 from pulse.core.files import sql_text
 from pulse.gates.rules import (
     COMMUNITY_OBSERVATION_IS_PLAUSIBLE,

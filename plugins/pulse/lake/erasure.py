@@ -26,8 +26,8 @@ from pathlib import Path
 
 import duckdb
 
-from pulse.config.settings import WILDCARD
 from pulse.core import parquet
+from pulse.core.entry import WILDCARD
 from pulse.core.files import fsync_file, fsync_folder, sql_text
 from pulse.core.home import Home
 from pulse.lake import landing

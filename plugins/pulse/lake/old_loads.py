@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pulse.config.settings import WILDCARD
 from pulse.core import coverage
 from pulse.core.contract import KINDS
 from pulse.core.coverage import Look
+from pulse.core.entry import WILDCARD
 
 if TYPE_CHECKING:
     from pulse.lake.landing import Load

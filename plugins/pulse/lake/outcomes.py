@@ -20,8 +20,8 @@ from typing import Any, Literal
 import duckdb
 import pyarrow.parquet as pq
 
-from pulse.config.settings import CommunityEntry
 from pulse.core import parquet
+from pulse.core.entry import CommunityEntry
 from pulse.core.home import Home, path_value
 from pulse.core.window import Window
 from pulse.lake import quality

@@ -22,9 +22,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pulse.config.settings import WILDCARD
 from pulse.core import coverage, parquet
 from pulse.core.contract import community_duckdb_columns, coverage_duckdb_columns, duckdb_columns
+from pulse.core.entry import WILDCARD
 from pulse.core.errors import DamagedFile, StorageError
 from pulse.core.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
 from pulse.core.home import Home, partition_path, path_value

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from pulse.config.settings import CommunityEntry
+from pulse.core.entry import CommunityEntry
 from pulse.core.text import printable
 from pulse.sources.reddit_credentials import REDDIT_URL, connection_id
 

@@ -6,13 +6,13 @@ from datetime import date, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
-from pulse.config.settings import RedditEntry, Settings
 from pulse.core.errors import SourceError
 from pulse.core.text import printable
 from pulse.lake.spans import DAY_MIN, Stretch, minute_of
 from pulse.sources.archive_staging import StagedArchive, staged
 from pulse.sources.context import SourceContext
 from pulse.sources.reddit_archive import EntryArchive, entries_of
+from pulse.sources.reddit_entry import RedditEntry
 
 # A file that ends so many days before the month does was most likely meant to hold the month.
 _SHORTLY_DAYS = 5
@@ -32,12 +32,14 @@ class Remark:
     next_step: str
 
 
-def review(settings: Settings, context: SourceContext) -> list[Remark]:
+def review(context: SourceContext) -> list[Remark]:
     """Remarks on entries whose files were all parsed before; others say nothing yet. Reads no archive."""
     remarks = []
     parsed: dict[Path, StagedArchive | None] = {}
-    for entry in settings.communities:
-        archive = _parsed(entry, settings, context, parsed)
+    for entry in context.entries:
+        if not isinstance(entry, RedditEntry):
+            continue
+        archive = _parsed(entry, context, parsed)
         if archive is None:
             continue
         if archive.is_never_seen:
@@ -48,13 +50,13 @@ def review(settings: Settings, context: SourceContext) -> list[Remark]:
 
 
 def _parsed(
-    entry: RedditEntry, settings: Settings, context: SourceContext, parsed: dict[Path, StagedArchive | None]
+    entry: RedditEntry, context: SourceContext, parsed: dict[Path, StagedArchive | None]
 ) -> EntryArchive | None:
     """The entry's archives if all were parsed; ``parsed`` remembers those that were looked for."""
     for path in entry.path:
         if path not in parsed:
             try:
-                parsed[path] = staged(path, entries_of(path, settings), context)
+                parsed[path] = staged(path, entries_of(path, context.entries), context)
             except SourceError:  # a file that is gone; the run itself says so
                 parsed[path] = None
     found = tuple(file for path in entry.path if (file := parsed[path]) is not None)

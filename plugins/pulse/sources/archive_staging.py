@@ -31,7 +31,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pulse.config.settings import RedditEntry
 from pulse.core.contract import CONTRACT_VERSION
 from pulse.core.errors import ArchiveUnreadable, SourceError, StorageError
 from pulse.core.files import fsync_file, read_json, storage_error, write_json
@@ -43,6 +42,7 @@ from pulse.sources.chunk_reader import MAX_UNKNOWN_KEYS, BadLine, ChunkReader
 from pulse.sources.context import SourceContext
 from pulse.sources.file_coverage import RULE_VERSION, FileCoverage, coverage_of_minutes, write_minutes
 from pulse.sources.ndjson import Chunk, LineTooLong
+from pulse.sources.reddit_entry import RedditEntry
 from pulse.sources.reddit_rows import FAULT_SCHEMA, create_accounts, day_of, fault_table, write_faults, write_rows
 
 log = logging.getLogger(__name__)

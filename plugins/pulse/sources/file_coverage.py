@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pulse.config.settings import WILDCARD
 from pulse.core.contract import KINDS
+from pulse.core.entry import WILDCARD
 from pulse.core.files import sql_text
 from pulse.lake.spans import Stretch, proven_stretches
 from pulse.sources import reddit

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import duckdb
 
-from pulse.config.settings import RedditApiEntry
 from pulse.core import coverage
 from pulse.core.contract import CONTRACT_VERSION, projection
 from pulse.core.errors import DayNotServable, LockBusy, RateLimited, SourceError, StorageError
@@ -26,6 +25,7 @@ from pulse.lake import landing
 from pulse.lake.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest, UnplacedContent, unplaced_name
 from pulse.sources.archive_staging import SKIPPED_FAULTS
 from pulse.sources.context import SourceContext
+from pulse.sources.reddit_entry import RedditApiEntry
 from pulse.sources.reddit_extraction import Extraction, Seen
 from pulse.sources.reddit_plan import Group, Plan, make_plan
 from pulse.sources.reddit_rows import write_days

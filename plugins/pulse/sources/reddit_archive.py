@@ -13,10 +13,10 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from pulse.config.settings import WILDCARD, RedditEntry, Settings
 from pulse.core import coverage
 from pulse.core.contract import CONTRACT_VERSION, KINDS, projection
 from pulse.core.coverage import Look
+from pulse.core.entry import WILDCARD, CommunityEntry
 from pulse.core.errors import ConfigError, DayNotServable, StorageError
 from pulse.core.files import sql_text, storage_error
 from pulse.core.locks import exclusive
@@ -28,6 +28,7 @@ from pulse.lake.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifes
 from pulse.lake.spans import merged, within_day
 from pulse.sources.archive_staging import SKIPPED_FAULTS, StagedArchive, stage
 from pulse.sources.context import SourceContext
+from pulse.sources.reddit_entry import RedditEntry
 from pulse.sources.reddit_rows import write_days
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def extract(entry: RedditEntry, window: Window, context: SourceContext) -> Load:
     """
     archive = open_archives(entry, context)
     archive.require_servable(window)
-    named_elsewhere = _named_elsewhere(entry, context.settings)
+    named_elsewhere = _named_elsewhere(entry, context.entries)
     declared = [f"{one.first_day} {one.last_day} {' '.join(one.kinds)}" for one in entry.covers]
     load_id = landing.load_id_for(
         SOURCE,
@@ -98,9 +99,9 @@ class EntryArchive:
         names = {name for file in self.files for name in file.coverage.communities}
         return bool(names) and not self.entry.is_wildcard and self.entry.community not in names
 
-    def named_elsewhere(self, settings: Settings) -> tuple[str, ...]:
+    def named_elsewhere(self, entries: Iterable[CommunityEntry]) -> tuple[str, ...]:
         """Communities that have an entry of their own, if this one takes all others."""
-        return _named_elsewhere(self.entry, settings)
+        return _named_elsewhere(self.entry, entries)
 
     def looks(self, window: Window, *, except_communities: tuple[str, ...] = ()) -> list[Look]:
         """What was looked at in the window: per day and kind what the files span or the config declares, else nothing.
@@ -217,28 +218,24 @@ def open_archives(entry: RedditEntry, context: SourceContext) -> EntryArchive:
     Raises:
         SourceError, LockBusy, StorageError: see :func:`extract`.
     """
-    return EntryArchive(entry, tuple(stage(path, entries_of(path, context.settings), context) for path in entry.path))
+    return EntryArchive(entry, tuple(stage(path, entries_of(path, context.entries), context) for path in entry.path))
 
 
 def _at(minute: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)
 
 
-def entries_of(path: Path, settings: Settings) -> tuple[RedditEntry, ...]:
+def entries_of(path: Path, entries: Iterable[CommunityEntry]) -> tuple[RedditEntry, ...]:
     """The entries that read this file; what is staged of it serves all of them."""
-    return tuple(entry for entry in settings.communities if path in entry.path)
+    return tuple(entry for entry in entries if isinstance(entry, RedditEntry) and path in entry.path)
 
 
-def _named_elsewhere(entry: RedditEntry, settings: Settings) -> tuple[str, ...]:
+def _named_elsewhere(entry: RedditEntry, entries: Iterable[CommunityEntry]) -> tuple[str, ...]:
     """Communities that a wildcard leaves to other entries, whatever files those read."""
     if not entry.is_wildcard:
         return ()
     return tuple(
-        sorted(
-            other.community
-            for other in settings.communities
-            if other.platform == entry.platform and not other.is_wildcard
-        )
+        sorted(other.community for other in entries if other.platform == entry.platform and not other.is_wildcard)
     )
 
 

@@ -18,13 +18,13 @@ import prawcore
 import requests
 from praw.exceptions import RedditAPIException
 
-from pulse.config.settings import RedditApiPolicy
 from pulse.core.clock import utc_now
 from pulse.core.errors import BadCredentials, PulseError, RateLimited, SourceError, SourceUnavailable
 from pulse.core.home import Home
 from pulse.core.text import printable
 from pulse.sources.call_pace import CallPace
 from pulse.sources.reddit_credentials import REDDIT_URL, RedditCredentials
+from pulse.sources.reddit_entry import RedditApiPolicy
 
 log = logging.getLogger(__name__)
 

@@ -91,7 +91,7 @@ class Extraction:
         self._group = group
         self._plan = plan
         self._window = window
-        self._policy = context.settings.reddit_api
+        self._policy = context.reddit_api
         self._by_name = {entry.community: entry for entry in group.entries}
         self._seen = {entry.community: Seen() for entry in group.entries}
         self._now = window.end_at

@@ -11,10 +11,10 @@ from datetime import timedelta
 
 import duckdb
 
-from pulse.config.settings import RedditApiEntry, RedditApiPolicy
 from pulse.core.errors import ConfigError
 from pulse.core.window import Window
 from pulse.sources.context import SourceContext
+from pulse.sources.reddit_entry import RedditApiEntry, RedditApiPolicy
 from pulse.sources.reddit_known import AGES_D, REMEMBERED_DAYS, Expected, create_known, due_sql, expected
 
 PAGE_ITEMS = 100
@@ -78,7 +78,7 @@ def make_plan(entries: Sequence[RedditApiEntry], window: Window, context: Source
     Raises:
         ConfigError: not even the listings fit the budget.
     """
-    policy = context.settings.reddit_api
+    policy = context.reddit_api
     usual = {entry.entry_id: expected(context.home, entry, before=window.first_day) for entry in entries}
     members = _grouped(entries, usual, policy)
     listing_n = [_listing_calls_n(of_group, usual, window, policy) for of_group in members]

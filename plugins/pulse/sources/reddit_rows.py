@@ -11,11 +11,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pulse.config.settings import WILDCARD, RedditEntry
 from pulse.core.contract import canonical_name
+from pulse.core.entry import WILDCARD
 from pulse.core.files import fsync_file, sql_text
 from pulse.core.text import printable
 from pulse.sources.chunk_reader import BadLine
+from pulse.sources.reddit_entry import RedditEntry
 
 # Grain: a line that gave no row, or all blank lines of a chunk together.
 FAULT_SCHEMA = pa.schema(

@@ -22,7 +22,6 @@ from typing import Any
 
 import duckdb
 
-from pulse.config.settings import RedditApiEntry
 from pulse.core.contract import CONTRACT_VERSION, no_rows_sql
 from pulse.core.errors import CallsSpent, SourceError, StorageError
 from pulse.core.files import read_json, sql_text, storage_error, write_json
@@ -34,6 +33,7 @@ from pulse.sources.chunk_reader import ChunkReader
 from pulse.sources.context import SourceContext
 from pulse.sources.ndjson import Chunk
 from pulse.sources.reddit_client import Answer, RedditClient, Told, is_refusal
+from pulse.sources.reddit_entry import RedditApiEntry
 from pulse.sources.reddit_pages import CommunityFacts, Page, Stub, community_facts
 from pulse.sources.reddit_rows import create_accounts, fault_table, write_faults, write_rows
 
@@ -187,7 +187,7 @@ class Shelf:
         if self._client is None:
             context = self._context
             credentials = context.reddit_credentials()
-            policy = context.settings.reddit_api
+            policy = context.reddit_api
             self._client = RedditClient(context.home, credentials, policy, on_call=self._note_call)
         self._label = community or _SHARED
         return self._client.get(path, params, parse)

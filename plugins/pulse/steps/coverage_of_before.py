@@ -26,10 +26,11 @@ from urllib.parse import unquote
 import duckdb
 import pyarrow.parquet as pq
 
-from pulse.config.settings import WILDCARD, RedditEntry, Settings
+from pulse.config.settings import Settings
 from pulse.core import coverage, parquet, profiles
 from pulse.core.contract import KINDS
 from pulse.core.coverage import Look
+from pulse.core.entry import WILDCARD
 from pulse.core.errors import PulseError
 from pulse.core.files import fsync_file, read_json, write_json
 from pulse.core.home import Home, path_value
@@ -37,9 +38,10 @@ from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.lake import landing, outcomes, quality, raw
+from pulse.sources.reddit_entry import RedditEntry
 
 if TYPE_CHECKING:
-    from pulse.sources import SourceContext
+    from pulse.sources.context import SourceContext
     from pulse.sources.reddit_archive import EntryArchive
 
 log = logging.getLogger(__name__)
@@ -388,7 +390,7 @@ def _spanned(home: Home, archive: "EntryArchive | None", settings: Settings, day
     """What the entry's files prove of days that were loaded from them."""
     if archive is None:
         return [coverage.nothing(one.platform, one.community, one.day, kind) for one in days for kind in KINDS]
-    others = archive.named_elsewhere(settings)
+    others = archive.named_elsewhere(settings.communities)
     wanted = {one.day for one in days} - _held_by_files_only(home, archive, days, others)
     kinds = _kinds_in_raw(home, days[0])
     return [

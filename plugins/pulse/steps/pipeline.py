@@ -29,7 +29,7 @@ from pulse.sources.reddit_credentials import RedditCredentials, required_from_en
 
 if TYPE_CHECKING:
     from pulse.gates import LoadVerdict
-    from pulse.sources import SourceContext
+    from pulse.sources.context import SourceContext
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ class Pipeline:
 
         A failure is noted for the gate, which lists it as an outcome, and raised again.
         """
-        from pulse.sources import extract
+        from pulse.sources.routes import extract
 
         note = self._failure_note(run_id, entry_id)
         entry = self.settings.entry(entry_id)
@@ -384,22 +384,22 @@ class Pipeline:
             coverage_of_before.derive_once(self.home, self.settings, self._source_context())
 
     def _source_context(self) -> "SourceContext":
-        from pulse.sources import SourceContext
+        from pulse.config.context import source_context
 
         key = keys.author_key_bytes(self.home)
-        return SourceContext(self.home, self.settings, self.clock, key, self.reddit_credentials)
+        return source_context(self.home, self.settings, self.clock, key, self.reddit_credentials)
 
     def _tell_never_seen(self) -> None:
         """Say which names of the config nothing bears, as far as archives were parsed before."""
         from pulse.sources.archive_review import review
 
-        for remark in review(self.settings, self._source_context()):
+        for remark in review(self._source_context()):
             if remark.is_never_seen:
                 log.warning("plan: %s: %s", printable(remark.entry_id), remark.found)
 
     def _tell_calls(self, window: Window) -> None:
         """Say what live sources will ask for. Whatever is wrong with it fails their extractions, and no others."""
-        from pulse.sources import describe_plan
+        from pulse.sources.routes import describe_plan
 
         try:
             for line in describe_plan(window, self._source_context()):

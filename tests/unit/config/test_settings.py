@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from pulse.config.settings import RedditApiEntry, RedditApiPolicy, load_settings
+from pulse.config.settings import load_settings
 from pulse.core.errors import ConfigError
 from pulse.core.home import Home
+from pulse.sources.reddit_entry import RedditApiEntry, RedditApiPolicy
 
 
 def write_config(folder: Path, text: str) -> Path:

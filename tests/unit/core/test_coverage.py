@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fixtures.reddit_lines import DAY, KEY, NOON_S, comment, context, entry, post, write
-from pulse.config.settings import Covers, Settings, load_settings
+from pulse.config.context import source_context
+from pulse.config.settings import Settings, load_settings
 from pulse.core import coverage
 from pulse.core.coverage import Look, day_start
 from pulse.core.errors import ConfigError, DayNotServable
@@ -18,8 +19,8 @@ from pulse.core.home import Home
 from pulse.core.window import Window
 from pulse.lake import outcomes, quality, raw
 from pulse.lake.landing import Load, coverage_of, unproven_days
-from pulse.sources import SourceContext
 from pulse.sources.reddit_archive import extract, open_archives
+from pulse.sources.reddit_entry import Covers
 from pulse.steps import coverage_of_before
 from support import NOON, ask, contribution, sealed_load
 
@@ -363,5 +364,5 @@ def test_another_file__never_takes_a_proof_away(tmp_path: Path, files: list[Any]
 
 def test_open_archives__knows_whole_days_of_both_kinds(home: Home, tmp_path: Path):
     tea = entry(write(tmp_path / "RS", posts(0, 7)), write(tmp_path / "RC", comments(2, 3)))
-    archive = open_archives(tea, SourceContext(home, Settings(communities=(tea,)), lambda: NOON, KEY))
+    archive = open_archives(tea, source_context(home, Settings(communities=(tea,)), lambda: NOON, KEY))
     assert archive.whole_days(WEEK) == {DAY + timedelta(days=day) for day in (2, 3, 4)}

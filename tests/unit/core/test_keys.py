@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from pulse.cli import doctor
-from pulse.config.settings import RedditArchiveEntry, Settings
+from pulse.config.settings import Settings
 from pulse.core import keys
 from pulse.core.errors import ConfigError, PulseError
 from pulse.core.home import Home
 from pulse.core.window import Window
 from pulse.lake import raw
+from pulse.sources.reddit_entry import RedditArchiveEntry
 from pulse.steps.pipeline import Pipeline
 from support import NOON, contribution, sealed_load
 

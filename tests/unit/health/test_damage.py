@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 import damaging
-from pulse.config.settings import RedditApiEntry, Retention, Settings
+from pulse.config.settings import Retention, Settings
 from pulse.core import parquet
 from pulse.core.errors import ConfigError, DamagedFile
 from pulse.core.home import Home
@@ -22,6 +22,7 @@ from pulse.lake import landing, outcomes, quality, raw
 from pulse.lake.landing import Load
 from pulse.sentiment import get_scorer, score_partitions, unjudged_partitions
 from pulse.sentiment import store as scores
+from pulse.sources.reddit_entry import RedditApiEntry
 from pulse.steps import retention
 from support import NOON, ask, community_observation, contribution, sealed_load
 

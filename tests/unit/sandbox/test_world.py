@@ -17,6 +17,7 @@ import pyarrow as pa
 import pytest
 import zstandard
 
+from pulse.config.context import source_context
 from pulse.config.settings import Settings, load_settings
 from pulse.core.contract import author_key
 from pulse.core.home import REPOSITORY, Home
@@ -40,7 +41,7 @@ from pulse.sandbox.world_plan import MIN_DAYS_N, PLANS
 from pulse.sandbox.world_record import record
 from pulse.sandbox.world_truth import CommunityTruth, DayTruth, Truth, to_document
 from pulse.sentiment import get_scorer
-from pulse.sources import SourceContext, reddit_archive
+from pulse.sources import reddit_archive
 
 AUTHOR_KEY = b"key-for-tests-only"
 SECOND = timedelta(seconds=1)
@@ -78,7 +79,7 @@ class Extracted:
 def extracted(month: World, files: ArchiveFiles, tmp_path_factory: pytest.TempPathFactory) -> Extracted:
     home = Home(tmp_path_factory.mktemp("home")).create()
     settings = load_settings(files.config, home=home)
-    context = SourceContext(home, settings, lambda: files.last_observed_at, AUTHOR_KEY)
+    context = source_context(home, settings, lambda: files.last_observed_at, AUTHOR_KEY)
     rows, bad_lines, unproven, unplaced = {}, {}, {}, {}
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")

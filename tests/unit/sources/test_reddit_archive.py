@@ -39,7 +39,7 @@ from fixtures.reddit_lines import (
     rows_of,
     write,
 )
-from pulse.config.settings import RedditApiEntry, load_settings
+from pulse.config.settings import load_settings
 from pulse.core.contract import COLUMN_NAMES, author_key
 from pulse.core.errors import ArchiveUnreadable, DayNotServable, SourceUnavailable, StorageError
 from pulse.core.home import REPOSITORY, Home
@@ -49,6 +49,7 @@ from pulse.lake.landing import Load, unproven_days
 from pulse.sources import archive_staging, ndjson, reddit
 from pulse.sources.archive_staging import StagedArchive, stage
 from pulse.sources.reddit_archive import extract
+from pulse.sources.reddit_entry import RedditApiEntry
 
 DAY_S = 86_400
 

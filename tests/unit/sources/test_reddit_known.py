@@ -8,8 +8,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse.config.settings import RedditApiEntry
 from pulse.core.home import Home
+from pulse.sources.reddit_entry import RedditApiEntry
 from pulse.sources.reddit_known import (
     AGES_D,
     EARLIEST_AGE_D,

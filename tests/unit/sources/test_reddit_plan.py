@@ -7,12 +7,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse.config.settings import RedditApiEntry, RedditApiPolicy, Settings
+from pulse.config.context import source_context
+from pulse.config.settings import Settings
 from pulse.core.errors import ConfigError
 from pulse.core.files import sql_text
 from pulse.core.home import Home
 from pulse.core.window import Window
-from pulse.sources.context import SourceContext
+from pulse.sources.reddit_entry import RedditApiEntry, RedditApiPolicy
 from pulse.sources.reddit_plan import Plan, make_plan
 from support import contribution, write_contract_rows
 
@@ -29,7 +30,7 @@ def entry(name: str) -> RedditApiEntry:
 def plan(home: Home, names: Iterable[str], *, window: Window = WINDOW, **policy: Any) -> Plan:
     entries = tuple(entry(name) for name in names)
     settings = Settings(communities=entries, reddit_api=RedditApiPolicy(**policy))
-    return make_plan(entries, window, SourceContext(home, settings, lambda: datetime(2026, 3, 11, tzinfo=UTC), b"key"))
+    return make_plan(entries, window, source_context(home, settings, lambda: datetime(2026, 3, 11, tzinfo=UTC), b"key"))
 
 
 def members(plan: Plan) -> list[list[str]]:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulse.config.settings import RedditApiPolicy
 from pulse.core.window import Window
+from pulse.sources.reddit_entry import RedditApiPolicy
 from pulse.sources.reddit_extraction import Extraction, _Gap, _Stubs
 from pulse.sources.reddit_pages import Stub
 from pulse.sources.reddit_plan import PAGE_ITEMS, Group, Plan

@@ -11,7 +11,8 @@ import pytest
 from fixtures.reddit_lines import DAY, KEY, NOON_S, comment, context, entry, post, write
 from home_of_before import MANIFEST_KEYS, make_home_of_before
 from pulse.cli import doctor
-from pulse.config.settings import RedditApiEntry, RedditArchiveEntry, RedditEntry, Settings
+from pulse.config.context import source_context
+from pulse.config.settings import Settings
 from pulse.core import coverage
 from pulse.core.files import read_json
 from pulse.core.home import Home
@@ -20,8 +21,8 @@ from pulse.gates import quarantine
 from pulse.health import status
 from pulse.lake import outcomes, quality, raw
 from pulse.lake.landing import Load, coverage_of, find
-from pulse.sources import SourceContext
 from pulse.sources.reddit_archive import extract
+from pulse.sources.reddit_entry import RedditApiEntry, RedditArchiveEntry, RedditEntry
 from pulse.steps import coverage_of_before
 from support import contribution, sealed_load
 
@@ -65,7 +66,7 @@ def load_of_before(
 
 def derive(home: Home, *entries: RedditEntry) -> coverage_of_before.Derived:
     settings = Settings(communities=entries)
-    found = coverage_of_before.derive_once(home, settings, SourceContext(home, settings, lambda: LATER, KEY))
+    found = coverage_of_before.derive_once(home, settings, source_context(home, settings, lambda: LATER, KEY))
     assert found is not None
     return found
 

@@ -1,0 +1,118 @@
+"""What the config may say of communities on Reddit, and how the live source treats Reddit."""
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from pulse.core.clock import utc_now
+from pulse.core.contract import Kind
+from pulse.core.entry import CommunityEntry, Share, Strict
+from pulse.core.profiles import account_in
+
+# Reddit's own limits are 3 to 21; a few older names are shorter or longer.
+_SUBREDDIT_NAME = re.compile(r"[A-Za-z0-9_]{2,24}")
+
+
+class Covers(Strict):
+    """Days that an entry's files hold from end to end, whatever their records show. Written as ``{from, to, kinds}``.
+
+    Attributes:
+        first_day, last_day: UTC days, both included; ``from`` and ``to`` in the config.
+        kinds: of what; all kinds that the files hold where none is named.
+    """
+
+    first_day: date = Field(alias="from")
+    last_day: date = Field(alias="to")
+    kinds: tuple[Kind, ...] = ()
+
+    @model_validator(mode="after")
+    def _refuse_impossible(self) -> "Covers":
+        if self.first_day > self.last_day:
+            raise ValueError(f"from {self.first_day} is after to {self.last_day} (limit: from is to or earlier)")
+        today = utc_now().date()
+        if self.last_day >= today:
+            raise ValueError(f"to {self.last_day} is not over (limit: the day before {today}, UTC)")
+        return self
+
+
+class RedditEntry(CommunityEntry):
+    """A community on Reddit.
+
+    Attributes:
+        bot_accounts: Reddit's own moderator among them, unless the config names others.
+        path: Pushshift or Arctic Shift files, found and absolute. In the config: one path, glob or a list of them,
+            relative to the config file; ``${PULSE_HOME}`` stands for that folder.
+        covers: days that the files hold from end to end though their records do not show it: one item or a list.
+        extra_fields: whether to keep the source's allow-listed further fields in ``extra``.
+    """
+
+    platform: Literal["reddit"]
+    path: tuple[Path, ...]
+    bot_accounts: tuple[str, ...] = ("AutoModerator",)
+    covers: tuple[Covers, ...] = ()
+    extra_fields: bool = False
+
+    @field_validator("covers", mode="before")
+    @classmethod
+    def _as_list_of_covers(cls, value: object) -> object:
+        return (value,) if isinstance(value, dict) else value
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _as_list(cls, value: object) -> object:
+        return (value,) if isinstance(value, str | Path) else value
+
+
+class RedditArchiveEntry(RedditEntry):
+    """A community read from archive files alone."""
+
+    source: Literal["reddit_archive"]
+
+
+class RedditApiEntry(RedditEntry):
+    """A community asked for live, through Reddit's API.
+
+    Attributes:
+        path: archive files of its past, if there are any: windows that lie within what they span are read from them.
+    """
+
+    source: Literal["reddit_api"]
+    path: tuple[Path, ...] = ()
+
+    @field_validator("name")
+    @classmethod
+    def _refuse_wildcard(cls, value: str) -> str:
+        if not _SUBREDDIT_NAME.fullmatch(value):
+            raise ValueError(f"not a community that can be asked for: {value!r} (limit: 2 to 24 of A-Z a-z 0-9 _)")
+        if account_in(value) is not None:
+            raise ValueError("an account's own page is not asked for live, only read from archives (reddit_archive)")
+        return value
+
+
+class RedditApiPolicy(Strict):
+    """How source ``reddit_api`` treats Reddit; one client, shared by all tasks of all runs.
+
+    Attributes:
+        max_calls_per_run: API calls that one run may make over all communities. The planner leaves the oldest looks out
+            first when they do not fit.
+        calls_per_window, window_s: how many calls the client may start in a window. Reddit allows 100 a minute.
+        longest_wait_s: how long a task sits out a limit by itself; a longer wait is left to Airflow's retry, and the
+            worker is free meanwhile.
+        retry_wait_s: before the second try of a call that failed in passing; doubled for the third.
+        timeout_s: without a byte from Reddit for so long, a call has failed.
+        late_days: how far back listings are read behind the day, for posts that a filter held back.
+        min_comments_seen_share: where the stream of comments did not reach back to the day's beginning, threads are
+            read one by one, largest gap first, until this share of the counted comments was seen.
+    """
+
+    max_calls_per_run: Annotated[int, Field(ge=1, le=1_000_000)] = 2_000
+    calls_per_window: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    window_s: Annotated[float, Field(gt=0, le=3_600)] = 60.0
+    longest_wait_s: Annotated[float, Field(ge=0, le=600)] = 15.0
+    retry_wait_s: Annotated[float, Field(ge=0, le=60)] = 2.0
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
+    late_days: Annotated[int, Field(ge=0, le=30)] = 7
+    min_comments_seen_share: Share = 0.85
