@@ -51,12 +51,19 @@ _OF_THE_WORLD = (
 )  # fmt: skip
 _OF_THE_DEMO = ("test_cookbook.py", "test_demo.py", "test_world_truth_in_marts.py")
 _GROUPS = dict.fromkeys(_OF_THE_WORLD, "world") | dict.fromkeys(_OF_THE_DEMO, "demo")
-_FIRST = ("demo", "world", "dbt", "test_reddit_week.py", "test_real_data_through_pipeline.py")
+_OF_ONE_FOLDER = ("dbt", "faults")
+# Of a folder, but with no fixture in common with the rest of it.
+_APART = ("test_incremental.py",)
+_FIRST = (
+    "demo", "test_incremental.py", "world", "dbt", "test_reddit_week.py", "test_real_data_through_pipeline.py",
+)  # fmt: skip
 
 
 def _group_of(path: str) -> str:
     file = PurePosixPath(path)
-    return file.parent.name if file.parent.name in {"dbt", "faults"} else _GROUPS.get(file.name, file.name)
+    if file.parent.name in _OF_ONE_FOLDER and file.name not in _APART:
+        return file.parent.name
+    return _GROUPS.get(file.name, file.name)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -126,7 +126,10 @@ def test_model__incremental_ones_delete_what_they_build_again():
         code = code_of(sql)
         if "materialized='incremental'" in code:
             assert "delete_affected_" in code, sql.stem
-            assert "on_schema_change='fail'" in code, sql.stem
+            assert "on_schema_change" not in code, sql.stem
+    models = yaml.safe_load((transform.DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["models"]
+    shared = models["community_pulse"]
+    assert (shared["+incremental_strategy"], shared["+on_schema_change"]) == ("append", "fail")
 
 
 def test_partition_pruning__rests_on_a_rule_of_gate_1():

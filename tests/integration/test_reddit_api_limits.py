@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -252,10 +253,7 @@ def test_rate_limit__that_lasts_frees_the_worker_and_says_how_long(busy: Live):
     ],
 )
 def test_credentials__that_are_wrong_fail_at_once_in_one_line(quiet: Live, wrong: dict[str, str]):
-    context = quiet.context.__class__(
-        quiet.home, quiet.settings, quiet.context.clock, quiet.context.author_key,
-        lambda: credentials(quiet.server, **wrong),
-    )  # fmt: skip
+    context = replace(quiet.context, reddit_credentials=lambda: credentials(quiet.server, **wrong))
     with pytest.raises(BadCredentials) as caught:
         reddit_api.extract(
             quiet.settings.entry("reddit/crumbclub"), Window.one_day(DAY), context,  # type: ignore[arg-type]
@@ -274,10 +272,7 @@ def test_credentials__of_an_account_work_too(quiet: Live, account: str):
     server = quiet.server
     given = {"password": {"username": server.username, "password": server.password},
              "refresh_token": {"refresh_token": server.refresh_token}}[account]  # fmt: skip
-    context = quiet.context.__class__(
-        quiet.home, quiet.settings, quiet.context.clock, quiet.context.author_key,
-        lambda: credentials(server, **given),
-    )  # fmt: skip
+    context = replace(quiet.context, reddit_credentials=lambda: credentials(server, **given))
     load = reddit_api.extract(
         quiet.settings.entry("reddit/crumbclub"), Window.one_day(DAY), context,  # type: ignore[arg-type]
         live_entries=quiet.settings.communities,  # type: ignore[arg-type]
@@ -296,7 +291,6 @@ from pulse.core.clock import utc_now
 from pulse.core.home import Home
 from pulse.config.settings import Settings
 from pulse.config.context import source_context
-from pulse.sources.context import SourceContext
 from pulse.sources.routes import extract
 from pulse.sources.reddit_credentials import required_from_environment
 from pulse.core.window import Window

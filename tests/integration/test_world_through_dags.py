@@ -53,7 +53,7 @@ def test_runs__tiles_have_readable_names(world_run: Any):
     assert tiles["reddit/nowhere: failed"] == "failed"
     assert tiles["no new file"] == "success", "nothing to import is no tile that was skipped"
     models = [task.label for task in world_run.backfill.tasks if task.task_id == "model"]
-    assert {label.partition(":")[0] for label in models} >= {"staging", "intermediate", "marts", "marts/kpi"}
+    assert {label.partition(":")[0] for label in models} >= {"staging", "intermediate", "marts/core", "marts/kpi"}
     assert len(models) == len(set(models)) < 12, "a folder of models is one tile"
 
 
