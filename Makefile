@@ -94,8 +94,7 @@ ui: install ## Airflow's own UI on 127.0.0.1, with the runs made so far
 
 .PHONY: test
 test: install ## The tests, on two cores; the slow ones, faults and the deployed form have targets of their own
-	@# A third process works while others wait for a disk, a server or a child.
-	@$(BIN)/python -m pytest --numprocesses 3 -m "not slow and not real_data and not faults and not deployed"
+	@$(BIN)/python -m pytest --numprocesses 2 -m "not slow and not real_data and not faults and not deployed"
 
 .PHONY: test-slow
 test-slow: install ## Long proofs: recorded data, simulated weeks, training (some 3 minutes)
