@@ -81,7 +81,7 @@ class _Prepared:
 
     load: Load
     waived: frozenset[str]
-    max_quarantined_share: float
+    limits: Mapping[str, float | None]
     bands: VolumeBands
     tables: LoadTables | None
     rejected_file: Path
@@ -122,8 +122,7 @@ def check_loads(
         database = scratch / "gate.duckdb"
         checked_at = clock()
         prepared = _prepare_all(database, loads, home=home, settings=settings, checked_at=checked_at)
-        judged = [item.tables for item in prepared if item.tables and not item.tables.schema_differences]
-        answers = runner.run(database, _batches(judged), home=home, docs=run_id)
+        answers = runner.run(database, _batches(_judged(prepared)), home=home, docs=run_id)
         doubts = _doubts(prepared, {rule: answer for of_batch in answers.values() for rule, answer in of_batch.items()})
         return [_conclude(item, doubts, home=home, run_id=run_id, recorded_at=checked_at) for item in prepared]
     except (OSError, duckdb.IOException) as error:
@@ -172,6 +171,7 @@ def _prepare(
     checked_at: datetime,
 ) -> _Prepared:
     waived = frozenset(load.manifest.waived_rules) | quarantine.waivers_of(home, load.load_id)
+    limits = {rule.name: _limit(rule, entry.max_quarantined_share) for rule in LOAD_RULES}
     tables, fault, bands = None, None, VolumeBands()
     try:
         bands = history.bands(load)
@@ -186,20 +186,24 @@ def _prepare(
         )
         load_tables.write_rejected(connection, tables, waived, rejected_file)
         if not tables.schema_differences:
-            limits = {rule.name: _limit(rule, entry.max_quarantined_share) for rule in LOAD_RULES}
             load_tables.add_judged(connection, load.load_id, tables, limits)
     except duckdb.Error as error:
         tables = None
         fault = f"{type(error).__name__}: {printable(str(error), max_chars=300)}"
-    return _Prepared(load, waived, entry.max_quarantined_share, bands, tables, rejected_file, fault)
+    return _Prepared(load, waived, limits, bands, tables, rejected_file, fault)
 
 
-def _batches(judged: Sequence[LoadTables]) -> list[Batch]:
+def _judged(prepared: Sequence[_Prepared]) -> list[tuple[_Prepared, LoadTables]]:
+    """The loads that rules were held against: those that could be read, with the contract's columns."""
+    return [(item, item.tables) for item in prepared if item.tables and not item.tables.schema_differences]
+
+
+def _batches(judged: Sequence[tuple[_Prepared, LoadTables]]) -> list[Batch]:
     """What Great Expectations is asked; rows only if there are any, for it calls no rows a success."""
     batches = []
     if judged:
         batches.append(Batch(f"{GATE}-loads", load_tables.LOADS_JUDGED, [_check(rule) for rule in LOAD_RULES]))
-    if any(tables.rows_n for tables in judged):
+    if any(tables.rows_n for _, tables in judged):
         batches.append(Batch(f"{GATE}-rows", load_tables.ROWS_JUDGED, [_check(rule) for rule in ROW_RULES]))
     return batches
 
@@ -223,10 +227,9 @@ def _limit(rule: LoadRule, max_quarantined_share: float) -> float | None:
 def _doubts(prepared: Sequence[_Prepared], answers: Mapping[str, Answer]) -> dict[str, str]:
     """Why nobody can tell, by rule: the rules to which there is no answer, or another than what was counted."""
     counted: Counter[str] = Counter()
-    for item in prepared:
-        if item.tables and not item.tables.schema_differences:
-            counted.update({rule.name: not _holds(rule, item, item.tables) for rule in LOAD_RULES})
-            counted.update(item.tables.failed_by_rule)
+    for item, tables in _judged(prepared):
+        counted.update({rule.name: not _holds(rule, item, tables) for rule in LOAD_RULES})
+        counted.update(tables.failed_by_rule)
     doubts = {}
     for name in [*(rule.name for rule in LOAD_RULES), *(rule.name for rule in ROW_RULES)]:
         answer, failed_n = answers.get(name), counted[name]
@@ -239,7 +242,7 @@ def _doubts(prepared: Sequence[_Prepared], answers: Mapping[str, Answer]) -> dic
 
 def _holds(rule: LoadRule, item: _Prepared, tables: LoadTables) -> bool:
     """Whether the load's number lies within the rule's limits; NULL and NaN do not."""
-    value, maximum = tables.numbers.get(rule.name), _limit(rule, item.max_quarantined_share)
+    value, maximum = tables.numbers.get(rule.name), item.limits[rule.name]
     if value is None:
         return False
     return (rule.minimum is None or value >= rule.minimum) and (maximum is None or value <= maximum)
@@ -312,7 +315,7 @@ def _load_result(rule: LoadRule, item: _Prepared, tables: LoadTables, doubt: str
     value = tables.numbers.get(rule.name)
     if doubt or value is None or isnan(value):
         return _cannot_tell(rule.name, "load", doubt or "its number is NULL")
-    limit, is_passed = _limit(rule, item.max_quarantined_share), _holds(rule, item, tables)
+    limit, is_passed = item.limits[rule.name], _holds(rule, item, tables)
     is_waived = rule.name in item.waived
     return _Result(
         rule.name, "load", rule.severity, checked_n=tables.rows_n, failed_n=None, value=value, limit=limit,

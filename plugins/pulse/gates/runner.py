@@ -84,6 +84,8 @@ def run(
     Never raises for what happens inside Great Expectations: a batch that could not be checked has broken answers.
     """
     answers: dict[str, dict[str, Answer]] = {}
+    if not batches:
+        return answers
     with _quiet():
         try:
             results = _validate(
@@ -151,8 +153,8 @@ def _definition(context: Any, source: Any, batch: Batch) -> Any:
 def _build_docs(context: Any, folder: Path, results: Mapping[Any, Any]) -> None:
     """One page per result, failures first; all in one go, for each build compiles its templates anew.
 
-    A page takes a tenth of a second: of a run over hundreds of loads only the first pages are made. The results
-    themselves are all in ``quality.gate_results``.
+    A page takes a tenth of a second, so there is a limit to them; the results themselves are all in
+    ``quality.gate_results``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     context.add_data_docs_site(
