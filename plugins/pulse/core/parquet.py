@@ -1,13 +1,20 @@
-"""Whether a Parquet file is whole: cheaply, by its two ends, or by reading all of it."""
+"""Parquet files: writing one whole or not at all, and whether one is whole, by its two ends or by reading it all."""
 
+import contextlib
 import logging
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import duckdb
+
+from pulse.core.files import fsync_file, fsync_folder, storage_error
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 log = logging.getLogger(__name__)
 
@@ -15,6 +22,29 @@ _MAGIC = b"PAR1"
 # Magic, length of the footer, magic.
 _SHORTEST_BYTES = 12
 _T = TypeVar("_T")
+
+
+def write(file: Path, content: "pa.Table", *, compression: Literal["snappy", "zstd"] = "snappy") -> None:
+    """Write a file as a draft, flushed, and put it into its place, whatever stands there; the folder is made.
+
+    Raises:
+        StorageError: the disk is full or not writable. What stood there stays.
+    """
+    import pyarrow.parquet as pq
+
+    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(content, draft, compression=compression)
+        fsync_file(draft)
+        if file.is_dir():  # damage: a folder in place of the file
+            shutil.rmtree(file)
+        draft.replace(file)
+        fsync_folder(file.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # its folder may be no folder
+            draft.unlink(missing_ok=True)
+        raise storage_error(file, error) from error
 
 
 def fault_of(file: Path, *, is_deep: bool = False) -> str | None:

@@ -4,8 +4,6 @@ Tables under ``PULSE_HOME/quality``, one file per writer and load: files are onl
 so readers need no lock. No original text is in them.
 """
 
-import os
-import shutil
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from glob import escape
@@ -13,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pulse.core import parquet
-from pulse.core.files import fsync_file, fsync_folder, sql_text, storage_error
+from pulse.core.files import sql_text
 from pulse.core.home import Home, path_value
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -188,17 +185,5 @@ def written_before(home: Home, older_than: datetime) -> list[Path]:
 
 def _write(home: Home, table: str, content: pa.Table, stem: str) -> Path:
     final = file_of(home, table, stem)
-    folder = final.parent
-    draft = folder / f".{final.name}.{os.getpid()}.tmp"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        pq.write_table(content, draft, compression="zstd")
-        fsync_file(draft)
-        if final.is_dir():  # damage: a folder in place of the file
-            shutil.rmtree(final)
-        draft.replace(final)
-        fsync_folder(folder)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise storage_error(final, error) from error
+    parquet.write(final, content, compression="zstd")
     return final

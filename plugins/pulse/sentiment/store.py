@@ -60,7 +60,7 @@ def ensure_empty_file(home: Home) -> None:
     """Give the scores a typed file without rows, so that they can be read before the first text was judged."""
     file = home.scores / "_empty.parquet"
     if not file.exists() or parquet.fault_of(file, is_deep=True) is not None:
-        _write(file, SCORE_SCHEMA.empty_table())
+        parquet.write(file, SCORE_SCHEMA.empty_table())
 
 
 def damaged_files(home: Home, *, is_deep: bool = False) -> list[Path]:
@@ -234,16 +234,3 @@ def _judged_batches(
             *(judged.column(name) for name in JUDGEMENT_SCHEMA.names),
         ]
         yield pa.RecordBatch.from_arrays(columns, schema=SCORE_SCHEMA)
-
-
-def _write(file: Path, content: pa.Table) -> None:
-    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(content, draft)
-        fsync_file(draft)
-        if file.is_dir():
-            shutil.rmtree(file)
-        draft.replace(file)
-    except OSError as error:
-        raise storage_error(file, error) from error

@@ -11,7 +11,6 @@ such a day complete are corrected, so that ``pulse status`` says the same as the
 """
 
 import logging
-import os
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -52,8 +51,6 @@ _REACHED = {
     "post": re.compile(r"listing of posts ends at (\d{4}-\d{2}-\d{2} \d{2}:\d{2}) UTC"),
     "comment": re.compile(r"stream of comments ends at (\d{4}-\d{2}-\d{2} \d{2}:\d{2}) UTC"),
 }
-
-
 # Of the outcomes that correct those of before.
 _RUN_ID = "coverage-of-before"
 _NOT_KNOWN = "loaded before there was coverage, and what was looked at cannot be known from what is there"
@@ -265,10 +262,7 @@ def _forget_profiles(home: Home) -> None:
         table = pq.read_table(file)
         is_kept = [not profiles.is_clear_name(name) for name in table["community"].to_pylist()]
         if not all(is_kept):
-            draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-            pq.write_table(table.filter(is_kept), draft)
-            fsync_file(draft)
-            draft.replace(file)
+            parquet.write(file, table.filter(is_kept), compression="zstd")
 
 
 def profiles_kept_by_name(home: Home) -> int:
