@@ -761,7 +761,3 @@ def _exit_status(error: PulseError) -> int:
 def main() -> None:
     """Entry point of the command ``pulse``."""
     app()
-
-
-if __name__ == "__main__":
-    main()

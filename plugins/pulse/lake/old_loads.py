@@ -1,6 +1,5 @@
 """What loads looked at that were sealed before there was coverage, from what they do say."""
 
-from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,7 @@ def looks_of_load(load: "Load") -> list[Look]:
             for day in days
             for kind in KINDS
         ]
-    from pulse.lake.spans import within_day
+    from pulse.lake.spans import minute_at, within_day
 
     stretches = _stretches_of_rows(load)
     communities = {manifest.community, *(community for community, _ in stretches)}
@@ -44,7 +43,7 @@ def looks_of_load(load: "Load") -> list[Look]:
             for kind in KINDS:
                 found = [] if day in manifest.incomplete_days else within_day(stretches.get((community, kind), []), day)
                 looks += [
-                    Look(platform, community, day, kind, _at(one.first_min), _at(one.end_min), "spanned")
+                    Look(platform, community, day, kind, minute_at(one.first_min), minute_at(one.end_min), "spanned")
                     for one in found
                 ] or [coverage.nothing(platform, community, day, kind, except_communities=others)]
     return looks
@@ -71,7 +70,3 @@ def _stretches_of_rows(load: "Load") -> "dict[tuple[str, str], list[Stretch]]":
         _, _, minutes, counts = zip(*rows, strict=True)
         found[key] = proven_stretches(np.asarray(minutes, dtype=np.int64), np.asarray(counts, dtype=np.int64))
     return found
-
-
-def _at(minute: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)

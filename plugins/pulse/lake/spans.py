@@ -11,7 +11,7 @@ however large the file is.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from math import log
 
 import numpy as np
@@ -53,6 +53,11 @@ class Stretch:
     def covers_day(self, day_min: int) -> bool:
         """Whether the day that begins at that minute lies in it."""
         return self.first_min <= day_min and day_min + DAY_MIN <= self.end_min
+
+
+def minute_at(minute: int) -> datetime:
+    """The time at which a minute since 1970 begins."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)
 
 
 def proven_stretches(minutes: Sequence[int] | Minutes, counts: Sequence[int] | Minutes) -> list[Stretch]:

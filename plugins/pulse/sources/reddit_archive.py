@@ -7,7 +7,7 @@ community, day and rerun reads those. A load is a selection from them, so the sa
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -25,7 +25,7 @@ from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.lake import landing
 from pulse.lake.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest
-from pulse.lake.spans import merged, within_day
+from pulse.lake.spans import merged, minute_at, within_day
 from pulse.sources.archive_staging import SKIPPED_FAULTS, StagedArchive, stage
 from pulse.sources.context import SourceContext
 from pulse.sources.reddit_entry import RedditEntry
@@ -153,7 +153,7 @@ class EntryArchive:
         raise DayNotServable(
             f"archive of {self.entry.entry_id}",
             value=f"nothing from {window}",
-            earliest_day=_at(min(starts)).date() if starts else None,
+            earliest_day=minute_at(min(starts)).date() if starts else None,
             next_step="choose days that the files span, or add the file that holds them",
         )
 
@@ -178,7 +178,7 @@ class EntryArchive:
             return [coverage.nothing(platform, community, day, kind, except_communities=others)]
         return [
             Look(
-                platform, community, day, kind, _at(one.first_min), _at(one.end_min), "spanned",
+                platform, community, day, kind, minute_at(one.first_min), minute_at(one.end_min), "spanned",
                 except_communities=others,
             )
             for one in merged(stretches)
@@ -219,10 +219,6 @@ def open_archives(entry: RedditEntry, context: SourceContext) -> EntryArchive:
         SourceError, LockBusy, StorageError: see :func:`extract`.
     """
     return EntryArchive(entry, tuple(stage(path, entries_of(path, context.entries), context) for path in entry.path))
-
-
-def _at(minute: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)
 
 
 def entries_of(path: Path, entries: Iterable[CommunityEntry]) -> tuple[RedditEntry, ...]:
