@@ -105,21 +105,6 @@ kinds_read as (
 
 ),
 
--- A run found nothing of the name, and declared nothing of it either; and no look of any day ever found it.
-never_seen as (
-
-    select
-        recorded.platform,
-        recorded.community,
-        recorded.contribution_date
-    from recorded
-    left join kinds_read
-        on recorded.platform = kinds_read.platform
-        and recorded.community = kinds_read.community
-    where recorded.outcome = 'never_seen' and kinds_read.kinds_n is null
-
-),
-
 covered as (
 
     select
@@ -138,6 +123,28 @@ covered as (
         on coverage.platform = kinds_read.platform
         and coverage.community = kinds_read.community
     group by coverage.platform, coverage.community, coverage.contribution_date
+
+),
+
+-- Declared, but of a name that nothing ever matched; or a run found nothing of the name, and no look of any day ever did.
+never_seen as (
+
+    select
+        platform,
+        community,
+        contribution_date
+    from covered
+    where is_never_seen
+    union
+    select
+        recorded.platform,
+        recorded.community,
+        recorded.contribution_date
+    from recorded
+    left join kinds_read
+        on recorded.platform = kinds_read.platform
+        and recorded.community = kinds_read.community
+    where recorded.outcome = 'never_seen' and kinds_read.kinds_n is null
 
 ),
 
@@ -172,7 +179,7 @@ shares as (
         on entries.platform = never_seen.platform
         and entries.community = never_seen.community
         and entries.contribution_date = never_seen.contribution_date
-    where not coalesce(covered.is_never_seen, false) and never_seen.community is null
+    where never_seen.community is null
     group by entries.contribution_date
 
 ),
@@ -186,7 +193,7 @@ days as (
         recorded.outcome as recorded_outcome,
         recorded.reason,
         coalesce(covered.is_looked_at, false) as is_looked_at,
-        coalesce(covered.is_never_seen, false) or never_seen.community is not null as is_never_seen,
+        never_seen.community is not null as is_never_seen,
         coalesce(covered.is_complete, false) as is_complete,
         {%- for name in counted_kinds().values() %}
         coalesce(covered.is_{{ name }}_complete, false) as is_{{ name }}_complete,
@@ -198,9 +205,9 @@ days as (
         and covered.community = recorded.community
         and covered.contribution_date = recorded.contribution_date
     left join never_seen
-        on recorded.platform = never_seen.platform
-        and recorded.community = never_seen.community
-        and recorded.contribution_date = never_seen.contribution_date
+        on coalesce(covered.platform, recorded.platform) = never_seen.platform
+        and coalesce(covered.community, recorded.community) = never_seen.community
+        and coalesce(covered.contribution_date, recorded.contribution_date) = never_seen.contribution_date
 
 )
 

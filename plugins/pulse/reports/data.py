@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import date, timedelta
+from functools import cached_property
 from math import isfinite
 from typing import Any, TypeAlias
 
@@ -46,6 +47,8 @@ POSTS_N = 8
 IMPACTS_N = 12
 
 _OF_MONTH = "month_start_date = $first"
+# Of a day: nothing ever matched the name, whether what was looked at says so or the run.
+_IS_NEVER_SEEN = "(coalesce(is_never_seen, false) or outcome is not distinct from 'never_seen')"
 
 
 def read(
@@ -64,7 +67,7 @@ def read(
         lost: versions of which a file cannot be read any more.
     """
     marts = _Marts(connection, month)
-    never_seen = marts.never_seen()
+    never_seen = marts.never_seen
     by_community: dict[Community, dict[str, Kpi]] = defaultdict(dict)
     for kpi in sorted(map(_kpi, dicts(kpis)), key=lambda kpi: (kpi.of, kpi.kpi)):
         if kpi.of not in never_seen:
@@ -163,13 +166,13 @@ class _Marts:
         if "fct_community_daily" not in self._names:
             return ()
         rows = self._rows(
-            """
+            f"""
             select contribution_date as day, sum(posts) as posts, sum(comments) as comments,
                 count(outcome) as communities_n, count_if(is_day_complete) as complete_n,
                 count_if(is_silent_everywhere) as silent_n
             from marts.fct_community_daily
             where contribution_date between $first and $last
-                and outcome is distinct from 'never_seen' and not coalesce(is_never_seen, false)
+                and not {_IS_NEVER_SEEN}
             group by contribution_date
             """
         )
@@ -200,8 +203,7 @@ class _Marts:
         by_community: dict[Community, list[dict[str, Any]]] = defaultdict(list)
         for row in rows:
             by_community[_community(row)].append(row)
-        never_seen = self.never_seen()
-        return {of: self._days_known(found) for of, found in by_community.items() if of not in never_seen}
+        return {of: self._days_known(found) for of, found in by_community.items() if of not in self.never_seen}
 
     def _days_known(self, rows: Sequence[Mapping[str, Any]]) -> DaysKnown:
         states = {row["day"]: row["state"] for row in rows}
@@ -211,16 +213,17 @@ class _Marts:
             comments_n=sum(row["has_comments"] for row in rows),
         )
 
+    @cached_property
     def never_seen(self) -> tuple[Community, ...]:
         """Names that were looked for in the month and that nothing ever matched."""
         if "fct_community_daily" not in self._names:
             return ()
         rows = self._rows(
-            """
+            f"""
             select platform, community from marts.fct_community_daily
             where contribution_date between $first and $last
             group by platform, community
-            having bool_and(coalesce(is_never_seen, false) or outcome is not distinct from 'never_seen')
+            having bool_and({_IS_NEVER_SEEN})
             order by platform, community
             """
         )
