@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
@@ -26,6 +26,9 @@ from pulse.core.home import Home, path_value
 from pulse.core.window import Window
 from pulse.lake import landing
 from pulse.lake.landing import BAD_LINES_COLUMNS, Load, LoadManifest
+
+if TYPE_CHECKING:
+    from pulse.steps.pipeline import Pipeline
 
 NOON = datetime(2026, 10, 5, 12, 0, tzinfo=UTC)
 
@@ -230,3 +233,15 @@ def sealed_load(
     if "coverage_rows_n" not in facts:
         facts["coverage_rows_n"] = write_whole_coverage(folder, facts)
     return landing.seal(home, folder, LoadManifest(**facts))
+
+
+def take(pipeline: "Pipeline", window: Window) -> None:
+    """Every step of a run over the window, without Airflow; every load must pass."""
+    entry_ids = pipeline.plan(window)
+    load_ids = [load_id for entry_id in entry_ids for load_id in pipeline.extract(entry_id, window, run_id=str(window))]
+    verdicts = pipeline.gate_loads(window, entry_ids, load_ids, run_id=str(window))
+    assert {verdict["outcome"] for verdict in verdicts} == {"passed"}, verdicts
+    pipeline.promote(verdicts, run_id=str(window))
+    pipeline.score(verdicts)
+    pipeline.require_built(pipeline.build())
+    pipeline.publish(window, verdicts, pipeline.gate_marts(run_id=str(window)))

@@ -17,6 +17,7 @@ from pulse.sandbox.world import World, make_world
 from pulse.sandbox.world_gaps import Gaps, write_gaps
 from pulse.steps.pipeline import Pipeline
 from pulse.warehouse import builds
+from support import take
 
 pytestmark = pytest.mark.integration
 
@@ -48,18 +49,6 @@ def gaps_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GapsRun]:
         window = Window(gaps.first_day, gaps.stray_day)
         take(pipeline, window)
         yield GapsRun(home, pipeline, world, gaps, window)
-
-
-def take(pipeline: Pipeline, window: Window) -> None:
-    """Every step of a run; every load must pass."""
-    entry_ids = pipeline.plan(window)
-    load_ids = [load_id for entry_id in entry_ids for load_id in pipeline.extract(entry_id, window, run_id=str(window))]
-    verdicts = pipeline.gate_loads(window, entry_ids, load_ids, run_id=str(window))
-    assert {verdict["outcome"] for verdict in verdicts} == {"passed"}, verdicts
-    pipeline.promote(verdicts, run_id=str(window))
-    pipeline.score(verdicts)
-    pipeline.require_built(pipeline.build())
-    pipeline.publish(window, verdicts, pipeline.gate_marts(run_id=str(window)))
 
 
 @pytest.fixture

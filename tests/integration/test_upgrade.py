@@ -22,6 +22,7 @@ from pulse.reading import query
 from pulse.reports.monthly import report_month
 from pulse.steps.pipeline import Pipeline
 from pulse.warehouse import builds
+from support import take
 
 pytestmark = pytest.mark.integration
 
@@ -85,7 +86,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
         environment.setenv("PULSE_AUTHOR_KEY", "key-for-tests-only")
         home = Home.from_environment().create()
         upgrade = Upgrade(home, config, [], {})
-        take(upgrade.pipeline)
+        take(upgrade.pipeline, WINDOW)
         close_month(home, MONTH, clock=clock)
         upgrade.fresh.extend(upgrade.facts())
         make_home_of_before(home, KNOWN)
@@ -105,17 +106,6 @@ def upgrade(before: Upgrade, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     yield before
     shutil.rmtree(before.home.root)
     shutil.copytree(kept, before.home.root)
-
-
-def take(pipeline: Pipeline) -> None:
-    """A run over the window, without Airflow."""
-    entry_ids = pipeline.plan(WINDOW)
-    load_ids = [load_id for entry_id in entry_ids for load_id in pipeline.extract(entry_id, WINDOW, run_id="run")]
-    verdicts = pipeline.gate_loads(WINDOW, entry_ids, load_ids, run_id="run")
-    pipeline.promote(verdicts, run_id="run")
-    pipeline.score(verdicts)
-    pipeline.require_built(pipeline.build())
-    pipeline.publish(WINDOW, verdicts, pipeline.gate_marts(run_id="run"))
 
 
 def test_upgrade__a_rebuild_knows_what_a_home_of_this_version_knows(upgrade: Upgrade):
