@@ -67,9 +67,7 @@ def _no_traceback() -> Iterator[None]:
     except (typer.Exit, typer.Abort, TyperException, BrokenPipeError):
         raise
     except KeyboardInterrupt as error:
-        typer.echo(
-            "pulse: stopped by Ctrl-C; what was published stays, and the same command goes on from here", err=True
-        )
+        typer.echo(_STOPPED, err=True)
         raise typer.Exit(_INTERRUPTED) from error
     except Exception as error:
         what = printable(f"{type(error).__name__}: {error}", max_chars=300)

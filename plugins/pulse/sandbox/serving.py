@@ -55,11 +55,11 @@ def serve(
     last = data.catalogue.last_at()
     server = SandboxServer(data, now=now or last + timedelta(seconds=1), host=host, port=port, **behaviour)
     with server:
-        for line in _introduction(server, skipped_n=data.skipped.total() if isinstance(data, ArchiveData) else 0):
-            say(line)
-        if host != LOCALHOST:
-            say(f"warning: anybody who reaches {host} can read and steer this server")
         try:
+            for line in _introduction(server, skipped_n=data.skipped.total() if isinstance(data, ArchiveData) else 0):
+                say(line)
+            if host != LOCALHOST:
+                say(f"warning: anybody who reaches {host} can read and steer this server")
             server.wait()
         except KeyboardInterrupt:
             say("stopped")
