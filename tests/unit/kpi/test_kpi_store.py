@@ -318,7 +318,7 @@ def test_views__work_in_a_folder_that_patterns_and_sql_could_stumble_over(tmp_pa
 def run_apart(home: Home, code: str) -> subprocess.CompletedProcess[str]:
     """Code in a process of its own, which closes October unless it dies before."""
     prelude = f"""
-import os, pathlib, signal
+import os, pathlib, signal, sys
 from datetime import date, datetime
 from pulse import kpi
 from pulse.lake import kpi_store
@@ -326,7 +326,7 @@ from pulse.core.home import Home
 def close():
     closed = kpi.close_month(Home(pathlib.Path({str(home.root)!r})), kpi.Month(date(2026, 10, 1)),
         clock=lambda: datetime.fromisoformat({AFTER.isoformat()!r}))
-    print(closed.version, closed.is_new)
+    sys.stdout.write(f"{{closed.version}} {{closed.is_new}}\\n")  # at once: threads share the stream
 def die(*args, **options):
     os.kill(os.getpid(), signal.SIGKILL)
 """
