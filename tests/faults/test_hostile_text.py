@@ -36,11 +36,12 @@ from fixtures.reddit_lines import (
 )
 from pulse.cli.app import app
 from pulse.config.settings import Settings, load_settings
-from pulse.core.contract import COLUMN_NAMES, COMMUNITY_COLUMNS, canonical_name
+from pulse.core.contract import COLUMN_NAMES, COMMUNITY_COLUMNS
 from pulse.core.errors import ConfigError, PulseError
 from pulse.core.home import REPOSITORY, Home
 from pulse.gates import check_loads
 from pulse.lake import quality, raw
+from pulse.platforms.names import canonical_name
 from pulse.reading import query
 from pulse.sandbox.reddit_data import ArchiveData
 from pulse.sources.reddit_archive import extract

@@ -26,10 +26,10 @@ from fixtures.reddit_lines import (
     undone,
     write,
 )
-from pulse.core.contract import author_key, canonical_name
 from pulse.core.home import Home
 from pulse.core.window import Window
 from pulse.lake.landing import Load, unproven_days
+from pulse.platforms.names import author_key, canonical_name
 from pulse.sources.ndjson import Fault, examine
 from pulse.sources.reddit_archive import extract
 from pulse.sources.reddit_entry import RedditArchiveEntry

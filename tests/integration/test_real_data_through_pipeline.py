@@ -13,10 +13,10 @@ import duckdb
 import pytest
 
 from fixtures.reddit_lines import post, records, undone, write
-from pulse.core.contract import canonical_name
 from pulse.core.errors import PulseError
 from pulse.core.home import Home
 from pulse.core.window import Window
+from pulse.platforms.names import canonical_name
 from pulse.reading import query
 from pulse.steps.pipeline import EntryVerdict, Pipeline
 from pulse.warehouse import builds

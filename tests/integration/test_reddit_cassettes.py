@@ -19,7 +19,7 @@ from fixtures import live_reddit
 from fixtures.reddit_lines import read
 from pulse.config.context import source_context
 from pulse.config.settings import Settings
-from pulse.core.contract import author_key, projection
+from pulse.core.contract import projection
 from pulse.core.files import read_json, sql_text
 from pulse.core.home import Home
 from pulse.core.window import Window
@@ -27,6 +27,7 @@ from pulse.gates import check_loads
 from pulse.gates.rules import LOAD_RULES, ROW_RULES
 from pulse.lake import landing, quality
 from pulse.lake.landing import BAD_LINES_COLUMNS, Load, LoadManifest
+from pulse.platforms.names import author_key
 from pulse.sources import reddit, reddit_shelf
 from pulse.sources.reddit_client import Answer
 from pulse.sources.reddit_entry import RedditArchiveEntry

@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from fixtures.live_reddit import Live, entry, live
-from pulse.core import contract
 from pulse.core.home import Home
+from pulse.platforms import names
 from pulse.sandbox.reddit_data import WorldData
 from pulse.sandbox.world import World, make_world
 from pulse.sandbox.world_model import (
@@ -189,7 +189,7 @@ def test_week__texts_and_authors_are_those_of_the_last_look(week: Week):
         one = week.world.by_id[key]
         author = author_at(one, at)
         assert (body or "") == body_at(one, at)
-        assert author_key == (author and contract.author_key(KEY, "reddit", author))
+        assert author_key == (author and names.author_key(KEY, "reddit", author))
 
 
 def test_week__members_are_counted_once_a_day(week: Week):

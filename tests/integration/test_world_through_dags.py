@@ -11,11 +11,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from pulse.core import contract
 from pulse.core.home import Home
 from pulse.core.window import Window
 from pulse.lake import landing, raw
 from pulse.orchestration.embedded import RunResult
+from pulse.platforms import names
 from pulse.steps.pipeline import Pipeline
 
 pytestmark = pytest.mark.integration
@@ -229,7 +229,7 @@ def test_truth__leaders_of_the_month(world_run: Any, published: duckdb.DuckDBPyC
                 [community.community],
             ).fetchall()
         )
-        wanted = {contract.author_key(KEY, "reddit", leader.author): leader.contributions for leader in leaders}
+        wanted = {names.author_key(KEY, "reddit", leader.author): leader.contributions for leader in leaders}
         assert {key: found.get(key) for key in wanted} == wanted
         assert sorted(found.values(), reverse=True)[: len(wanted)] == sorted(wanted.values(), reverse=True)
 

@@ -15,11 +15,11 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError
 
-from pulse.core.entry import Share, Strict
 from pulse.core.errors import ConfigError
 from pulse.core.home import REPOSITORY, Home
 from pulse.core.keys import author_key_bytes
-from pulse.core.profiles import account_in, pseudonym
+from pulse.core.strict import Share, Strict
+from pulse.platforms.profiles import account_in, pseudonym
 from pulse.sources.reddit_entry import RedditApiEntry, RedditApiPolicy, RedditArchiveEntry, RedditEntry
 
 _HOME_VARIABLE = "${PULSE_HOME}"

@@ -4,12 +4,9 @@ Every source hands over rows with exactly these columns; nothing after the sourc
 An observation is unique by (platform, community, contribution_id, observed_at), that of a community by (platform,
 community, observed_at), and is never changed, only added to. NULL means "this source cannot see it"; 0 means zero.
 
-Kept together here: the columns of the three records and the two derived values, the author key and the text hash.
+Kept together here: the columns of the three records, and the text hash that is derived from two of them.
 """
 
-import hashlib
-import hmac
-import string
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,10 +22,6 @@ KINDS: tuple[str, ...] = get_args(Kind)
 AUTHOR_ROLES: tuple[str, ...] = get_args(AuthorRole)
 REMOVALS: tuple[str, ...] = get_args(Removal)
 PROOFS: tuple[str, ...] = get_args(Proof)
-
-# Platforms on which two spellings of a name that differ only in case are the same account or community.
-CASE_INSENSITIVE_PLATFORMS = frozenset({"reddit"})
-_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 @dataclass(frozen=True)
@@ -171,48 +164,6 @@ def projection(*, overrides: dict[str, str] | None = None) -> str:
 # ---- derived values --------------------------------------------------------
 
 
-def canonical_name(platform: str, name: str) -> str:
-    """A community's or author's name as compared on its platform.
-
-    Only A to Z are lowered: Reddit's names are ASCII, and engines disagree on the case of other letters.
-    """
-    return name.translate(_ASCII_LOWER) if platform in CASE_INSENSITIVE_PLATFORMS else name
-
-
-def canonical_name_sql(platform: str, name_sql: str) -> str:
-    """The same as :func:`canonical_name` as a DuckDB expression."""
-    if platform not in CASE_INSENSITIVE_PLATFORMS:
-        return name_sql
-    # Nearly all names are ASCII, for which lower() says the same in a fraction of the time.
-    return (
-        f"case when strlen({name_sql}) = length({name_sql}) then lower({name_sql}) "
-        f"else translate({name_sql}, '{string.ascii_uppercase}', '{string.ascii_lowercase}') end"
-    )
-
-
-def author_key(key: bytes, platform: str, name: str) -> str:
-    """Pseudonym of an author: hex HMAC-SHA256(key, platform ‖ 0x00 ‖ name), 64 characters.
-
-    The name is lower-cased first where the platform ignores case.
-    """
-    message = platform.encode() + b"\x00" + canonical_name(platform, name).encode()
-    return hmac.new(key, message, hashlib.sha256).hexdigest()
-
-
-def author_key_sql(key: bytes, platform: str, name_sql: str) -> str:
-    """The same as :func:`author_key` as a DuckDB expression over a VARCHAR expression; NULL stays NULL.
-
-    HMAC is two nested hashes (RFC 2104), so the bulk path needs no Python per row. The expression holds key material:
-    it must never be logged, nor appear in a message of an error.
-    """
-    block_size = 64
-    padded = (hashlib.sha256(key).digest() if len(key) > block_size else key).ljust(block_size, b"\x00")
-    inner = _blob_sql(bytes(byte ^ 0x36 for byte in padded) + platform.encode() + b"\x00")
-    outer = _blob_sql(bytes(byte ^ 0x5C for byte in padded))
-    name = canonical_name_sql(platform, name_sql)
-    return f"sha256({outer} || unhex(sha256({inner} || encode({name}))))"
-
-
 def text_sha256_sql(title_sql: str, body_sql: str) -> str:
     """Hex SHA-256 over title, a line feed and body; NULL when both are NULL or empty. Key of sentiment scores."""
     return (
@@ -224,7 +175,3 @@ def text_sha256_sql(title_sql: str, body_sql: str) -> str:
 def scored_text_sql(title_sql: str, body_sql: str) -> str:
     """The text that sentiment is judged on: title, a line feed and body, whichever are there."""
     return f"concat_ws(chr(10), nullif({title_sql}, ''), nullif({body_sql}, ''))"
-
-
-def _blob_sql(data: bytes) -> str:
-    return f"unhex('{data.hex()}')"

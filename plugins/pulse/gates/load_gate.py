@@ -22,7 +22,6 @@ import duckdb
 
 from pulse.config.settings import Settings
 from pulse.core.clock import Clock
-from pulse.core.entry import CommunityEntry
 from pulse.core.files import storage_error
 from pulse.core.home import Home
 from pulse.core.text import printable
@@ -42,6 +41,7 @@ from pulse.gates.runner import Answer, Batch, Check
 from pulse.gates.volume import History, VolumeBands
 from pulse.lake import quality
 from pulse.lake.landing import Load
+from pulse.platforms.entry import CommunityEntry
 
 log = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ from typing import Any
 import duckdb
 
 from pulse.core.contract import COLUMNS, COMMUNITY_COLUMNS, COVERAGE_COLUMNS, KINDS, Column, no_rows_sql
-from pulse.core.entry import WILDCARD
 from pulse.core.files import sql_text
+from pulse.core.strict import WILDCARD
 from pulse.gates.rules import (
     COMMUNITY_OBSERVATION_IS_PLAUSIBLE,
     COMMUNITY_OBSERVATION_IS_THE_LOADS,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pulse.core.contract import AUTHOR_ROLES, CONTRACT_VERSION, KINDS, PROOFS, REMOVALS, text_sha256_sql
-from pulse.sources.reddit_notices import is_notice_sql
+from pulse.platforms.reddit_notices import is_notice_sql
 
 Severity = Literal["critical", "warning", "info"]
 Level = Literal["row", "load", "mart"]

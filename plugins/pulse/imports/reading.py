@@ -22,12 +22,13 @@ from typing import Any, BinaryIO
 import duckdb
 import pyarrow as pa
 
-from pulse.core.contract import canonical_name
 from pulse.core.files import storage_error
 from pulse.core.text import printable
 from pulse.imports import amounts
 from pulse.imports.amounts import Amounts
 from pulse.imports.contract import CONTRACT_VERSION, FILE_COLUMNS, MEASURES
+from pulse.platforms.names import canonical_name
+from pulse.platforms.registry import platform_named
 
 MAX_FILE_BYTES = 32 * 2**20
 MAX_LINE_BYTES = 8 * 2**10
@@ -37,7 +38,6 @@ _BATCH_LINES = 10_000
 _BOM = b"\xef\xbb\xbf"
 _DELIMITERS = (",", ";", "\t", "|")
 _SEPARATOR_LINE = re.compile(rb'"?sep=([,;\t|])"?')
-_PREFIXES = {"reddit": re.compile(r"^/?r/(?=[^/]+$)", re.IGNORECASE)}
 _OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 _LINES = pa.schema([("line_number", pa.int64()), *((name, pa.string()) for name in FILE_COLUMNS)])
 _BAD_LINES = pa.schema([("line_number", pa.int64()), ("fault", pa.string()), ("line", pa.binary())])
@@ -293,8 +293,8 @@ def _cells(line: bytes, form: _Form) -> dict[str, str | None]:
 
 def _community(platform: str, name: str) -> str:
     """A community as its platform compares it, without what people write before it there."""
-    prefix = _PREFIXES.get(platform)
-    return canonical_name(platform, prefix.sub("", name) if prefix else name)
+    prefix = platform_named(platform).community_prefix_pattern
+    return canonical_name(platform, re.sub(prefix, "", name, flags=re.IGNORECASE) if prefix else name)
 
 
 def _flush(connection: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], bad: list[dict[str, Any]]) -> None:

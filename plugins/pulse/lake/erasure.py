@@ -27,9 +27,9 @@ from pathlib import Path
 import duckdb
 
 from pulse.core import parquet
-from pulse.core.entry import WILDCARD
 from pulse.core.files import fsync_file, fsync_folder, sql_text
 from pulse.core.home import Home
+from pulse.core.strict import WILDCARD
 from pulse.lake import landing
 from pulse.lake.landing import Load
 

@@ -8,7 +8,7 @@ import duckdb
 from pulse.core import coverage
 from pulse.core.contract import KINDS
 from pulse.core.coverage import Look
-from pulse.core.entry import WILDCARD
+from pulse.core.strict import WILDCARD
 
 if TYPE_CHECKING:
     from pulse.lake.landing import Load

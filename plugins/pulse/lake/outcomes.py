@@ -21,11 +21,11 @@ import duckdb
 import pyarrow.parquet as pq
 
 from pulse.core import parquet
-from pulse.core.entry import CommunityEntry
 from pulse.core.home import Home, path_value
 from pulse.core.window import Window
 from pulse.lake import quality
 from pulse.lake.landing import Load, LoadManifest, unproven_days_by_community
+from pulse.platforms.entry import CommunityEntry
 
 _NOT_PROVEN = "the source could not prove that it listed the whole day"
 _NEVER_SEEN = "nothing that the source holds bears this name; check its spelling in the config"

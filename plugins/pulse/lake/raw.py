@@ -24,11 +24,11 @@ import pyarrow.parquet as pq
 
 from pulse.core import coverage, parquet
 from pulse.core.contract import community_duckdb_columns, coverage_duckdb_columns, duckdb_columns
-from pulse.core.entry import WILDCARD
 from pulse.core.errors import DamagedFile, StorageError
 from pulse.core.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
 from pulse.core.home import Home, partition_path, path_value
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
+from pulse.core.strict import WILDCARD
 from pulse.core.window import Window
 from pulse.lake import erasure, landing
 from pulse.lake.landing import Load, LoadManifest, coverage_of

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from pulse.core.entry import CommunityEntry
 from pulse.core.text import printable
+from pulse.platforms.entry import CommunityEntry
 from pulse.sources.reddit_credentials import REDDIT_URL, connection_id
 
 DAILY = "community_daily"

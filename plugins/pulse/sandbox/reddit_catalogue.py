@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from pulse.core.contract import canonical_name
+from pulse.platforms.names import canonical_name
 from pulse.sources.reddit import PLATFORM
 
 ListingKind = Literal["posts", "comments"]
@@ -19,7 +19,7 @@ class Item:
 
     Attributes:
         full_id, thread_id, parent_id: ``t3_…`` or ``t1_…``; a post names itself as its thread and has no parent.
-        community: as :func:`~pulse.core.contract.canonical_name` writes it.
+        community: as :func:`~pulse.platforms.names.canonical_name` writes it.
         created_s: seconds since 1970, as the platform tells them.
         appears_s: from when on it is listed; not before ``created_s``.
     """

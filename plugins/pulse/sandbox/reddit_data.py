@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
-from pulse.core.contract import canonical_name
+from pulse.platforms.names import canonical_name
 from pulse.sandbox.ids import base36
 from pulse.sandbox.reddit_catalogue import Catalogue, Item
 from pulse.sandbox.world import World

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
 
-from pulse.core.contract import canonical_name
+from pulse.platforms.names import canonical_name
 from pulse.sandbox.faults import FaultPlan
 from pulse.sandbox.reddit_tokens import TOKEN_LIFETIME_S, Tokens
 from pulse.sources.reddit import PLATFORM

@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta
 from statistics import median
 from typing import Any
 
-from pulse.core.contract import canonical_name
+from pulse.platforms.names import canonical_name
 from pulse.sandbox.world_model import (
     Community,
     Contribution,

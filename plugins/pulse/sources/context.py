@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pulse.core.clock import Clock
-from pulse.core.entry import CommunityEntry
 from pulse.core.home import Home
+from pulse.platforms.entry import CommunityEntry
 from pulse.sources.reddit_credentials import RedditCredentials, required_from_environment
 from pulse.sources.reddit_entry import RedditApiPolicy
 

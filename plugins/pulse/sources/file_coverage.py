@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pulse.core.contract import KINDS
-from pulse.core.entry import WILDCARD
 from pulse.core.files import sql_text
+from pulse.core.strict import WILDCARD
 from pulse.lake.spans import Stretch, proven_stretches
 from pulse.sources import reddit
 

@@ -7,10 +7,11 @@ record, and two routes cannot disagree.
 
 from collections.abc import Collection, Container
 
-from pulse.core import profiles
-from pulse.core.contract import author_key_sql, canonical_name, canonical_name_sql, projection
+from pulse.core.contract import projection
+from pulse.platforms import profiles
+from pulse.platforms.names import author_key_sql, canonical_name, canonical_name_sql
+from pulse.platforms.reddit_notices import notice_sql
 from pulse.sources.ndjson import Fault, Record, number_in
-from pulse.sources.reddit_notices import notice_sql
 
 PLATFORM = "reddit"
 # Raised whenever the mapping changes what rows come out, so that staged archives are read again.

@@ -16,16 +16,17 @@ import pyarrow.parquet as pq
 from pulse.core import coverage
 from pulse.core.contract import CONTRACT_VERSION, KINDS, projection
 from pulse.core.coverage import Look
-from pulse.core.entry import WILDCARD, CommunityEntry
 from pulse.core.errors import ConfigError, DayNotServable, StorageError
 from pulse.core.files import sql_text, storage_error
 from pulse.core.locks import exclusive
-from pulse.core.profiles import account_in, is_profile_sql
+from pulse.core.strict import WILDCARD
 from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.lake import landing
 from pulse.lake.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest
 from pulse.lake.spans import merged, minute_at, within_day
+from pulse.platforms.entry import CommunityEntry
+from pulse.platforms.profiles import account_in, is_profile_sql
 from pulse.sources.archive_staging import SKIPPED_FAULTS, StagedArchive, stage
 from pulse.sources.context import SourceContext
 from pulse.sources.reddit_entry import RedditEntry

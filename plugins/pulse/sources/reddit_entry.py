@@ -9,8 +9,9 @@ from pydantic import Field, field_validator, model_validator
 
 from pulse.core.clock import utc_now
 from pulse.core.contract import Kind
-from pulse.core.entry import CommunityEntry, Share, Strict
-from pulse.core.profiles import account_in
+from pulse.core.strict import Share, Strict
+from pulse.platforms.entry import CommunityEntry
+from pulse.platforms.profiles import account_in
 
 # Reddit's own limits are 3 to 21; a few older names are shorter or longer.
 _SUBREDDIT_NAME = re.compile(r"[A-Za-z0-9_]{2,24}")

@@ -11,10 +11,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pulse.core.contract import canonical_name
-from pulse.core.entry import WILDCARD
 from pulse.core.files import fsync_file, sql_text
+from pulse.core.strict import WILDCARD
 from pulse.core.text import printable
+from pulse.platforms.names import canonical_name
 from pulse.sources.chunk_reader import BadLine
 from pulse.sources.reddit_entry import RedditEntry
 

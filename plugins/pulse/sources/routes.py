@@ -2,10 +2,10 @@
 
 import logging
 
-from pulse.core.entry import CommunityEntry
 from pulse.core.errors import DayNotServable
 from pulse.core.window import Window
 from pulse.lake.landing import Load
+from pulse.platforms.entry import CommunityEntry
 from pulse.sources.context import SourceContext
 from pulse.sources.reddit_entry import RedditApiEntry, RedditArchiveEntry
 

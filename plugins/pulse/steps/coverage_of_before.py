@@ -26,17 +26,18 @@ import duckdb
 import pyarrow.parquet as pq
 
 from pulse.config.settings import Settings
-from pulse.core import coverage, parquet, profiles
+from pulse.core import coverage, parquet
 from pulse.core.contract import KINDS
 from pulse.core.coverage import Look
-from pulse.core.entry import WILDCARD
 from pulse.core.errors import PulseError
 from pulse.core.files import fsync_file, read_json, write_json
 from pulse.core.home import Home, path_value
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
+from pulse.core.strict import WILDCARD
 from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.lake import landing, outcomes, quality, raw
+from pulse.platforms import profiles
 from pulse.sources.reddit_entry import RedditEntry
 
 if TYPE_CHECKING:

@@ -151,21 +151,6 @@ def test_window__limits_and_days():
 # ---- contract --------------------------------------------------------------
 
 
-@given(st.binary(min_size=1, max_size=100), st.text(st.characters(codec="utf-8", exclude_characters="\0")))
-def test_author_key__python_and_sql_agree(key: bytes, name: str):
-    with duckdb.connect() as connection:
-        in_sql = connection.execute(
-            f"select {contract.author_key_sql(key, 'reddit', '$name')}", {"name": name}
-        ).fetchone()
-    assert in_sql == (contract.author_key(key, "reddit", name),)
-
-
-def test_author_key__ignores_case_where_the_platform_does():
-    assert contract.author_key(b"k", "reddit", "Ann") == contract.author_key(b"k", "reddit", "aNN")
-    assert contract.author_key(b"k", "discord", "Ann") != contract.author_key(b"k", "discord", "ann")
-    assert contract.author_key(b"k", "reddit", "ann") != contract.author_key(b"l", "reddit", "ann")
-
-
 def test_projection__gives_exactly_the_contract_and_derives_the_text_hash():
     with duckdb.connect() as connection:
         connection.execute(f"create table given ({contract.duckdb_columns().replace(' not null', '')})")

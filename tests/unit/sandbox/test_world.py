@@ -19,10 +19,10 @@ import zstandard
 
 from pulse.config.context import source_context
 from pulse.config.settings import Settings, load_settings
-from pulse.core.contract import author_key
 from pulse.core.home import REPOSITORY, Home
 from pulse.core.window import Window
 from pulse.lake.landing import unproven_days
+from pulse.platforms.names import author_key
 from pulse.sandbox.world import OBSERVED_AFTER, World, make_world
 from pulse.sandbox.world_archive import ArchiveFiles, write_archives
 from pulse.sandbox.world_model import (

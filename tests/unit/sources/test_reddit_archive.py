@@ -40,12 +40,13 @@ from fixtures.reddit_lines import (
     write,
 )
 from pulse.config.settings import load_settings
-from pulse.core.contract import COLUMN_NAMES, author_key
+from pulse.core.contract import COLUMN_NAMES
 from pulse.core.errors import ArchiveUnreadable, DayNotServable, SourceUnavailable, StorageError
 from pulse.core.home import REPOSITORY, Home
 from pulse.core.window import Window
 from pulse.lake import landing
 from pulse.lake.landing import Load, unproven_days
+from pulse.platforms.names import author_key
 from pulse.sources import archive_staging, ndjson, reddit
 from pulse.sources.archive_staging import StagedArchive, stage
 from pulse.sources.reddit_archive import extract

@@ -29,8 +29,9 @@ from fixtures.reddit_lines import (
     read,
     rows_of,
 )
-from pulse.core.contract import COLUMN_NAMES, CONTRACT_VERSION, author_key
+from pulse.core.contract import COLUMN_NAMES, CONTRACT_VERSION
 from pulse.core.home import Home
+from pulse.platforms.names import author_key
 from pulse.sources import ndjson, reddit
 from pulse.sources.chunk_reader import ChunkReader
 from pulse.sources.ndjson import Chunk

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from pulse.core.files import sql_text
-from pulse.sources.reddit_notices import is_notice_sql, notice_sql
+from pulse.platforms.reddit_notices import is_notice_sql, notice_sql
 
 BY_AUTHOR = [
     "[deleted]", "[Deleted]", " [deleted]\n", "[deleted by user]", "[ Deleted by user ]", "[deleted by user]\r\n",

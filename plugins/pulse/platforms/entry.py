@@ -1,19 +1,9 @@
 """What every entry of the config has, whatever its source."""
 
-from typing import Annotated
+from pydantic import Field
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from pulse.core.contract import canonical_name
-
-WILDCARD = "*"
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class Strict(BaseModel):
-    """Frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
+from pulse.core.strict import WILDCARD, Share, Strict
+from pulse.platforms.names import canonical_name
 
 
 class CommunityEntry(Strict):

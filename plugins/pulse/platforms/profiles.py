@@ -7,7 +7,7 @@ page are not kept at all.
 
 import re
 
-from pulse.core.contract import author_key, author_key_sql
+from pulse.platforms.names import author_key, author_key_sql
 
 PREFIX = "u_"
 _KEY_CHARS = 16

@@ -1,0 +1,47 @@
+"""What can be said of a platform."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+from pulse.core.contract import KINDS
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Facts that rules need. The defaults are those of a platform of which nothing is known: careful ones.
+
+    Attributes:
+        name: as in the contract's column ``platform``; lower case.
+        kinds: which of the contract's kinds people write there.
+        ignores_case: whether two spellings of a community's or an account's name that differ in case alone are one.
+        author_identity: what tells two persons apart: the name, or the account's id where names change or repeat.
+        opened_on: nothing was written there before.
+        id_patterns: by kind, how a full id looks (RE2, the whole id); kinds without one take any.
+        thread_id_pattern: how the id of a thread looks that a comment stands in; None takes any.
+        longest_title_chars, longest_body_chars: more than the platform lets anybody write is a fault of a mapping.
+        least_score: the score that everything begins with, if all zeros show a column that is not one; None where zero
+            is usual.
+        notice_sql: given a text as a DuckDB expression, one for whether the text is the platform's own notice in place
+            of one that is gone.
+        permalink_community_pattern: the community that a permalink names, as first group (RE2); None where it names
+            none.
+        community_prefix_pattern: what people write before a community's name, and is none of it.
+        may_rank_persons: whether its terms let a table or a page show which persons lead.
+    """
+
+    name: str
+    kinds: tuple[str, ...] = KINDS
+    ignores_case: bool = False
+    author_identity: Literal["name", "account_id"] = "name"
+    opened_on: date = date(1990, 1, 1)
+    id_patterns: Mapping[str, str] = field(default_factory=dict)
+    thread_id_pattern: str | None = None
+    longest_title_chars: int = 2_000
+    longest_body_chars: int = 200_000
+    least_score: int | None = None
+    notice_sql: Callable[[str], str] | None = None
+    permalink_community_pattern: str | None = None
+    community_prefix_pattern: str | None = None
+    may_rank_persons: bool = False

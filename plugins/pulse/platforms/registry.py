@@ -1,0 +1,16 @@
+"""The platforms that have a file of their own."""
+
+import re
+
+from pulse.platforms.discord import DISCORD
+from pulse.platforms.facebook_groups import FACEBOOK_GROUPS
+from pulse.platforms.platform import Platform
+from pulse.platforms.reddit import REDDIT
+
+PLATFORMS: dict[str, Platform] = {one.name: one for one in (DISCORD, FACEBOOK_GROUPS, REDDIT)}
+NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+
+
+def platform_named(name: str) -> Platform:
+    """What is known of a platform; careful defaults where it has no file."""
+    return PLATFORMS.get(name) or Platform(name)
