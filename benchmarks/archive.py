@@ -66,8 +66,8 @@ def stage(path: str, with_extra: bool) -> Cost:
     from pulse.config.settings import Settings
     from pulse.core.clock import utc_now
     from pulse.core.home import Home
-    from pulse.sources import archive_staging
-    from pulse.sources.reddit_entry import RedditArchiveEntry
+    from pulse.sources.lines import staging as archive_staging
+    from pulse.sources.reddit.entry import RedditArchiveEntry
 
     entry = RedditArchiveEntry(
         platform="reddit", name="*", source="reddit_archive", path=(Path(path),), extra_fields=with_extra

@@ -124,7 +124,7 @@ def gate(folder: str, rows_n: int) -> Cost:
     from pulse.config.settings import Settings
     from pulse.core.home import Home
     from pulse.gates import check_loads
-    from pulse.sources.reddit_entry import RedditArchiveEntry
+    from pulse.sources.reddit.entry import RedditArchiveEntry
 
     entry = RedditArchiveEntry(platform="reddit", name="bench", source="reddit_archive", path=(Path("x"),))
     with tempfile.TemporaryDirectory(dir=folder) as root:

@@ -37,7 +37,7 @@ def one_more_day(folder: str, history_rows_n: int) -> Cost:
 
     from pulse.config.settings import Settings
     from pulse.core.home import Home
-    from pulse.sources.reddit_entry import RedditArchiveEntry
+    from pulse.sources.reddit.entry import RedditArchiveEntry
     from pulse.warehouse import builds
 
     entry = RedditArchiveEntry(platform="reddit", name="bench", source="reddit_archive", path=(Path("x"),))

@@ -314,7 +314,7 @@ def check_equal(root: Path) -> None:
 def _home(root: str) -> "tuple[Home, Settings]":
     from pulse.config.settings import Settings
     from pulse.core.home import Home
-    from pulse.sources.reddit_entry import RedditArchiveEntry
+    from pulse.sources.reddit.entry import RedditArchiveEntry
     from pulse.warehouse import transform
 
     home = Home(Path(root)).create()

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from pulse.sandbox.reddit_catalogue import Item, ListingKind
     from pulse.sandbox.reddit_data import RedditData
     from pulse.sandbox.server import SandboxServer
-    from pulse.sources.reddit_client import Answer
-    from pulse.sources.reddit_credentials import RedditCredentials
+    from pulse.sources.reddit.client import Answer
+    from pulse.sources.reddit.credentials import RedditCredentials
 
 LIMIT_CALLS_RATIO = 1 / 3
 LIMIT_NORMAL_SEEN_SHARE = 0.98
@@ -176,7 +176,7 @@ def _ours(root: Path, server: "SandboxServer", scenario: Scenario, *, knows_earl
     from pulse.core.clock import utc_now
     from pulse.core.home import Home
     from pulse.core.window import Window
-    from pulse.sources.reddit_entry import RedditApiEntry, RedditApiPolicy
+    from pulse.sources.reddit.entry import RedditApiEntry, RedditApiPolicy
     from pulse.sources.routes import extract
 
     home = Home(root).create()
@@ -204,7 +204,7 @@ def _asked(server: "SandboxServer", created_s: Mapping[str, float]) -> Asked:
 
 def _credentials(server: "SandboxServer") -> "RedditCredentials":
     from pulse.sandbox.server import USER_AGENT
-    from pulse.sources.reddit_credentials import RedditCredentials
+    from pulse.sources.reddit.credentials import RedditCredentials
 
     return RedditCredentials(
         client_id=server.client_id, client_secret=server.client_secret, user_agent=USER_AGENT, url=server.url
@@ -213,7 +213,7 @@ def _credentials(server: "SandboxServer") -> "RedditCredentials":
 
 def _looks(item: "Item") -> list[datetime]:
     """When daily runs before this one looked at it: as soon as it had appeared, and at each of the ages."""
-    from pulse.sources.reddit_known import EARLIEST_AGE_D
+    from pulse.sources.live.known import EARLIEST_AGE_D
 
     looks = set()
     for from_s in (item.appears_s, *(item.created_s + age_d * _DAY_S for age_d in EARLIEST_AGE_D.values())):
@@ -231,7 +231,7 @@ def _fill_raw(home: "Home", scenario: Scenario) -> None:
     from pulse.config.settings import Settings
     from pulse.core.clock import utc_now
     from pulse.core.window import Window
-    from pulse.sources.reddit_entry import RedditArchiveEntry
+    from pulse.sources.reddit.entry import RedditArchiveEntry
     from pulse.sources.routes import extract
 
     path = home.root / "earlier.ndjson"
@@ -475,11 +475,11 @@ def map_pages(recorded: str, pages_n: int) -> Cost:
     from pulse.core.clock import utc_now
     from pulse.core.home import Home
     from pulse.core.window import Window
-    from pulse.sources import reddit_shelf
     from pulse.sources.context import SourceContext
-    from pulse.sources.reddit_credentials import RedditCredentials
-    from pulse.sources.reddit_entry import RedditApiEntry
-    from pulse.sources.reddit_pages import listing_page
+    from pulse.sources.reddit import shelf as reddit_shelf
+    from pulse.sources.reddit.credentials import RedditCredentials
+    from pulse.sources.reddit.entry import RedditApiEntry
+    from pulse.sources.reddit.pages import listing_page
 
     entry = RedditApiEntry(platform="reddit", name="Wide", source="reddit_api")
     credentials = RedditCredentials(client_id="nobody", client_secret="", user_agent="benchmark")
@@ -505,7 +505,7 @@ def map_pages(recorded: str, pages_n: int) -> Cost:
 
 def _recorded_client(answers: Sequence[bytes]) -> type:
     """A stand-in for the client that has all answers in memory; page ``count`` is answered with one of them."""
-    from pulse.sources.reddit_client import Answer
+    from pulse.sources.reddit.client import Answer
 
     class Recorded:
         def __init__(self, *_: object, on_call: Callable[[], None]) -> None:

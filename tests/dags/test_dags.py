@@ -254,7 +254,7 @@ def test_alert__goes_to_the_log_and_to_every_notifier_even_if_one_fails(
     from notifiers import Collecting
     from pulse.config.settings import Notifier, Settings
     from pulse.orchestration import notify
-    from pulse.sources.reddit_entry import RedditArchiveEntry
+    from pulse.sources.reddit.entry import RedditArchiveEntry
 
     entry = RedditArchiveEntry(platform="reddit", name="tea", source="reddit_archive", path=(Path("x"),))
     message = "{{ pulse.rule }}: {{ pulse.value }}, limit {{ pulse.limit }}, see {{ pulse.run_url }}"

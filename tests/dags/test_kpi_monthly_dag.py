@@ -189,7 +189,7 @@ def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
 def test_mail__as_the_operations_page_configures_it_arrives_with_the_link(mailbox: list[bytes], airflow_home: Path):
     from pulse.config.settings import Settings
     from pulse.orchestration import notify
-    from pulse.sources.reddit_entry import RedditArchiveEntry
+    from pulse.sources.reddit.entry import RedditArchiveEntry
 
     page = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
     (configured,) = (block for block in page.split("```yaml\n")[1:] if "SmtpNotifier" in block)

@@ -21,7 +21,7 @@ from pulse.core.clock import utc_now
 from pulse.core.home import Home
 from pulse.orchestration import embedded
 from pulse.sandbox.server import SandboxServer
-from pulse.sources.reddit_credentials import DEFAULT_CONNECTION_ID, RedditCredentials
+from pulse.sources.reddit.credentials import DEFAULT_CONNECTION_ID, RedditCredentials
 from pulse.steps.pipeline import Pipeline
 from pulse.warehouse import builds
 

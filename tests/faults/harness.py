@@ -42,7 +42,7 @@ from pulse.reading import query
 from pulse.sandbox.reddit_data import WorldData
 from pulse.sandbox.server import SandboxServer
 from pulse.sandbox.world import make_world
-from pulse.sources.reddit_credentials import required_from_environment
+from pulse.sources.reddit.credentials import required_from_environment
 from pulse.steps.pipeline import Pipeline
 from pulse.warehouse import builds
 
@@ -208,7 +208,7 @@ def _context() -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([
         "dbt.cli.main", "dbt.adapters.duckdb", "great_expectations", "pulse.gates", "pulse.gates.dialect",
-        "pulse.steps.pipeline", "pulse.sentiment.vader", "pulse.sources.reddit_api", "pulse.sources.reddit_archive",
+        "pulse.steps.pipeline", "pulse.sentiment.vader", "pulse.sources.reddit.api", "pulse.sources.lines.archive",
         "pulse.steps.retention", "pulse.reading.query", "pulse.sandbox.server", "pulse.sandbox.world",
         "pulse.sandbox.reddit_data",
     ])  # fmt: skip

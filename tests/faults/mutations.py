@@ -35,9 +35,9 @@ from pulse.sandbox.world import World, make_world
 from pulse.sandbox.world_archive import write_archives
 from pulse.sandbox.world_model import is_visible_at, members_at
 from pulse.sandbox.world_record import record
-from pulse.sources import reddit
-from pulse.sources.reddit_archive import extract
-from pulse.sources.reddit_entry import RedditArchiveEntry
+from pulse.sources.lines.archive import extract
+from pulse.sources.reddit import mapping
+from pulse.sources.reddit.entry import RedditArchiveEntry
 from support import write_whole_coverage
 
 NOW = datetime(2026, 10, 15, tzinfo=UTC)
@@ -471,9 +471,9 @@ class Workshop:
             f"when list_contains({names}, author_name) then '{role}'" for role, names in self._accounts.items()
         )
         columns = ", ".join(
-            f"{sql_text(name)}: '{kind}'" for name, kind in reddit.raw_columns(with_extra=False).items()
+            f"{sql_text(name)}: '{kind}'" for name, kind in mapping.raw_columns(with_extra=False).items()
         )
-        select = reddit.contract_select(
+        select = mapping.contract_select(
             author_key=KEY, role_sql=f"case {roles} end", observed_fallback_s=0.0, source="reddit_api",
             with_extra=False, unobservable={"award_count"},
         )  # fmt: skip
@@ -482,7 +482,7 @@ class Workshop:
             path = file.with_stem(f"live-{day}")
             path.write_text("".join(json.dumps(one) + "\n" for one in self._seen_live(day)), encoding="utf-8")
             read = f"select * from read_json({sql_text(path)}, format = 'newline_delimited', columns = {{{columns}}})"
-            understood = reddit.understood_sql(read, author_key=KEY, is_encoded=False)
+            understood = mapping.understood_sql(read, author_key=KEY, is_encoded=False)
             selects.append(f"select {select}, date '{day}' as partition_day from ({understood})")
         self._connection.execute(
             f"create table live as select *, row_number() over (partition by partition_day "

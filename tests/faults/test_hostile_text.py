@@ -44,7 +44,7 @@ from pulse.lake import quality, raw
 from pulse.platforms.names import canonical_name
 from pulse.reading import query
 from pulse.sandbox.reddit_data import ArchiveData
-from pulse.sources.reddit_archive import extract
+from pulse.sources.lines.archive import extract
 from pulse.steps.pipeline import Pipeline
 
 pytestmark = pytest.mark.faults

@@ -30,9 +30,9 @@ from pulse.core.home import Home
 from pulse.core.window import Window
 from pulse.lake.landing import Load, unproven_days
 from pulse.platforms.names import author_key, canonical_name
-from pulse.sources.ndjson import Fault, examine
-from pulse.sources.reddit_archive import extract
-from pulse.sources.reddit_entry import RedditArchiveEntry
+from pulse.sources.lines.archive import extract
+from pulse.sources.lines.ndjson import Fault, examine
+from pulse.sources.reddit.entry import RedditArchiveEntry
 
 pytestmark = pytest.mark.real_data
 

@@ -21,7 +21,7 @@ from pulse.gates.runner import Answer, Batch
 from pulse.gates.volume import History
 from pulse.lake import landing, outcomes, quality
 from pulse.lake.landing import FileAccount, Load
-from pulse.sources.reddit_entry import RedditArchiveEntry
+from pulse.sources.reddit.entry import RedditArchiveEntry
 from support import NOON, community_observation, contribution, sealed_load, write_bad_lines, write_contract_rows
 
 pytestmark = pytest.mark.integration

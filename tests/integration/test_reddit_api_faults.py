@@ -11,7 +11,7 @@ from fixtures.reddit_lines import rows_of
 from pulse.core.errors import BadCredentials, PulseError, SourceError, SourceUnavailable
 from pulse.core.home import Home
 from pulse.sandbox.faults import Fault
-from pulse.sources import reddit_extraction
+from pulse.sources.reddit import extraction as reddit_extraction
 
 pytestmark = pytest.mark.integration
 

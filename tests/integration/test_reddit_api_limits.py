@@ -32,7 +32,9 @@ from pulse.lake.landing import unproven_days
 from pulse.sandbox.faults import Fault
 from pulse.sandbox.reddit_data import ArchiveData, WorldData
 from pulse.sandbox.world import World, make_world
-from pulse.sources import reddit_api, reddit_extraction, reddit_pages
+from pulse.sources.reddit import api as reddit_api
+from pulse.sources.reddit import extraction as reddit_extraction
+from pulse.sources.reddit import pages as reddit_pages
 
 pytestmark = pytest.mark.integration
 
@@ -292,7 +294,7 @@ from pulse.core.home import Home
 from pulse.config.settings import Settings
 from pulse.config.context import source_context
 from pulse.sources.routes import extract
-from pulse.sources.reddit_credentials import required_from_environment
+from pulse.sources.reddit.credentials import required_from_environment
 from pulse.core.window import Window
 tea = entry("Tea")
 policy = POLICY.model_copy(update={"timeout_s": 60, "longest_wait_s": 60})

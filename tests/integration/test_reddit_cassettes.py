@@ -28,11 +28,12 @@ from pulse.gates.rules import LOAD_RULES, ROW_RULES
 from pulse.lake import landing, quality
 from pulse.lake.landing import BAD_LINES_COLUMNS, Load, LoadManifest
 from pulse.platforms.names import author_key
-from pulse.sources import reddit, reddit_shelf
-from pulse.sources.reddit_client import Answer
-from pulse.sources.reddit_entry import RedditArchiveEntry
-from pulse.sources.reddit_pages import Page, listing_page, more_children_page, tree_page
-from pulse.sources.reddit_shelf import SOURCE, Parse, open_shelf
+from pulse.sources.reddit import mapping
+from pulse.sources.reddit import shelf as reddit_shelf
+from pulse.sources.reddit.client import Answer
+from pulse.sources.reddit.entry import RedditArchiveEntry
+from pulse.sources.reddit.pages import Page, listing_page, more_children_page, tree_page
+from pulse.sources.reddit.shelf import SOURCE, Parse, open_shelf
 
 pytestmark = [pytest.mark.integration, pytest.mark.real_data]
 
@@ -313,7 +314,7 @@ def expected_of(answer: Recorded, record: dict[str, Any]) -> dict[str, Any]:
     is_there = removal == "none"
     return {
         "platform": "reddit",
-        "community": reddit.community_name(live_reddit.KEY, record["subreddit"]),
+        "community": mapping.community_name(live_reddit.KEY, record["subreddit"]),
         "contribution_id": record["name"],
         "kind": "post" if is_post else "comment",
         "thread_id": record["name"] if is_post else record["link_id"],

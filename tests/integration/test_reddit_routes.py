@@ -20,9 +20,9 @@ from pulse.lake.landing import unproven_days
 from pulse.sandbox.reddit_data import ArchiveData
 from pulse.sandbox.world import make_world
 from pulse.sandbox.world_archive import write_archives
-from pulse.sources.reddit_archive import extract
-from pulse.sources.reddit_entry import RedditArchiveEntry
-from pulse.sources.reddit_shelf import UNOBSERVABLE
+from pulse.sources.lines.archive import extract
+from pulse.sources.reddit.entry import RedditArchiveEntry
+from pulse.sources.reddit.shelf import UNOBSERVABLE
 
 pytestmark = pytest.mark.integration
 

@@ -14,7 +14,7 @@ from pulse.config.settings import Settings, config_path, load_settings
 from pulse.core import keys
 from pulse.core.errors import PulseError
 from pulse.core.home import Home
-from pulse.sources.reddit_credentials import (
+from pulse.sources.reddit.credentials import (
     ACCESS_POLICY_URL,
     REDDIT_URL,
     RedditCredentials,
@@ -66,7 +66,7 @@ def _coverage(home: Home) -> list[Finding]:
     """What is known of less than it seems: names that match nothing, edges that may be declared, days to load again."""
     from pulse.config.context import source_context
     from pulse.core.clock import utc_now
-    from pulse.sources.archive_review import review
+    from pulse.sources.lines.review import review
     from pulse.steps import coverage_of_before
 
     try:

@@ -6,7 +6,7 @@ from pulse.config.settings import Settings
 from pulse.core.clock import Clock
 from pulse.core.home import Home
 from pulse.sources.context import SourceContext
-from pulse.sources.reddit_credentials import RedditCredentials, required_from_environment
+from pulse.sources.reddit.credentials import RedditCredentials, required_from_environment
 
 
 def source_context(

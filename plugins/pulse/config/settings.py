@@ -20,7 +20,7 @@ from pulse.core.home import REPOSITORY, Home
 from pulse.core.keys import author_key_bytes
 from pulse.core.strict import Share, Strict
 from pulse.platforms.profiles import account_in, pseudonym
-from pulse.sources.reddit_entry import RedditApiEntry, RedditApiPolicy, RedditArchiveEntry, RedditEntry
+from pulse.sources.reddit.entry import RedditApiEntry, RedditApiPolicy, RedditArchiveEntry, RedditEntry
 
 _HOME_VARIABLE = "${PULSE_HOME}"
 # A hundred years: as good as for ever, and no calendar runs out.

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
 from pulse.core.errors import ConfigError
-from pulse.sources.reddit_credentials import (
+from pulse.sources.reddit.credentials import (
     REDDIT_URL,
     RedditCredentials,
     connection_id,

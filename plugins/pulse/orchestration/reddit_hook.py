@@ -7,7 +7,7 @@ from airflow.sdk import BaseHook
 from pulse.orchestration import provider
 
 if TYPE_CHECKING:
-    from pulse.sources.reddit_credentials import RedditCredentials
+    from pulse.sources.reddit.credentials import RedditCredentials
 
 
 class RedditHook(BaseHook):  # type: ignore[misc]

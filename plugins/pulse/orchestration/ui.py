@@ -27,7 +27,7 @@ from pulse.core.errors import PulseError, StorageError
 from pulse.core.files import read_json, write_bytes
 from pulse.core.home import Home
 from pulse.orchestration import environment, ui_notice
-from pulse.sources.reddit_credentials import connection_id, from_environment
+from pulse.sources.reddit.credentials import connection_id, from_environment
 
 COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "api-server": (),

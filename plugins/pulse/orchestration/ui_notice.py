@@ -6,7 +6,7 @@ from datetime import date
 
 from pulse.core.text import printable
 from pulse.platforms.entry import CommunityEntry
-from pulse.sources.reddit_credentials import REDDIT_URL, connection_id
+from pulse.sources.reddit.credentials import REDDIT_URL, connection_id
 
 DAILY = "community_daily"
 _LIVE = "reddit_api"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from pulse.platforms.names import canonical_name
-from pulse.sources.reddit import PLATFORM
+from pulse.sources.reddit.mapping import PLATFORM
 
 ListingKind = Literal["posts", "comments"]
 

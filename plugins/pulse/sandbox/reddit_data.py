@@ -20,8 +20,8 @@ from pulse.sandbox.reddit_catalogue import Catalogue, Item
 from pulse.sandbox.world import World
 from pulse.sandbox.world_model import is_gone_at, members_at, score_at
 from pulse.sandbox.world_record import record
-from pulse.sources.ndjson import LineTooLong, number_in, read_chunks
-from pulse.sources.reddit import EARLIEST_S, LATEST_S, PLATFORM
+from pulse.sources.lines.ndjson import LineTooLong, number_in, read_chunks
+from pulse.sources.reddit.mapping import EARLIEST_S, LATEST_S, PLATFORM
 
 Counts = Literal["as_recorded", "growing"]
 # By then a growing count has reached what the archive says.
@@ -319,7 +319,7 @@ def _prefixed(text: str, prefix: str) -> str:
 
 
 def _parent_id(told: object) -> str | None:
-    """The parent's full id as :func:`pulse.sources.reddit.contract_select` understands it.
+    """The parent's full id as :func:`pulse.sources.reddit.mapping.contract_select` understands it.
 
     Some years give it as a number, which a table program may have made 123.0: Reddit's ids are numbers in base 36.
     """

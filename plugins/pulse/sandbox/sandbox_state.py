@@ -10,7 +10,7 @@ from threading import Lock
 from pulse.platforms.names import canonical_name
 from pulse.sandbox.faults import FaultPlan
 from pulse.sandbox.reddit_tokens import TOKEN_LIFETIME_S, Tokens
-from pulse.sources.reddit import PLATFORM
+from pulse.sources.reddit.mapping import PLATFORM
 
 Call = tuple[str, str, dict[str, str]]
 # Told where there is no limit: so far from used up that no client slows down.

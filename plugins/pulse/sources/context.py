@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pulse.core.clock import Clock
 from pulse.core.home import Home
 from pulse.platforms.entry import CommunityEntry
-from pulse.sources.reddit_credentials import RedditCredentials, required_from_environment
-from pulse.sources.reddit_entry import RedditApiPolicy
+from pulse.sources.reddit.credentials import RedditCredentials, required_from_environment
+from pulse.sources.reddit.entry import RedditApiPolicy
 
 
 @dataclass(frozen=True)

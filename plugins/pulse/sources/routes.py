@@ -7,7 +7,7 @@ from pulse.core.window import Window
 from pulse.lake.landing import Load
 from pulse.platforms.entry import CommunityEntry
 from pulse.sources.context import SourceContext
-from pulse.sources.reddit_entry import RedditApiEntry, RedditArchiveEntry
+from pulse.sources.reddit.entry import RedditApiEntry, RedditArchiveEntry
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +23,9 @@ def extract(entry: CommunityEntry, window: Window, context: SourceContext) -> li
     """
     match entry:
         case RedditArchiveEntry():
-            from pulse.sources import reddit_archive
+            from pulse.sources.reddit import archive
 
-            return [reddit_archive.extract(entry, window, context)]
+            return archive.extract(entry, window, context)
         case RedditApiEntry():
             return _extract_live(entry, window, context)
         case _:  # pragma: no cover - settings know no other source
@@ -37,7 +37,8 @@ def _extract_live(entry: RedditApiEntry, window: Window, context: SourceContext)
 
     Where Reddit cannot serve such a day, what the archives hold of it stands by itself: the day is partial.
     """
-    from pulse.sources import reddit_api, reddit_archive
+    from pulse.sources.lines import archive as reddit_archive
+    from pulse.sources.reddit import api as reddit_api
 
     loads: list[Load] = []
     if entry.path:
@@ -74,7 +75,7 @@ def describe_plan(window: Window, context: SourceContext) -> list[str]:
     live = _live_windows(window, context)
     if not live:
         return []
-    from pulse.sources import reddit_plan
+    from pulse.sources.reddit import plan as reddit_plan
 
     lines = []
     for asked in dict.fromkeys(of_entry for _, of_entry in live):
@@ -101,7 +102,7 @@ def _window_to_ask(entry: RedditApiEntry, window: Window, context: SourceContext
     """
     if not entry.path:
         return window
-    from pulse.sources import reddit_archive
+    from pulse.sources.lines import archive as reddit_archive
 
     proven = reddit_archive.open_archives(entry, context).whole_days(window)
     unproven = [day for day in window.days() if day not in proven]

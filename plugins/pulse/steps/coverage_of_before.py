@@ -38,11 +38,11 @@ from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.lake import landing, outcomes, quality, raw
 from pulse.platforms import profiles
-from pulse.sources.reddit_entry import RedditEntry
+from pulse.sources.reddit.entry import RedditEntry
 
 if TYPE_CHECKING:
     from pulse.sources.context import SourceContext
-    from pulse.sources.reddit_archive import EntryArchive
+    from pulse.sources.lines.archive import EntryArchive
 
 log = logging.getLogger(__name__)
 
@@ -372,7 +372,7 @@ def _archive_of(entry: object, context: "SourceContext") -> "EntryArchive | None
     """The entry's files, parsed; None where it has none, or they cannot be read any more."""
     if not isinstance(entry, RedditEntry) or not entry.path:
         return None
-    from pulse.sources import reddit_archive
+    from pulse.sources.lines import archive as reddit_archive
 
     try:
         return reddit_archive.open_archives(entry, context)

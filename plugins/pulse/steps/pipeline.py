@@ -25,7 +25,7 @@ from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.lake import landing, outcomes, quality, raw
-from pulse.sources.reddit_credentials import RedditCredentials, required_from_environment
+from pulse.sources.reddit.credentials import RedditCredentials, required_from_environment
 
 if TYPE_CHECKING:
     from pulse.gates import LoadVerdict
@@ -391,7 +391,7 @@ class Pipeline:
 
     def _tell_never_seen(self) -> None:
         """Say which names of the config nothing bears, as far as archives were parsed before."""
-        from pulse.sources.archive_review import review
+        from pulse.sources.lines.review import review
 
         for remark in review(self._source_context()):
             if remark.is_never_seen:

@@ -7,7 +7,7 @@ import pytest
 
 from pulse.cli import doctor
 from pulse.core.home import Home
-from pulse.sources.reddit_credentials import RedditCredentials
+from pulse.sources.reddit.credentials import RedditCredentials
 
 USER_AGENT = "linux:community-pulse:0.1 (by /u/emberwell)"
 LIVE = "communities:\n  - {platform: reddit, name: tea, source: reddit_api}\n"

@@ -9,7 +9,7 @@ import pytest
 from pulse.config.settings import load_settings
 from pulse.core.errors import ConfigError
 from pulse.core.home import Home
-from pulse.sources.reddit_entry import RedditApiEntry, RedditApiPolicy
+from pulse.sources.reddit.entry import RedditApiEntry, RedditApiPolicy
 
 
 def write_config(folder: Path, text: str) -> Path:

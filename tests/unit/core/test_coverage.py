@@ -19,8 +19,8 @@ from pulse.core.home import Home
 from pulse.core.window import Window
 from pulse.lake import outcomes, quality, raw
 from pulse.lake.landing import Load, coverage_of, unproven_days
-from pulse.sources.reddit_archive import extract, open_archives
-from pulse.sources.reddit_entry import Covers
+from pulse.sources.lines.archive import extract, open_archives
+from pulse.sources.lines.entry import Covers
 from pulse.steps import coverage_of_before
 from support import NOON, ask, contribution, sealed_load
 

@@ -12,7 +12,7 @@ from pulse.core.errors import ConfigError, PulseError
 from pulse.core.home import Home
 from pulse.core.window import Window
 from pulse.lake import raw
-from pulse.sources.reddit_entry import RedditArchiveEntry
+from pulse.sources.reddit.entry import RedditArchiveEntry
 from pulse.steps.pipeline import Pipeline
 from support import NOON, contribution, sealed_load
 

@@ -22,7 +22,7 @@ from pulse.lake import landing, outcomes, quality, raw
 from pulse.lake.landing import Load
 from pulse.sentiment import get_scorer, score_partitions, unjudged_partitions
 from pulse.sentiment import store as scores
-from pulse.sources.reddit_entry import RedditApiEntry
+from pulse.sources.reddit.entry import RedditApiEntry
 from pulse.steps import retention
 from support import NOON, ask, community_observation, contribution, sealed_load
 

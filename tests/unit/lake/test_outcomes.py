@@ -12,7 +12,7 @@ from pulse.core.window import Window
 from pulse.gates.volume import History, VolumeBands
 from pulse.lake import landing, outcomes, quality
 from pulse.lake.landing import Load, LoadManifest
-from pulse.sources.reddit_entry import RedditArchiveEntry
+from pulse.sources.reddit.entry import RedditArchiveEntry
 from support import NOON, contribution, sealed_load, write_contract_rows
 
 DAY = NOON.date()

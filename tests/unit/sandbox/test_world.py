@@ -41,7 +41,7 @@ from pulse.sandbox.world_plan import MIN_DAYS_N, PLANS
 from pulse.sandbox.world_record import record
 from pulse.sandbox.world_truth import CommunityTruth, DayTruth, Truth, to_document
 from pulse.sentiment import get_scorer
-from pulse.sources import reddit_archive
+from pulse.sources.lines import archive as reddit_archive
 
 AUTHOR_KEY = b"key-for-tests-only"
 SECOND = timedelta(seconds=1)

@@ -21,8 +21,8 @@ from pulse.gates import quarantine
 from pulse.health import status
 from pulse.lake import outcomes, quality, raw
 from pulse.lake.landing import Load, coverage_of, find
-from pulse.sources.reddit_archive import extract
-from pulse.sources.reddit_entry import RedditApiEntry, RedditArchiveEntry, RedditEntry
+from pulse.sources.lines.archive import extract
+from pulse.sources.reddit.entry import RedditApiEntry, RedditArchiveEntry, RedditEntry
 from pulse.steps import coverage_of_before
 from support import contribution, sealed_load
 

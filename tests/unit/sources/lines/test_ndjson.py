@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pulse.core.errors import ArchiveUnreadable, SourceUnavailable
-from pulse.sources import line_screen, ndjson
-from pulse.sources.line_screen import Lines, suspicious
-from pulse.sources.ndjson import Chunk, Fault, LineTooLong, Record, examine, read_chunks
+from pulse.sources.lines import ndjson
+from pulse.sources.lines import screen as line_screen
+from pulse.sources.lines.ndjson import Chunk, Fault, LineTooLong, Record, examine, read_chunks
+from pulse.sources.lines.screen import Lines, suspicious
 
 CONTENT = b"".join(b'{"n": %d}\n' % number for number in range(2_000))
 

@@ -1,6 +1,6 @@
 """What parsed archives tell of a config: names that match nothing, days that a line of `covers` may be missing for."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from difflib import get_close_matches
@@ -9,11 +9,13 @@ from pathlib import Path
 from pulse.core.errors import SourceError
 from pulse.core.text import printable
 from pulse.lake.spans import DAY_MIN, Stretch, minute_of
-from pulse.sources.archive_staging import StagedArchive, staged
 from pulse.sources.context import SourceContext
-from pulse.sources.reddit_archive import EntryArchive, entries_of
-from pulse.sources.reddit_entry import RedditEntry
+from pulse.sources.lines.archive import EntryArchive, entries_of
+from pulse.sources.lines.entry import FileEntry
+from pulse.sources.lines.staging import StagedArchive, staged
 
+# Files as their entries read them; None where one was not read yet.
+Parsed = dict[tuple[Path, Hashable], StagedArchive | None]
 # A file that ends so many days before the month does was most likely meant to hold the month.
 _SHORTLY_DAYS = 5
 
@@ -35,9 +37,9 @@ class Remark:
 def review(context: SourceContext) -> list[Remark]:
     """Remarks on entries whose files were all parsed before; others say nothing yet. Reads no archive."""
     remarks = []
-    parsed: dict[Path, StagedArchive | None] = {}
+    parsed: Parsed = {}
     for entry in context.entries:
-        if not isinstance(entry, RedditEntry):
+        if not isinstance(entry, FileEntry):
             continue
         archive = _parsed(entry, context, parsed)
         if archive is None:
@@ -49,18 +51,17 @@ def review(context: SourceContext) -> list[Remark]:
     return remarks
 
 
-def _parsed(
-    entry: RedditEntry, context: SourceContext, parsed: dict[Path, StagedArchive | None]
-) -> EntryArchive | None:
+def _parsed(entry: FileEntry, context: SourceContext, parsed: Parsed) -> EntryArchive | None:
     """The entry's archives if all were parsed; ``parsed`` remembers those that were looked for."""
+    reading = entry.reading
     for path in entry.path:
-        if path not in parsed:
+        if (path, reading) not in parsed:
             try:
-                parsed[path] = staged(path, entries_of(path, context.entries), context)
+                parsed[path, reading] = staged(path, entries_of(path, entry, context.entries), context)
             except SourceError:  # a file that is gone; the run itself says so
-                parsed[path] = None
-    found = tuple(file for path in entry.path if (file := parsed[path]) is not None)
-    return EntryArchive(entry, found) if found and len(found) == len(entry.path) else None
+                parsed[path, reading] = None
+    found = tuple(file for path in entry.path if (file := parsed[path, reading]) is not None)
+    return EntryArchive(entry, found, entry.source) if found and len(found) == len(entry.path) else None
 
 
 def _never_seen(archive: EntryArchive) -> Remark:

@@ -47,10 +47,12 @@ from pulse.core.window import Window
 from pulse.lake import landing
 from pulse.lake.landing import Load, unproven_days
 from pulse.platforms.names import author_key
-from pulse.sources import archive_staging, ndjson, reddit
-from pulse.sources.archive_staging import StagedArchive, stage
-from pulse.sources.reddit_archive import extract
-from pulse.sources.reddit_entry import RedditApiEntry
+from pulse.sources.lines import ndjson
+from pulse.sources.lines import staging as archive_staging
+from pulse.sources.lines.archive import extract
+from pulse.sources.lines.staging import StagedArchive, stage
+from pulse.sources.reddit import mapping
+from pulse.sources.reddit.entry import RedditApiEntry
 
 DAY_S = 86_400
 
@@ -269,14 +271,14 @@ def test_stage__errors_of_the_engine_do_not_show_the_key(
     path = write(tmp_path / "archive", [post()])
     padded = KEY.ljust(64, b"\0")
     inner = bytes(byte ^ 0x36 for byte in padded).hex()
-    select = reddit.contract_select
+    select = mapping.contract_select
 
     def broken_select(**arguments: Any) -> str:
         statement = select(**arguments)
         assert inner in statement
         return statement + ", no_such_column"
 
-    monkeypatch.setattr(reddit, "contract_select", broken_select)
+    monkeypatch.setattr(mapping, "contract_select", broken_select)
     with caplog.at_level(logging.DEBUG), pytest.raises(StorageError, match="BinderException") as caught:
         stage(path, [entry(path)], context(home, entry(path)))
     shown = "".join(traceback.format_exception(caught.value)) + caplog.text
@@ -308,7 +310,8 @@ import os, signal, sys
 from pathlib import Path
 from fixtures.reddit_lines import context, entry, ONE_DAY
 from pulse.core.home import Home
-from pulse.sources import archive_staging, reddit_archive
+from pulse.sources.lines import staging as archive_staging
+from pulse.sources.lines import archive as reddit_archive
 
 AT_THE_END = -2
 home, path, dies_after = Home(Path(sys.argv[1])), Path(sys.argv[2]), int(sys.argv[3])
@@ -745,7 +748,7 @@ def test_extract__extra_holds_allow_listed_fields_of_entries_that_ask(home: Home
 
 
 def test_extra_fields__none_is_about_a_person():
-    assert not [name for name in reddit.EXTRA_FIELDS if "author" in name or "user" in name or "name" in name]
+    assert not [name for name in mapping.EXTRA_FIELDS if "author" in name or "user" in name or "name" in name]
 
 
 def test_extract__clear_names_stay_in_the_source_step(home: Home, tmp_path: Path):

@@ -14,7 +14,7 @@ import pytest
 
 from pulse.core.errors import RateLimited
 from pulse.core.home import REPOSITORY, Home
-from pulse.sources.call_pace import CallPace
+from pulse.sources.live.pace import CallPace
 
 START_S = 1_800_000_000.0
 
@@ -272,7 +272,7 @@ import sys
 from pathlib import Path
 from pulse.core.clock import utc_now
 from pulse.core.home import Home
-from pulse.sources.call_pace import CallPace
+from pulse.sources.live.pace import CallPace
 
 read_at = []
 def clock():

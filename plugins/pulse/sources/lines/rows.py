@@ -1,7 +1,4 @@
-"""Parsed records of Reddit as Parquet: contract rows, and the records that give none.
-
-The same for archives and for pages of the API.
-"""
+"""Parsed records as Parquet: contract rows, and the records that give none; the same for files and for answers."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
@@ -14,9 +11,9 @@ import pyarrow.parquet as pq
 from pulse.core.files import fsync_file, sql_text
 from pulse.core.strict import WILDCARD
 from pulse.core.text import printable
+from pulse.platforms.entry import CommunityEntry
 from pulse.platforms.names import canonical_name
-from pulse.sources.chunk_reader import BadLine
-from pulse.sources.reddit_entry import RedditEntry
+from pulse.sources.lines.reader import BadLine
 
 # Grain: a line that gave no row, or all blank lines of a chunk together.
 FAULT_SCHEMA = pa.schema(
@@ -33,7 +30,7 @@ FAULT_SCHEMA = pa.schema(
 )
 
 
-def create_accounts(connection: duckdb.DuckDBPyConnection, entries: Sequence[RedditEntry]) -> None:
+def create_accounts(connection: duckdb.DuckDBPyConnection, entries: Sequence[CommunityEntry]) -> None:
     """Make table ``accounts``: whom the entries list as bots or as the brand's team. Grain: entry and account."""
     connection.execute("create table accounts (scope VARCHAR, account VARCHAR, account_role VARCHAR)")
     accounts = list(_accounts(entries))
@@ -45,7 +42,7 @@ def create_accounts(connection: duckdb.DuckDBPyConnection, entries: Sequence[Red
         )
 
 
-def _accounts(entries: Sequence[RedditEntry]) -> Iterator[tuple[str, str, str]]:
+def _accounts(entries: Sequence[CommunityEntry]) -> Iterator[tuple[str, str, str]]:
     for entry in entries:
         bots = {canonical_name(entry.platform, name) for name in entry.bot_accounts}
         team = {canonical_name(entry.platform, name) for name in entry.team_accounts} - bots
@@ -58,13 +55,13 @@ def write_rows(
     contract_select: str,
     file: Path,
     *,
-    entries: Sequence[RedditEntry],
+    entries: Sequence[CommunityEntry],
     communities: Collection[str] | None = None,
 ) -> None:
     """Write what view ``parsed`` holds as contract columns and ``line_number``, in order of the lines; flushed.
 
     Args:
-        contract_select: of :func:`pulse.sources.reddit.contract_select`, with ``account_role`` as the role.
+        contract_select: of the mapping's ``contract_select``, with ``account_role`` as the role.
         entries: those of :func:`create_accounts`. A community that one of them names has that entry's accounts, any
             other the wildcard's.
         communities: the only ones to keep; None keeps all.

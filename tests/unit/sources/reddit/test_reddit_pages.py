@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulse.core.errors import SourceUnavailable
-from pulse.sources.reddit_pages import (
+from pulse.sources.reddit.pages import (
     CommunityFacts,
     Page,
     Stub,

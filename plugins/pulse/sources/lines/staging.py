@@ -12,6 +12,7 @@ surprise (no id, text that is no text) get it too. A line that the slow look fin
 
 import contextlib
 import hashlib
+import importlib
 import itertools
 import json
 import logging
@@ -37,13 +38,14 @@ from pulse.core.files import fsync_file, read_json, storage_error, write_json
 from pulse.core.locks import exclusive
 from pulse.core.text import printable
 from pulse.lake import landing
-from pulse.sources import ndjson, reddit
-from pulse.sources.chunk_reader import MAX_UNKNOWN_KEYS, BadLine, ChunkReader
 from pulse.sources.context import SourceContext
-from pulse.sources.file_coverage import RULE_VERSION, FileCoverage, coverage_of_minutes, write_minutes
-from pulse.sources.ndjson import Chunk, LineTooLong
-from pulse.sources.reddit_entry import RedditEntry
-from pulse.sources.reddit_rows import FAULT_SCHEMA, create_accounts, day_of, fault_table, write_faults, write_rows
+from pulse.sources.lines import ndjson
+from pulse.sources.lines.entry import FileEntry
+from pulse.sources.lines.file_coverage import RULE_VERSION, FileCoverage, coverage_of_minutes, write_minutes
+from pulse.sources.lines.mapping import Mapping
+from pulse.sources.lines.ndjson import Chunk, LineTooLong
+from pulse.sources.lines.reader import MAX_UNKNOWN_KEYS, BadLine, ChunkReader
+from pulse.sources.lines.rows import FAULT_SCHEMA, create_accounts, day_of, fault_table, write_faults, write_rows
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +94,7 @@ class StagedArchive:
 
 def stage(
     path: Path,
-    entries: Sequence[RedditEntry],
+    entries: Sequence[FileEntry],
     context: SourceContext,
     *,
     chunk_bytes: int = ndjson.DEFAULT_CHUNK_BYTES,
@@ -103,8 +105,8 @@ def stage(
         entries: all entries that read this file: their communities are kept, or all if one of them is a wildcard.
 
     Raises:
-        ArchiveUnreadable, SourceUnavailable: see :func:`pulse.sources.ndjson.read_chunks`; also a file with lines of
-            which none is a record.
+        ArchiveUnreadable, SourceUnavailable: see the mapping's ``chunks``; also a file with lines of which none is
+            a record.
         LockBusy: another process has been parsing it for over an hour.
         StorageError: landing cannot be written.
     """
@@ -118,7 +120,7 @@ def stage(
                     tally = staging.parse()
                     if _fingerprint(path, entries, context, chunk_bytes) != fingerprint:
                         raise ndjson.changed_while_read(path)
-                    _seal_archive(path, folder, tally, staging.wanted)
+                    _seal_archive(path, folder, tally, staging.wanted, mapping_of(entries, context).record_limit)
                 except SourceError:
                     # A mended copy may have the same size and time; what was read of this one must not be resumed.
                     shutil.rmtree(folder, ignore_errors=True)
@@ -126,7 +128,7 @@ def stage(
     return _open(path, folder, fingerprint)
 
 
-def staged(path: Path, entries: Sequence[RedditEntry], context: SourceContext) -> StagedArchive | None:
+def staged(path: Path, entries: Sequence[FileEntry], context: SourceContext) -> StagedArchive | None:
     """The archive if it was parsed already, without parsing it."""
     fingerprint = _fingerprint(path, entries, context, ndjson.DEFAULT_CHUNK_BYTES)
     folder = context.home.landing / "archives" / fingerprint
@@ -154,11 +156,18 @@ def _open(path: Path, folder: Path, fingerprint: str) -> StagedArchive:
     )
 
 
-def _fingerprint(path: Path, entries: Sequence[RedditEntry], context: SourceContext, chunk_bytes: int) -> str:
+def mapping_of(entries: Sequence[FileEntry], context: SourceContext) -> Mapping:
+    """What the records of a file mean that these entries read; they all read it alike."""
+    mapping: Mapping = importlib.import_module(entries[0].files_module).mapping(entries, context.author_key)
+    return mapping
+
+
+def _fingerprint(path: Path, entries: Sequence[FileEntry], context: SourceContext, chunk_bytes: int) -> str:
     identity = {
         "file": ndjson.fingerprint_of(path),
         "contract": CONTRACT_VERSION,
-        "mapping": reddit.MAPPING_VERSION,
+        "mapping": mapping_of(entries, context).version,
+        "reading": str(entries[0].reading),
         "coverage_rule": RULE_VERSION,
         # Sealed chunks are found again by their first lines, so what decides where chunks end belongs here too.
         "cutting": [chunk_bytes, ndjson.MAX_CHUNK_LINES, ndjson.MAX_LINE_BYTES],
@@ -225,7 +234,7 @@ class _Staging:
     def __init__(
         self,
         path: Path,
-        entries: Sequence[RedditEntry],
+        entries: Sequence[FileEntry],
         context: SourceContext,
         folder: Path,
         chunk_bytes: int,
@@ -235,7 +244,7 @@ class _Staging:
         self._context = context
         self._folder = folder
         self._chunk_bytes = chunk_bytes
-        self._with_extra = any(entry.extra_fields for entry in entries)
+        self._mapping = mapping_of(entries, context)
         self.wanted = None if any(entry.is_wildcard for entry in entries) else [entry.community for entry in entries]
         self._scratch = context.home.scratch / f"staging-{folder.name}"
         self._workers = ExitStack()
@@ -254,7 +263,7 @@ class _Staging:
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._workers, ThreadPoolExecutor(_WORKERS_N, thread_name_prefix="parse") as pool:
                 started: deque[tuple[Chunk | LineTooLong, Future[_Parsed]]] = deque()
-                for item in ndjson.read_chunks(self._path, chunk_bytes=self._chunk_bytes):
+                for item in self._mapping.chunks(self._path, chunk_bytes=self._chunk_bytes):
                     started.append((item, pool.submit(self._parse_unless_sealed, item)))
                     if len(started) > _WORKERS_N:
                         tally.add(self._seal_chunk(*started.popleft()))
@@ -328,18 +337,11 @@ class _Staging:
         return parsed.tally
 
     def _parse_chunk(self, worker: "_Worker", chunk: Chunk, rows_file: Path) -> "_Parsed":
-        reader = ChunkReader(
-            worker.connection,
-            worker.scratch,
-            with_extra=self._with_extra,
-            author_key=self._context.author_key,
-            is_encoded=True,
-        )
+        reader = ChunkReader(worker.connection, worker.scratch, self._mapping)
         reader.read(chunk)
         is_wanted = "true" if self.wanted is None else "list_contains($wanted, community_name)"
         row = worker.connection.execute(
-            "select min(created_utc), max(created_utc), count(*), "
-            f"count(*) filter (where not {is_wanted}) from identified",
+            f"select min(created_s), max(created_s), count(*), count(*) filter (where not {is_wanted}) from identified",
             {} if self.wanted is None else {"wanted": self.wanted},
         ).fetchone()
         tally = _Tally(
@@ -354,7 +356,7 @@ class _Staging:
             worker.connection,
             _minutes_file(rows_file),
             wanted=self.wanted or (),
-            observed_fallback_s=self._observed_fallback_s,
+            seen_at_sql=self._mapping.seen_at_sql(self._observed_fallback_s),
         )
         self._write_rows(worker.connection, rows_file)
         reader.close()
@@ -365,13 +367,7 @@ class _Staging:
         return self._path.stat().st_mtime_ns / 1e9
 
     def _write_rows(self, connection: duckdb.DuckDBPyConnection, rows_file: Path) -> None:
-        select = reddit.contract_select(
-            author_key=self._context.author_key,
-            role_sql="account_role",
-            observed_fallback_s=self._observed_fallback_s,
-            source="reddit_archive",
-            with_extra=self._with_extra,
-        )
+        select = self._mapping.contract_select(role_sql="account_role", observed_fallback_s=self._observed_fallback_s)
         write_rows(connection, select, rows_file, entries=self._entries, communities=self.wanted)
 
 
@@ -379,15 +375,18 @@ def _minutes_file(rows_file: Path) -> Path:
     return rows_file.with_name(rows_file.name.replace("chunk-", "minutes-"))
 
 
-def _seal_archive(path: Path, folder: Path, tally: _Tally, wanted: Collection[str] | None) -> None:
+def _seal_archive(path: Path, folder: Path, tally: _Tally, wanted: Collection[str] | None, record_limit: str) -> None:
     """Declare the archive parsed to its end.
+
+    Args:
+        record_limit: what a line must be to give a record, in words.
 
     Raises:
         ArchiveUnreadable: there are lines, but no record.
     """
     try:
         if not tally.rows_n:
-            _refuse_if_only_bad(path, folder)
+            _refuse_if_only_bad(path, folder, record_limit)
         content = _gather_unplaced(folder, tally)
     except OSError as error:
         raise storage_error(folder, error) from error
@@ -425,13 +424,13 @@ def _gather_unplaced(folder: Path, tally: _Tally) -> str:
     return content.name
 
 
-def _refuse_if_only_bad(path: Path, folder: Path) -> None:
+def _refuse_if_only_bad(path: Path, folder: Path, record_limit: str) -> None:
     for file in fault_files(folder):
         for row in pq.read_table(file, columns=["line_number", "fault", "detail"]).to_pylist():
             if row["fault"] not in SKIPPED_FAULTS:
                 raise ArchiveUnreadable(
                     f"archive {path}",
                     value=f"no line is a record; line {row['line_number']}: {row['fault']} {row['detail']}",
-                    limit="one JSON object per line, with id, subreddit and created_utc",
+                    limit=record_limit,
                     next_step="check what the file is; nothing of it was taken",
                 )

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from pulse.core import errors
-from pulse.sources import reddit_credentials
-from pulse.sources.reddit_credentials import RedditCredentials
+from pulse.sources.reddit import credentials as reddit_credentials
+from pulse.sources.reddit.credentials import RedditCredentials
 
 USER_AGENT = "linux:community-pulse:0.1 (by /u/emberwell)"
 SECRET, PASSWORD, TOKEN = "s3cr3t-of-the-app", "pass word+of/it", "1234-refresh-token"

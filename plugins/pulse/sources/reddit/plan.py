@@ -14,8 +14,8 @@ import duckdb
 from pulse.core.errors import ConfigError
 from pulse.core.window import Window
 from pulse.sources.context import SourceContext
-from pulse.sources.reddit_entry import RedditApiEntry, RedditApiPolicy
-from pulse.sources.reddit_known import AGES_D, REMEMBERED_DAYS, Expected, create_known, due_sql, expected
+from pulse.sources.live.known import AGES_D, REMEMBERED_DAYS, Expected, create_known, due_sql, expected
+from pulse.sources.reddit.entry import RedditApiEntry, RedditApiPolicy
 
 PAGE_ITEMS = 100
 # Reddit ends a listing after about 1,000 things. Half of that leaves room for a day twice as lively as usual.

@@ -28,14 +28,14 @@ from pulse.core.files import read_json, sql_text, storage_error, write_json
 from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.lake.landing import RESUME_WITHIN, SHELVES
-from pulse.sources import reddit
-from pulse.sources.chunk_reader import ChunkReader
 from pulse.sources.context import SourceContext
-from pulse.sources.ndjson import Chunk
-from pulse.sources.reddit_client import Answer, RedditClient, Told, is_refusal
-from pulse.sources.reddit_entry import RedditApiEntry
-from pulse.sources.reddit_pages import CommunityFacts, Page, Stub, community_facts
-from pulse.sources.reddit_rows import create_accounts, fault_table, write_faults, write_rows
+from pulse.sources.lines.ndjson import Chunk
+from pulse.sources.lines.reader import ChunkReader
+from pulse.sources.lines.rows import create_accounts, fault_table, write_faults, write_rows
+from pulse.sources.reddit.client import Answer, RedditClient, Told, is_refusal
+from pulse.sources.reddit.entry import RedditApiEntry
+from pulse.sources.reddit.mapping import RedditMapping
+from pulse.sources.reddit.pages import CommunityFacts, Page, Stub, community_facts
 
 log = logging.getLogger(__name__)
 
@@ -97,16 +97,15 @@ class Shelf:
         self._entries = entries
         self._folder = folder
         self._max_calls_n = max_calls_n
-        self._with_extra = any(entry.extra_fields for entry in entries)
-        # PRAW asks for texts as they are (raw_json=1), so there is nothing to undo.
-        self._reader = ChunkReader(
-            connection,
-            scratch,
-            with_extra=self._with_extra,
+        self._mapping = RedditMapping(
+            source=SOURCE,
             author_key=context.author_key,
+            # PRAW asks for texts as they are (raw_json=1), so there is nothing to undo.
             is_encoded=False,
-            samples_keys=False,
+            with_extra=any(entry.extra_fields for entry in entries),
+            unobservable=UNOBSERVABLE,
         )
+        self._reader = ChunkReader(connection, scratch, self._mapping, samples_keys=False)
         self._client: RedditClient | None = None
         self._label = _SHARED
 
@@ -123,7 +122,7 @@ class Shelf:
 
         Raises:
             CallsSpent: it would have to be asked, and no call is left.
-            SourceError: see :meth:`pulse.sources.reddit_client.RedditClient.get`, and what ``parse`` raises.
+            SourceError: see :meth:`pulse.sources.reddit.client.RedditClient.get`, and what ``parse`` raises.
             StorageError: landing cannot be written.
         """
         key = _key(path, params)
@@ -228,14 +227,7 @@ class Shelf:
         A page is small, and planning its statements costs more than carrying them out: they are taken as they stand.
         """
         lines = b"".join(json.dumps(record).encode("ascii") + b"\n" for record in page.records)
-        select = reddit.contract_select(
-            author_key=self._context.author_key,
-            role_sql="account_role",
-            observed_fallback_s=observed_at.timestamp(),
-            source=SOURCE,
-            with_extra=self._with_extra,
-            unobservable=UNOBSERVABLE,
-        )
+        select = self._mapping.contract_select(role_sql="account_role", observed_fallback_s=observed_at.timestamp())
         try:
             self.connection.execute("pragma disable_optimizer")
             self._reader.read(Chunk(1, lines))
@@ -251,7 +243,7 @@ class Shelf:
             ) from None
         finally:
             self.connection.execute("pragma enable_optimizer")
-        unknown = Counter(key for record in page.records for key in record.keys() - reddit.KNOWN_FIELDS)
+        unknown = Counter(key for record in page.records for key in record.keys() - self._mapping.known_fields)
         return {printable(key, max_chars=100): count for key, count in sorted(unknown.items())}
 
     def rows_sql(self) -> str:
@@ -262,7 +254,7 @@ class Shelf:
         return f"read_parquet([{', '.join(files)}], hive_partitioning = false)"
 
     def fault_files(self) -> list[Path]:
-        """Records that gave no row, as ``pulse.sources.reddit_rows.FAULT_SCHEMA``."""
+        """Records that gave no row, as ``pulse.sources.lines.rows.FAULT_SCHEMA``."""
         return self._sealed("-faults.parquet")
 
     def records_n(self) -> int:
@@ -372,7 +364,7 @@ def shelf_name(context: SourceContext, entries: Sequence[RedditApiEntry], window
     """Safe as a file name; another one whenever something else would come out of the same answers."""
     identity: dict[str, Any] = {
         "contract": CONTRACT_VERSION,
-        "mapping": reddit.MAPPING_VERSION,
+        "mapping": RedditMapping.version,
         "author_key": hashlib.sha256(b"pulse reddit shelf\x00" + context.author_key).hexdigest(),
         "entries": [
             [entry.entry_id, sorted(entry.bot_accounts), sorted(entry.team_accounts), entry.extra_fields]

@@ -18,11 +18,11 @@ from pulse.core.errors import CallsSpent, DayNotOver, ListingRepeats, SourceErro
 from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.sources.context import SourceContext
-from pulse.sources.reddit_client import is_refusal
-from pulse.sources.reddit_known import REMEMBERED_DAYS, create_known, due_sql
-from pulse.sources.reddit_pages import Page, Stub, listing_page, more_children_page, tree_page
-from pulse.sources.reddit_plan import PAGE_ITEMS, Group, Plan
-from pulse.sources.reddit_shelf import SOURCE, SealedPage, Shelf
+from pulse.sources.live.known import REMEMBERED_DAYS, create_known, due_sql
+from pulse.sources.reddit.client import is_refusal
+from pulse.sources.reddit.pages import Page, Stub, listing_page, more_children_page, tree_page
+from pulse.sources.reddit.plan import PAGE_ITEMS, Group, Plan
+from pulse.sources.reddit.shelf import SOURCE, SealedPage, Shelf
 
 log = logging.getLogger(__name__)
 

@@ -1,11 +1,10 @@
 """One chunk of an archive into DuckDB rows, and the lines that give no row.
 
-Good lines are only ever read by DuckDB. See :mod:`pulse.sources.archive_staging` for the order of the looks.
+Good lines are only ever read by DuckDB. See :mod:`pulse.sources.lines.staging` for the order of the looks.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -14,9 +13,10 @@ import pyarrow as pa
 
 from pulse.core.files import sql_text
 from pulse.core.text import printable
-from pulse.sources import ndjson, reddit
-from pulse.sources.line_screen import Lines, suspicious
-from pulse.sources.ndjson import Chunk, Fault, Record, examine, number_in
+from pulse.sources.lines import ndjson
+from pulse.sources.lines.mapping import Mapping
+from pulse.sources.lines.ndjson import Chunk, Fault, Record, examine
+from pulse.sources.lines.screen import Lines, suspicious
 
 _SMALL_BYTES = 256 * 1024
 _SAMPLED_LINES = 500
@@ -46,8 +46,8 @@ class BadLine:
 class ChunkReader:
     """Reads one chunk into the views ``identified`` and ``parsed`` of the connection.
 
-    Columns: those of :func:`pulse.sources.reddit.identified_sql` and :func:`pulse.sources.reddit.understood_sql`, and
-    ``line_number``. Lines that gave no row are in :attr:`bad_lines`.
+    Columns: those of the mapping's ``identified_sql`` and ``understood_sql``, and ``line_number``. Lines that gave no
+    row are in :attr:`bad_lines`.
 
     Attributes:
         unknown_keys: how often each field that nobody knows occurs among the chunk's first records.
@@ -58,28 +58,22 @@ class ChunkReader:
         self,
         connection: duckdb.DuckDBPyConnection,
         scratch: Path,
+        mapping: Mapping,
         *,
-        with_extra: bool,
-        author_key: bytes,
-        is_encoded: bool,
         samples_keys: bool = True,
     ) -> None:
         """A reader over one connection.
 
         Args:
             scratch: an existing folder for a file of its own.
-            with_extra: whether to read the fields for ``extra`` too.
-            author_key: what makes the names of profiles pseudonyms; the views hold a form of it.
-            is_encoded: whether the texts hold entities, see :func:`pulse.sources.reddit.understood_sql`.
+            mapping: what the records mean; the views may hold a form of its key.
             samples_keys: whether to look for unknown fields; not where the caller has the records parsed.
         """
         self._connection = connection
         self._samples_keys = samples_keys
-        self._author_key = author_key
-        self._is_encoded = is_encoded
+        self._mapping = mapping
         self._file = scratch / "stretch.ndjson"
-        columns = reddit.raw_columns(with_extra=with_extra)
-        self._check = partial(reddit.check_record, fields=frozenset(columns))
+        columns = mapping.raw_columns()
         self._columns_sql = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items()) + "}"
         self._empty_sql = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns.items())
         self._selects: list[str] = []
@@ -110,10 +104,9 @@ class ChunkReader:
 
     def _create_views(self) -> None:
         selects = self._selects or [f"select {self._empty_sql}, cast(0 as bigint) as line_number where false"]
-        rows_sql, key = " union all ".join(selects), self._author_key
-        self._connection.execute(f"create view identified as {reddit.identified_sql(rows_sql, author_key=key)}")
-        understood = reddit.understood_sql(rows_sql, author_key=key, is_encoded=self._is_encoded)
-        self._connection.execute(f"create view parsed as {understood}")
+        rows_sql = " union all ".join(selects)
+        self._connection.execute(f"create view identified as {self._mapping.identified_sql(rows_sql)}")
+        self._connection.execute(f"create view parsed as {self._mapping.understood_sql(rows_sql)}")
 
     # ---- the slow look -----------------------------------------------------
 
@@ -128,13 +121,13 @@ class ChunkReader:
         return Lines(bytes(changed)) if changed is not None else lines
 
     def _is_bad(self, line: bytes, line_number: int) -> bool:
-        found = examine(line, self._check)
+        found = examine(line, self._mapping.check_record)
         if isinstance(found, Fault):
             self._note_bad(line, line_number, found)
         return isinstance(found, Fault)
 
     def _note_bad(self, line: bytes, line_number: int, fault: Fault) -> None:
-        community, created_s = _told_by(fault.record or Record(), self._author_key)
+        community, created_s = self._mapping.place_of(fault.record or Record())
         kept = line[: ndjson.KEPT_LINE_BYTES]
         detail = printable(fault.detail, max_chars=200)
         self.bad_lines.append(BadLine(line_number, fault.name, detail, kept, community, created_s))
@@ -183,7 +176,7 @@ class ChunkReader:
                 raise
             return False
         rows_n, odd = self._connection.execute(
-            f"select count(*), list(rowid) filter (where {reddit.needs_slow_look_sql()}) from {table}"
+            f"select count(*), list(rowid) filter (where {self._mapping.needs_slow_look_sql()}) from {table}"
         ).fetchall()[0]
         if rows_n != len(lines.filled):
             self._connection.execute(f"drop table {table}")
@@ -246,7 +239,7 @@ class ChunkReader:
                 union all
                 select key, records_n from counted
                 """,
-                {"known": sorted(reddit.KNOWN_FIELDS)},
+                {"known": sorted(self._mapping.known_fields)},
             ).fetchall()
         except duckdb.InvalidInputException:
             return  # a sample of broken lines tells nothing; the lines themselves are dealt with elsewhere
@@ -258,11 +251,3 @@ def _object_bytes(lines: Lines) -> int:
     """DuckDB reads through two buffers of this size: small ones stay in the cache, and are used again."""
     longest = int((lines.ends - lines.starts).max(initial=0))
     return max(2 * longest, _SMALL_BYTES)
-
-
-def _told_by(record: Record, author_key: bytes) -> tuple[str | None, float | None]:
-    """Community and time of an object that cannot be used."""
-    subreddit, created_s = record.get("subreddit"), number_in(record.get("created_utc"))
-    community = reddit.community_name(author_key, subreddit) if isinstance(subreddit, str) and subreddit else None
-    is_possible = created_s is not None and reddit.EARLIEST_S <= created_s <= reddit.LATEST_S
-    return community, created_s if is_possible else None

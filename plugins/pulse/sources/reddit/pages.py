@@ -1,7 +1,7 @@
 """What an answer of Reddit's API holds: records, where to go on, and what it left out. Knows no network and no disk.
 
 Records are as Reddit gives them, nested replies taken out, with the time of observation added where archives have it
-(``retrieved_on``), so that the one mapping of :mod:`pulse.sources.reddit` reads both.
+(``retrieved_on``), so that the one mapping of :mod:`pulse.sources.reddit.mapping` reads both.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from pulse.core.errors import SourceUnavailable
-from pulse.sources.ndjson import number_in
-from pulse.sources.reddit import EARLIEST_S, LATEST_S
+from pulse.sources.lines.ndjson import number_in
+from pulse.sources.reddit.mapping import EARLIEST_S, LATEST_S
 
 # More people than there are; what is larger is no count.
 _LARGEST_COUNT = 10**11

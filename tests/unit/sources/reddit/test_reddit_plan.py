@@ -13,8 +13,8 @@ from pulse.core.errors import ConfigError
 from pulse.core.files import sql_text
 from pulse.core.home import Home
 from pulse.core.window import Window
-from pulse.sources.reddit_entry import RedditApiEntry, RedditApiPolicy
-from pulse.sources.reddit_plan import Plan, make_plan
+from pulse.sources.reddit.entry import RedditApiEntry, RedditApiPolicy
+from pulse.sources.reddit.plan import Plan, make_plan
 from support import contribution, write_contract_rows
 
 DAY = date(2026, 3, 10)

@@ -32,9 +32,15 @@ from fixtures.reddit_lines import (
 from pulse.core.contract import COLUMN_NAMES, CONTRACT_VERSION
 from pulse.core.home import Home
 from pulse.platforms.names import author_key
-from pulse.sources import ndjson, reddit
-from pulse.sources.chunk_reader import ChunkReader
-from pulse.sources.ndjson import Chunk
+from pulse.sources.lines import ndjson
+from pulse.sources.lines.ndjson import Chunk
+from pulse.sources.lines.reader import ChunkReader
+from pulse.sources.reddit import mapping
+from pulse.sources.reddit.mapping import RedditMapping
+
+
+def _mapping(with_extra: bool = False) -> RedditMapping:
+    return RedditMapping(source="reddit_archive", author_key=KEY, is_encoded=True, with_extra=with_extra)
 
 
 def at(seconds: float) -> datetime:
@@ -340,7 +346,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "created_nan": (b'{"id":"a","subreddit":"Tea","title":"x","created_utc":NaN}', "nan_or_infinity"),
     "created_zero": (post(created_utc=0), "created_utc_out_of_range"),
     "created_true": (post(created_utc=True), "created_utc_out_of_range"),
-    "created_before_reddit": (post(created_utc=reddit.EARLIEST_S - 1), "created_utc_out_of_range"),
+    "created_before_reddit": (post(created_utc=mapping.EARLIEST_S - 1), "created_utc_out_of_range"),
     "created_in_milliseconds": (post(created_utc=NOON_S * 1_000), "created_utc_out_of_range"),
     "created_enormous": (post(created_utc=10**400), "number_out_of_range"),
     "subreddit_missing": (post(subreddit=...), "missing_subreddit"),
@@ -435,7 +441,7 @@ FRAGMENTS = st.sampled_from(
 def odd_lines(draw: st.DrawFn) -> bytes:
     """A record with some fields changed to anything, then perhaps damaged at one place."""
     record = draw(st.sampled_from([post(), comment()])) | draw(
-        st.dictionaries(st.sampled_from(sorted(reddit.KNOWN_FIELDS)), KINDS_OF_VALUES, max_size=2)
+        st.dictionaries(st.sampled_from(sorted(mapping.KNOWN_FIELDS)), KINDS_OF_VALUES, max_size=2)
     )
     found = json.dumps(record).encode()
     if draw(st.booleans()):
@@ -449,9 +455,7 @@ def odd_lines(draw: st.DrawFn) -> bytes:
 def test_chunk_reader__a_line_means_the_same_alone_and_among_others(tmp_path_factory, content, with_extra):
     """Alone, a good line is read at once; beside a bad one, it passes the slow look first."""
     with duckdb.connect() as connection:
-        reader = ChunkReader(
-            connection, tmp_path_factory.getbasetemp(), with_extra=with_extra, author_key=KEY, is_encoded=True
-        )
+        reader = ChunkReader(connection, tmp_path_factory.getbasetemp(), _mapping(with_extra))
         alone = {}
         for number, single in enumerate(content, start=1):
             alone |= _read(connection, reader, Chunk(number, single + b"\n"))
@@ -470,7 +474,7 @@ def test_chunk_reader__line_that_only_the_bulk_reader_refuses_is_bad_alone(
     with duckdb.connect() as connection:
         found = _read(
             connection,
-            ChunkReader(connection, tmp_path, with_extra=False, author_key=KEY, is_encoded=True),
+            ChunkReader(connection, tmp_path, _mapping()),
             Chunk(5, lines(content)),
         )
     assert sorted(found) == list(range(5, 17))
@@ -482,7 +486,7 @@ def test_chunk_reader__line_that_only_the_bulk_reader_refuses_is_bad_alone(
 def test_chunk_reader__dense_lines_are_read_in_pieces_that_fit(tmp_path: Path):
     content = [post(f"p{number}", media=[0] * 10_000) for number in range(900)]
     with duckdb.connect(config={"memory_limit": "250MB", "threads": "1"}) as connection:
-        reader = ChunkReader(connection, tmp_path, with_extra=False, author_key=KEY, is_encoded=True)
+        reader = ChunkReader(connection, tmp_path, _mapping())
         found = _read(connection, reader, Chunk(1, lines(content)))
     assert reader.bad_lines == []
     assert len(reader._selects) > 1

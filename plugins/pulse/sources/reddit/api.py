@@ -23,13 +23,13 @@ from pulse.core.locks import exclusive
 from pulse.core.window import Window
 from pulse.lake import landing
 from pulse.lake.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest, UnplacedContent, unplaced_name
-from pulse.sources.archive_staging import SKIPPED_FAULTS
 from pulse.sources.context import SourceContext
-from pulse.sources.reddit_entry import RedditApiEntry
-from pulse.sources.reddit_extraction import Extraction, Seen
-from pulse.sources.reddit_plan import Group, Plan, make_plan
-from pulse.sources.reddit_rows import write_days
-from pulse.sources.reddit_shelf import SOURCE, Shelf, open_shelf, shelf_name
+from pulse.sources.lines.rows import write_days
+from pulse.sources.lines.staging import SKIPPED_FAULTS
+from pulse.sources.reddit.entry import RedditApiEntry
+from pulse.sources.reddit.extraction import Extraction, Seen
+from pulse.sources.reddit.plan import Group, Plan, make_plan
+from pulse.sources.reddit.shelf import SOURCE, Shelf, open_shelf, shelf_name
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def extract(
         DayNotOver: Reddit's own clock stands before the window's end.
         DayNotServable: Reddit's listings no longer reach back to one of the days.
         RateLimited: to be tried again after a wait; the pages so far are kept.
-        SourceUnavailable, SourceError, BadCredentials: see :mod:`pulse.sources.reddit_client`.
+        SourceUnavailable, SourceError, BadCredentials: see :mod:`pulse.sources.reddit.client`.
         ConfigError: no credentials, or the listings do not fit the budget.
         StorageError: landing cannot be written.
     """

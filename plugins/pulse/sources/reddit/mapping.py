@@ -5,13 +5,16 @@ the fields named here and nothing else, and one select list turns them into cont
 record, and two routes cannot disagree.
 """
 
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from pulse.core.contract import projection
 from pulse.platforms import profiles
 from pulse.platforms.names import author_key_sql, canonical_name, canonical_name_sql
 from pulse.platforms.reddit_notices import notice_sql
-from pulse.sources.ndjson import Fault, Record, number_in
+from pulse.sources.lines import ndjson
+from pulse.sources.lines.ndjson import Chunk, Fault, LineTooLong, Record, number_in
 
 PLATFORM = "reddit"
 # Raised whenever the mapping changes what rows come out, so that staged archives are read again.
@@ -81,6 +84,76 @@ _ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#34;": '"', "&#39;": "''
 _OWN_REMOVALS = "('author', 'deleted', 'deleted by user')"
 
 
+@dataclass(frozen=True)
+class RedditMapping:
+    """The meaning of Reddit's records on one route; see :class:`pulse.sources.lines.mapping.Mapping`.
+
+    Attributes:
+        author_key: key material.
+        is_encoded: whether Reddit wrote entities for &, < and > in the texts.
+        with_extra: whether to keep the allow-listed further fields.
+        unobservable: columns of the contract that the route cannot see, whatever the record says.
+    """
+
+    source: str
+    author_key: bytes = field(repr=False)
+    is_encoded: bool
+    with_extra: bool
+    unobservable: tuple[str, ...] = ()
+
+    version = MAPPING_VERSION
+    known_fields = KNOWN_FIELDS
+    record_limit = "one JSON object per line, with id, subreddit and created_utc"
+
+    def chunks(self, path: Path, *, chunk_bytes: int) -> Iterator[Chunk | LineTooLong]:
+        """The file's own lines."""
+        return ndjson.read_chunks(path, chunk_bytes=chunk_bytes)
+
+    def raw_columns(self) -> dict[str, str]:
+        """See :func:`raw_columns`."""
+        return raw_columns(with_extra=self.with_extra)
+
+    def needs_slow_look_sql(self) -> str:
+        """See :func:`needs_slow_look_sql`."""
+        return needs_slow_look_sql()
+
+    def check_record(self, record: Record) -> Fault | None:
+        """See :func:`check_record`."""
+        return check_record(record, fields=self.raw_columns())
+
+    def place_of(self, record: Record) -> tuple[str | None, float | None]:
+        """Community and time of creation."""
+        subreddit, created_s = record.get("subreddit"), number_in(record.get("created_utc"))
+        community = None
+        if isinstance(subreddit, str) and subreddit:
+            community = community_name(self.author_key, subreddit)
+        is_possible = created_s is not None and EARLIEST_S <= created_s <= LATEST_S
+        return community, created_s if is_possible else None
+
+    def identified_sql(self, rows_sql: str) -> str:
+        """See :func:`identified_sql`."""
+        return identified_sql(rows_sql, author_key=self.author_key)
+
+    def understood_sql(self, rows_sql: str) -> str:
+        """See :func:`understood_sql`."""
+        return understood_sql(rows_sql, author_key=self.author_key, is_encoded=self.is_encoded)
+
+    def seen_at_sql(self, fallback_s: float) -> str:
+        """See :func:`seen_at_sql`."""
+        return seen_at_sql(fallback_s)
+
+    def contract_select(self, *, role_sql: str, observed_fallback_s: float) -> str:
+        """See :func:`contract_select`."""
+        return contract_select(
+            author_key=self.author_key,
+            role_sql=role_sql,
+            observed_fallback_s=observed_fallback_s,
+            source=self.source,
+            with_extra=self.with_extra,
+            unobservable=self.unobservable,
+        )
+
+
 def community_name(key: bytes, name: str) -> str:
     """A community's name as rows carry it: canonical, and a pseudonym for a profile."""
     account = profiles.account_in(name)
@@ -146,21 +219,21 @@ def check_record(record: Record, *, fields: Container[str]) -> Fault | None:
 
 
 def _odd_number(record: Record) -> Fault | None:
-    for field in _NUMBER_FIELDS:
-        value = record.get(field)
+    for name in _NUMBER_FIELDS:
+        value = record.get(name)
         number = number_in(value)
         if value is not None and number is None:
-            return Fault("not_a_number", f"{field} is {type(value).__name__} {str(value)[:40]!r}")
+            return Fault("not_a_number", f"{name} is {type(value).__name__} {str(value)[:40]!r}")
         if number is not None and not abs(number) <= _LARGEST_NUMBER:
-            return Fault("number_out_of_range", f"{field}, limit {_LARGEST_NUMBER}")
+            return Fault("number_out_of_range", f"{name}, limit {_LARGEST_NUMBER}")
     return None
 
 
 def _odd_text(record: Record) -> Fault | None:
-    for field in _TEXT_FIELDS:
-        value = record.get(field)
+    for name in _TEXT_FIELDS:
+        value = record.get(name)
         if value is not None and not isinstance(value, str):
-            return Fault("not_text", f"{field} is {type(value).__name__}")
+            return Fault("not_text", f"{name} is {type(value).__name__}")
     parent = record.get("parent_id")
     if isinstance(parent, bool | dict | list):
         return Fault("not_text", f"parent_id is {type(parent).__name__}")
@@ -201,6 +274,8 @@ def identified_sql(rows_sql: str, *, author_key: bytes) -> str:
         from (
             select *,
                    title is not null as is_post,
+                   case when title is not null then 'post' else 'comment' end as kind,
+                   created_utc as created_s,
                    {meta} as meta,
                    {profiles.kept_name_sql(author_key, PLATFORM, canonical_name_sql(PLATFORM, "subreddit"))}
                        as community_name,
@@ -313,7 +388,7 @@ def contract_select(
             "platform": f"'{PLATFORM}'",
             "community": "community_name",
             "contribution_id": "case when is_post then 't3_' else 't1_' end || id",
-            "kind": "case when is_post then 'post' else 'comment' end",
+            "kind": "kind",
             "thread_id": f"case when is_post then 't3_' || id else {thread} end",
             "parent_id": f"case when is_post then null else coalesce({parent}, {thread}) end",
             "created_at": "to_timestamp(created_utc)",

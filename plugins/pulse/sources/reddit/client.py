@@ -22,9 +22,9 @@ from pulse.core.clock import utc_now
 from pulse.core.errors import BadCredentials, PulseError, RateLimited, SourceError, SourceUnavailable
 from pulse.core.home import Home
 from pulse.core.text import printable
-from pulse.sources.call_pace import CallPace
-from pulse.sources.reddit_credentials import REDDIT_URL, RedditCredentials
-from pulse.sources.reddit_entry import RedditApiPolicy
+from pulse.sources.live.pace import CallPace
+from pulse.sources.reddit.credentials import REDDIT_URL, RedditCredentials
+from pulse.sources.reddit.entry import RedditApiPolicy
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from pulse.sources import ndjson
-from pulse.sources.ndjson import Positions
+from pulse.sources.lines import ndjson
+from pulse.sources.lines.ndjson import Positions
 
 ByteArray = np.ndarray[Any, np.dtype[np.uint8]]
 

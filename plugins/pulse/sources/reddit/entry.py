@@ -1,70 +1,31 @@
 """What the config may say of communities on Reddit, and how the live source treats Reddit."""
 
 import re
-from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from pulse.core.clock import utc_now
-from pulse.core.contract import Kind
 from pulse.core.strict import Share, Strict
-from pulse.platforms.entry import CommunityEntry
 from pulse.platforms.profiles import account_in
+from pulse.sources.lines.entry import FileEntry
 
 # Reddit's own limits are 3 to 21; a few older names are shorter or longer.
 _SUBREDDIT_NAME = re.compile(r"[A-Za-z0-9_]{2,24}")
 
 
-class Covers(Strict):
-    """Days that an entry's files hold from end to end, whatever their records show. Written as ``{from, to, kinds}``.
-
-    Attributes:
-        first_day, last_day: UTC days, both included; ``from`` and ``to`` in the config.
-        kinds: of what; all kinds that the files hold where none is named.
-    """
-
-    first_day: date = Field(alias="from")
-    last_day: date = Field(alias="to")
-    kinds: tuple[Kind, ...] = ()
-
-    @model_validator(mode="after")
-    def _refuse_impossible(self) -> "Covers":
-        if self.first_day > self.last_day:
-            raise ValueError(f"from {self.first_day} is after to {self.last_day} (limit: from is to or earlier)")
-        today = utc_now().date()
-        if self.last_day >= today:
-            raise ValueError(f"to {self.last_day} is not over (limit: the day before {today}, UTC)")
-        return self
-
-
-class RedditEntry(CommunityEntry):
+class RedditEntry(FileEntry):
     """A community on Reddit.
 
     Attributes:
+        path: Pushshift or Arctic Shift files.
         bot_accounts: Reddit's own moderator among them, unless the config names others.
-        path: Pushshift or Arctic Shift files, found and absolute. In the config: one path, glob or a list of them,
-            relative to the config file; ``${PULSE_HOME}`` stands for that folder.
-        covers: days that the files hold from end to end though their records do not show it: one item or a list.
-        extra_fields: whether to keep the source's allow-listed further fields in ``extra``.
     """
 
     platform: Literal["reddit"]
-    path: tuple[Path, ...]
     bot_accounts: tuple[str, ...] = ("AutoModerator",)
-    covers: tuple[Covers, ...] = ()
-    extra_fields: bool = False
 
-    @field_validator("covers", mode="before")
-    @classmethod
-    def _as_list_of_covers(cls, value: object) -> object:
-        return (value,) if isinstance(value, dict) else value
-
-    @field_validator("path", mode="before")
-    @classmethod
-    def _as_list(cls, value: object) -> object:
-        return (value,) if isinstance(value, str | Path) else value
+    files_module: ClassVar[str] = "pulse.sources.reddit.archive"
 
 
 class RedditArchiveEntry(RedditEntry):

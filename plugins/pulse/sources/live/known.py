@@ -11,7 +11,7 @@ from pulse.core import parquet
 from pulse.core.contract import no_rows_sql
 from pulse.core.files import sql_text
 from pulse.core.home import Home
-from pulse.sources.reddit_entry import RedditApiEntry
+from pulse.sources.reddit.entry import RedditApiEntry
 
 # Counts drift for days; a contribution is seen again at about these ages, in days: by the daily run that meets the age
 # within half a day. Scores count as settled from seven days on, so that look is at seven days or later.

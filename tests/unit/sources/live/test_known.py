@@ -9,8 +9,7 @@ import duckdb
 import pytest
 
 from pulse.core.home import Home
-from pulse.sources.reddit_entry import RedditApiEntry
-from pulse.sources.reddit_known import (
+from pulse.sources.live.known import (
     AGES_D,
     EARLIEST_AGE_D,
     EXPECTED_FROM_DAYS,
@@ -20,6 +19,7 @@ from pulse.sources.reddit_known import (
     due_sql,
     expected,
 )
+from pulse.sources.reddit.entry import RedditApiEntry
 from support import contribution, write_contract_rows
 
 DAY = date(2026, 3, 10)

@@ -1,6 +1,6 @@
-"""Source ``reddit_archive``: Pushshift and Arctic Shift files of submissions and comments.
+"""Loads taken from files, whatever their platform.
 
-An archive is parsed once into sealed chunks under ``landing/archives`` (:mod:`pulse.sources.archive_staging`); every
+A file is parsed once into sealed chunks under ``landing/archives`` (:mod:`pulse.sources.lines.staging`); every
 community, day and rerun reads those. A load is a selection from them, so the same files always give the same load.
 """
 
@@ -27,18 +27,17 @@ from pulse.lake.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifes
 from pulse.lake.spans import merged, minute_at, within_day
 from pulse.platforms.entry import CommunityEntry
 from pulse.platforms.profiles import account_in, is_profile_sql
-from pulse.sources.archive_staging import SKIPPED_FAULTS, StagedArchive, stage
 from pulse.sources.context import SourceContext
-from pulse.sources.reddit_entry import RedditEntry
-from pulse.sources.reddit_rows import write_days
+from pulse.sources.lines.entry import FileEntry
+from pulse.sources.lines.rows import write_days
+from pulse.sources.lines.staging import SKIPPED_FAULTS, StagedArchive, mapping_of, stage
 
 log = logging.getLogger(__name__)
 
-SOURCE = "reddit_archive"
 _MEMORY_LIMIT = "1GB"
 
 
-def extract(entry: RedditEntry, window: Window, context: SourceContext) -> Load:
+def extract(entry: FileEntry, window: Window, context: SourceContext) -> Load:
     """Land the entry's contributions that were created in the window.
 
     The load's id is a digest of the files, the window, what the config declares of them, and what decides the mapping;
@@ -57,7 +56,7 @@ def extract(entry: RedditEntry, window: Window, context: SourceContext) -> Load:
     named_elsewhere = _named_elsewhere(entry, context.entries)
     declared = [f"{one.first_day} {one.last_day} {' '.join(one.kinds)}" for one in entry.covers]
     load_id = landing.load_id_for(
-        SOURCE,
+        archive.source,
         entry.entry_id,
         window,
         *(file.fingerprint for file in archive.files),
@@ -67,7 +66,7 @@ def extract(entry: RedditEntry, window: Window, context: SourceContext) -> Load:
     with exclusive(context.home, f"load-{load_id}", timeout_s=3_600):
         existing = landing.find(context.home, load_id)
         if existing is not None:
-            log.info("reddit_archive: %s is sealed already", load_id)
+            log.info("%s is sealed already", load_id)
             return existing
         try:
             return _seal_selection(archive, window, context, named_elsewhere, load_id)
@@ -84,10 +83,15 @@ def extract(entry: RedditEntry, window: Window, context: SourceContext) -> Load:
 
 @dataclass(frozen=True)
 class EntryArchive:
-    """The files of one entry, parsed."""
+    """The files of one entry, parsed.
 
-    entry: RedditEntry
+    Attributes:
+        source: what their rows are said to come from.
+    """
+
+    entry: FileEntry
     files: tuple[StagedArchive, ...]
+    source: str
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -213,21 +217,26 @@ class EntryArchive:
             )
 
 
-def open_archives(entry: RedditEntry, context: SourceContext) -> EntryArchive:
+def open_archives(entry: FileEntry, context: SourceContext) -> EntryArchive:
     """The entry's files, parsed if they were not yet.
 
     Raises:
         SourceError, LockBusy, StorageError: see :func:`extract`.
     """
-    return EntryArchive(entry, tuple(stage(path, entries_of(path, context.entries), context) for path in entry.path))
+    files = tuple(stage(path, entries_of(path, entry, context.entries), context) for path in entry.path)
+    return EntryArchive(entry, files, mapping_of([entry], context).source)
 
 
-def entries_of(path: Path, entries: Iterable[CommunityEntry]) -> tuple[RedditEntry, ...]:
-    """The entries that read this file; what is staged of it serves all of them."""
-    return tuple(entry for entry in entries if isinstance(entry, RedditEntry) and path in entry.path)
+def entries_of(path: Path, entry: FileEntry, entries: Iterable[CommunityEntry]) -> tuple[FileEntry, ...]:
+    """The entries that read this file as one of them does; what is staged of it serves all of them."""
+    return tuple(
+        other
+        for other in entries
+        if isinstance(other, FileEntry) and path in other.path and other.reading == entry.reading
+    )
 
 
-def _named_elsewhere(entry: RedditEntry, entries: Iterable[CommunityEntry]) -> tuple[str, ...]:
+def _named_elsewhere(entry: FileEntry, entries: Iterable[CommunityEntry]) -> tuple[str, ...]:
     """Communities that a wildcard leaves to other entries, whatever files those read."""
     if not entry.is_wildcard:
         return ()
@@ -251,7 +260,7 @@ def _seal_selection(
         coverage_rows_n = coverage.write(
             folder / coverage.COVERAGE_FILE,
             archive.looks(window, except_communities=named_elsewhere),
-            source=SOURCE,
+            source=archive.source,
             load_id=load_id,
             connection=connection,
         )
@@ -261,7 +270,7 @@ def _seal_selection(
         platform=entry.platform,
         entry_id=entry.entry_id,
         community=entry.community,
-        source=SOURCE,
+        source=archive.source,
         is_replayable=True,
         first_day=window.first_day,
         last_day=window.last_day,
@@ -347,7 +356,7 @@ def _link_unplaced(archives: Sequence[StagedArchive], folder: Path) -> None:
 
 def _select_rows(
     connection: duckdb.DuckDBPyConnection,
-    entry: RedditEntry,
+    entry: FileEntry,
     window: Window,
     accounts: Sequence[_Account],
     named_elsewhere: tuple[str, ...],
@@ -400,13 +409,13 @@ def _select_rows(
         connection.execute(f"alter table selected drop column {column}")
 
 
-def _community_filter(entry: RedditEntry) -> str:
+def _community_filter(entry: FileEntry) -> str:
     return "not list_contains($names, community)" if entry.is_wildcard else "list_contains($names, community)"
 
 
 def _write_bad_lines(
     connection: duckdb.DuckDBPyConnection,
-    entry: RedditEntry,
+    entry: FileEntry,
     window: Window,
     accounts: Sequence[_Account],
     named_elsewhere: tuple[str, ...],

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulse.core.window import Window
-from pulse.sources.reddit_entry import RedditApiPolicy
-from pulse.sources.reddit_extraction import Extraction, _Gap, _Stubs
-from pulse.sources.reddit_pages import Stub
-from pulse.sources.reddit_plan import PAGE_ITEMS, Group, Plan
-from pulse.sources.reddit_shelf import SealedPage
+from pulse.sources.reddit.entry import RedditApiPolicy
+from pulse.sources.reddit.extraction import Extraction, _Gap, _Stubs
+from pulse.sources.reddit.pages import Stub
+from pulse.sources.reddit.plan import PAGE_ITEMS, Group, Plan
+from pulse.sources.reddit.shelf import SealedPage
 from support import NOON
 
 THREAD = "p1"

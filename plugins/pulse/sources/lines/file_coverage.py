@@ -23,7 +23,6 @@ from pulse.core.contract import KINDS
 from pulse.core.files import sql_text
 from pulse.core.strict import WILDCARD
 from pulse.lake.spans import Stretch, proven_stretches
-from pulse.sources import reddit
 
 # Part of an archive's fingerprint: raised whenever the rule changes what is proven.
 RULE_VERSION = 1
@@ -88,23 +87,23 @@ class FileCoverage:
 
 
 def write_minutes(
-    connection: duckdb.DuckDBPyConnection, file: Path, *, wanted: Collection[str], observed_fallback_s: float
+    connection: duckdb.DuckDBPyConnection, file: Path, *, wanted: Collection[str], seen_at_sql: str
 ) -> None:
     """Count the sound records of view ``identified`` by kind, community and minute, into a Parquet file.
 
     Community ``*`` stands for all together; besides it, the file has the largest and the wanted ones.
 
     Args:
-        observed_fallback_s: when a record was seen that does not say so, seconds since 1970.
+        seen_at_sql: expression over the view for when a record was seen, seconds since 1970.
     """
     draft = file.with_suffix(".tmp")
     connection.execute(
         f"""
         copy (
             with sound as (
-                select case when is_post then 'post' else 'comment' end as kind, community_name as community,
-                    cast(floor(created_utc / 60) as bigint) as minute, count(*) as records_n
-                from identified where created_utc <= {reddit.seen_at_sql(observed_fallback_s)}
+                select kind, community_name as community,
+                    cast(floor(created_s / 60) as bigint) as minute, count(*) as records_n
+                from identified where created_s <= {seen_at_sql}
                 group by all
             ),
             largest as (

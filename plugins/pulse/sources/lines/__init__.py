@@ -1,0 +1,1 @@
+"""Files of records: read once into sealed chunks of contract rows, whatever their platform; loads come from those."""

@@ -1,0 +1,1 @@
+"""Reddit: archives (``reddit_archive``) and the API (``reddit_api``), by one mapping."""
