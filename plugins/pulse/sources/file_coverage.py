@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pulse.core.contract import KINDS
 from pulse.core.files import sql_text
 from pulse.core.strict import WILDCARD
 from pulse.lake.spans import Stretch, proven_stretches
+from pulse.platforms.reddit import REDDIT
 from pulse.sources import reddit
 
 # Part of an archive's fingerprint: raised whenever the rule changes what is proven.
@@ -139,7 +139,7 @@ def coverage_of_minutes(files: Sequence[Path], *, wanted: Collection[str] | None
     is_site_wide = len(sizes) >= _SITE_WIDE_COMMUNITIES and max(sizes.values()) <= _OUTWEIGHING_SHARE * total_n
     names = [WILDCARD] if is_site_wide else sorted(name for name in sizes if wanted is None or name in wanted)
     stretches: dict[str, dict[str, list[Stretch]]] = {}
-    for kind in KINDS:
+    for kind in REDDIT.kinds:
         of_kind = by_minute.filter(pc.field("kind") == kind)
         for name in names:
             found = of_kind.filter(pc.field("community") == name)
@@ -147,4 +147,4 @@ def coverage_of_minutes(files: Sequence[Path], *, wanted: Collection[str] | None
                 proven = proven_stretches(found["minute"].to_numpy(), found["records_n_sum"].to_numpy())
                 stretches.setdefault(kind, {})[name] = proven
     held = set(pc.unique(by_minute["kind"]).to_pylist())
-    return FileCoverage(tuple(kind for kind in KINDS if kind in held), is_site_wide, frozenset(sizes), stretches)
+    return FileCoverage(tuple(kind for kind in REDDIT.kinds if kind in held), is_site_wide, frozenset(sizes), stretches)
