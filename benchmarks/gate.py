@@ -32,10 +32,10 @@ def _sealed_load(home_root: Path, rows_n: int) -> object:
 
     from benchmarks.contributions import select_contributions
     from pulse.core import coverage
-    from pulse.core.contract import KINDS
     from pulse.core.home import Home
     from pulse.lake import landing, quality
     from pulse.lake.landing import BAD_LINES_COLUMNS, LoadManifest
+    from pulse.platforms.reddit import REDDIT
 
     home = Home(home_root).create()
     quality.ensure_tables(home)
@@ -47,7 +47,7 @@ def _sealed_load(home_root: Path, rows_n: int) -> object:
         connection.execute(f"copy ({select}) to '{folder}/rows/day={DAY}.parquet' (format parquet, compression zstd)")
         connection.execute(f"create table bad_lines ({BAD_LINES_COLUMNS})")
         connection.table("bad_lines").write_parquet(str(folder / "bad_lines.parquet"))
-    looks = [coverage.whole_day("reddit", "bench", DAY, kind, "spanned") for kind in KINDS]
+    looks = [coverage.whole_day("reddit", "bench", DAY, kind, "spanned") for kind in REDDIT.kinds]
     looks_n = coverage.write(folder / coverage.COVERAGE_FILE, looks, source="reddit_archive", load_id=load_id)
     manifest = LoadManifest(
         load_id=load_id, platform="reddit", entry_id="reddit/bench", community="bench", source="reddit_archive",

@@ -15,7 +15,6 @@ from pulse.core import coverage
 from pulse.core.contract import (
     COLUMN_NAMES,
     CONTRACT_VERSION,
-    KINDS,
     CommunityObservation,
     Proof,
     coverage_duckdb_columns,
@@ -26,6 +25,7 @@ from pulse.core.home import Home, path_value
 from pulse.core.window import Window
 from pulse.lake import landing
 from pulse.lake.landing import BAD_LINES_COLUMNS, Load, LoadManifest
+from pulse.platforms.registry import platform_named
 
 if TYPE_CHECKING:
     from pulse.steps.pipeline import Pipeline
@@ -138,7 +138,7 @@ def coverage_rows(
     window: Window,
     *,
     community: str = "tea",
-    kinds: Iterable[str] = KINDS,
+    kinds: Iterable[str] = ("post", "comment"),
     hours: tuple[float, float] = (0, 24),
     **changes: Any,
 ) -> list[dict[str, Any]]:
@@ -188,7 +188,7 @@ def write_whole_coverage(folder: Path, facts: Mapping[str, Any]) -> int:
         if day in facts.get("incomplete_days", ())
         else coverage.whole_day(*whose, day, kind, proof, except_communities=others)
         for day in Window(facts["first_day"], facts["last_day"]).days()
-        for kind in KINDS
+        for kind in platform_named(str(facts["platform"])).kinds
     ]
     return coverage.write(folder / coverage.COVERAGE_FILE, looks, source=facts["source"], load_id=str(facts["load_id"]))
 

@@ -15,7 +15,7 @@ from support import contribution
 
 pytestmark = pytest.mark.integration
 
-# Version 1 as it was, never to be changed: what raw holds of it cannot be changed either.
+# Versions 1 and 2 as they were, never to be changed: what raw holds of it cannot be changed either.
 VERSION_1 = """
     platform VARCHAR not null, community VARCHAR not null, contribution_id VARCHAR not null, kind VARCHAR not null,
     thread_id VARCHAR not null, parent_id VARCHAR, created_at TIMESTAMPTZ not null, edited_at TIMESTAMPTZ,
@@ -29,6 +29,7 @@ COMMUNITIES_VERSION_1 = """
     platform VARCHAR not null, community VARCHAR not null, observed_at TIMESTAMPTZ not null, members_n BIGINT,
     active_n BIGINT, source VARCHAR not null, load_id VARCHAR not null, contract_version INTEGER not null
 """
+VERSION_2 = f"{VERSION_1}, channel VARCHAR"
 
 
 def write_rows(file: Path, columns: str, **changes: object) -> None:
@@ -54,15 +55,19 @@ def staged(home: Home, database: Path) -> list[tuple[object, ...]]:
     assert node.is_ok, node.message
     with duckdb.connect(str(database), read_only=True) as connection:
         return connection.execute(
-            "select contribution_id, title, score, contract_version from staging.stg_contributions order by all"
+            "select contribution_id, title, channel, contract_version from staging.stg_contributions order by all"
         ).fetchall()
 
 
-def test_version_1__is_still_what_the_oldest_rows_are():
+def test_earlier_versions__are_still_what_their_rows_are():
     """A newer contract keeps every column of an older one, by name and type; new ones may be NULL, and come last."""
     with duckdb.connect() as connection:
         for number, (then, now) in enumerate(
-            [(VERSION_1, contract.duckdb_columns()), (COMMUNITIES_VERSION_1, contract.community_duckdb_columns())]
+            [
+                (VERSION_1, contract.duckdb_columns()),
+                (VERSION_2, contract.duckdb_columns()),
+                (COMMUNITIES_VERSION_1, contract.community_duckdb_columns()),
+            ]
         ):
             connection.execute(f"create table then_{number} ({then})")
             connection.execute(f"create table now_{number} ({now})")
@@ -76,30 +81,39 @@ def test_version_1__is_still_what_the_oldest_rows_are():
             assert {is_nullable for _, _, is_nullable in new[len(old) :]} <= {"YES"}
 
 
-def test_version_1__rows_are_read_beside_those_of_version_2(
+def test_earlier_versions__rows_are_read_beside_those_of_newer_ones(
     home: Home, tmp_path: Path, airflow_home: Path, monkeypatch: pytest.MonkeyPatch
 ):
     database = tmp_path / "warehouse.duckdb"
-    write_rows(of_today(home, date(2026, 10, 5)), VERSION_1, contribution_id="t3_old", title="Of version 1", score=3)
-    assert staged(home, database) == [("t3_old", "Of version 1", 3, 1)]
+    oldest = {"contribution_id": "t3_old", "title": "Of version 1", "contract_version": 1}
+    write_rows(of_today(home, date(2026, 10, 5)), VERSION_1, **oldest)
+    with monkeypatch.context() as then:
+        then.setattr(contract, "COLUMNS", contract.COLUMNS[:-1])
+        raw.ensure_empty_file(home)
+
+    second = {"contribution_id": "t3_older", "title": "Of version 2", "channel": "tips", "contract_version": 2}
+    write_rows(of_today(home, date(2026, 10, 6)), VERSION_2, **second)
+    of_both = [("t3_old", "Of version 1", None, 1), ("t3_older", "Of version 2", "tips", 2)]
+    assert staged(home, database) == of_both
 
     language = contract.Column("language", "VARCHAR", True, "in which it is written")
     monkeypatch.setattr(contract, "COLUMNS", (*contract.COLUMNS, language))
-    monkeypatch.setattr(contract, "CONTRACT_VERSION", 2)
-    newer = of_today(home, date(2026, 10, 6))
-    write_rows(newer, contract.duckdb_columns(), contribution_id="t3_new", title="Of version 2", contract_version=2)
+    monkeypatch.setattr(contract, "CONTRACT_VERSION", 3)
+    newer = of_today(home, date(2026, 10, 7))
+    newest = {"contribution_id": "t3_new", "title": "Of version 3", "channel": "news", "contract_version": 3}
+    write_rows(newer, contract.duckdb_columns(), **newest)
     with duckdb.connect() as connection:
         connection.execute(
             f"create table given as select * replace ('en' as language) from read_parquet({sql_text(newer)})"
         )
         connection.table("given").write_parquet(str(newer))
 
-    wanted = [("t3_new", "Of version 2", 1, 2), ("t3_old", "Of version 1", 3, 1)]
+    wanted = [("t3_new", "Of version 3", "news", 3), *of_both]
     for _ in range(2):  # the second time the typed file is there already
         assert staged(home, database) == wanted
     reader = transform._readers(home)["contributions"]
     assert duckdb.sql(f"select contribution_id, language from {reader} order by 1").fetchall() == [
-        ("t3_new", "en"), ("t3_old", None),
+        ("t3_new", "en"), ("t3_old", None), ("t3_older", None),
     ]  # fmt: skip
 
 

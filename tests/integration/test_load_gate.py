@@ -190,6 +190,7 @@ BROKEN_ROWS: dict[str, dict[str, Any]] = {
         "thread_id": "t3_a",
         "parent_id": "t3_a",
     },
+    "message_is_its_own_thread": {"contribution_id": "t1_chat", "kind": "message", "thread_id": "t3_a", "title": None},
     "text_hash_matches": {"text_sha256": "0" * 64},
     "placeholders_are_not_text": {"body": "[removed]"},
     "contract_version_is_known": {"contract_version": 99},

@@ -33,5 +33,6 @@ select
     source,
     load_id,
     contract_version,
+    channel,
     {{ partition_day('filename') }} as partition_day
 from {{ source('raw', 'contributions') }}

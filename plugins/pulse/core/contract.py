@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 
-Kind = Literal["post", "comment"]
+Kind = Literal["post", "comment", "message"]
 AuthorRole = Literal["bot", "team", "moderator", "member"]
 Removal = Literal["none", "by_author", "by_moderator"]
 Proof = Literal["declared", "listed", "spanned", "none"]
@@ -38,13 +38,16 @@ COLUMNS: tuple[Column, ...] = (
     Column("platform", "VARCHAR", False, "platform name, lower case: reddit"),
     Column("community", "VARCHAR", False, "community name; lower case where the platform ignores case"),
     Column("contribution_id", "VARCHAR", False, "the platform's full id (Reddit: t3_… post, t1_… comment)"),
-    Column("kind", "VARCHAR", False, "post or comment"),
-    Column("thread_id", "VARCHAR", False, "contribution_id of the post the thread hangs from; a post names itself"),
-    Column("parent_id", "VARCHAR", True, "contribution_id this answers; NULL for a post"),
+    Column("kind", "VARCHAR", False, "post, comment, or message: chat that stands in no thread"),
+    Column(
+        "thread_id", "VARCHAR", False,
+        "contribution_id of the post the thread hangs from; a post names itself, and so does a message",
+    ),
+    Column("parent_id", "VARCHAR", True, "contribution_id this answers; NULL for a post, and where there is none"),
     Column("created_at", "TIMESTAMPTZ", False, "when it was written"),
     Column("edited_at", "TIMESTAMPTZ", True, "when it was last edited; NULL when never, or not visible"),
     Column("observed_at", "TIMESTAMPTZ", False, "when the counts and the text were seen"),
-    Column("title", "VARCHAR", True, "title of a post; NULL for comments and when gone"),
+    Column("title", "VARCHAR", True, "title of a post; NULL for all else and when gone"),
     Column("body", "VARCHAR", True, "text; NULL when there is none or it is gone"),
     Column("text_sha256", "VARCHAR", True, "SHA-256 of title and body; NULL when there is no text"),
     Column("url", "VARCHAR", True, "what a post links to"),
@@ -64,7 +67,12 @@ COLUMNS: tuple[Column, ...] = (
     Column("load_id", "VARCHAR", False, "the load that brought it"),
     Column("contract_version", "INTEGER", False, "version of this contract"),
     Column("extra", "VARCHAR", True, "JSON object of further fields that a per-source allow-list lets through"),
-)
+    # Since version 2:
+    Column(
+        "channel", "VARCHAR", True,
+        "part of a community: Discord channel, forum category; NULL where there is none",
+    ),
+)  # fmt: skip
 COLUMN_NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
 
 
@@ -89,7 +97,7 @@ COVERAGE_COLUMNS: tuple[Column, ...] = (
         "community name; `*` for all communities of the platform but those in except_communities",
     ),
     Column("day", "DATE", False, "UTC day of creation that the row speaks of"),
-    Column("kind", "VARCHAR", False, "post or comment"),
+    Column("kind", "VARCHAR", False, "post, comment or message"),
     Column("looked_from", "TIMESTAMPTZ", True, "from when on, within the day, all was read; NULL: not at all"),
     Column("looked_to", "TIMESTAMPTZ", True, "until when, exclusive, at most the next midnight; NULL like looked_from"),
     Column(

@@ -22,7 +22,7 @@ from typing import Any
 
 import duckdb
 
-from pulse.core.contract import COLUMNS, COMMUNITY_COLUMNS, COVERAGE_COLUMNS, KINDS, Column, no_rows_sql
+from pulse.core.contract import COLUMNS, COMMUNITY_COLUMNS, COVERAGE_COLUMNS, Column, no_rows_sql
 from pulse.core.files import sql_text
 from pulse.core.strict import WILDCARD
 from pulse.gates.rules import (
@@ -36,6 +36,7 @@ from pulse.gates.rules import (
 )
 from pulse.gates.volume import VolumeBands
 from pulse.lake.landing import Load, LoadManifest, unproven_days
+from pulse.platforms.registry import platform_named
 
 LOADS_JUDGED, ROWS_JUDGED = "loads_judged", "rows_judged"
 # A live source's answers may hold no more than some ten records: so few unplaced ones are no sign of damage.
@@ -195,6 +196,7 @@ def _write_facts(
         "community": ("VARCHAR", manifest.community),
         "is_wildcard": ("BOOLEAN", manifest.community == WILDCARD),
         "named_elsewhere": ("VARCHAR[]", list(manifest.named_elsewhere)),
+        "kinds_n": ("BIGINT", len(platform_named(manifest.platform).kinds)),
         "source": ("VARCHAR", manifest.source),
         "load_id": ("VARCHAR", manifest.load_id),
         "is_replayable": ("BOOLEAN", manifest.is_replayable),
@@ -288,7 +290,7 @@ def _count_coverage(connection: duckdb.DuckDBPyConnection, facts: str, files: li
             from {source} cross join (select known as facts from {facts} as known)
         )
         select {facts}.*, coverage_rows_n, stray_coverage_rows_n, repeated_coverage_rows_n,
-            case when has_coverage then {len(KINDS)} * days_n - days_and_kinds_n else 0 end as missing_coverage_rows_n
+            case when has_coverage then kinds_n * days_n - days_and_kinds_n else 0 end as missing_coverage_rows_n
         from {facts} cross join counted
         """,
         {},

@@ -101,6 +101,12 @@ ROW_RULES: tuple[RowRule, ...] = (
         "named by its post: where comments name another comment instead, two columns changed places.",
     ),
     RowRule(
+        "message_is_its_own_thread",
+        "kind <> 'message' or (thread_id = contribution_id and title is null "
+        "and parent_id is distinct from contribution_id)",
+        "Chat stands in no thread: conversations are found by time and by what answers what. Only posts have a title.",
+    ),
+    RowRule(
         "community_is_the_entrys",
         "community <> '' and case when facts.is_wildcard then not list_contains(facts.named_elsewhere, community) "
         "else community = facts.community end",

@@ -22,7 +22,6 @@ from pulse.core import coverage
 from pulse.core.contract import (
     COMMUNITY_COLUMNS,
     CONTRACT_VERSION,
-    KINDS,
     CommunityObservation,
     community_duckdb_columns,
 )
@@ -120,7 +119,8 @@ class LoadManifest(BaseModel):
         files: where every line went, by file; empty for loads made before there were accounts.
         coverage_rows_n: rows of ``coverage.parquet``, which says what was looked at; None in loads that were sealed
             before there was such a file.
-        kinds_read: the kinds that the source reads for this entry, whether or not it reached each day.
+        kinds_read: the kinds that the source reads for this entry, whether or not it reached each day. Loads of before
+            there were messages do not always say it.
         is_never_seen: nothing that the source holds bears the community's name.
         incomplete_days: days of the window that the source could not prove to have listed from end to end. Only loads
             without coverage say it so; see :func:`coverage_of`.
@@ -149,7 +149,7 @@ class LoadManifest(BaseModel):
     bad_lines_n: int = 0
     skipped: dict[str, int] = {}
     coverage_rows_n: int | None = None
-    kinds_read: tuple[str, ...] = KINDS
+    kinds_read: tuple[str, ...] = ("post", "comment")
     is_never_seen: bool = False
     files: tuple[FileAccount, ...] = ()
     incomplete_days: tuple[date, ...] = ()

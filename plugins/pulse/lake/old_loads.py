@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pulse.core import coverage
-from pulse.core.contract import KINDS
 from pulse.core.coverage import Look
 from pulse.core.strict import WILDCARD
+from pulse.platforms.registry import platform_named
 
 if TYPE_CHECKING:
     from pulse.lake.landing import Load
@@ -30,7 +30,7 @@ def looks_of_load(load: "Load") -> list[Look]:
             if day in manifest.incomplete_days
             else coverage.whole_day(platform, manifest.community, day, kind, "listed")
             for day in days
-            for kind in KINDS
+            for kind in platform_named(platform).kinds
         ]
     from pulse.lake.spans import minute_at, within_day
 
@@ -40,7 +40,7 @@ def looks_of_load(load: "Load") -> list[Look]:
     for community in sorted(communities):
         others = manifest.named_elsewhere if community == WILDCARD else ()
         for day in days:
-            for kind in KINDS:
+            for kind in platform_named(platform).kinds:
                 found = [] if day in manifest.incomplete_days else within_day(stretches.get((community, kind), []), day)
                 looks += [
                     Look(platform, community, day, kind, minute_at(one.first_min), minute_at(one.end_min), "spanned")

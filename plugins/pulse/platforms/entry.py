@@ -4,6 +4,7 @@ from pydantic import Field
 
 from pulse.core.strict import WILDCARD, Share, Strict
 from pulse.platforms.names import canonical_name
+from pulse.platforms.registry import platform_named
 
 
 class CommunityEntry(Strict):
@@ -29,6 +30,11 @@ class CommunityEntry(Strict):
     def community(self) -> str:
         """The name as rows carry it."""
         return canonical_name(self.platform, self.name)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What people write there: the contract's kinds that its platform has."""
+        return platform_named(self.platform).kinds
 
     @property
     def is_wildcard(self) -> bool:

@@ -27,7 +27,6 @@ import pyarrow.parquet as pq
 
 from pulse.config.settings import Settings
 from pulse.core import coverage, parquet
-from pulse.core.contract import KINDS
 from pulse.core.coverage import Look
 from pulse.core.errors import PulseError
 from pulse.core.files import fsync_file, read_json, write_json
@@ -38,6 +37,7 @@ from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.lake import landing, outcomes, quality, raw
 from pulse.platforms import profiles
+from pulse.platforms.reddit import REDDIT
 from pulse.sources.reddit.entry import RedditEntry
 
 if TYPE_CHECKING:
@@ -350,7 +350,7 @@ def _listed(one: _Outcome) -> list[Look]:
     """What a live source listed of a day."""
     end = coverage.day_start(one.day + timedelta(days=1))
     looks = []
-    for kind in KINDS:
+    for kind in REDDIT.kinds:
         start = coverage.day_start(one.day)
         if one.outcome not in ("arrived", "empty"):
             reached = [pattern.search(one.reason or "") for pattern in _REACHED.values()]
@@ -384,7 +384,7 @@ def _archive_of(entry: object, context: "SourceContext") -> "EntryArchive | None
 def _spanned(home: Home, archive: "EntryArchive | None", settings: Settings, days: Sequence[_Outcome]) -> list[Look]:
     """What the entry's files prove of days that were loaded from them."""
     if archive is None:
-        return [coverage.nothing(one.platform, one.community, one.day, kind) for one in days for kind in KINDS]
+        return [coverage.nothing(one.platform, one.community, one.day, kind) for one in days for kind in REDDIT.kinds]
     others = archive.named_elsewhere(settings.communities)
     wanted = {one.day for one in days} - _held_by_files_only(home, archive, days, others)
     kinds = _kinds_in_raw(home, days[0])

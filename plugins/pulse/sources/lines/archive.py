@@ -14,7 +14,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from pulse.core import coverage
-from pulse.core.contract import CONTRACT_VERSION, KINDS, projection
+from pulse.core.contract import CONTRACT_VERSION, projection
 from pulse.core.coverage import Look
 from pulse.core.errors import ConfigError, DayNotServable, StorageError
 from pulse.core.files import sql_text, storage_error
@@ -96,7 +96,7 @@ class EntryArchive:
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of which some file holds records."""
-        return tuple(kind for kind in KINDS if any(kind in file.coverage.kinds for file in self.files))
+        return tuple(kind for kind in self.entry.kinds if any(kind in file.coverage.kinds for file in self.files))
 
     @property
     def is_never_seen(self) -> bool:
@@ -118,13 +118,13 @@ class EntryArchive:
         for community in self._communities_spoken_for(except_communities):
             others = except_communities if community == WILDCARD else ()
             for day in window.days():
-                for kind in KINDS:
+                for kind in self.entry.kinds:
                     rows += self._looks_of(community, day, kind, others)
         return rows
 
     def whole_days(self, window: Window) -> set[date]:
         """Days of the window that are proven from end to end, posts and comments."""
-        return coverage.whole_days(self.looks(window), community=self.entry.community, kinds=KINDS)
+        return coverage.whole_days(self.looks(window), community=self.entry.community, kinds=self.entry.kinds)
 
     def holds_any_of(self, window: Window) -> bool:
         """Whether anything is proven of some day of the window, or some record of the entry lies in it."""

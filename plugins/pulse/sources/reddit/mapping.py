@@ -414,6 +414,7 @@ def contract_select(
             "source": f"'{source}'",
             "load_id": "''",
             "extra": kept.format(_extra_sql()) if with_extra else "null",
+            "channel": "null",
         }
         | dict.fromkeys(unobservable, "null")
     )

@@ -324,6 +324,7 @@ def test_post__whole_row(home: Home):
             "load_id": load.load_id,
             "contract_version": CONTRACT_VERSION,
             "extra": None,
+            "channel": None,
         }
     ]
     assert tuple(rows_of(load)[0]) == COLUMN_NAMES
