@@ -29,4 +29,4 @@ def test_platform_named__is_careful_about_one_it_does_not_know():
     unknown = platform_named("some_forum")
     assert not unknown.ignores_case
     assert not unknown.may_rank_persons
-    assert unknown.kinds == ("post", "comment")
+    assert unknown.kinds == ("post", "comment", "message")
