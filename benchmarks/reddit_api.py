@@ -186,7 +186,7 @@ def _ours(root: Path, server: "SandboxServer", scenario: Scenario, *, knows_earl
     # The pace is Reddit's affair; here nobody waits.
     policy = RedditApiPolicy(calls_per_window=100_000, window_s=0.01)
     settings = Settings(communities=tuple(entries), reddit_api=policy)
-    context = source_context(home, settings, utc_now, _KEY, lambda: _credentials(server))
+    context = source_context(home, settings, utc_now, _KEY, lambda _: _credentials(server))
     server.forget_calls()
     loads = [load for entry in entries for load in extract(entry, Window.one_day(DAY), context)]
     files = [file for load in loads for file in load.rows_files().values()]
@@ -489,7 +489,7 @@ def map_pages(recorded: str, pages_n: int) -> Cost:
         mock.patch.object(reddit_shelf, "RedditClient", _recorded_client(answers)),
     ):
         context: SourceContext = source_context(
-            Home(Path(folder)).create(), Settings(communities=(entry,)), utc_now, _KEY, lambda: credentials
+            Home(Path(folder)).create(), Settings(communities=(entry,)), utc_now, _KEY, lambda _: credentials
         )
         with reddit_shelf.open_shelf(
             context, [entry], Window.one_day(DAY), for_entry=entry, max_calls_n=pages_n + 1

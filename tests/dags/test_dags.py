@@ -73,7 +73,7 @@ def test_dags__are_the_same_after_the_window(dags: dict[str, Any]):
 
 
 PARSED_LIGHTLY = (
-    *DAG_IDS, *(f"pulse.orchestration.{name}" for name in ("flow", "monthly", "retries", "provider", "reddit_hook"))
+    *DAG_IDS, *(f"pulse.orchestration.{name}" for name in ("flow", "monthly", "retries", "provider", "hooks"))
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from pulse.core.clock import utc_now
 from pulse.core.home import Home
 from pulse.orchestration import embedded
 from pulse.sandbox.server import SandboxServer
-from pulse.sources.reddit.credentials import DEFAULT_CONNECTION_ID, RedditCredentials
+from pulse.sources.reddit.credentials import RedditCredentials
 from pulse.steps.pipeline import Pipeline
 from pulse.warehouse import builds
 
@@ -113,7 +113,7 @@ def test_a_run__waits_for_the_source_retries_faults_and_shows_no_secret(
 
     def extract(pipeline: Pipeline, entry_id: str) -> str:
         starts[entry_id].append(time.monotonic())
-        given.append(pipeline.reddit_credentials())
+        given.append(pipeline.ask_credentials(RedditCredentials))
         sys.stdout.write(f"printed {' '.join(given[-1].secrets())}\n")
         if script[entry_id]:
             raise script[entry_id].pop(0)
@@ -172,7 +172,7 @@ def credentials_of_a_task(monkeypatch: pytest.MonkeyPatch, connection: Any) -> R
         return connection
 
     monkeypatch.setattr(connections.Connection, "get", get)
-    return connections.reddit_credentials()
+    return connections.credentials_of_task(RedditCredentials)
 
 
 def connection(**fields: Any) -> Any:
@@ -233,7 +233,8 @@ def test_connection__that_cannot_be_used_is_named(
 def test_connection__the_host_as_people_write_it(own_home: Home, fields: dict[str, Any], url: str):
     from pulse.orchestration import connections
 
-    assert connections.of_connection(connection(login="abc123", extra=EXTRA, password=SECRET, **fields)).url == url
+    stored = connection(login="abc123", extra=EXTRA, password=SECRET, **fields)
+    assert connections.of_connection(RedditCredentials, stored).url == url
 
 
 def test_connection__written_as_a_uri_in_the_environment(
@@ -242,11 +243,11 @@ def test_connection__written_as_a_uri_in_the_environment(
     """Airflow's own way for deployments that keep connections out of its database; `pulse doctor` finds it too."""
     from pulse.cli.doctor import _stored_in_airflow
 
-    assert _stored_in_airflow(own_home) is None
+    assert _stored_in_airflow(RedditCredentials, own_home) is None
     monkeypatch.setenv(
         "AIRFLOW_CONN_REDDIT_DEFAULT", "reddit://abc123:s3cr3t%2F%2Bof-the-app@?user_agent=linux%3Apulse%3A0.1"
     )
-    found = _stored_in_airflow(own_home)
+    found = _stored_in_airflow(RedditCredentials, own_home)
     assert found == RedditCredentials("abc123", SECRET, "linux:pulse:0.1")
 
 
@@ -254,7 +255,7 @@ def test_doctor__finds_the_stored_connection(own_home: Home, store: Callable[...
     from pulse.cli.doctor import _stored_in_airflow
 
     store(login="abc123", password=SECRET, host="http://127.0.0.1:8099/", extra=EXTRA)
-    assert _stored_in_airflow(own_home) == STORED
+    assert _stored_in_airflow(RedditCredentials, own_home) == STORED
 
 
 # ---- Airflow's form ----------------------------------------------------------
@@ -278,8 +279,8 @@ def test_provider__airflow_takes_its_description_and_its_class(own_home: Home):
     from airflow.providers_manager import ProvidersManager
     from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
+    from pulse.orchestration.hooks import RedditHook
     from pulse.orchestration.provider import get_provider_info
-    from pulse.orchestration.reddit_hook import RedditHook
 
     known = ProvidersManager().providers["community-pulse"].data
     assert known["connection-types"] == get_provider_info()["connection-types"]
@@ -290,9 +291,9 @@ def test_provider__airflow_takes_its_description_and_its_class(own_home: Home):
 
 
 def test_provider__its_class_gives_the_credentials(own_home: Home, monkeypatch: pytest.MonkeyPatch):
-    from pulse.orchestration.reddit_hook import RedditHook
+    from pulse.orchestration.hooks import RedditHook
 
     stored = connection(login="abc123", password=SECRET, host="http://127.0.0.1:8099", extra=EXTRA)
     monkeypatch.setattr(RedditHook, "get_connection", lambda *_: stored)
     assert RedditHook().get_conn() == STORED
-    assert RedditHook.default_conn_name == DEFAULT_CONNECTION_ID
+    assert RedditHook.default_conn_name == "reddit_default"

@@ -255,7 +255,7 @@ def test_rate_limit__that_lasts_frees_the_worker_and_says_how_long(busy: Live):
     ],
 )
 def test_credentials__that_are_wrong_fail_at_once_in_one_line(quiet: Live, wrong: dict[str, str]):
-    context = replace(quiet.context, reddit_credentials=lambda: credentials(quiet.server, **wrong))
+    context = replace(quiet.context, ask_credentials=lambda _: credentials(quiet.server, **wrong))
     with pytest.raises(BadCredentials) as caught:
         reddit_api.extract(
             quiet.settings.entry("reddit/crumbclub"), Window.one_day(DAY), context,  # type: ignore[arg-type]
@@ -274,7 +274,7 @@ def test_credentials__of_an_account_work_too(quiet: Live, account: str):
     server = quiet.server
     given = {"password": {"username": server.username, "password": server.password},
              "refresh_token": {"refresh_token": server.refresh_token}}[account]  # fmt: skip
-    context = replace(quiet.context, reddit_credentials=lambda: credentials(server, **given))
+    context = replace(quiet.context, ask_credentials=lambda _: credentials(server, **given))
     load = reddit_api.extract(
         quiet.settings.entry("reddit/crumbclub"), Window.one_day(DAY), context,  # type: ignore[arg-type]
         live_entries=quiet.settings.communities,  # type: ignore[arg-type]
@@ -294,12 +294,11 @@ from pulse.core.home import Home
 from pulse.config.settings import Settings
 from pulse.config.context import source_context
 from pulse.sources.routes import extract
-from pulse.sources.reddit.credentials import required_from_environment
 from pulse.core.window import Window
 tea = entry("Tea")
 policy = POLICY.model_copy(update={"timeout_s": 60, "longest_wait_s": 60})
 settings = Settings(communities=(tea,), reddit_api=policy)
-context = source_context(Home.from_environment(), settings, utc_now, KEY, required_from_environment)
+context = source_context(Home.from_environment(), settings, utc_now, KEY)
 print(extract(tea, Window.one_day(BUSY_DAY), context)[0].load_id)
 """
 

@@ -164,7 +164,7 @@ def landed(answers: list[Recorded], tmp_path_factory: pytest.TempPathFactory) ->
     entry = live_reddit.entry("redditdev", extra_fields=True)
     settings = Settings(communities=(entry,))
     nobody = live_reddit.RedditCredentials("id", "secret", live_reddit.USER_AGENT)
-    context = source_context(home, settings, lambda: NOW, live_reddit.KEY, lambda: nobody)
+    context = source_context(home, settings, lambda: NOW, live_reddit.KEY, lambda _: nobody)
     by_path = {answer.path: answer for answer in answers}
     assert len(by_path) == len(answers)
 

@@ -14,13 +14,10 @@ from pulse.config.settings import Settings, config_path, load_settings
 from pulse.core import keys
 from pulse.core.errors import PulseError
 from pulse.core.home import Home
-from pulse.sources.reddit.credentials import (
-    ACCESS_POLICY_URL,
-    REDDIT_URL,
-    RedditCredentials,
-    connection_id,
-    from_environment,
-)
+from pulse.sources.credentials import Credentials
+from pulse.sources.lines.entry import FileEntry
+from pulse.sources.protocol import Source
+from pulse.sources.registry import SOURCES
 
 Level = Literal["ok", "warn", "fail"]
 _PACKAGES = ("apache-airflow", "praw", "dbt-core", "dbt-duckdb", "duckdb", "great-expectations")
@@ -52,7 +49,11 @@ def examine(home: Home, *, is_deep: bool = False) -> list[Finding]:
         ("config", _config),
         ("dag files", _dag_files),
         ("sources", _sources),
-        ("reddit api", _reddit_api),
+        *(
+            (source.name.replace("_", " "), functools.partial(_live, source))
+            for source in SOURCES.values()
+            if source.is_live
+        ),
     )
     _settings_of.cache_clear()
     return [
@@ -104,7 +105,7 @@ def _to_load_again(settings: Settings, entry_id: str, days: Sequence[date]) -> F
     """Days of which nothing could be derived, and how they can be loaded again."""
     first, last = min(days), max(days)
     entry = next((one for one in settings.communities if one.entry_id == entry_id), None)
-    if entry is not None and entry.path:
+    if isinstance(entry, FileEntry) and entry.path:
         way = "if its files hold all of them and show nothing, say so by `covers`; then load them again"
     elif entry is not None:
         way = "its source reaches back days only: give an archive that holds them as its `path`, then"
@@ -201,7 +202,7 @@ def _settings_of(home: Home) -> Settings:
 
 def _config(home: Home) -> Finding:
     settings = _settings_of(home)
-    files_n = sum(len(entry.path) for entry in settings.communities)
+    files_n = sum(len(entry.path) for entry in settings.communities if isinstance(entry, FileEntry))
     return Finding("config", "ok", f"{config_path()}: {len(settings.communities)} communities, {files_n} files")
 
 
@@ -230,28 +231,30 @@ def _sources_used(home: Home) -> list[str]:
         return []
 
 
-def _reddit_api(home: Home) -> Finding:
-    """Whether there are credentials. Nothing is sent: whether Reddit takes them, the first run says."""
-    if "reddit_api" not in _sources_used(home):
-        return Finding("reddit api", "ok", "not used: no community has source reddit_api")
-    given, place = from_environment(), "the environment"
+def _live(source: Source, home: Home) -> Finding:
+    """Whether a live source has credentials. Nothing is sent: whether its platform takes them, the first run says."""
+    check = source.name.replace("_", " ")
+    if source.name not in _sources_used(home):
+        return Finding(check, "ok", f"not used: no community has source {source.name}")
+    kind = source.credentials
+    if kind is None:
+        return Finding(check, "ok", "needs no credentials")
+    given, place = kind.from_environment(), "the environment"
     if given is None:
-        given, place = _stored_in_airflow(home), f"Airflow's connection {connection_id()}"
+        given, place = _stored_in_airflow(kind, home), f"Airflow's connection {kind.connection_id()}"
     if given is None:
         return Finding(
-            "reddit api", "fail", f"no credentials, neither in PULSE_REDDIT_* nor in {place}",
-            f"README, \"Reddit live\". A new key needs Reddit's approval: {ACCESS_POLICY_URL}. Without one, archives "
-            "work: source reddit_archive",
-        )  # fmt: skip
-    elsewhere = "" if given.url == REDDIT_URL else f", asking {given.url}"
-    return Finding("reddit api", "ok", f"{given.grant}, from {place}, as {given.user_agent!r}{elsewhere}")
+            check, "fail", f"no credentials, neither in PULSE_{kind.section}_* nor in {place}", kind.way_to_get
+        )
+    elsewhere = f", asking {given.asked_url}" if given.asked_url else ""
+    return Finding(check, "ok", f"{given.grant}, from {place}{given.shown}{elsewhere}")
 
 
-def _stored_in_airflow(home: Home) -> RedditCredentials | None:
+def _stored_in_airflow(kind: type[Credentials], home: Home) -> Credentials | None:
     """Airflow is started only here, where nothing nearer says: that takes seconds."""
     from pulse.orchestration import environment
 
     environment.apply_for_embedded_runs(home)
-    from pulse.orchestration.connections import stored_reddit_credentials
+    from pulse.orchestration.connections import stored_credentials
 
-    return stored_reddit_credentials()
+    return stored_credentials(kind)

@@ -6,7 +6,7 @@ from pulse.config.settings import Settings
 from pulse.core.clock import Clock
 from pulse.core.home import Home
 from pulse.sources.context import SourceContext
-from pulse.sources.reddit.credentials import RedditCredentials, required_from_environment
+from pulse.sources.credentials import Credentials, from_environment
 
 
 def source_context(
@@ -14,9 +14,7 @@ def source_context(
     settings: Settings,
     clock: Clock,
     author_key: bytes,
-    reddit_credentials: Callable[[], RedditCredentials] = required_from_environment,
+    ask_credentials: Callable[[type[Credentials]], Credentials] = from_environment,
 ) -> SourceContext:
     """The context of all sources of a config."""
-    return SourceContext(
-        home, settings.communities, clock, author_key, settings.reddit_api, reddit_credentials=reddit_credentials
-    )
+    return SourceContext(home, settings.communities, clock, author_key, settings.policies(), ask_credentials)

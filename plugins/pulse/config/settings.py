@@ -10,17 +10,19 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, create_model
 
 from pulse.core.errors import ConfigError
 from pulse.core.home import REPOSITORY, Home
 from pulse.core.keys import author_key_bytes
 from pulse.core.strict import Share, Strict
+from pulse.platforms.entry import CommunityEntry
 from pulse.platforms.profiles import account_in, pseudonym
-from pulse.sources.reddit.entry import RedditApiEntry, RedditApiPolicy, RedditArchiveEntry, RedditEntry
+from pulse.sources.lines.entry import FileEntry
+from pulse.sources.registry import SOURCES
 
 _HOME_VARIABLE = "${PULSE_HOME}"
 # A hundred years: as good as for ever, and no calendar runs out.
@@ -54,21 +56,26 @@ class Notifier(Strict):
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
-Entry = Annotated[RedditArchiveEntry | RedditApiEntry, Field(discriminator="source")]
+if TYPE_CHECKING:
+    Entry = CommunityEntry
+else:
+    Entry = Annotated[
+        Union[tuple(source.entry for source in SOURCES.values())],  # noqa: UP007  (made of what there is)
+        Field(discriminator="source"),
+    ]
 
 
-class Settings(Strict):
-    """The whole configuration."""
+class _Settings(Strict):
+    """The whole configuration, apart from the sections of sources."""
 
     communities: tuple[Entry, ...] = Field(min_length=1)
-    reddit_api: RedditApiPolicy = RedditApiPolicy()
     publish: PublishPolicy = PublishPolicy()
     retention: Retention = Retention()
     notify: tuple[Notifier, ...] = ()
     sentiment_model: Literal["pulse", "vader"] = "pulse"
     daily_deadline_h: Annotated[float, Field(gt=0, le=24)] = 6.0
 
-    def entry(self, entry_id: str) -> RedditArchiveEntry | RedditApiEntry:
+    def entry(self, entry_id: str) -> CommunityEntry:
         """The entry with that id.
 
         Raises:
@@ -83,6 +90,30 @@ class Settings(Strict):
             limit="one of " + ", ".join(entry.entry_id for entry in self.communities),
             next_step="add it to the config, or choose one that is there",
         )
+
+    def policies(self) -> dict[type[Strict], Strict]:
+        """How sources treat their platforms, by the class of the policy."""
+        return {source.policy: getattr(self, source.name) for source in SOURCES.values() if source.policy is not None}
+
+
+if TYPE_CHECKING:
+
+    class Settings(_Settings):
+        """The whole configuration."""
+
+        # Sections of sources, which are not known here by name.
+        def __getattr__(self, name: str) -> Any: ...
+
+        def __init__(self, **data: Any) -> None: ...
+
+else:
+    # A section for each source that has a policy, under the source's name.
+    Settings = create_model(
+        "Settings",
+        __base__=_Settings,
+        __doc__="The whole configuration.",
+        **{source.name: (source.policy, source.policy()) for source in SOURCES.values() if source.policy is not None},
+    )
 
 
 def config_path() -> Path:
@@ -158,7 +189,10 @@ def load_settings(path: Path | None = None, *, home: Home | None = None) -> Sett
     )
     _refuse_duplicates(path, settings)
     find = _finder(path, home)
-    found = tuple(entry.model_copy(update={"path": tuple(_find_files(entry, find))}) for entry in settings.communities)
+    found = tuple(
+        entry.model_copy(update={"path": tuple(_find_files(entry, find))}) if isinstance(entry, FileEntry) else entry
+        for entry in settings.communities
+    )
     return settings.model_copy(update={"communities": found})
 
 
@@ -199,9 +233,9 @@ def _first_fault(path: Path, error: ValidationError) -> ConfigError:
     return ConfigError(f"config {path}", value=f"{where}: {fault['msg']}{more}", next_step="mend that value")
 
 
-def _without_clear_name(entry: RedditEntry, home: Home) -> RedditEntry:
+def _without_clear_name(entry: CommunityEntry, home: Home) -> CommunityEntry:
     """The entry under a pseudonym if its community is somebody's profile, so that nothing made of it names a person."""
-    account = account_in(entry.name)
+    account = account_in(entry.name) if entry.has_profiles else None
     if account is None:
         return entry
     return entry.model_copy(update={"name": pseudonym(author_key_bytes(home), entry.platform, account)})
@@ -220,7 +254,7 @@ def _refuse_duplicates(path: Path, settings: Settings) -> None:
         seen.add(entry.entry_id)
 
 
-def _find_files(entry: RedditEntry, find: Callable[[Path], tuple[Path, Path, list[Path]]]) -> Iterator[Path]:
+def _find_files(entry: FileEntry, find: Callable[[Path], tuple[Path, Path, list[Path]]]) -> Iterator[Path]:
     """Absolute files of one entry, in order, each once.
 
     Args:

@@ -304,10 +304,10 @@ def model_tiles(nodes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _pipeline() -> "Pipeline":
-    from pulse.orchestration.connections import reddit_credentials
+    from pulse.orchestration.connections import credentials_of_task
     from pulse.steps.pipeline import Pipeline
 
-    return Pipeline.from_environment(reddit_credentials=reddit_credentials)
+    return Pipeline.from_environment(ask_credentials=credentials_of_task)
 
 
 def _run_id() -> str:

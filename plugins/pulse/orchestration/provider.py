@@ -1,4 +1,4 @@
-"""What Airflow learns of us as a provider package: the connection type ``reddit`` and the fields of its form.
+"""What Airflow learns of us as a provider package: a connection type and a form for each set of credentials.
 
 Airflow finds :func:`get_provider_info` through the entry point ``apache_airflow_provider`` of ``pyproject.toml``, in
 every process that it starts: this module imports nothing of weight.
@@ -6,8 +6,11 @@ every process that it starts: this module imports nothing of weight.
 
 from typing import Any
 
-CONNECTION_TYPE = "reddit"
-HOOK_NAME = "Reddit (Community Pulse)"
+from pulse.sources.credentials import Credentials, Given
+from pulse.sources.registry import credential_kinds
+
+# Fields of Airflow's form that no source of ours uses, unless one says so.
+_UNUSED_PLACES = ("schema", "port")
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -16,29 +19,46 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "community-pulse",
         "name": "Community Pulse",
         "description": "Listens to communities every day and turns their posts and comments into marts.",
-        "connection-types": [
-            {
-                "connection-type": CONNECTION_TYPE,
-                "hook-class-name": "pulse.orchestration.reddit_hook.RedditHook",
-                "hook-name": HOOK_NAME,
-                "conn-fields": {
-                    "user_agent": _field("User agent", "platform:application:version (by /u/your-name)"),
-                    "username": _field("Account name", "Only with a password. Not needed for public communities."),
-                    "password": _field("Account password", "Of an application of type script.", is_secret=True),
-                    "refresh_token": _field("Refresh token", "In place of name and password.", is_secret=True),
-                },
-                "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "port"],
-                    "relabeling": {"login": "Client id", "password": "Client secret", "host": "URL"},
-                    "placeholders": {"host": "https://www.reddit.com, or a local sandbox"},
-                },
-            }
-        ],
+        "connection-types": [_connection_type(kind) for kind in credential_kinds()],
     }
 
 
-def _field(label: str, description: str, *, is_secret: bool = False) -> dict[str, Any]:
+def connection_type(kind: type[Credentials]) -> str:
+    """Airflow's name for connections that hold such credentials."""
+    return kind.section.lower()
+
+
+def hook_name(kind: type[Credentials]) -> str:
+    """What Airflow's list of connection types shows."""
+    return f"{kind.service} (Community Pulse)"
+
+
+def hook_class(kind: type[Credentials]) -> str:
+    """Name of the class in :mod:`pulse.orchestration.hooks` that gives them out."""
+    return f"{kind.__name__.removesuffix('Credentials')}Hook"
+
+
+def _connection_type(kind: type[Credentials]) -> dict[str, Any]:
+    fields = kind.fields()
+    own = {one.place: one for one in fields.values() if one.place != "extra"}
+    return {
+        "connection-type": connection_type(kind),
+        "hook-class-name": f"pulse.orchestration.hooks.{hook_class(kind)}",
+        "hook-name": hook_name(kind),
+        "conn-fields": {name: _field(one) for name, one in fields.items() if one.place == "extra"},
+        "ui-field-behaviour": {
+            "hidden-fields": [
+                *_UNUSED_PLACES,
+                *(place for place in ("login", "password", "host") if place not in own),
+            ],
+            "relabeling": {place: one.label for place, one in own.items()},
+            "placeholders": {place: one.description for place, one in own.items() if one.description},
+        },
+    }
+
+
+def _field(one: Given) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": ["string", "null"]}
-    if is_secret:
+    if one.is_secret:
         schema["format"] = "password"
-    return {"label": label, "description": description, "schema": schema}
+    return {"label": one.label, "description": one.description, "schema": schema}

@@ -27,7 +27,8 @@ from pulse.core.errors import PulseError, StorageError
 from pulse.core.files import read_json, write_bytes
 from pulse.core.home import Home
 from pulse.orchestration import environment, ui_notice
-from pulse.sources.reddit.credentials import connection_id, from_environment
+from pulse.sources.credentials import Credentials
+from pulse.sources.registry import SOURCES
 
 COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "api-server": (),
@@ -81,18 +82,24 @@ def _notice(home: Home, found: Mapping[str, Any]) -> list[str]:
         return [f"the configuration cannot be used, and every run would fail: {error}"]
     is_switched_on = ui_notice.DAILY in found["switched_on"]
     yesterday = utc_now().date() - timedelta(days=1)
-    return ui_notice.lines(communities, _credentials(found), day=yesterday, is_switched_on=is_switched_on)
+    used = {entry.source for entry in communities}
+    credentials = {
+        source.name: _credentials(source.credentials, found)
+        for source in SOURCES.values()
+        if source.name in used and source.credentials is not None
+    }
+    return ui_notice.lines(communities, credentials, day=yesterday, is_switched_on=is_switched_on)
 
 
-def _credentials(found: Mapping[str, Any]) -> ui_notice.Credentials:
+def _credentials(kind: type[Credentials], found: Mapping[str, Any]) -> ui_notice.Credentials:
     """What tasks will find, in the order in which they look: the environment, then the connection."""
     try:
-        given = from_environment()
+        given = kind.from_environment()
     except PulseError as error:
         return ui_notice.Credentials("the environment", fault=str(error))
     if given is not None:
-        return ui_notice.Credentials(f"the environment ({given.grant})", given.url)
-    place, stored = f"Airflow's connection {connection_id()}", found["connection"]
+        return ui_notice.Credentials(f"the environment ({given.grant})", given.asked_url)
+    place, stored = f"Airflow's connection {kind.connection_id()}", found["connections"].get(kind.section)
     if stored is None:
         return ui_notice.Credentials(None)
     if "error" in stored:

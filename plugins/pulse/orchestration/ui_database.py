@@ -3,7 +3,7 @@
     python -m pulse.orchestration.ui_database ANSWER_FILE [DAG_ID_TO_PAUSE …]
 
 Airflow's environment must be set. The answer is JSON: which of the DAGs are switched on, and what is known of the
-connection with Reddit's credentials; no secret is in it.
+connections with credentials; no secret is in it.
 """
 
 import json
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from pulse.core.errors import ConfigError
+from pulse.sources.credentials import Credentials
+from pulse.sources.registry import credential_kinds
 
 
 def main(answer_file: Path, to_pause: Sequence[str]) -> None:
@@ -20,7 +22,7 @@ def main(answer_file: Path, to_pause: Sequence[str]) -> None:
     from pulse.orchestration.embedded import bring_database_up_to_date
 
     bring_database_up_to_date()
-    answer = {"switched_on": _switched_on(to_pause), "connection": _connection()}
+    answer = {"switched_on": _switched_on(to_pause), "connections": _connections()}
     answer_file.write_text(json.dumps(answer), encoding="utf-8")
 
 
@@ -37,14 +39,20 @@ def _switched_on(to_pause: Sequence[str]) -> list[str]:
         return sorted(dag.dag_id for dag in dags if not dag.is_paused)
 
 
-def _connection() -> dict[str, Any] | None:
-    from pulse.orchestration.connections import stored_reddit_credentials
+def _connections() -> dict[str, dict[str, Any]]:
+    """What is known of each kind of credentials that a connection holds."""
+    found = {kind.section: _connection(kind) for kind in credential_kinds()}
+    return {section: one for section, one in found.items() if one is not None}
+
+
+def _connection(kind: type[Credentials]) -> dict[str, Any] | None:
+    from pulse.orchestration.connections import stored_credentials
 
     try:
-        found = stored_reddit_credentials()
+        found = stored_credentials(kind)
     except ConfigError as error:
         return {"error": str(error)}
-    return None if found is None else {"grant": found.grant, "url": found.url}
+    return None if found is None else {"grant": found.grant, "url": found.asked_url}
 
 
 if __name__ == "__main__":

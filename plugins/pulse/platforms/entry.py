@@ -37,6 +37,11 @@ class CommunityEntry(Strict):
         return platform_named(self.platform).kinds
 
     @property
+    def has_profiles(self) -> bool:
+        """Whether a community on its platform may be one account's own page."""
+        return platform_named(self.platform).has_profiles
+
+    @property
     def is_wildcard(self) -> bool:
         """Whether this entry takes all communities that no other entry names."""
         return self.name == WILDCARD

@@ -28,6 +28,7 @@ class Platform:
         permalink_community_pattern: the community that a permalink names, as first group (RE2); None where it names
             none.
         community_prefix_pattern: what people write before a community's name, and is none of it.
+        has_profiles: whether a community may be one account's own page, whose name is a person's.
         may_rank_persons: whether its terms let a table or a page show which persons lead.
     """
 
@@ -44,4 +45,5 @@ class Platform:
     notice_sql: Callable[[str], str] | None = None
     permalink_community_pattern: str | None = None
     community_prefix_pattern: str | None = None
+    has_profiles: bool = False
     may_rank_persons: bool = False

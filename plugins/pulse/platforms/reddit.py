@@ -17,5 +17,6 @@ REDDIT = Platform(
     notice_sql=is_notice_sql,
     permalink_community_pattern="^/r/([^/]+)/",
     community_prefix_pattern="^/?r/(?=[^/]+$)",
+    has_profiles=True,
     may_rank_persons=True,
 )

@@ -1,109 +1,40 @@
-"""Which source serves which days of an entry, and what a window will ask of platforms."""
+"""From an entry of the config to the source that serves it."""
 
-import logging
+from dataclasses import replace
 
-from pulse.core.errors import DayNotServable
 from pulse.core.window import Window
 from pulse.lake.landing import Load
 from pulse.platforms.entry import CommunityEntry
 from pulse.sources.context import SourceContext
-from pulse.sources.reddit.entry import RedditApiEntry, RedditArchiveEntry
-
-log = logging.getLogger(__name__)
+from pulse.sources.protocol import Source
+from pulse.sources.registry import SOURCES
 
 
 def extract(entry: CommunityEntry, window: Window, context: SourceContext) -> list[Load]:
-    """Land one entry's window through the sources that the entry names; at least one load.
+    """Land one entry's window through its source; at least one load.
 
     Raises:
-        SourceError: the source cannot give the window; ``retry_helps`` tells whether waiting does.
-        DayNotServable: the source cannot serve that day (any more).
-        ConfigError: credentials are missing, calls do not fit the budget, or no file holds what the config declares.
-        StorageError: landing cannot be written.
+        SourceError, ConfigError, StorageError: see :meth:`pulse.sources.protocol.Extraction.extract`.
     """
-    match entry:
-        case RedditArchiveEntry():
-            from pulse.sources.reddit import archive
-
-            return archive.extract(entry, window, context)
-        case RedditApiEntry():
-            return _extract_live(entry, window, context)
-        case _:  # pragma: no cover - settings know no other source
-            raise AssertionError(entry.source)
-
-
-def _extract_live(entry: RedditApiEntry, window: Window, context: SourceContext) -> list[Load]:
-    """Read from the entry's archives what they hold, and ask Reddit for the days that they do not prove.
-
-    Where Reddit cannot serve such a day, what the archives hold of it stands by itself: the day is partial.
-    """
-    from pulse.sources.lines import archive as reddit_archive
-    from pulse.sources.reddit import api as reddit_api
-
-    loads: list[Load] = []
-    if entry.path:
-        archive = reddit_archive.open_archives(entry, context)
-        if archive.holds_any_of(window):
-            loads.append(reddit_archive.extract(entry, window, context))
-    asked = _window_to_ask(entry, window, context)
-    if asked is None:
-        return loads
-    together = [other for other, of_other in _live_windows(window, context) if of_other == asked]
-    try:
-        return [*loads, reddit_api.extract(entry, asked, context, live_entries=together)]
-    except DayNotServable as error:
-        if not loads:
-            raise
-        log.warning("sources: %s; the archive's rows stand by themselves there", error)
-        if error.earliest_day is None or error.earliest_day > asked.last_day:
-            return loads
-        servable = Window(max(error.earliest_day, asked.first_day), asked.last_day)
-        if servable == asked:
-            return loads
-        try:
-            return [*loads, reddit_api.extract(entry, servable, context, live_entries=[entry])]
-        except DayNotServable:  # the listing's end moved on while it was read
-            return loads
+    source = SOURCES[entry.source]
+    return list(source.implementation().extract(entry, window, _context_of(source, context)))
 
 
 def describe_plan(window: Window, context: SourceContext) -> list[str]:
-    """What the window will ask of platforms, one line per live source and stretch of days.
+    """What the window will ask of platforms, in lines.
 
     Raises:
-        ConfigError: the calls do not fit the budget.
+        ConfigError: the calls do not fit a budget.
     """
-    live = _live_windows(window, context)
-    if not live:
-        return []
-    from pulse.sources.reddit import plan as reddit_plan
-
-    lines = []
-    for asked in dict.fromkeys(of_entry for _, of_entry in live):
-        entries = [entry for entry, of_entry in live if of_entry == asked]
-        days = "" if asked == window else f"; for {asked}, which archives do not prove"
-        lines.append(f"reddit_api: {reddit_plan.make_plan(entries, asked, context)}{days}")
-    return lines
-
-
-def _live_windows(window: Window, context: SourceContext) -> list[tuple[RedditApiEntry, Window]]:
-    """Entries that are to be asked for live, with the days to ask for, in the order of the config."""
-    asked = [
-        (entry, _window_to_ask(entry, window, context))
-        for entry in context.entries
-        if isinstance(entry, RedditApiEntry)
+    used = {entry.source for entry in context.entries}
+    return [
+        line
+        for source in SOURCES.values()
+        if source.is_live and source.name in used
+        for line in source.implementation().describe_plan(window, _context_of(source, context))
     ]
-    return [(entry, of_entry) for entry, of_entry in asked if of_entry is not None]
 
 
-def _window_to_ask(entry: RedditApiEntry, window: Window, context: SourceContext) -> Window | None:
-    """From the first to the last day that the entry's archives do not prove; None if they prove all.
-
-    One window, because a listing is read from now backwards: days in between cost nothing more.
-    """
-    if not entry.path:
-        return window
-    from pulse.sources.lines import archive as reddit_archive
-
-    proven = reddit_archive.open_archives(entry, context).whole_days(window)
-    unproven = [day for day in window.days() if day not in proven]
-    return Window(unproven[0], unproven[-1]) if unproven else None
+def _context_of(source: Source, context: SourceContext) -> SourceContext:
+    """The same without what concerns other sources only: a source sees its own policy."""
+    return replace(context, policies={kind: one for kind, one in context.policies.items() if kind is source.policy})

@@ -25,7 +25,7 @@ from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.lake import landing, outcomes, quality, raw
-from pulse.sources.reddit.credentials import RedditCredentials, required_from_environment
+from pulse.sources.credentials import Credentials, from_environment
 
 if TYPE_CHECKING:
     from pulse.gates import LoadVerdict
@@ -58,20 +58,20 @@ class Pipeline:
     """The steps over one home and one configuration.
 
     Attributes:
-        reddit_credentials: where the source that needs them gets them; by default the environment.
+        ask_credentials: where the source that needs them gets them; by default the environment.
     """
 
     home: Home
     settings: Settings
     clock: Clock = utc_now
-    reddit_credentials: Callable[[], RedditCredentials] = field(default=required_from_environment, repr=False)
+    ask_credentials: Callable[[type[Credentials]], Credentials] = field(default=from_environment, repr=False)
 
     @classmethod
     def from_environment(
         cls,
         *,
         clock: Clock = utc_now,
-        reddit_credentials: Callable[[], RedditCredentials] = required_from_environment,
+        ask_credentials: Callable[[type[Credentials]], Credentials] = from_environment,
     ) -> "Pipeline":
         """Over ``PULSE_HOME`` and ``PULSE_CONFIG``; makes the folders.
 
@@ -80,7 +80,7 @@ class Pipeline:
             StorageError: the home cannot be written.
         """
         home = Home.from_environment().create()
-        return cls(home, load_settings(home=home), clock, reddit_credentials)
+        return cls(home, load_settings(home=home), clock, ask_credentials)
 
     # ---- before anything is read -------------------------------------------
 
@@ -387,7 +387,7 @@ class Pipeline:
         from pulse.config.context import source_context
 
         key = keys.author_key_bytes(self.home)
-        return source_context(self.home, self.settings, self.clock, key, self.reddit_credentials)
+        return source_context(self.home, self.settings, self.clock, key, self.ask_credentials)
 
     def _tell_never_seen(self) -> None:
         """Say which names of the config nothing bears, as far as archives were parsed before."""

@@ -23,7 +23,7 @@ def finding(home: Home) -> doctor.Finding:
 def _no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PULSE_REDDIT_CLIENT_ID", raising=False)
     monkeypatch.delenv("PULSE_REDDIT_URL", raising=False)
-    monkeypatch.setattr(doctor, "_stored_in_airflow", lambda _: None)
+    monkeypatch.setattr(doctor, "_stored_in_airflow", lambda *_: None)
 
 
 def configure(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +72,7 @@ def test_reddit_api__looks_into_airflow_where_the_environment_has_none(
 ):
     configure(LIVE, tmp_path, monkeypatch)
     stored = RedditCredentials(client_id="abc123", client_secret="s3cr3t-of-the-app", user_agent=USER_AGENT)
-    monkeypatch.setattr(doctor, "_stored_in_airflow", lambda _: stored)
+    monkeypatch.setattr(doctor, "_stored_in_airflow", lambda *_: stored)
     assert "from Airflow's connection reddit_default" in finding(home).found
 
 

@@ -19,7 +19,7 @@ def entry(name: str, source: str = "reddit_api") -> SimpleNamespace:
 
 def said(*entries: SimpleNamespace, credentials: Credentials | None = None, is_switched_on: bool = False) -> str:
     found = credentials or Credentials(None)
-    return "\n".join(ui_notice.lines(entries, found, day=DAY, is_switched_on=is_switched_on))
+    return "\n".join(ui_notice.lines(entries, {"reddit_api": found}, day=DAY, is_switched_on=is_switched_on))
 
 
 def test_notice__names_day_server_and_the_entries_without_credentials():

@@ -165,8 +165,11 @@ class EntryArchive:
     def _communities_spoken_for(self, except_communities: tuple[str, ...]) -> list[str]:
         if not self.entry.is_wildcard:
             return [self.entry.community]
-        own = {name for file in self.files for name in file.coverage.own_communities() if account_in(name) is None}
+        own = {name for file in self.files for name in file.coverage.own_communities() if not self._is_profile(name)}
         return [WILDCARD, *sorted(own - set(except_communities))]
+
+    def _is_profile(self, community: str) -> bool:
+        return self.entry.has_profiles and account_in(community) is not None
 
     def _looks_of(self, community: str, day: date, kind: str, others: tuple[str, ...]) -> list[Look]:
         platform = self.entry.platform
@@ -380,7 +383,7 @@ def _select_rows(
         from (
             select {projection(overrides=overrides)},
                    cast(timezone('UTC', created_at) as date) as partition_day,
-                   {is_profile_sql("community") if entry.is_wildcard else "false"} as is_profile,
+                   {_is_left_out_sql(entry)} as is_profile,
                    filename,
                    line_number
             from read_parquet($files, hive_partitioning = false, filename = true)
@@ -409,6 +412,11 @@ def _select_rows(
         connection.execute(f"alter table selected drop column {column}")
 
 
+def _is_left_out_sql(entry: FileEntry) -> str:
+    """Whether the community of a row is an account's own page that nobody named."""
+    return is_profile_sql("community") if entry.is_wildcard and entry.has_profiles else "false"
+
+
 def _community_filter(entry: FileEntry) -> str:
     return "not list_contains($names, community)" if entry.is_wildcard else "list_contains($names, community)"
 
@@ -429,7 +437,7 @@ def _write_bad_lines(
     connection.execute(f"create table faults ({BAD_LINES_COLUMNS}, lines_n BIGINT, filename VARCHAR, place VARCHAR)")
     files = [str(file) for account in accounts for file in account.archive.fault_files()]
     if files:
-        profile = is_profile_sql("community") if entry.is_wildcard else "false"
+        profile = _is_left_out_sql(entry)
         connection.execute(
             f"""
             insert into faults by name

@@ -1,19 +1,14 @@
-"""What Reddit's API is asked with. Read once, checked before anything is sent, and never shown.
+"""What Reddit's API is asked with."""
 
-Two ways lead here: the environment (this module) and an Airflow connection (``orchestration/connections.py``). A set
-of credentials comes from one of them whole: a secret of one application beside the id of another is of no use.
-"""
-
-import os
 from base64 import b64encode
-from dataclasses import dataclass, field
-from typing import NoReturn
-from urllib.parse import quote_plus, urlsplit
+from dataclasses import dataclass
+from typing import ClassVar
+from urllib.parse import urlsplit
 
 from pulse.core.errors import ConfigError
+from pulse.sources.credentials import Credentials, given
 
 REDDIT_URL = "https://www.reddit.com"
-DEFAULT_CONNECTION_ID = "reddit_default"
 ACCESS_POLICY_URL = "https://support.reddithelp.com/hc/en-us/articles/42728983564564-Responsible-Builder-Policy"
 # PRAW refuses a shorter one, with an error that does not say what is wrong.
 MIN_USER_AGENT_CHARS = 7
@@ -33,11 +28,10 @@ _BORROWED_USER_AGENTS = (
 )
 _REDDIT_DOMAIN = "reddit.com"
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-_VARIABLE = "PULSE_REDDIT_{}"
 
 
 @dataclass(frozen=True)
-class RedditCredentials:
+class RedditCredentials(Credentials):
     """One application at Reddit, and the account that it acts for, if any.
 
     ``client_secret`` is empty for an installed application: PRAW then asks for an anonymous read-only token, which is
@@ -52,13 +46,32 @@ class RedditCredentials:
             user agent and the host.
     """
 
-    client_id: str
-    client_secret: str = field(repr=False)
-    user_agent: str
-    username: str = ""
-    password: str = field(default="", repr=False)
-    refresh_token: str = field(default="", repr=False)
-    url: str = REDDIT_URL
+    client_id: str = given("Client id", place="login")
+    client_secret: str = given("Client secret", place="password", is_secret=True)
+    user_agent: str = given("User agent", description=_USER_AGENT_FORM)
+    username: str = given(
+        "Account name", description="Only with a password. Not needed for public communities.", default=""
+    )
+    password: str = given(
+        "Account password", description="Of an application of type script.", is_secret=True, keeps_blanks=True,
+        default="",
+    )  # fmt: skip
+    refresh_token: str = given(
+        "Refresh token", description="In place of name and password.", is_secret=True, default=""
+    )
+    url: str = given("URL", place="host", description=f"{REDDIT_URL}, or a local sandbox", default=REDDIT_URL)
+
+    service: ClassVar[str] = "Reddit"
+    section: ClassVar[str] = "REDDIT"
+    key_field: ClassVar[str] = "client_id"
+    how: ClassVar[str] = (
+        "PULSE_REDDIT_CLIENT_ID, PULSE_REDDIT_CLIENT_SECRET and PULSE_REDDIT_USER_AGENT; archives (source "
+        "reddit_archive) need no key"
+    )
+    way_to_get: ClassVar[str] = (
+        f'README, "Reddit live". A new key needs Reddit\'s approval: {ACCESS_POLICY_URL}. Without one, archives work: '
+        "source reddit_archive"
+    )
 
     def __post_init__(self) -> None:
         _require_given("client id", self.client_id)
@@ -68,10 +81,6 @@ class RedditCredentials:
         _require_descriptive(self.user_agent)
         self._require_whole_account()
         _require_own_host(self.url)
-
-    def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled: secrets stay in the process that read them, out of XCom and files."""
-        raise TypeError("credentials cannot be pickled")
 
     @property
     def oauth_url(self) -> str:
@@ -87,12 +96,20 @@ class RedditCredentials:
             return "application with an account's refresh token"
         return "application, read-only" if self.client_secret else "installed application, read-only"
 
+    @property
+    def asked_url(self) -> str:
+        """The server, unless it is Reddit itself."""
+        return "" if self.url == REDDIT_URL else self.url
+
+    @property
+    def shown(self) -> str:
+        """How this application names itself."""
+        return f", as {self.user_agent!r}"
+
     def secrets(self) -> tuple[str, ...]:
-        """What must not be shown anywhere: each secret, in every form in which it travels."""
-        plain = [value for value in (self.client_secret, self.password, self.refresh_token) if value]
-        in_form = [quote_plus(value) for value in plain]
-        in_header = b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode() if self.client_secret else ""
-        return tuple(dict.fromkeys(value for value in (*plain, *in_form, in_header) if value))
+        """Each secret, and the header that carries the application's."""
+        header = b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode() if self.client_secret else ""
+        return (*super().secrets(), *([header] if header else []))
 
     def _require_whole_account(self) -> None:
         if bool(self.username) != bool(self.password):
@@ -117,60 +134,6 @@ class RedditCredentials:
                 "Reddit user name or password", value="holds a line break or a control character",
                 next_step="copy it again, without what surrounds it",
             )  # fmt: skip
-
-
-def from_environment() -> RedditCredentials | None:
-    """The credentials in ``PULSE_REDDIT_*``; None if no client id is set there.
-
-    Raises:
-        ConfigError: see :class:`RedditCredentials`.
-    """
-    client_id = _variable("CLIENT_ID")
-    if not client_id:
-        return None
-    return RedditCredentials(
-        client_id=client_id,
-        client_secret=_variable("CLIENT_SECRET"),
-        user_agent=_variable("USER_AGENT"),
-        username=_variable("USERNAME"),
-        # A password is the one value that may begin or end with a space.
-        password=os.environ.get(_VARIABLE.format("PASSWORD"), ""),
-        refresh_token=_variable("REFRESH_TOKEN"),
-        url=_variable("URL").rstrip("/") or REDDIT_URL,
-    )
-
-
-def connection_id() -> str:
-    """Which Airflow connection is asked if the environment gives none: ``PULSE_REDDIT_CONNECTION``, or a default."""
-    return _variable("CONNECTION") or DEFAULT_CONNECTION_ID
-
-
-def required(given: RedditCredentials | None) -> RedditCredentials:
-    """What was given, or the error that says how to give it, and what works without.
-
-    Raises:
-        ConfigError: nothing was given.
-    """
-    if given is None:
-        raise ConfigError(
-            "Reddit credentials", value="none",
-            next_step=f"add the Airflow connection {connection_id()}, or set PULSE_REDDIT_CLIENT_ID, "
-            "PULSE_REDDIT_CLIENT_SECRET and PULSE_REDDIT_USER_AGENT; archives (source reddit_archive) need no key",
-        )  # fmt: skip
-    return given
-
-
-def required_from_environment() -> RedditCredentials:
-    """The credentials in the environment.
-
-    Raises:
-        ConfigError: there are none, or they cannot be used.
-    """
-    return required(from_environment())
-
-
-def _variable(name: str) -> str:
-    return os.environ.get(_VARIABLE.format(name), "").strip()
 
 
 def _require_given(name: str, value: str) -> None:

@@ -20,6 +20,7 @@ from pulse.core.window import Window
 from pulse.sources.context import SourceContext
 from pulse.sources.live.known import REMEMBERED_DAYS, create_known, due_sql
 from pulse.sources.reddit.client import is_refusal
+from pulse.sources.reddit.entry import RedditApiPolicy
 from pulse.sources.reddit.pages import Page, Stub, listing_page, more_children_page, tree_page
 from pulse.sources.reddit.plan import PAGE_ITEMS, Group, Plan
 from pulse.sources.reddit.shelf import SOURCE, SealedPage, Shelf
@@ -91,7 +92,7 @@ class Extraction:
         self._group = group
         self._plan = plan
         self._window = window
-        self._policy = context.reddit_api
+        self._policy = context.policy(RedditApiPolicy)
         self._by_name = {entry.community: entry for entry in group.entries}
         self._seen = {entry.community: Seen() for entry in group.entries}
         self._now = window.end_at

@@ -78,7 +78,7 @@ def make_plan(entries: Sequence[RedditApiEntry], window: Window, context: Source
     Raises:
         ConfigError: not even the listings fit the budget.
     """
-    policy = context.reddit_api
+    policy = context.policy(RedditApiPolicy)
     usual = {entry.entry_id: expected(context.home, entry, before=window.first_day) for entry in entries}
     members = _grouped(entries, usual, policy)
     listing_n = [_listing_calls_n(of_group, usual, window, policy) for of_group in members]

@@ -33,7 +33,8 @@ from pulse.sources.lines.ndjson import Chunk
 from pulse.sources.lines.reader import ChunkReader
 from pulse.sources.lines.rows import create_accounts, fault_table, write_faults, write_rows
 from pulse.sources.reddit.client import Answer, RedditClient, Told, is_refusal
-from pulse.sources.reddit.entry import RedditApiEntry
+from pulse.sources.reddit.credentials import RedditCredentials
+from pulse.sources.reddit.entry import RedditApiEntry, RedditApiPolicy
 from pulse.sources.reddit.mapping import RedditMapping
 from pulse.sources.reddit.pages import CommunityFacts, Page, Stub, community_facts
 
@@ -185,8 +186,8 @@ class Shelf:
             )  # fmt: skip
         if self._client is None:
             context = self._context
-            credentials = context.reddit_credentials()
-            policy = context.reddit_api
+            credentials = context.credentials(RedditCredentials)
+            policy = context.policy(RedditApiPolicy)
             self._client = RedditClient(context.home, credentials, policy, on_call=self._note_call)
         self._label = community or _SHARED
         return self._client.get(path, params, parse)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pulse.core import errors
-from pulse.sources.reddit import credentials as reddit_credentials
+from pulse.sources.credentials import from_environment
 from pulse.sources.reddit.credentials import RedditCredentials
 
 USER_AGENT = "linux:community-pulse:0.1 (by /u/emberwell)"
@@ -214,26 +214,26 @@ def set_environment(monkeypatch: pytest.MonkeyPatch, values: Mapping[str, str]) 
 
 def test_environment__gives_all_fields(monkeypatch: pytest.MonkeyPatch):
     set_environment(monkeypatch, GOOD | ACCOUNT | {"url": "http://127.0.0.1:8099/"})
-    assert reddit_credentials.from_environment() == credentials(**ACCOUNT, url="http://127.0.0.1:8099")
-    assert reddit_credentials.required_from_environment() == reddit_credentials.from_environment()
+    assert RedditCredentials.from_environment() == credentials(**ACCOUNT, url="http://127.0.0.1:8099")
+    assert from_environment(RedditCredentials) == RedditCredentials.from_environment()
 
 
 def test_environment__copied_with_what_surrounds_it(monkeypatch: pytest.MonkeyPatch):
     padded = {name: f" {value}\n" for name, value in (GOOD | {"refresh_token": TOKEN}).items()}
     set_environment(monkeypatch, padded)
-    assert reddit_credentials.from_environment() == credentials(refresh_token=TOKEN)
+    assert RedditCredentials.from_environment() == credentials(refresh_token=TOKEN)
     monkeypatch.delenv("PULSE_REDDIT_REFRESH_TOKEN")
     set_environment(monkeypatch, ACCOUNT | {"password": f" {PASSWORD} "})
-    found = reddit_credentials.from_environment()
+    found = RedditCredentials.from_environment()
     assert found is not None
     assert found.password == f" {PASSWORD} "
 
 
 def test_environment__empty_is_none_and_says_what_works_without(monkeypatch: pytest.MonkeyPatch):
     set_environment(monkeypatch, {"client_id": "", "client_secret": SECRET})
-    assert reddit_credentials.from_environment() is None
+    assert RedditCredentials.from_environment() is None
     with pytest.raises(errors.ConfigError) as refused:
-        reddit_credentials.required_from_environment()
+        from_environment(RedditCredentials)
     for part in ("reddit_default", "PULSE_REDDIT_CLIENT_ID", "reddit_archive", "need no key"):
         assert part in refused.value.next_step
     assert_hides(str(refused.value))
@@ -242,4 +242,4 @@ def test_environment__empty_is_none_and_says_what_works_without(monkeypatch: pyt
 def test_environment__names_the_connection_that_is_asked(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PULSE_REDDIT_CONNECTION", "reddit_tea")
     with pytest.raises(errors.ConfigError, match="reddit_tea"):
-        reddit_credentials.required_from_environment()
+        from_environment(RedditCredentials)

@@ -167,7 +167,7 @@ class Thread:
 def test_read_into__ends_although_the_thread_never_gives_what_it_counts(stub: Stub):
     """A question that was asked finds its page without a call, so that the budget for calls ends nothing."""
     shelf: Any = Thread(stub)
-    nothing: Any = SimpleNamespace(reddit_api=RedditApiPolicy())
+    nothing: Any = SimpleNamespace(policy=lambda _: RedditApiPolicy())
     group, plan = Group((), 1, 0, max_calls_n=50), Plan((), (), 50)
     known: set[str] = set()
     extraction = Extraction(shelf, nothing, group, plan, Window.one_day(NOON.date()))

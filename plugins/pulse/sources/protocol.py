@@ -1,0 +1,60 @@
+"""What a source says of itself."""
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from pulse.core.strict import Strict
+from pulse.core.window import Window
+from pulse.lake.landing import Load
+from pulse.platforms.entry import CommunityEntry
+from pulse.sources.context import SourceContext
+from pulse.sources.credentials import Credentials
+
+
+class Extraction(Protocol):
+    """What a source's module holds."""
+
+    def extract(self, entry: CommunityEntry, window: Window, context: SourceContext) -> Sequence[Load]:
+        """Land one entry's window; at least one load.
+
+        Raises:
+            SourceError: the source cannot give the window; ``retry_helps`` tells whether waiting does.
+            DayNotServable: the source cannot serve that day (any more).
+            ConfigError: credentials are missing, calls do not fit the budget, or no file holds what is declared.
+            StorageError: landing cannot be written.
+        """
+
+    def describe_plan(self, window: Window, context: SourceContext) -> Sequence[str]:
+        """Of a live source: what the window will ask its platform for, in lines.
+
+        Raises:
+            ConfigError: the calls do not fit the budget.
+        """
+
+
+@dataclass(frozen=True)
+class Source:
+    """One way to one platform. Light: neither it nor what it names imports a client library.
+
+    Attributes:
+        name: as an entry's ``source``, in the contract's column ``source`` and before load ids; also the section of the
+            config with its policy.
+        entry: what the config may say of a community.
+        module: where :class:`Extraction` lies; imported when the source is used.
+        is_live: asks a platform, which shows no state twice: its loads add to raw. Others replace their days.
+        policy: limits of calls and waits; None if it needs none.
+        credentials: what it is asked with; None if it needs none.
+    """
+
+    name: str
+    entry: type[CommunityEntry]
+    module: str
+    is_live: bool = False
+    policy: type[Strict] | None = None
+    credentials: type[Credentials] | None = None
+
+    def implementation(self) -> Extraction:
+        """The module that does the work."""
+        return cast("Extraction", importlib.import_module(self.module))

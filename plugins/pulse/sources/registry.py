@@ -1,0 +1,12 @@
+"""The sources there are. One line each; nothing else of the house lists them."""
+
+from pulse.sources.credentials import Credentials
+from pulse.sources.protocol import Source
+from pulse.sources.reddit.source import REDDIT_API, REDDIT_ARCHIVE
+
+SOURCES: dict[str, Source] = {one.name: one for one in (REDDIT_API, REDDIT_ARCHIVE)}
+
+
+def credential_kinds() -> tuple[type[Credentials], ...]:
+    """The kinds of credentials that some source is asked with, each once."""
+    return tuple(dict.fromkeys(one.credentials for one in SOURCES.values() if one.credentials is not None))
