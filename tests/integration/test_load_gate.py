@@ -118,7 +118,7 @@ def counted_else(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     if "docs" not in request.fixturenames:
         monkeypatch.setattr(runner, "_build_docs", lambda *_: None)
     if not {"great_expectations", "docs"} & {*request.fixturenames}:
-        monkeypatch.setattr(load_gate.runner, "run", counted)
+        monkeypatch.setattr(runner, "run", counted)
 
 
 def counted(database: Path, batches: Sequence[Batch], **_: Any) -> dict[str, dict[str, Answer]]:
@@ -819,7 +819,7 @@ def test_great_expectations_that_fails_stops_every_load(home: Home, monkeypatch:
 @pytest.fixture
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     """A runner that loses one answer and turns another around."""
-    real = load_gate.runner.run
+    real = runner.run
 
     def run(*arguments: Any, **options: Any) -> Any:
         answers = real(*arguments, **options)
@@ -829,7 +829,7 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
                 of_batch[rule] = replace(of_batch[rule], is_success=not of_batch[rule].is_success)
         return answers
 
-    monkeypatch.setattr(load_gate.runner, "run", run)
+    monkeypatch.setattr(runner, "run", run)
 
 
 @pytest.mark.usefixtures("great_expectations", "forgetful")
