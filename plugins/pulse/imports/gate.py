@@ -13,15 +13,17 @@ from pathlib import Path
 import duckdb
 
 from pulse.config.settings import Settings
+from pulse.core import parquet
 from pulse.core.files import sql_text
 from pulse.core.home import Home
+from pulse.core.table import select_list
 from pulse.core.text import printable
 from pulse.gates import judge
 from pulse.gates.judge import Result
 from pulse.gates.rules import Finding, LoadRule
 from pulse.gates.runner import Answer, Batch, Check
 from pulse.imports import reading, store
-from pulse.imports.contract import CONTRACT_VERSION, FILE_COLUMNS, MEASURES
+from pulse.imports.contract import COLUMNS, CONTRACT_VERSION, FILE_COLUMNS, MEASURES
 from pulse.imports.reading import GivenFile
 from pulse.imports.rules import RESULT_FILE_RULES, RESULT_ROW_RULES
 
@@ -342,17 +344,18 @@ def write_accepted(verdict: FileVerdict, database: Path, target: Path) -> None:
         StorageError: disk full or not writable; what was there stays.
     """
     given = verdict.given
-    columns = store.select_list(
+    columns = select_list(
+        COLUMNS,
         {
             "result_date": "date",
             "currency": "case when revenue is not null then currency end",
             "file_name": sql_text(given.name),
             "load_id": sql_text(given.load_id),
             "contract_version": str(CONTRACT_VERSION),
-        }
+        },
     )
     with duckdb.connect(str(database), read_only=True) as connection:
-        store.write(
+        parquet.write_query(
             connection,
             f"select {columns} from rows where is_accepted and not is_repeat order by line_number",
             target,
@@ -369,7 +372,7 @@ def write_kept_out(database: Path, target: Path) -> None:
     broken = ", ".join(f"case when not {rule.name} then '{rule.name}' end" for rule in RESULT_ROW_RULES)
     fields = ", ".join(f"coalesce({name}, '')" for name in FILE_COLUMNS)
     with duckdb.connect(str(database), read_only=True) as connection:
-        store.write(
+        parquet.write_query(
             connection,
             f"""
             select line_number, cast(null as date) as result_date, [fault] as broken, false as is_readable, line

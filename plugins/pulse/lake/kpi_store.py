@@ -11,7 +11,6 @@ takes its number, and what was told first, or last, of its month is unknown rath
 it is set aside, ``v0001.lost.json`` stands for it.
 """
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +22,17 @@ import pyarrow.parquet as pq
 from pulse.core import parquet
 from pulse.core.contract import Column, no_rows_sql
 from pulse.core.errors import ConfigError, DamagedFile, StorageError
-from pulse.core.files import read_json, sql_text, write_bytes, write_json
+from pulse.core.files import read_json, sql_text, write_json
 from pulse.core.home import Home
 from pulse.core.month import Month
 from pulse.core.table import Table, select_list
 
 _EMPTY = "_empty.parquet"
+# The same rows give the same bytes, so that nothing is left to what the library does by itself.
+_AS_EVER: dict[str, Any] = {
+    "version": "2.6", "data_page_version": "1.0", "compression": "zstd", "compression_level": 3,
+    "use_dictionary": True, "write_statistics": True, "store_schema": False,
+}  # fmt: skip
 # Ends the name of what stands for a version that was set aside.
 _LOST = ".lost.json"
 
@@ -244,10 +248,8 @@ def add_version(home: Home, month: Month, version: int, figures: Sequence[Row], 
 
 def ensure_tables(home: Home) -> None:
     """Give each table a typed file without rows, so that it can be read before any month is closed."""
-    for table in TABLES:
-        file = home.kpi / table / _EMPTY
-        if not file.exists() or parquet.fault_of(file, is_deep=True) is not None:
-            _write(file, table, [])
+    for name, table in TABLES.items():
+        parquet.ensure_empty_file(home.kpi / name / _EMPTY, table.columns, **_AS_EVER)
 
 
 # ---- views -----------------------------------------------------------------
@@ -350,14 +352,7 @@ def _lost(home: Home, table: str, month: Month, *, is_deep: bool) -> Iterator[Lo
 
 def _write(file: Path, table: str, rows: Sequence[Row]) -> None:
     content = pa.Table.from_pylist([dict(row) for row in rows], schema=TABLES[table].arrow_schema)
-    buffer = pa.BufferOutputStream()
-    pq.write_table(
-        content, buffer, version="2.6", data_page_version="1.0", compression="zstd", compression_level=3,
-        use_dictionary=True, write_statistics=True, store_schema=False,
-    )  # fmt: skip
-    if file.is_dir():  # damage: a folder in place of the file without rows
-        shutil.rmtree(file)
-    write_bytes(file, buffer.getvalue().to_pybytes())
+    parquet.write(file, content, **_AS_EVER)
 
 
 def _read(file: Path) -> list[dict[str, Any]]:

@@ -191,9 +191,7 @@ def exists(home: Home, table: str, stem: str) -> bool:
 def ensure_tables(home: Home) -> None:
     """Give each table a typed file without rows, so that it can be read before anything happened."""
     for name, table in TABLES.items():
-        file = file_of(home, name, "_empty")
-        if not file.exists() or parquet.fault_of(file, is_deep=True) is not None:
-            _write(home, name, table.arrow_schema.empty_table(), "_empty")
+        parquet.ensure_empty_file(file_of(home, name, "_empty"), table.columns, compression="zstd")
 
 
 def file_of(home: Home, table: str, stem: str) -> Path:
