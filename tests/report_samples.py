@@ -129,7 +129,7 @@ def marts(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> duckdb.DuckDBPyCon
 @cache
 def _tables() -> tuple[str, ...]:
     return tuple(
-        f"create table marts.{table.name} ({', '.join(f'{column.name} {column.sql_type}' for column in table.columns)})"
+        f"create table marts.{table.name} ({', '.join(f'{one.name} {one.duckdb_type}' for one in table.columns)})"
         for table in dictionary.marts()
     )
 

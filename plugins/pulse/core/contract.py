@@ -74,6 +74,8 @@ COLUMNS: tuple[Column, ...] = (
     ),
 )  # fmt: skip
 COLUMN_NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
+# What some sources see and others do not: a source states which, and leaves the others NULL.
+OBSERVABLE: frozenset[str] = frozenset(column.name for column in COLUMNS if column.is_nullable) - {"text_sha256"}
 
 
 # The second record: how large the community is. Sources that can see it write it beside the contributions of a load.

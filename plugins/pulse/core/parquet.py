@@ -5,13 +5,17 @@ import logging
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
-from pulse.core.files import fsync_file, fsync_folder, storage_error
+from pulse.core.contract import Column
+from pulse.core.files import fsync_file, fsync_folder, sql_text, storage_error
+from pulse.core.table import arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,27 +28,90 @@ _SHORTEST_BYTES = 12
 _T = TypeVar("_T")
 
 
-def write(file: Path, content: "pa.Table", *, compression: Literal["snappy", "zstd"] = "snappy") -> None:
-    """Write a file as a draft, flushed, and put it into its place, whatever stands there; the folder is made.
+@contextmanager
+def draft_of(file: Path) -> Iterator[Path]:
+    """Where to write a file: the draft is put into its place at the end, or removed if that fails. The folder is made.
+
+    Raises:
+        StorageError: the disk is full or not writable. What stood there stays.
+    """
+    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        yield draft
+        put(draft, file)
+    except (OSError, duckdb.IOException) as error:
+        with contextlib.suppress(OSError):  # its folder may be no folder
+            draft.unlink(missing_ok=True)
+        raise storage_error(file, error) from error
+
+
+def put(draft: Path, file: Path) -> None:
+    """Flush a draft that is complete and put it into a file's place, whatever stands there.
+
+    Raises:
+        OSError: it cannot be put there.
+    """
+    fsync_file(draft)
+    if file.is_dir():  # damage: a folder in place of the file
+        shutil.rmtree(file)
+    draft.replace(file)
+    fsync_folder(file.parent)
+
+
+def write(file: Path, content: "pa.Table", **options: Any) -> None:
+    """Write a table as one file, which appears whole or not at all; the folder is made.
+
+    Args:
+        options: of :func:`pyarrow.parquet.write_table`.
 
     Raises:
         StorageError: the disk is full or not writable. What stood there stays.
     """
     import pyarrow.parquet as pq
 
-    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(content, draft, compression=compression)
-        fsync_file(draft)
-        if file.is_dir():  # damage: a folder in place of the file
-            shutil.rmtree(file)
-        draft.replace(file)
-        fsync_folder(file.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # its folder may be no folder
-            draft.unlink(missing_ok=True)
-        raise storage_error(file, error) from error
+    with draft_of(file) as draft:
+        pq.write_table(content, draft, **options)
+
+
+def write_query(
+    connection: duckdb.DuckDBPyConnection, query: str, file: Path, *, facts: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """The same for the rows of a query.
+
+    Args:
+        facts: kept in the file's own metadata.
+
+    Raises:
+        StorageError: as for :func:`write`.
+    """
+    kept = ", ".join(f"{name}: {sql_text(value)}" for name, value in facts.items())
+    options = f"format parquet, compression zstd{f', kv_metadata {{{kept}}}' if kept else ''}"
+    with draft_of(file) as draft:
+        connection.execute(f"copy ({query}) to {sql_text(draft)} ({options})")
+
+
+def ensure_empty_file(file: Path, columns: Iterable[Column], **options: Any) -> None:
+    """Give a table a typed file without rows, so that it can be read before anything was written.
+
+    One that is damaged, or lacks columns that came since, is replaced.
+
+    Args:
+        options: as for :func:`write`.
+
+    Raises:
+        StorageError: as for :func:`write`.
+    """
+    schema = arrow_schema(columns)
+    if fault_of(file, is_deep=True) is not None or column_names(file) != schema.names:
+        write(file, schema.empty_table(), **options)
+
+
+def column_names(file: Path) -> list[str]:
+    """The columns of a file that can be read, in order."""
+    import pyarrow.parquet as pq
+
+    return list(pq.read_schema(file).names)
 
 
 def fault_of(file: Path, *, is_deep: bool = False) -> str | None:

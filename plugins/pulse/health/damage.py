@@ -21,7 +21,7 @@ import duckdb
 from pulse.core import locks, parquet
 from pulse.core.clock import Clock
 from pulse.core.errors import ConfigError, StorageError
-from pulse.core.files import fsync_file, read_json, sql_text, storage_error, write_json
+from pulse.core.files import read_json, sql_text, storage_error, write_json
 from pulse.core.home import Home, path_value
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.kpi import closing
@@ -285,7 +285,6 @@ def _forget_coverage(home: Home, file: Path, day: date) -> None:
         return
     others = [_day_of(other) for other in of_community.glob(f"day=*/{file.name}") if other != file]
     is_live = not raw.is_replayable(file.stem)
-    draft = coverage.with_name(f".{coverage.name}.set-aside.tmp")
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         rows = f"read_parquet({sql_text(coverage)}, hive_partitioning = false)"
@@ -293,11 +292,7 @@ def _forget_coverage(home: Home, file: Path, day: date) -> None:
         if is_live:
             kept = "".join(f" and day <> date '{other}'" for other in others if other is not None)
             lost = f"({lost} or (day < date '{day}'{kept}))"
-        connection.execute(
-            f"copy (from {rows} where not {lost}) to {sql_text(draft)} (format parquet, compression zstd)"
-        )
-    fsync_file(draft)
-    draft.replace(coverage)
+        parquet.write_query(connection, f"from {rows} where not {lost}", coverage)
 
 
 def _say_in_outcomes(home: Home, damage: Damage, day: date, *, clock: Clock) -> None:

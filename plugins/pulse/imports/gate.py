@@ -1,11 +1,11 @@
 """The gate for business results: one file judged as a whole, as gate 1 does with loads.
 
 Two tables per file in a private DuckDB file, so that Great Expectations can open it read-only afterwards: ``rows`` with
-one boolean per row rule, ``numbers`` with one number per file rule. Its answers are read with the runner's suspicion,
-and what contradicts the counts, or cannot tell, stops the file.
+one boolean per row rule, ``numbers`` with one number per file rule. Its answers are held against our own counts by the
+judge of all gates (:mod:`pulse.gates.judge`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,17 +13,19 @@ from pathlib import Path
 import duckdb
 
 from pulse.config.settings import Settings
+from pulse.core import parquet
 from pulse.core.files import sql_text
 from pulse.core.home import Home
+from pulse.core.table import select_list
 from pulse.core.text import printable
-from pulse.gates import runner
-from pulse.gates.rules import LoadRule, RowRule
+from pulse.gates import judge
+from pulse.gates.judge import Result
+from pulse.gates.rules import Finding, LoadRule
 from pulse.gates.runner import Answer, Batch, Check
 from pulse.imports import reading, store
-from pulse.imports.contract import CONTRACT_VERSION, FILE_COLUMNS, MEASURES
+from pulse.imports.contract import COLUMNS, CONTRACT_VERSION, FILE_COLUMNS, MEASURES
 from pulse.imports.reading import GivenFile
 from pulse.imports.rules import RESULT_FILE_RULES, RESULT_ROW_RULES
-from pulse.lake import quality
 
 GATE = "gate_1"
 _KEY = "date, platform, community, code, case when revenue is not null then currency end"
@@ -36,27 +38,6 @@ _IS_REFUND = (
 # Names that spreadsheets give to a line of sums.
 _NAME_OF_TOTAL = "^(grand )?(total|subtotal|sum|all|gesamt|gesamtsumme|summe|insgesamt|alle)([^a-z]|s?$)"
 _DAYS_OF_A_TOTAL = 3
-
-
-@dataclass(frozen=True)
-class RuleResult:
-    """What one rule found in one file; fields as in ``quality.gate_results``."""
-
-    rule: str
-    level: str
-    severity: str
-    checked_n: int
-    failed_n: int | None
-    value: float | None
-    limit: float | None
-    is_passed: bool
-    message: str
-
-    @property
-    def is_stopping(self) -> bool:
-        """Whether it stops the file: lines that break a row rule are only kept out."""
-        could_tell = self.value is not None
-        return not self.is_passed and (not could_tell or (self.level == "load" and self.severity == "critical"))
 
 
 @dataclass(frozen=True)
@@ -73,7 +54,7 @@ class FileVerdict:
     accepted_n: int
     identical_n: int
     refunds_n: int
-    results: tuple[RuleResult, ...]
+    results: tuple[Result, ...]
 
     @property
     def kept_out_n(self) -> int:
@@ -81,9 +62,9 @@ class FileVerdict:
         return self.rows_n - self.accepted_n - self.identical_n
 
     @property
-    def stopped_by(self) -> tuple[RuleResult, ...]:
+    def stopped_by(self) -> tuple[Finding, ...]:
         """The rules that stop the file; empty if it may be imported."""
-        return tuple(result for result in self.results if result.is_stopping)
+        return judge.stopped_by(self.results)
 
 
 # ---- judging ---------------------------------------------------------------
@@ -111,11 +92,13 @@ def check(
         connection.execute("checkpoint")
     lines_n, accepted_n, identical_n, refunds_n, rows_n = counted or (0, 0, 0, 0, 0)
     if faults:
-        results = [_as_agreed(faults)]
+        results = [judge.of_differences("file_is_as_agreed", faults)]
     else:
         answers = _answers(given, database, home=home, run_id=run_id, has_rows=rows_n > 0)
         results = _results(numbers, failed, rows_n, answers, places)
-    _record(home, given, results, run_id=run_id, recorded_at=checked_at)
+    judge.record(
+        home, GATE, results, run_id=run_id, recorded_at=checked_at, load_id=given.load_id, entry_id=entry_id(given.name)
+    )
     return FileVerdict(given, lines_n, accepted_n, identical_n, refunds_n, tuple(results))
 
 
@@ -306,29 +289,15 @@ def _failed_by_rule(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 def _answers(given: GivenFile, database: Path, *, home: Home, run_id: str, has_rows: bool) -> dict[str, Answer]:
     """What Great Expectations says; rows only if there are any, for it calls no rows a success."""
-    batches = [Batch(f"{given.load_id}-file", "numbers", [_file_check(rule) for rule in RESULT_FILE_RULES])]
+    batches = [Batch(f"{given.load_id}-file", "numbers", list(map(_check_number, RESULT_FILE_RULES)))]
     if has_rows:
-        batches.append(Batch(f"{given.load_id}-rows", "rows", [_row_check(rule) for rule in RESULT_ROW_RULES]))
-    found = runner.run(database, batches, home=home, docs=f"{run_id}-{given.load_id}")
-    return {rule: answer for of_batch in found.values() for rule, answer in of_batch.items()}
+        batches.append(Batch(f"{given.load_id}-rows", "rows", list(map(judge.check_booleans, RESULT_ROW_RULES))))
+    return judge.ask(database, batches, home=home, docs=f"{run_id}-{given.load_id}")
 
 
-def _row_check(rule: RowRule) -> Check:
-    return Check(
-        rule.name, "ExpectColumnValuesToBeInSet", {"column": rule.name, "value_set": [True]}, rule.severity,
-        f"{rule.name}: {rule.reason}",
-    )  # fmt: skip
-
-
-def _file_check(rule: LoadRule) -> Check:
+def _check_number(rule: LoadRule) -> Check:
     # The maximum of one row: unlike checks of single values it fails on NULL, on NaN and on no row at all.
-    return Check(
-        rule.name, "ExpectColumnMaxToBeBetween", {"column": rule.name, "max_value": rule.maximum}, rule.severity,
-        f"{rule.name}: {rule.reason}",
-    )  # fmt: skip
-
-
-# ---- concluding ------------------------------------------------------------
+    return judge.check(rule, "ExpectColumnMaxToBeBetween", {"column": rule.name, "max_value": rule.maximum})
 
 
 def _results(
@@ -337,82 +306,27 @@ def _results(
     rows_n: int,
     answers: dict[str, Answer],
     places: dict[str, str],
-) -> list[RuleResult]:
-    results = [
-        _file_result(rule, numbers[rule.name], rows_n, answers.get(rule.name), places.get(rule.name))
-        for rule in RESULT_FILE_RULES
-    ]
-    if rows_n:
-        results += [_row_result(rule, failed[rule.name], rows_n, answers.get(rule.name)) for rule in RESULT_ROW_RULES]
-    return results
+) -> list[Result]:
+    results = []
+    for rule in RESULT_FILE_RULES:
+        value, limit, place = numbers[rule.name], _limit(rule), places.get(rule.name)
+        doubt = judge.doubt_number(answers.get(rule.name), rule, value, limit)
+        cause = f"; {printable(place, max_chars=400)}" if place else ""
+        results.append(judge.of_number(rule, value, limit, doubt=doubt, rows_n=rows_n, cause=cause))
+    if not rows_n:
+        return results
+    return results + [
+        judge.of_rows(
+            rule, failed[rule.name], rows_n, noun="lines",
+            doubt=judge.doubt(answers.get(rule.name), failed_n=failed[rule.name]),
+        )
+        for rule in RESULT_ROW_RULES
+    ]  # fmt: skip
 
 
-def _as_agreed(faults: Sequence[str]) -> RuleResult:
-    shown = "; ".join(faults[:3]) + (f"; and {len(faults) - 3} more" if len(faults) > 3 else "")
-    return RuleResult(
-        "file_is_as_agreed", "load", "critical", 0, None, float(len(faults)), 0.0, is_passed=False,
-        message=f"file_is_as_agreed: {printable(shown, max_chars=500)}",
-    )  # fmt: skip
-
-
-def _file_result(
-    rule: LoadRule, value: float | None, rows_n: int, answer: Answer | None, place: str | None
-) -> RuleResult:
-    limit = float(rule.maximum) if isinstance(rule.maximum, int | float) else None
-    if answer is None or answer.broken or value is None or limit is None:
-        return _cannot_tell(rule, (answer.broken if answer else "no answer") or "its number is NULL")
-    if answer.is_success != (value <= limit):
-        return _cannot_tell(rule, f"the answer contradicts the number {value:g}")
-    is_within = "limit" if answer.is_success else "is outside the limit"
-    return RuleResult(
-        rule.name, "load", rule.severity, rows_n, None, value, limit, is_passed=answer.is_success,
-        message=f"{rule.name}: {value:.4g}{', ' if answer.is_success else ' '}{is_within} {limit:g}"
-        + (f"; {printable(place, max_chars=400)}" if place and not answer.is_success else ""),
-    )  # fmt: skip
-
-
-def _row_result(rule: RowRule, failed_n: int, rows_n: int, answer: Answer | None) -> RuleResult:
-    if answer is None or answer.broken:
-        return _cannot_tell(rule, (answer.broken if answer else None) or "no answer")
-    if answer.unexpected_n != failed_n or answer.is_success != (failed_n == 0):
-        return _cannot_tell(rule, f"the answer {answer.unexpected_n} contradicts the count {failed_n}")
-    return RuleResult(
-        rule.name, "row", rule.severity, rows_n, failed_n, float(failed_n), 0.0, is_passed=failed_n == 0,
-        message=f"{rule.name}: {failed_n} of {rows_n} lines",
-    )  # fmt: skip
-
-
-def _cannot_tell(rule: RowRule | LoadRule, why: str) -> RuleResult:
-    """A gate that cannot tell stops: silence is not a pass."""
-    return RuleResult(
-        rule.name, rule.level, "critical", 0, None, None, None, is_passed=False,
-        message=f"{rule.name}: could not tell: {why}",
-    )  # fmt: skip
-
-
-def _record(home: Home, given: GivenFile, results: Iterable[RuleResult], *, run_id: str, recorded_at: datetime) -> None:
-    rows = [
-        {
-            "run_id": run_id,
-            "gate": GATE,
-            "load_id": given.load_id,
-            "entry_id": entry_id(given.name),
-            "rule": result.rule,
-            "level": result.level,
-            "severity": result.severity,
-            "checked_n": result.checked_n,
-            "failed_n": result.failed_n,
-            "value": result.value,
-            "limit_value": result.limit,
-            "is_passed": result.is_passed,
-            "is_waived": False,
-            "is_stopping": result.is_stopping,
-            "message": result.message,
-            "recorded_at": recorded_at,
-        }
-        for result in results
-    ]
-    quality.append(home, quality.GATE_RESULTS, rows, stem=f"{run_id}-{GATE}-{given.load_id}")
+def _limit(rule: LoadRule) -> float | None:
+    """No limit here is one of a config's."""
+    return float(rule.maximum) if isinstance(rule.maximum, int | float) else None
 
 
 def entry_id(file_name: str) -> str:
@@ -430,17 +344,18 @@ def write_accepted(verdict: FileVerdict, database: Path, target: Path) -> None:
         StorageError: disk full or not writable; what was there stays.
     """
     given = verdict.given
-    columns = store.select_list(
+    columns = select_list(
+        COLUMNS,
         {
             "result_date": "date",
             "currency": "case when revenue is not null then currency end",
             "file_name": sql_text(given.name),
             "load_id": sql_text(given.load_id),
             "contract_version": str(CONTRACT_VERSION),
-        }
+        },
     )
     with duckdb.connect(str(database), read_only=True) as connection:
-        store.write(
+        parquet.write_query(
             connection,
             f"select {columns} from rows where is_accepted and not is_repeat order by line_number",
             target,
@@ -457,7 +372,7 @@ def write_kept_out(database: Path, target: Path) -> None:
     broken = ", ".join(f"case when not {rule.name} then '{rule.name}' end" for rule in RESULT_ROW_RULES)
     fields = ", ".join(f"coalesce({name}, '')" for name in FILE_COLUMNS)
     with duckdb.connect(str(database), read_only=True) as connection:
-        store.write(
+        parquet.write_query(
             connection,
             f"""
             select line_number, cast(null as date) as result_date, [fault] as broken, false as is_readable, line

@@ -120,8 +120,8 @@ def _told(verdict: FileVerdict) -> ImportVerdict:
         rows_n=verdict.rows_n,
         accepted_n=verdict.accepted_n,
         rule=stopped.rule if stopped else None,
-        value=None if stopped is None else "unknown" if stopped.value is None else f"{stopped.value:.4g}",
-        limit=None if stopped is None else "none" if stopped.limit is None else f"{stopped.limit:g}",
+        value=stopped.value if stopped else None,
+        limit=stopped.limit if stopped else None,
         message=stopped.message if stopped else _imported(verdict),
     )
 

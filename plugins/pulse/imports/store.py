@@ -1,17 +1,13 @@
 """Business results in raw: one Parquet file per imported file, replaced whole; ``raw/business_results``."""
 
 import glob
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-import duckdb
 import pyarrow.parquet as pq
 
 from pulse.core import parquet
-from pulse.core.contract import Column, no_rows_sql
-from pulse.core.files import fsync_file, fsync_folder, sql_text, storage_error
 from pulse.core.home import Home, path_value
 from pulse.imports.contract import COLUMNS
 
@@ -43,13 +39,7 @@ def ensure_empty_file(home: Home) -> None:
 
     One of an earlier version of the contract is replaced.
     """
-    file = _folder(home) / "_empty.parquet"
-    if file.is_dir():
-        shutil.rmtree(file)
-    is_whole = file.exists() and not parquet.fault_of(file, is_deep=True)
-    if not is_whole or pq.read_schema(file).names != [column.name for column in COLUMNS]:
-        with duckdb.connect() as connection:
-            write(connection, no_rows_sql(COLUMNS), file)
+    parquet.ensure_empty_file(_folder(home) / "_empty.parquet", COLUMNS)
 
 
 def results_file(home: Home, file_name: str) -> Path:
@@ -66,40 +56,6 @@ def imported(home: Home) -> Mapping[str, str]:
         if all(name in facts for name in names):
             found[facts["file_name"]] = facts["load_id"]
     return found
-
-
-def write(
-    connection: duckdb.DuckDBPyConnection, query: str, target: Path, *, facts: Mapping[str, str] | None = None
-) -> None:
-    """Write the rows of a query as one file, which appears whole or not at all.
-
-    Args:
-        facts: kept in the file's own metadata.
-
-    Raises:
-        StorageError: disk full or not writable; a file that was there stays.
-    """
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    kept = ", ".join(f"{name}: {sql_text(value)}" for name, value in (facts or {}).items())
-    options = f"format parquet, compression zstd{f', kv_metadata {{{kept}}}' if kept else ''}"
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        connection.execute(f"copy ({query}) to {sql_text(draft)} ({options})")
-        fsync_file(draft)
-        draft.replace(target)
-        fsync_folder(target.parent)
-    except (OSError, duckdb.IOException) as error:
-        draft.unlink(missing_ok=True)
-        raise storage_error(target, error) from error
-
-
-def select_list(columns: Mapping[str, str]) -> str:
-    """Every column of the contract in order and cast to its type, from SQL expressions by name."""
-
-    def cast(column: Column) -> str:
-        return f"cast({columns.get(column.name, column.name)} as {column.duckdb_type}) as {column.name}"
-
-    return ", ".join(map(cast, COLUMNS))
 
 
 def _folder(home: Home) -> Path:

@@ -18,7 +18,6 @@ holds the same text and is the operator's own; published files, which the next b
 """
 
 import logging
-import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -146,16 +145,12 @@ def remake_tombstones(home: Home, file: Path) -> bool:
     files = sorted(of_community.glob(f"day=*/{file.name}"))
     if not files or len(parquet.whole(files, is_deep=True)) < len(files):
         return False
-    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     with _connect(home.scratch / "erasure") as connection:
         with_authors = not landing.is_replayable(file.stem)
         communities = _find_tombstones(connection, {("", ""): files}, with_authors=with_authors)
         for community in communities:  # one: the files are of one folder
-            _write_tombstones(connection, community, draft)
-            if file.is_dir():
-                shutil.rmtree(file)
-            draft.replace(file)
-            fsync_folder(file.parent)
+            with parquet.draft_of(file) as draft:
+                _write_tombstones(connection, community, draft)
     return bool(communities)
 
 

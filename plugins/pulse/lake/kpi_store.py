@@ -11,7 +11,6 @@ takes its number, and what was told first, or last, of its month is unknown rath
 it is set aside, ``v0001.lost.json`` stands for it.
 """
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +20,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pulse.core import parquet
+from pulse.core.contract import Column, no_rows_sql
 from pulse.core.errors import ConfigError, DamagedFile, StorageError
-from pulse.core.files import read_json, sql_text, write_bytes, write_json
+from pulse.core.files import read_json, sql_text, write_json
 from pulse.core.home import Home
 from pulse.core.month import Month
+from pulse.core.table import Table, select_list
 
-_TIME = pa.timestamp("us", tz="UTC")
 _EMPTY = "_empty.parquet"
+# The same rows give the same bytes, so that nothing is left to what the library does by itself.
+_AS_EVER: dict[str, Any] = {
+    "version": "2.6", "data_page_version": "1.0", "compression": "zstd", "compression_level": 3,
+    "use_dictionary": True, "write_statistics": True, "store_schema": False,
+}  # fmt: skip
 # Ends the name of what stands for a version that was set aside.
 _LOST = ".lost.json"
 
@@ -41,74 +46,121 @@ KPI_LOST_VERSIONS = "kpi_lost_versions"
 KEY = ("platform", "community", "kpi")
 # Columns of the closing; all others are those of the mart `fct_kpis_monthly`.
 OF_CLOSING = ("version", "reported_at", "state_id")
+# In place of a meaning: that of the mart's column of the same name.
+AS_IN_MART = ""
 
-TABLES: dict[str, pa.Schema] = {
-    # Grain: month, version, platform, community, KPI.
-    KPI_MONTHLY: pa.schema(
-        [
-            ("month_start_date", pa.date32()),
-            ("version", pa.int64()),
-            ("reported_at", _TIME),
-            ("state_id", pa.string()),
-            ("platform", pa.string()),
-            ("community", pa.string()),
-            ("kpi", pa.string()),
-            ("value", pa.float64()),
-            ("n", pa.int64()),
-            ("value_low", pa.float64()),
-            ("value_high", pa.float64()),
-            ("unit", pa.string()),
-            ("days_n", pa.int64()),
-            ("days_complete_n", pa.int64()),
-            ("completeness", pa.float64()),
-            ("caveat", pa.string()),
-            ("value_month_before", pa.float64()),
-            ("change_month_before", pa.float64()),
-            ("change_month_before_share", pa.float64()),
-            ("value_year_before", pa.float64()),
-            ("change_year_before", pa.float64()),
-            ("change_year_before_share", pa.float64()),
-            ("change", pa.float64()),
-            ("change_low", pa.float64()),
-            ("change_high", pa.float64()),
-            ("is_change_clear", pa.bool_()),
-            ("change_share", pa.float64()),
-            ("history_days_n", pa.int64()),
-            ("definition_version", pa.int64()),
-            ("sentiment_model_id", pa.string()),
-            ("contributions_n", pa.int64()),
-            ("erased_n", pa.int64()),
-            ("last_observed_at", _TIME),
-        ]
+
+def _of_mart(name: str, duckdb_type: str) -> Column:
+    """A column that means what it does in the mart that figures are frozen from; its yml says what."""
+    return Column(name, duckdb_type, True, AS_IN_MART)
+
+
+_VERSION = Column("version", "BIGINT", False, "Version of the month, from 1.")
+_REPORTED_AT = Column("reported_at", "TIMESTAMPTZ", False, "When the version was frozen.")
+_STATE_ID = Column("state_id", "VARCHAR", False, "Published state that it was frozen from.")
+_MONTHLY = Table(
+    KPI_MONTHLY,
+    "Every version of every closed month. A month that is closed again gets a new version if anything differs.",
+    "one row per month_start_date, version, platform, community and kpi.",
+    (
+        _of_mart("month_start_date", "DATE"),
+        _VERSION,
+        _REPORTED_AT,
+        _STATE_ID,
+        _of_mart("platform", "VARCHAR"),
+        _of_mart("community", "VARCHAR"),
+        _of_mart("kpi", "VARCHAR"),
+        _of_mart("value", "DOUBLE"),
+        _of_mart("n", "BIGINT"),
+        _of_mart("value_low", "DOUBLE"),
+        _of_mart("value_high", "DOUBLE"),
+        _of_mart("unit", "VARCHAR"),
+        _of_mart("days_n", "BIGINT"),
+        _of_mart("days_complete_n", "BIGINT"),
+        _of_mart("completeness", "DOUBLE"),
+        _of_mart("caveat", "VARCHAR"),
+        _of_mart("value_month_before", "DOUBLE"),
+        _of_mart("change_month_before", "DOUBLE"),
+        _of_mart("change_month_before_share", "DOUBLE"),
+        _of_mart("value_year_before", "DOUBLE"),
+        _of_mart("change_year_before", "DOUBLE"),
+        _of_mart("change_year_before_share", "DOUBLE"),
+        _of_mart("change", "DOUBLE"),
+        _of_mart("change_low", "DOUBLE"),
+        _of_mart("change_high", "DOUBLE"),
+        _of_mart("is_change_clear", "BOOLEAN"),
+        _of_mart("change_share", "DOUBLE"),
+        _of_mart("history_days_n", "BIGINT"),
+        _of_mart("definition_version", "BIGINT"),
+        _of_mart("sentiment_model_id", "VARCHAR"),
+        _of_mart("contributions_n", "BIGINT"),
+        _of_mart("erased_n", "BIGINT"),
+        _of_mart("last_observed_at", "TIMESTAMPTZ"),
     ),
-    # Grain: month, version, platform, community, KPI; a version that changed nothing of a figure has no row for it.
-    KPI_RESTATEMENTS: pa.schema(
-        [
-            ("month_start_date", pa.date32()),
-            ("version", pa.int64()),
-            ("reported_at", _TIME),
-            ("state_id", pa.string()),
-            ("platform", pa.string()),
-            ("community", pa.string()),
-            ("kpi", pa.string()),
-            ("old_value", pa.float64()),
-            ("new_value", pa.float64()),
-            ("difference", pa.float64()),
-            ("changed_columns", pa.string()),
-            ("reasons", pa.string()),
-        ]
-    ),
-}
-LOST_COLUMNS = pa.schema(
-    [
-        ("month_start_date", pa.date32()),
-        ("version", pa.int64()),
-        ("table_name", pa.string()),
-        ("reason", pa.string()),
-        ("is_set_aside", pa.bool_()),
-    ]
 )
-FIGURES = tuple(name for name in TABLES[KPI_MONTHLY].names if name not in OF_CLOSING)
+_RESTATEMENTS = Table(
+    KPI_RESTATEMENTS,
+    "What a later version changed of a figure, and why; from or to NULL where only one of the two versions has it.",
+    "one row per month_start_date, version, platform, community and kpi that differs from the version before.",
+    (
+        _of_mart("month_start_date", "DATE"),
+        _VERSION,
+        _REPORTED_AT,
+        _STATE_ID,
+        _of_mart("platform", "VARCHAR"),
+        _of_mart("community", "VARCHAR"),
+        _of_mart("kpi", "VARCHAR"),
+        Column("old_value", "DOUBLE", True, "Value in the version before; NULL where it had none."),
+        Column("new_value", "DOUBLE", True, "Value in this version; NULL where it has none."),
+        Column("difference", "DOUBLE", True, "new_value − old_value; NULL where either is."),
+        Column(
+            "changed_columns", "VARCHAR", False,
+            "Columns that differ, comma-separated; value where only one of the two versions has the figure.",
+        ),
+        Column(
+            "reasons", "VARCHAR", False,
+            "Comma-separated: late_data (contributions, days or looks at them came in, or went, later), deletion "
+            "(taken back by people, or accounts gone), new_definition, new_model (of sentiment), earlier_month (only "
+            "what the figure is compared with), unknown.",
+        ),
+    ),
+)  # fmt: skip
+_LOST_VERSIONS = Table(
+    KPI_LOST_VERSIONS,
+    "Frozen versions that cannot be read any more: where one was the first or last, nothing stands in its place.",
+    "one row per month_start_date, version and table_name.",
+    (
+        _of_mart("month_start_date", "DATE"),
+        _VERSION,
+        Column(
+            "table_name", "VARCHAR", False,
+            "kpi_monthly where the figures are lost, kpi_restatements where only what the version changed is.",
+        ),
+        Column("reason", "VARCHAR", False, "What is wrong with the file, or was when it was set aside."),
+        Column("is_set_aside", "BOOLEAN", False, "Whether it was moved away with `pulse set-aside`."),
+    ),
+)  # fmt: skip
+_EACH_ONCE = "one row per month_start_date, platform, community and kpi."
+
+# What is kept in files.
+TABLES: dict[str, Table] = {table.name: table for table in (_MONTHLY, _RESTATEMENTS)}
+# What readers see: these and what is made of them (:func:`views`).
+SHOWN: dict[str, Table] = {
+    table.name: table
+    for table in (
+        _MONTHLY,
+        Table(
+            KPI_AS_FIRST_REPORTED,
+            "Each figure as it was reported first, whatever became of it.",
+            _EACH_ONCE,
+            _MONTHLY.columns,
+        ),
+        Table(KPI_AS_NOW_KNOWN, "The latest version of each closed month.", _EACH_ONCE, _MONTHLY.columns),
+        _LOST_VERSIONS,
+        _RESTATEMENTS,
+    )
+}
+FIGURES = tuple(name for name in _MONTHLY.names if name not in OF_CLOSING)
 
 Row = Mapping[str, Any]
 
@@ -196,10 +248,8 @@ def add_version(home: Home, month: Month, version: int, figures: Sequence[Row], 
 
 def ensure_tables(home: Home) -> None:
     """Give each table a typed file without rows, so that it can be read before any month is closed."""
-    for table in TABLES:
-        file = home.kpi / table / _EMPTY
-        if not file.exists() or parquet.fault_of(file, is_deep=True) is not None:
-            _write(file, table, [])
+    for name, table in TABLES.items():
+        parquet.ensure_empty_file(home.kpi / name / _EMPTY, table.columns, **_AS_EVER)
 
 
 # ---- views -----------------------------------------------------------------
@@ -233,17 +283,15 @@ def views(relation: Callable[[str], str]) -> dict[str, str]:
 
 def lost_query(home: Home) -> str:
     """A query for the versions that were frozen and cannot be read any more. Grain: month, version, table."""
-    columns = "month_start_date date, version bigint, table_name varchar, reason varchar, is_set_aside boolean"
-    found = [
+    found = ", ".join(
         f"(date '{lost.month.first_day}', {lost.version}, {sql_text(lost.table)}, {sql_text(lost.reason)}, "
         f"{lost.is_set_aside})"
         for lost in lost_versions(home, is_deep=False)
-    ]
-    names = ", ".join(column.split()[0] for column in columns.split(", "))
-    casts = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in map(str.split, columns.split(", ")))
+    )
+    columns = _LOST_VERSIONS.columns
     if not found:
-        return f"select {casts} from (values (null, null, null, null, null)) as lost({names}) where false"
-    return f"select {casts} from (values {', '.join(found)}) as lost({names})"
+        return no_rows_sql(columns)
+    return f"select {select_list(columns)} from (values {found}) as lost({', '.join(_LOST_VERSIONS.names)})"
 
 
 # ---- files -----------------------------------------------------------------
@@ -303,15 +351,8 @@ def _lost(home: Home, table: str, month: Month, *, is_deep: bool) -> Iterator[Lo
 
 
 def _write(file: Path, table: str, rows: Sequence[Row]) -> None:
-    content = pa.Table.from_pylist([dict(row) for row in rows], schema=TABLES[table])
-    buffer = pa.BufferOutputStream()
-    pq.write_table(
-        content, buffer, version="2.6", data_page_version="1.0", compression="zstd", compression_level=3,
-        use_dictionary=True, write_statistics=True, store_schema=False,
-    )  # fmt: skip
-    if file.is_dir():  # damage: a folder in place of the file without rows
-        shutil.rmtree(file)
-    write_bytes(file, buffer.getvalue().to_pybytes())
+    content = pa.Table.from_pylist([dict(row) for row in rows], schema=TABLES[table].arrow_schema)
+    parquet.write(file, content, **_AS_EVER)
 
 
 def _read(file: Path) -> list[dict[str, Any]]:

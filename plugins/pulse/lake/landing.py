@@ -121,6 +121,8 @@ class LoadManifest(BaseModel):
             before there was such a file.
         kinds_read: the kinds that the source reads for this entry, whether or not it reached each day. Loads of before
             there were messages do not always say it.
+        observes: the contract's observable columns that the source can see; all others are NULL in every row. None in
+            loads from before sources said so.
         is_never_seen: nothing that the source holds bears the community's name.
         incomplete_days: days of the window that the source could not prove to have listed from end to end. Only loads
             without coverage say it so; see :func:`coverage_of`.
@@ -150,6 +152,7 @@ class LoadManifest(BaseModel):
     skipped: dict[str, int] = {}
     coverage_rows_n: int | None = None
     kinds_read: tuple[str, ...] = ("post", "comment")
+    observes: tuple[str, ...] | None = None
     is_never_seen: bool = False
     files: tuple[FileAccount, ...] = ()
     incomplete_days: tuple[date, ...] = ()

@@ -13,86 +13,151 @@ from typing import Any
 import pyarrow as pa
 
 from pulse.core import parquet
+from pulse.core.contract import Column, no_rows_sql
 from pulse.core.files import sql_text
 from pulse.core.home import Home, path_value
-
-_TIME = pa.timestamp("us", tz="UTC")
+from pulse.core.table import Table
 
 LOAD_OUTCOMES = "load_outcomes"
 GATE_RESULTS = "gate_results"
 QUARANTINED_ROWS = "quarantined_rows"
 CREATION_TIME_CLASHES = "creation_time_clashes"
 
-TABLES: dict[str, pa.Schema] = {
-    # Grain: run, config entry, community, day. A wildcard entry has a row for `*` and one per community it brought.
-    LOAD_OUTCOMES: pa.schema(
-        [
-            ("run_id", pa.string()),
-            ("load_id", pa.string()),
-            ("platform", pa.string()),
-            ("entry_id", pa.string()),
-            ("community", pa.string()),
-            ("source", pa.string()),
-            ("day", pa.date32()),
-            ("outcome", pa.string()),
-            ("contributions_n", pa.int64()),
-            ("quarantined_rows_n", pa.int64()),
-            ("skipped_n", pa.int64()),
-            ("api_calls_n", pa.int64()),
-            ("reason", pa.string()),
-            ("recorded_at", _TIME),
-        ]
-    ),
-    # Grain: run, gate, load, rule. The gate on the marts has no load.
-    GATE_RESULTS: pa.schema(
-        [
-            ("run_id", pa.string()),
-            ("gate", pa.string()),
-            ("load_id", pa.string()),
-            ("entry_id", pa.string()),
-            ("rule", pa.string()),
-            ("level", pa.string()),
-            ("severity", pa.string()),
-            ("checked_n", pa.int64()),
-            ("failed_n", pa.int64()),
-            ("value", pa.float64()),
-            ("limit_value", pa.float64()),
-            ("is_passed", pa.bool_()),
-            ("is_waived", pa.bool_()),
-            ("is_stopping", pa.bool_()),
-            ("message", pa.string()),
-            ("recorded_at", _TIME),
-        ]
-    ),
-    # Grain: one quarantined record and the rule it broke.
-    QUARANTINED_ROWS: pa.schema(
-        [
-            ("run_id", pa.string()),
-            ("load_id", pa.string()),
-            ("entry_id", pa.string()),
-            ("community", pa.string()),
-            ("day", pa.date32()),
-            ("rule", pa.string()),
-            ("reason", pa.string()),
-            ("contribution_id", pa.string()),
-            ("file", pa.string()),
-            ("line_number", pa.int64()),
-            ("recorded_at", _TIME),
-        ]
-    ),
-    # Grain: contribution, and a time of creation that does not hold, by the load that tells it. As of the last build.
-    CREATION_TIME_CLASHES: pa.schema(
-        [
-            ("platform", pa.string()),
-            ("community", pa.string()),
-            ("contribution_id", pa.string()),
-            ("kept_created_at", _TIME),
-            ("kept_load_id", pa.string()),
-            ("other_created_at", _TIME),
-            ("other_load_id", pa.string()),
-        ]
-    ),
-}
+_RUN = "Run that wrote the row: Airflow's run id, or the one that the command line made up."
+_ENTRY = "Entry of the config: platform/community; the community is * for the wildcard."
+_RECORDED = "When it was written."
+
+# A column that may be NULL says when it is; rows of earlier versions may lack others too.
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        Table(
+            LOAD_OUTCOMES,
+            "What became of each community's day in each run; the latest row of an entry, community and day counts. "
+            "A wildcard entry has a row for * and one per community that it brought.",
+            "one row per run, config entry, community and day.",
+            (
+                Column("run_id", "VARCHAR", False, _RUN),
+                Column("load_id", "VARCHAR", True, "Load that brought the day; NULL when the extraction failed."),
+                Column("platform", "VARCHAR", False, "Platform name, lower case."),
+                Column("entry_id", "VARCHAR", False, _ENTRY),
+                Column(
+                    "community", "VARCHAR", False,
+                    "Community the row is about; * sums up all that a wildcard brought.",
+                ),
+                Column("source", "VARCHAR", False, "Source module that was asked."),
+                Column("day", "DATE", False, "UTC day that was asked for."),
+                Column(
+                    "outcome", "VARCHAR", False,
+                    "arrived, empty (listed whole, nothing there), partial (not proven to be whole), failed "
+                    "(the extraction), quarantined (stopped by gate 1).",
+                ),
+                Column("contributions_n", "BIGINT", False, "Rows that gate 1 accepted."),
+                Column(
+                    "quarantined_rows_n", "BIGINT", False,
+                    "Records that gate 1 kept out; those of a stopped load lie on its first day.",
+                ),
+                Column(
+                    "skipped_n", "BIGINT", False,
+                    "Records left out for a documented reason, such as exact repeats; on the load's first day.",
+                ),
+                Column(
+                    "api_calls_n", "BIGINT", False,
+                    "Calls to the platform; on the load's first day, 0 for archives.",
+                ),
+                Column("reason", "VARCHAR", True, "Why the day is not complete; NULL when it is."),
+                Column("recorded_at", "TIMESTAMPTZ", False, _RECORDED),
+            ),
+        ),
+        Table(
+            GATE_RESULTS,
+            "What each rule of a gate found. Gate 2, which checks the marts, has no load.",
+            "one row per run, gate, load and rule.",
+            (
+                Column("run_id", "VARCHAR", False, _RUN),
+                Column("gate", "VARCHAR", False, "gate_1 (loads, before raw) or gate_2 (marts, before publishing)."),
+                Column("load_id", "VARCHAR", True, "Load that was checked; NULL for gate 2."),
+                Column("entry_id", "VARCHAR", True, "Entry of the config that the load is of; NULL for gate 2."),
+                Column(
+                    "rule", "VARCHAR", False,
+                    "Name of the rule; its reason stands beside its definition in plugins/pulse/gates.",
+                ),
+                Column(
+                    "level", "VARCHAR", False,
+                    "row (a predicate per row), load (a number about the load), mart (rows that must not "
+                    "exist).",
+                ),
+                Column(
+                    "severity", "VARCHAR", False,
+                    "critical, warning or info. Only critical rules keep rows out or stop a load.",
+                ),
+                Column(
+                    "checked_n", "BIGINT", True,
+                    "Rows that were looked at; NULL where the rule is not about rows, or could not tell.",
+                ),
+                Column(
+                    "failed_n", "BIGINT", True,
+                    "Rows for which the rule does not hold; NULL where it is not about rows, or could not tell.",
+                ),
+                Column("value", "DOUBLE", True, "The number that was found; NULL if the rule could not tell."),
+                Column("limit_value", "DOUBLE", True, "The limit it was held to; NULL where there is none."),
+                Column("is_passed", "BOOLEAN", False, "Whether the rule holds."),
+                Column("is_waived", "BOOLEAN", False, "Whether somebody waived the rule for this load."),
+                Column("is_stopping", "BOOLEAN", False, "Whether the rule stops the load, or the publishing."),
+                Column(
+                    "message", "VARCHAR", False,
+                    "The same in one line for a person; holds no text that people wrote.",
+                ),
+                Column("recorded_at", "TIMESTAMPTZ", False, _RECORDED),
+            ),
+        ),
+        Table(
+            QUARANTINED_ROWS,
+            "Records that gate 1 kept out. Their content lies in the quarantine only; see `pulse quarantine show`.",
+            "one row per run, quarantined record and rule that it broke.",
+            (
+                Column("run_id", "VARCHAR", False, _RUN),
+                Column(
+                    "load_id", "VARCHAR", True,
+                    "Load that the record came with; NULL for a line that is no load's, for it tells no "
+                    "community or no day. It stands here once for each content of its file.",
+                ),
+                Column("entry_id", "VARCHAR", True, f"{_ENTRY} NULL for a line that is no load's."),
+                Column(
+                    "community", "VARCHAR", True,
+                    "Community of the record; NULL where it does not tell, or tells no day.",
+                ),
+                Column(
+                    "day", "DATE", True,
+                    "Partition day of the record; NULL where it does not tell, or tells no community.",
+                ),
+                Column("rule", "VARCHAR", False, "Rule that the record broke."),
+                Column("reason", "VARCHAR", False, "What is wrong with it."),
+                Column(
+                    "contribution_id", "VARCHAR", True,
+                    "The contribution; NULL for a record that could not be read at all.",
+                ),
+                Column("file", "VARCHAR", True, "File that the unreadable record stands in; NULL for a readable one."),
+                Column("line_number", "BIGINT", True, "Its line there, from 1; NULL for a readable one."),
+                Column("recorded_at", "TIMESTAMPTZ", False, _RECORDED),
+            ),
+        ),
+        Table(
+            CREATION_TIME_CLASHES,
+            "Contributions of which loads tell two times of creation, a second or more apart. The earlier one holds.",
+            "one row per platform, community, contribution_id, other_created_at and other_load_id.",
+            (
+                Column("platform", "VARCHAR", False, "Platform name, lower case."),
+                Column("community", "VARCHAR", False, "Community of the contribution."),
+                Column("contribution_id", "VARCHAR", False, "The contribution."),
+                Column("kept_created_at", "TIMESTAMPTZ", False, "The earliest time that is told: the one that holds."),
+                Column("kept_load_id", "VARCHAR", False, "Load that tells it; the first by name where several do."),
+                Column("other_created_at", "TIMESTAMPTZ", False, "Another time that is told."),
+                Column("other_load_id", "VARCHAR", False, "Load that tells that one."),
+            ),
+        ),
+    )
+}  # fmt: skip
 
 
 def append(home: Home, table: str, rows: Iterable[Mapping[str, Any]], *, stem: str) -> Path:
@@ -105,7 +170,7 @@ def append(home: Home, table: str, rows: Iterable[Mapping[str, Any]], *, stem: s
         StorageError: disk full or not writable.
         KeyError: a row has a column that the table does not know.
     """
-    schema = TABLES[table]
+    schema = TABLES[table].arrow_schema
     records = [dict(row) for row in rows]
     unknown = {name for record in records for name in record} - set(schema.names)
     if unknown:
@@ -115,7 +180,7 @@ def append(home: Home, table: str, rows: Iterable[Mapping[str, Any]], *, stem: s
 
 def append_table(home: Home, table: str, content: pa.Table, *, stem: str) -> Path:
     """The same for many rows that are an Arrow table already; columns are put in order and cast."""
-    return _write(home, table, content.select(TABLES[table].names).cast(TABLES[table]), stem)
+    return _write(home, table, content.select(TABLES[table].names).cast(TABLES[table].arrow_schema), stem)
 
 
 def exists(home: Home, table: str, stem: str) -> bool:
@@ -125,10 +190,8 @@ def exists(home: Home, table: str, stem: str) -> bool:
 
 def ensure_tables(home: Home) -> None:
     """Give each table a typed file without rows, so that it can be read before anything happened."""
-    for table, schema in TABLES.items():
-        file = home.quality / table / "_empty.parquet"
-        if not file.exists() or parquet.fault_of(file, is_deep=True) is not None:
-            _write(home, table, schema.empty_table(), "_empty")
+    for name, table in TABLES.items():
+        parquet.ensure_empty_file(file_of(home, name, "_empty"), table.columns, compression="zstd")
 
 
 def file_of(home: Home, table: str, stem: str) -> Path:
@@ -162,14 +225,8 @@ def readable_rows(home: Home, table: str, *, is_deep: bool = False) -> str:
         return f"read_parquet({sql_text(glob(home, table))}, hive_partitioning = false)"
     names = ", ".join(sql_text(file) for file in files(home, table) if file not in damaged)
     if not names:
-        columns = (f"cast(null as {_duckdb_type(field.type)}) as {field.name}" for field in TABLES[table])
-        return f"(select {', '.join(columns)} where false)"
+        return f"({no_rows_sql(TABLES[table].columns)})"
     return f"read_parquet([{names}], hive_partitioning = false)"
-
-
-def _duckdb_type(kind: pa.DataType) -> str:
-    names = {pa.string(): "varchar", pa.date32(): "date", _TIME: "timestamptz", pa.bool_(): "boolean"}
-    return names.get(kind) or ("double" if pa.types.is_floating(kind) else "bigint")
 
 
 def written_before(home: Home, older_than: datetime) -> list[Path]:

@@ -5,15 +5,14 @@ written down first (a journal, flushed), then carried out by renames and removal
 next finishes what a killed process left half done. So a partition is always either as before or as after.
 """
 
+import contextlib
 import glob
 import logging
-import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pulse.core import coverage, parquet
-from pulse.core.contract import community_duckdb_columns, coverage_duckdb_columns, duckdb_columns
+from pulse.core.contract import COLUMNS, COMMUNITY_COLUMNS, COVERAGE_COLUMNS, Column
 from pulse.core.errors import DamagedFile, StorageError
 from pulse.core.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
 from pulse.core.home import Home, partition_path, path_value
@@ -94,41 +93,23 @@ def ensure_empty_file(home: Home) -> None:
     One that an earlier contract left is kept under another name: it says that there may be rows without the columns
     that came since (docs/decisions/0006).
     """
-    _ensure_empty_file(home.raw / _CONTRIBUTIONS / "_empty.parquet", duckdb_columns())
-    _ensure_empty_file(home.raw / _COMMUNITIES / "_empty.parquet", community_duckdb_columns())
-    _ensure_empty_file(home.raw / _COVERAGE / "_empty.parquet", coverage_duckdb_columns())
+    _ensure_empty_file(home.raw / _CONTRIBUTIONS / "_empty.parquet", COLUMNS)
+    _ensure_empty_file(home.raw / _COMMUNITIES / "_empty.parquet", COMMUNITY_COLUMNS)
+    _ensure_empty_file(home.raw / _COVERAGE / "_empty.parquet", COVERAGE_COLUMNS)
 
 
-def _ensure_empty_file(file: Path, columns: str) -> None:
-    is_whole = file.exists() and parquet.fault_of(file, is_deep=True) is None
-    if is_whole and _column_names(file) == _names_in(columns):
-        return
-    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with duckdb.connect() as connection:
-            connection.execute(f"create table nothing ({columns})")
-            connection.table("nothing").write_parquet(str(draft))
-        fsync_file(draft)
-        if is_whole:
-            file.replace(file.with_name(f"{_EARLIER}{len(_column_names(file))}_columns.parquet"))
-        if file.is_dir():
-            shutil.rmtree(file)
-        draft.replace(file)
-        fsync_folder(file.parent)
-    except OSError as error:
-        raise storage_error(file, error) from error
-
-
-def _column_names(file: Path) -> list[str]:
-    return list(pq.read_schema(file).names)
-
-
-@cache
-def _names_in(columns: str) -> list[str]:
-    with duckdb.connect() as connection:
-        connection.execute(f"create table nothing ({columns})")
-        return list(connection.table("nothing").columns)
+def _ensure_empty_file(file: Path, columns: Sequence[Column]) -> None:
+    if parquet.fault_of(file, is_deep=True) is None:
+        names = parquet.column_names(file)
+        if names == [column.name for column in columns]:
+            return
+        # Under both names until the new one stands there: somebody may be reading.
+        try:
+            with contextlib.suppress(FileExistsError):
+                file.with_name(f"{_EARLIER}{len(names)}_columns.parquet").hardlink_to(file)
+        except OSError as error:
+            raise storage_error(file, error) from error
+    parquet.ensure_empty_file(file, columns)
 
 
 def has_earlier_columns(home: Home) -> bool:

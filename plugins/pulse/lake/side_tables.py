@@ -12,27 +12,37 @@ from pathlib import Path
 from types import MappingProxyType
 
 import duckdb
-import pyarrow as pa
 
+from pulse.core.contract import Column, no_rows_sql
 from pulse.core.files import sql_text
 from pulse.core.home import Home
+from pulse.core.table import Table as DescribedTable
+from pulse.core.table import select_list
 from pulse.lake import kpi_store, quality
 
 QUALITY = "quality"
 KPI = "kpi"
 
-# What the published file says about its tables beside the marts. Grain: schema, table.
+# What the published file says about its tables beside the marts.
 PUBLISHED = "published"
-PUBLISHED_SCHEMA = pa.schema(
-    [
-        ("schema_name", pa.string()),
-        ("table_name", pa.string()),
-        ("state_id", pa.string()),
-        ("published_at", pa.timestamp("us", tz="UTC")),
-        ("rows_n", pa.int64()),
-        ("files_left_out", pa.string()),
-    ]
-)
+PUBLISHED_TABLE = DescribedTable(
+    PUBLISHED,
+    "As of when the published file's own tables of the schemas quality and kpi are. `pulse sql` shows those "
+    "tables as they are now; empty there before the first publish.",
+    "one row per schema_name and table_name.",
+    (
+        Column("schema_name", "VARCHAR", False, "quality or kpi."),
+        Column("table_name", "VARCHAR", False, "Table of the published file."),
+        Column("state_id", "VARCHAR", False, "The published state."),
+        Column("published_at", "TIMESTAMPTZ", False, "When it was published: what came later is not in it."),
+        Column("rows_n", "BIGINT", False, "Rows of the table in it."),
+        Column(
+            "files_left_out", "VARCHAR", True,
+            "Files that could not be read, in PULSE_HOME, comma-separated; their rows are missing. "
+            "NULL where none is.",
+        ),
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,7 @@ class Source:
 
     schema: str
     table: str
-    columns: pa.Schema
+    columns: tuple[Column, ...]
 
     def files(self, home: Home) -> list[Path]:
         """The files there are; a writer's draft is none."""
@@ -60,7 +70,7 @@ class Table:
 
     schema: str
     table: str
-    columns: pa.Schema
+    columns: tuple[Column, ...]
     sources: tuple[Source, ...]
 
     @property
@@ -89,18 +99,15 @@ class DamageFound(Exception):
 @cache
 def tables() -> tuple[Table, ...]:
     """All tables beside the marts, each after those that it is made of."""
-    of_kpi = {name: Source(KPI, name, columns) for name, columns in kpi_store.TABLES.items()}
-    monthly, restatements = of_kpi[kpi_store.KPI_MONTHLY], of_kpi[kpi_store.KPI_RESTATEMENTS]
+    of_quality = (Source(QUALITY, name, table.columns) for name, table in quality.TABLES.items())
+    monthly, restatements = (Source(KPI, name, table.columns) for name, table in kpi_store.TABLES.items())
+    # What is lost is told without reading it, and the others look there.
+    made_of = {kpi_store.KPI_LOST_VERSIONS: (), kpi_store.KPI_RESTATEMENTS: (monthly, restatements)}
     return (
-        *(Table(QUALITY, name, columns, (Source(QUALITY, name, columns),)) for name, columns in quality.TABLES.items()),
-        # What is lost is told without reading it, and the others look there.
-        Table(KPI, kpi_store.KPI_LOST_VERSIONS, kpi_store.LOST_COLUMNS, ()),
+        *(Table(QUALITY, source.table, source.columns, (source,)) for source in of_quality),
         *(
-            Table(KPI, name, restatements.columns, (monthly, restatements))
-            if name == kpi_store.KPI_RESTATEMENTS
-            else Table(KPI, name, monthly.columns, (monthly,))
+            Table(KPI, name, kpi_store.SHOWN[name].columns, made_of.get(name, (monthly,)))
             for name in kpi_store.views(str)
-            if name != kpi_store.KPI_LOST_VERSIONS
         ),
     )
 
@@ -176,29 +183,11 @@ def create(
 
 def _create_unreadable(connection: duckdb.DuckDBPyConnection, table: Table, message: str) -> None:
     """Make a view with the table's columns that answers whoever reads it with an error of this text."""
-    columns = ", ".join(f"cast(null as {sql_type(field.type)}) as {field.name}" for field in table.columns)
+    columns = ", ".join(f"cast(null as {column.duckdb_type}) as {column.name}" for column in table.columns)
     connection.execute(
         f"create view {table.name} as select {columns} "
         f"from (select error({sql_text(message)}) as message) where message is null"
     )
-
-
-def empty(columns: pa.Schema) -> str:
-    """A query without rows."""
-    nulls = ", ".join(f"cast(null as {sql_type(field.type)}) as {field.name}" for field in columns)
-    return f"select {nulls} where false"
-
-
-def sql_type(arrow_type: pa.DataType) -> str:
-    """The type that DuckDB shows for it."""
-    names = {
-        pa.string(): "varchar",
-        pa.int64(): "bigint",
-        pa.float64(): "double",
-        pa.bool_(): "boolean",
-        pa.date32(): "date",
-    }
-    return "timestamp with time zone" if pa.types.is_timestamp(arrow_type) else names[arrow_type]
 
 
 # ---- reading files ---------------------------------------------------------
@@ -220,14 +209,13 @@ def _selection(source: Source, files: Sequence[Path]) -> str:
 
     A column that a file lacks is NULL; a column that nobody declared is left out.
     """
-    rows = empty(source.columns)
+    rows = no_rows_sql(source.columns)
     if files:
         # DuckDB takes each name for a pattern.
         names = ", ".join(sql_text(escape(str(file))) for file in files)
         reader = f"read_parquet([{names}], hive_partitioning = false, union_by_name = true)"
         rows = f"{rows} union all by name select * from {reader}"
-    columns = ", ".join(f"cast({field.name} as {sql_type(field.type)}) as {field.name}" for field in source.columns)
-    return f"select {columns} from ({rows})"
+    return f"select {select_list(source.columns)} from ({rows})"
 
 
 def _damages(source: Source, files: Sequence[Path]) -> Iterator[Damage]:

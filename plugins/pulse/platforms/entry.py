@@ -37,6 +37,11 @@ class CommunityEntry(Strict):
         return platform_named(self.platform).kinds
 
     @property
+    def observes(self) -> frozenset[str]:
+        """Which of the contract's observable columns its source can see of it; every other is NULL in all rows."""
+        raise NotImplementedError
+
+    @property
     def has_profiles(self) -> bool:
         """Whether a community on its platform may be one account's own page."""
         return platform_named(self.platform).has_profiles

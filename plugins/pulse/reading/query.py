@@ -132,6 +132,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, published: Path) -> None:
 
 def _show_what_is_published(connection: duckdb.DuckDBPyConnection) -> None:
     """The table of the published file that says as of when its copies of the tables beside the marts are."""
+    from pulse.core.contract import no_rows_sql
     from pulse.lake import side_tables
 
     name = f"{side_tables.QUALITY}.{side_tables.PUBLISHED}"
@@ -141,7 +142,7 @@ def _show_what_is_published(connection: duckdb.DuckDBPyConnection) -> None:
         {"name": name},
     )
     is_there = found.fetchone() == (1,)
-    rows = f"from published.{name}" if is_there else side_tables.empty(side_tables.PUBLISHED_SCHEMA)
+    rows = f"from published.{name}" if is_there else no_rows_sql(side_tables.PUBLISHED_TABLE.columns)
     connection.execute(f"create view {name} as {rows}")
 
 

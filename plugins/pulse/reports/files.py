@@ -25,7 +25,7 @@ from pulse.reading import query
 from pulse.reports import words
 from pulse.reports.contents import Community, Report
 
-_SCHEMA = TABLES[KPI_MONTHLY]
+_SCHEMA = TABLES[KPI_MONTHLY].arrow_schema
 
 
 @dataclass(frozen=True)

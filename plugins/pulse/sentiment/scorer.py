@@ -4,19 +4,21 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from pulse.core.contract import Column
 from pulse.core.errors import ConfigError
+from pulse.core.table import arrow_schema
 
-JUDGEMENT_SCHEMA = pa.schema(
-    [
-        ("p_negative", pa.float64()),
-        ("p_neutral", pa.float64()),
-        ("p_positive", pa.float64()),
-        ("sentiment_score", pa.float64()),
-        ("label", pa.string()),
-        ("is_scorable", pa.bool_()),
-        ("unscorable_reason", pa.string()),
-    ]
+# What is said of a text; NULL where it could not be judged, but for the last two.
+JUDGEMENT: tuple[Column, ...] = (
+    Column("p_negative", "DOUBLE", True, "probability that it is negative; NULL where the model gives none"),
+    Column("p_neutral", "DOUBLE", True, "the same for neutral"),
+    Column("p_positive", "DOUBLE", True, "the same for positive"),
+    Column("sentiment_score", "DOUBLE", True, "graded, in [-1, 1]"),
+    Column("label", "VARCHAR", True, "negative, neutral or positive"),
+    Column("is_scorable", "BOOLEAN", False, "whether it could be judged"),
+    Column("unscorable_reason", "VARCHAR", True, "gone, empty, no_words or language; NULL where it could be judged"),
 )
+JUDGEMENT_SCHEMA = arrow_schema(JUDGEMENT)
 
 
 class Scorer(Protocol):

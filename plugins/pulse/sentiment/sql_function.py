@@ -6,10 +6,9 @@ import duckdb
 import pyarrow as pa
 from duckdb.sqltypes import VARCHAR, DuckDBPyType
 
-from pulse.sentiment.scorer import JUDGEMENT_SCHEMA, Scorer, get_scorer
+from pulse.sentiment.scorer import JUDGEMENT, JUDGEMENT_SCHEMA, Scorer, get_scorer
 
 NAME = "sentiment"
-_SQL_TYPES = {"double": "DOUBLE", "string": "VARCHAR", "bool": "BOOLEAN"}
 
 
 def register(connection: duckdb.DuckDBPyConnection, model: str = "pulse") -> None:
@@ -34,5 +33,4 @@ def _scorer(model: str) -> Scorer:
 
 
 def _judgement_type() -> DuckDBPyType:
-    fields = {field.name: DuckDBPyType(_SQL_TYPES[str(field.type)]) for field in JUDGEMENT_SCHEMA}
-    return duckdb.struct_type(fields)
+    return duckdb.struct_type({column.name: DuckDBPyType(column.duckdb_type) for column in JUDGEMENT})

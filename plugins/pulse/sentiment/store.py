@@ -19,25 +19,29 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pulse.core import parquet
-from pulse.core.contract import scored_text_sql
-from pulse.core.files import fsync_file, fsync_folder, storage_error
+from pulse.core.contract import Column, scored_text_sql
+from pulse.core.files import storage_error
 from pulse.core.home import Home
+from pulse.core.table import Table
 from pulse.lake.raw import Partition, partition_files
-from pulse.sentiment.scorer import JUDGEMENT_SCHEMA, Scorer
+from pulse.sentiment.scorer import JUDGEMENT, Scorer
 
 log = logging.getLogger(__name__)
 
-# Grain: contribution, text, model.
-SCORE_SCHEMA = pa.schema(
-    [
-        ("platform", pa.string()),
-        ("community", pa.string()),
-        ("contribution_id", pa.string()),
-        ("text_sha256", pa.string()),
-        ("model_id", pa.string()),
-        *JUDGEMENT_SCHEMA,
-    ]
+SCORES = Table(
+    "scores",
+    "What each model says of each text.",
+    "one row per contribution, text and model.",
+    (
+        Column("platform", "VARCHAR", False, "platform name, lower case"),
+        Column("community", "VARCHAR", False, "community name, as in raw"),
+        Column("contribution_id", "VARCHAR", False, "the contribution whose text it is"),
+        Column("text_sha256", "VARCHAR", False, "the text, as raw names it"),
+        Column("model_id", "VARCHAR", False, "name and version of the model that judged"),
+        *JUDGEMENT,
+    ),
 )
+SCORE_SCHEMA = SCORES.arrow_schema
 _BATCH_ROWS = 10_000
 
 
@@ -58,9 +62,7 @@ def scores_glob(home: Home) -> str:
 
 def ensure_empty_file(home: Home) -> None:
     """Give the scores a typed file without rows, so that they can be read before the first text was judged."""
-    file = home.scores / "_empty.parquet"
-    if not file.exists() or parquet.fault_of(file, is_deep=True) is not None:
-        parquet.write(file, SCORE_SCHEMA.empty_table())
+    parquet.ensure_empty_file(home.scores / "_empty.parquet", SCORES.columns)
 
 
 def damaged_files(home: Home, *, is_deep: bool = False) -> list[Path]:
@@ -209,9 +211,7 @@ def _judge_and_write(connection: duckdb.DuckDBPyConnection, folder: Path, scorer
                 digest.update(batch.column("contribution_id").to_string().encode())
                 digest.update("".join(batch.column("text_sha256").to_pylist()).encode())
                 unscorable_n += batch.num_rows - batch.column("is_scorable").true_count
-        fsync_file(draft)
-        draft.replace(folder / f"{digest.hexdigest()[:24]}.parquet")
-        fsync_folder(folder)
+        parquet.put(draft, folder / f"{digest.hexdigest()[:24]}.parquet")
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise storage_error(folder, error) from error
@@ -231,6 +231,6 @@ def _judged_batches(
             texts.column("contribution_id"),
             texts.column("text_sha256"),
             pa.repeat(scorer.model_id, rows_n),
-            *(judged.column(name) for name in JUDGEMENT_SCHEMA.names),
+            *(judged.column(column.name) for column in JUDGEMENT),
         ]
         yield pa.RecordBatch.from_arrays(columns, schema=SCORE_SCHEMA)

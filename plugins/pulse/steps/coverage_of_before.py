@@ -29,7 +29,7 @@ from pulse.config.settings import Settings
 from pulse.core import coverage, parquet
 from pulse.core.coverage import Look
 from pulse.core.errors import PulseError
-from pulse.core.files import fsync_file, read_json, write_json
+from pulse.core.files import read_json, write_json
 from pulse.core.home import Home, path_value
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.core.strict import WILDCARD
@@ -480,15 +480,12 @@ def _write(home: Home, days: Sequence[_Outcome], looks: Sequence[Look]) -> list[
     """
     one = days[0]
     folder = raw.coverage_folder(home, one.platform, one.community)
-    folder.mkdir(parents=True, exist_ok=True)
     load_ids = []
     for window in _windows(sorted({of_day.day for of_day in days})):
         load_id = landing.load_id_for(one.source, one.entry_id, window, "derived")
         file = folder / f"{load_id}.parquet"
-        draft = file.with_suffix(".tmp")
         of_window = [look for look in looks if window.first_day <= look.day <= window.last_day]
-        coverage.write(draft, of_window, source=one.source, load_id=load_id)
-        fsync_file(draft)
-        draft.replace(file)
+        with parquet.draft_of(file) as draft:
+            coverage.write(draft, of_window, source=one.source, load_id=load_id)
         load_ids.append(load_id)
     return load_ids

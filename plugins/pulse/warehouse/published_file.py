@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from pulse.core.contract import no_rows_sql
 from pulse.core.files import sql_text
 from pulse.core.home import Home
 from pulse.core.text import printable
@@ -54,7 +55,7 @@ def complete(draft: Path, home: Home, *, state_id: str, published_at: datetime) 
 
 def frozen_files(home: Home) -> list[str]:
     """What is frozen, to tell whether a published file holds it: every file of schema ``kpi`` with its size."""
-    sources = [Source(KPI, table, columns) for table, columns in kpi_store.TABLES.items()]
+    sources = [Source(KPI, name, table.columns) for name, table in kpi_store.TABLES.items()]
     files = [file for source in sources for file in source.files(home) if file.name.startswith("v")]
     return [f"{file.relative_to(home.kpi)} {file.stat().st_size}" for file in files]
 
@@ -81,7 +82,7 @@ def _write_facts(
 ) -> None:
     """The table that says as of when the others are."""
     name = f"{QUALITY}.{PUBLISHED}"
-    connection.execute(f"create table {name} as {side_tables.empty(side_tables.PUBLISHED_SCHEMA)}")
+    connection.execute(f"create table {name} as {no_rows_sql(side_tables.PUBLISHED_TABLE.columns)}")
     for table in side_tables.tables():
         files = sorted(
             str(damage.file.relative_to(home.root)) for source in table.sources for damage in left_out.get(source, ())

@@ -548,10 +548,12 @@ def test_import__what_an_earlier_version_imported_stays_and_what_still_lies_ther
               "file_name": "'away.csv'", "line_number": "2", "load_id": "'old'", "contract_version": "1"}  # fmt: skip
     row = ", ".join(f"cast({values.get(c.name, 'null')} as {c.duckdb_type}) as {c.name}" for c in before)
     with duckdb.connect() as connection:
-        store.write(connection, f"select {row} where false", empty)
+        parquet.write_query(connection, f"select {row} where false", empty)
         for name in ("away.csv", "there.csv"):
             query = f"select {row}".replace("away.csv", name).replace("'a' ", f"'{name[0]}' ")
-            store.write(connection, query, store.results_file(home, name), facts={"file_name": name, "load_id": "old"})
+            parquet.write_query(
+                connection, query, store.results_file(home, name), facts={"file_name": name, "load_id": "old"}
+            )
     put(home, "date,code,revenue,currency\n2026-10-05,t,10,EUR\n2026-10-05,t,-2,EUR\n", name="there.csv")
     assert {name: verdict["message"] for name, verdict in run(home).items()} == {
         "there.csv": "2 of 2 lines imported, 1 of them refunds"
@@ -572,7 +574,7 @@ def test_import__killed_before_the_last_step_is_done_again_whole(home: Home, mon
         raise KeyboardInterrupt
 
     with monkeypatch.context() as killed:
-        killed.setattr(store, "fsync_file", die)
+        killed.setattr(parquet, "fsync_file", die)
         with pytest.raises(KeyboardInterrupt):
             run(home)
     assert held(home, "sales") == [(1,)]

@@ -58,7 +58,7 @@ def publish(
     file = home.published / "states" / f"{state_id}.duckdb"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.unlink(missing_ok=True)
-    schema = kpi_store.TABLES[kpi_store.KPI_MONTHLY]
+    schema = kpi_store.TABLES[kpi_store.KPI_MONTHLY].arrow_schema
     columns = ", ".join(f"{name} {TYPES[schema.field(name).type]}" for name in kpi_store.FIGURES)
     seen = OCTOBER.window.days() if days is None else days
     with duckdb.connect(str(file)) as connection:

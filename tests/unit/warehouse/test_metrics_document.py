@@ -74,7 +74,7 @@ def figures() -> list[tuple[str, str]]:
         for table in dictionary.marts()
         if next(MODELS.rglob(f"{table.name}.sql")).parent.name in FOLDERS
         for column in table.columns
-        if column.sql_type == "double"
+        if column.duckdb_type == "double"
         and not column.name.endswith(("_low", "_high"))
         and not NO_FORMULA.fullmatch(column.name)
     ]

@@ -283,6 +283,7 @@ def _seal_selection(
         files=tuple(account.closed() for account in accounts),
         coverage_rows_n=coverage_rows_n,
         kinds_read=archive.kinds,
+        observes=tuple(sorted(entry.files_observe)),
         is_never_seen=archive.is_never_seen,
         unknown_keys=_merged_counts(file.unknown_keys for file in archives),
         unknown_keys_sampled_n=sum(file.unknown_keys_sampled_n for file in archives),

@@ -57,6 +57,11 @@ class FileEntry(CommunityEntry):
         """What of the entry decides how its files are read: entries that agree in it share what was read of a file."""
         return self.files_module
 
+    @property
+    def files_observe(self) -> frozenset[str]:
+        """What the files can show, where a live source beside them sees less."""
+        return self.observes
+
     @field_validator("covers", mode="before")
     @classmethod
     def _as_list_of_covers(cls, value: object) -> object:

@@ -142,6 +142,7 @@ def _seal(
         last_day=window.last_day,
         rows_by_day=rows_by_day,
         earlier_rows_n=earlier_rows_n,
+        observes=tuple(sorted(entry.observes)),
         community_observations_n=landing.write_community_observations(folder, observations),
         bad_lines_n=account.quarantined_n,
         skipped={"not_returned": seen.not_returned_n} if seen.not_returned_n else {},

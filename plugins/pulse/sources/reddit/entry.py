@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from pulse.core.contract import OBSERVABLE
 from pulse.core.strict import Share, Strict
 from pulse.platforms.profiles import account_in
 from pulse.sources.lines.entry import FileEntry
@@ -27,6 +28,16 @@ class RedditEntry(FileEntry):
 
     files_module: ClassVar[str] = "pulse.sources.reddit.archive"
 
+    @property
+    def observes(self) -> frozenset[str]:
+        """All but what Reddit does not have."""
+        return self.files_observe
+
+    @property
+    def files_observe(self) -> frozenset[str]:
+        """What archives show."""
+        return OBSERVABLE - {"channel", "reactions"}
+
 
 class RedditArchiveEntry(RedditEntry):
     """A community read from archive files alone."""
@@ -43,6 +54,11 @@ class RedditApiEntry(RedditEntry):
 
     source: Literal["reddit_api"]
     path: tuple[Path, ...] = ()
+
+    @property
+    def observes(self) -> frozenset[str]:
+        """All but what Reddit does not have or show: awards are 0 and empty lists, views are for moderators."""
+        return super().observes - {"award_count", "view_count"}
 
     @field_validator("name")
     @classmethod
