@@ -3,8 +3,9 @@
 from pulse.sources.credentials import Credentials
 from pulse.sources.protocol import Source
 from pulse.sources.reddit.source import REDDIT_API, REDDIT_ARCHIVE
+from pulse.sources.tabular.source import TABULAR
 
-SOURCES: dict[str, Source] = {one.name: one for one in (REDDIT_API, REDDIT_ARCHIVE)}
+SOURCES: dict[str, Source] = {one.name: one for one in (REDDIT_API, REDDIT_ARCHIVE, TABULAR)}
 
 
 def credential_kinds() -> tuple[type[Credentials], ...]:

@@ -30,7 +30,7 @@ from pulse.platforms.profiles import account_in, is_profile_sql
 from pulse.sources.context import SourceContext
 from pulse.sources.lines.entry import FileEntry
 from pulse.sources.lines.rows import write_days
-from pulse.sources.lines.staging import SKIPPED_FAULTS, StagedArchive, mapping_of, stage
+from pulse.sources.lines.staging import SKIPPED_FAULTS, StagedArchive, source_of, stage
 
 log = logging.getLogger(__name__)
 
@@ -227,7 +227,7 @@ def open_archives(entry: FileEntry, context: SourceContext) -> EntryArchive:
         SourceError, LockBusy, StorageError: see :func:`extract`.
     """
     files = tuple(stage(path, entries_of(path, entry, context.entries), context) for path in entry.path)
-    return EntryArchive(entry, files, mapping_of([entry], context).source)
+    return EntryArchive(entry, files, source_of(entry))
 
 
 def entries_of(path: Path, entry: FileEntry, entries: Iterable[CommunityEntry]) -> tuple[FileEntry, ...]:

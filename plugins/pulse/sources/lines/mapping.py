@@ -32,8 +32,12 @@ class Mapping(Protocol):
     def record_limit(self) -> str:
         """What a line must be, in words."""
 
-    def chunks(self, path: Path, *, chunk_bytes: int) -> Iterator[Chunk | LineTooLong]:
-        """The file as lines of JSON, cut into chunks; see :func:`pulse.sources.lines.ndjson.read_chunks`."""
+    def chunks(self, path: Path, *, chunk_bytes: int, scratch: Path) -> Iterator[Chunk | LineTooLong]:
+        """The file as lines of JSON, cut into chunks; see :func:`pulse.sources.lines.ndjson.read_chunks`.
+
+        Args:
+            scratch: an existing folder for what is of use until the last chunk.
+        """
 
     def raw_columns(self) -> dict[str, str]:
         """DuckDB type by field, for ``read_json``; fields that a record lacks come as NULL."""

@@ -74,8 +74,8 @@ class ChunkReader:
         self._mapping = mapping
         self._file = scratch / "stretch.ndjson"
         columns = mapping.raw_columns()
-        self._columns_sql = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items()) + "}"
-        self._empty_sql = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns.items())
+        self._columns_sql = "{" + ", ".join(f"{sql_text(name)}: '{kind}'" for name, kind in columns.items()) + "}"
+        self._empty_sql = ", ".join(f"cast(null as {kind}) as {_quoted(name)}" for name, kind in columns.items())
         self._selects: list[str] = []
         self._tables: list[str] = []
         self.bad_lines: list[BadLine] = []
@@ -251,3 +251,7 @@ def _object_bytes(lines: Lines) -> int:
     """DuckDB reads through two buffers of this size: small ones stay in the cache, and are used again."""
     longest = int((lines.ends - lines.starts).max(initial=0))
     return max(2 * longest, _SMALL_BYTES)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -12,7 +12,7 @@ from pulse.lake.spans import DAY_MIN, Stretch, minute_of
 from pulse.sources.context import SourceContext
 from pulse.sources.lines.archive import EntryArchive, entries_of
 from pulse.sources.lines.entry import FileEntry
-from pulse.sources.lines.staging import StagedArchive, staged
+from pulse.sources.lines.staging import StagedArchive, source_of, staged
 
 # Files as their entries read them; None where one was not read yet.
 Parsed = dict[tuple[Path, Hashable], StagedArchive | None]
@@ -61,7 +61,7 @@ def _parsed(entry: FileEntry, context: SourceContext, parsed: Parsed) -> EntryAr
             except SourceError:  # a file that is gone; the run itself says so
                 parsed[path, reading] = None
     found = tuple(file for path in entry.path if (file := parsed[path, reading]) is not None)
-    return EntryArchive(entry, found, entry.source) if found and len(found) == len(entry.path) else None
+    return EntryArchive(entry, found, source_of(entry)) if found and len(found) == len(entry.path) else None
 
 
 def _never_seen(archive: EntryArchive) -> Remark:

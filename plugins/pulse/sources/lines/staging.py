@@ -120,7 +120,7 @@ def stage(
                     tally = staging.parse()
                     if _fingerprint(path, entries, context, chunk_bytes) != fingerprint:
                         raise ndjson.changed_while_read(path)
-                    _seal_archive(path, folder, tally, staging.wanted, mapping_of(entries, context).record_limit)
+                    _seal_archive(path, folder, tally, staging.wanted, mapping_of(path, entries, context).record_limit)
                 except SourceError:
                     # A mended copy may have the same size and time; what was read of this one must not be resumed.
                     shutil.rmtree(folder, ignore_errors=True)
@@ -156,17 +156,26 @@ def _open(path: Path, folder: Path, fingerprint: str) -> StagedArchive:
     )
 
 
-def mapping_of(entries: Sequence[FileEntry], context: SourceContext) -> Mapping:
-    """What the records of a file mean that these entries read; they all read it alike."""
-    mapping: Mapping = importlib.import_module(entries[0].files_module).mapping(entries, context.author_key)
+def mapping_of(path: Path, entries: Sequence[FileEntry], context: SourceContext) -> Mapping:
+    """What the records of a file mean that these entries read; they all read it alike.
+
+    Raises:
+        ConfigError: the entry does not fit the file.
+    """
+    mapping: Mapping = importlib.import_module(entries[0].files_module).mapping(entries, context.author_key, path)
     return mapping
+
+
+def source_of(entry: FileEntry) -> str:
+    """What the rows of an entry's files are said to come from."""
+    return str(importlib.import_module(entry.files_module).SOURCE)
 
 
 def _fingerprint(path: Path, entries: Sequence[FileEntry], context: SourceContext, chunk_bytes: int) -> str:
     identity = {
         "file": ndjson.fingerprint_of(path),
         "contract": CONTRACT_VERSION,
-        "mapping": mapping_of(entries, context).version,
+        "mapping": mapping_of(path, entries, context).version,
         "reading": str(entries[0].reading),
         "coverage_rule": RULE_VERSION,
         # Sealed chunks are found again by their first lines, so what decides where chunks end belongs here too.
@@ -244,7 +253,7 @@ class _Staging:
         self._context = context
         self._folder = folder
         self._chunk_bytes = chunk_bytes
-        self._mapping = mapping_of(entries, context)
+        self._mapping = mapping_of(path, entries, context)
         self.wanted = None if any(entry.is_wildcard for entry in entries) else [entry.community for entry in entries]
         self._scratch = context.home.scratch / f"staging-{folder.name}"
         self._workers = ExitStack()
@@ -261,9 +270,10 @@ class _Staging:
         shutil.rmtree(self._scratch, ignore_errors=True)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            self._scratch.mkdir(parents=True, mode=0o700)
             with self._workers, ThreadPoolExecutor(_WORKERS_N, thread_name_prefix="parse") as pool:
                 started: deque[tuple[Chunk | LineTooLong, Future[_Parsed]]] = deque()
-                for item in self._mapping.chunks(self._path, chunk_bytes=self._chunk_bytes):
+                for item in self._mapping.chunks(self._path, chunk_bytes=self._chunk_bytes, scratch=self._scratch):
                     started.append((item, pool.submit(self._parse_unless_sealed, item)))
                     if len(started) > _WORKERS_N:
                         tally.add(self._seal_chunk(*started.popleft()))

@@ -1,6 +1,7 @@
 """Source ``reddit_archive``: Pushshift and Arctic Shift files of submissions and comments, as they are."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from pulse.core.window import Window
 from pulse.lake.landing import Load
@@ -13,8 +14,8 @@ from pulse.sources.reddit.mapping import RedditMapping
 SOURCE = "reddit_archive"
 
 
-def mapping(entries: Sequence[FileEntry], author_key: bytes) -> RedditMapping:
-    """What the records of the files mean that these entries read."""
+def mapping(entries: Sequence[FileEntry], author_key: bytes, path: Path) -> RedditMapping:  # noqa: ARG001
+    """What the records of a file mean that these entries read."""
     return RedditMapping(
         source=SOURCE,
         author_key=author_key,

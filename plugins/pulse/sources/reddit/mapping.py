@@ -105,7 +105,7 @@ class RedditMapping:
     known_fields = KNOWN_FIELDS
     record_limit = "one JSON object per line, with id, subreddit and created_utc"
 
-    def chunks(self, path: Path, *, chunk_bytes: int) -> Iterator[Chunk | LineTooLong]:
+    def chunks(self, path: Path, *, chunk_bytes: int, scratch: Path) -> Iterator[Chunk | LineTooLong]:  # noqa: ARG002
         """The file's own lines."""
         return ndjson.read_chunks(path, chunk_bytes=chunk_bytes)
 

@@ -1,0 +1,189 @@
+"""What the config may say of a community that is read from tables: which column means what."""
+
+import re
+from collections.abc import Hashable
+from typing import Annotated, ClassVar, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator, model_validator
+
+from pulse.core.contract import OBSERVABLE
+from pulse.core.strict import Strict
+from pulse.platforms.registry import NAME
+from pulse.sources.lines.entry import FileEntry
+
+TEXTS = ("title", "body", "url", "permalink", "channel")
+NUMBERS = ("score", "upvote_ratio", "reply_count", "award_count", "view_count", "share_count")
+TIMES = ("created_at", "edited_at", "observed_at")
+IDS = ("contribution_id", "thread_id", "parent_id")
+FIELDS = (*IDS, *TIMES, *TEXTS, *NUMBERS, "kind", "community", "author", "tags", "reactions", "removal")
+Repair = Literal["python_bytes", "latin1_utf8"]
+_OFFSET = re.compile(r"([+-])([01][0-9]|2[0-3]):?([0-5][0-9])")
+_EPOCHS = ("epoch_s", "epoch_ms")
+
+
+class Take(Strict):
+    """Where one value comes from, and what is done to it. In the config a name alone is a column.
+
+    Attributes:
+        column: its name; in JSON, parts of a nested object with dots between.
+        constant: the same text for all rows.
+        file_part: a pattern with one group, searched in the file's name; the value is what the group holds.
+        made_from: columns that together tell a row from others, where a table has no ids. Such an id begins with
+            ``made_``: it is the same for the same values, and nothing on the platform has it.
+        columns: of ``reactions``: the column that counts each kind.
+        prefix: put before the value where there is one.
+        values: what stands in the table, and what it means; anything else is a fault of the row.
+        time: ``epoch_s``, ``epoch_ms``, ``iso``, or a pattern of strptime; or a list that is tried in order.
+        zone: of times that do not say theirs: a name of the time zone database, or a fixed offset such as ``-05:00``.
+        repair: what programs did to the text and is undone, in order: ``python_bytes`` (``b'…'`` with escapes),
+            ``latin1_utf8`` (UTF-8 that was read as Latin-1).
+        split: of ``tags``: what stands between them.
+    """
+
+    column: str | None = None
+    constant: str | None = None
+    file_part: str | None = None
+    made_from: tuple[str, ...] = ()
+    columns: dict[str, str] = Field(default_factory=dict)
+    prefix: str = ""
+    values: dict[str, str] = Field(default_factory=dict)
+    time: tuple[str, ...] = ()
+    zone: str | None = None
+    repair: tuple[Repair, ...] = ()
+    split: str | None = None
+
+    @field_validator("time", "repair", mode="before")
+    @classmethod
+    def _as_list(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("zone")
+    @classmethod
+    def _refuse_unknown_zone(cls, value: str | None) -> str | None:
+        if value is not None and offset_minutes(value) is None:
+            try:
+                ZoneInfo(value)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                raise ValueError(f"unknown zone {value!r} (limit: a name such as Europe/Paris, or -05:00)") from None
+        return value
+
+    @field_validator("file_part")
+    @classmethod
+    def _refuse_useless_pattern(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                groups_n = re.compile(value).groups
+            except re.error as error:
+                raise ValueError(f"no pattern: {error}") from None
+            if groups_n != 1:
+                raise ValueError(f"{groups_n} groups in {value!r} (limit: one, in parentheses)")
+        return value
+
+    @model_validator(mode="after")
+    def _require_one_origin(self) -> "Take":
+        given = [name for name in ("column", "constant", "file_part", "made_from", "columns") if getattr(self, name)]
+        if len(given) != 1:
+            raise ValueError(
+                f"{' and '.join(given) or 'nothing'} (limit: one of column, constant, file_part, made_from, columns)"
+            )
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of the table that it reads."""
+        return (*([self.column] if self.column else []), *self.made_from, *self.columns.values())
+
+
+class Table(Strict):
+    """How to read the files of an entry.
+
+    Attributes:
+        format: by the file's name if it is left out.
+        delimiter: between the cells of a CSV; a comma, or a tab in TSV, if it is left out.
+        columns: what each field of the contract is taken from. ``author`` is the account's name or id, of which only a
+            keyed hash is kept; ``community`` may be left out where all rows are the entry's.
+    """
+
+    format: Literal["csv", "tsv", "ndjson", "json", "parquet"] | None = None
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    encoding: Literal["utf-8", "latin-1", "utf-16"] = "utf-8"
+    columns: dict[Literal[FIELDS], Take]  # type: ignore[valid-type]
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _names_are_columns(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {name: {"column": one} if isinstance(one, str) else one for name, one in value.items()}
+
+    @model_validator(mode="after")
+    def _require_what_every_row_needs(self) -> "Table":
+        for name in ("contribution_id", "created_at", "kind"):
+            if name not in self.columns:
+                raise ValueError(f"columns: {name} is missing (limit: contribution_id, created_at and kind are needed)")
+        kind = self.columns["kind"]
+        told = {kind.constant} if kind.constant else set(kind.values.values())
+        if "comment" in told and "thread_id" not in self.columns:
+            raise ValueError("columns: thread_id is missing, and comments hang from threads")
+        for name, take in self.columns.items():
+            self._check(name, take)
+        return self
+
+    def _check(self, name: str, take: Take) -> None:
+        if (name in TIMES) != bool(take.time):
+            raise ValueError(f"columns.{name}: time says how a time is written (limit: for {', '.join(TIMES)} only)")
+        for form in take.time:
+            needs_zone = form not in _EPOCHS and form != "iso" and "%z" not in form
+            if needs_zone and take.zone is None:
+                raise ValueError(f"columns.{name}: zone is missing, and {form!r} does not tell one")
+        if take.made_from and name not in IDS:
+            raise ValueError(f"columns.{name}: made_from is for ids")
+        if bool(take.columns) != (name == "reactions"):
+            raise ValueError(f"columns.{name}: columns is for reactions, and reactions need it")
+        if take.split is not None and name != "tags":
+            raise ValueError(f"columns.{name}: split is for tags")
+
+
+class TabularEntry(FileEntry):
+    """A community that is read from tables.
+
+    Attributes:
+        platform: any name; where it has no file in ``platforms/``, little is taken for granted.
+        table: which column means what.
+    """
+
+    source: Literal["tabular"]
+    table: Table
+
+    files_module: ClassVar[str] = "pulse.sources.tabular.table"
+
+    @field_validator("platform")
+    @classmethod
+    def _refuse_odd_platform(cls, value: str) -> str:
+        if not NAME.fullmatch(value):
+            raise ValueError(f"not a platform's name: {value!r} (limit: a letter, then up to 31 of a-z 0-9 _)")
+        return value
+
+    @property
+    def observes(self) -> frozenset[str]:
+        """The columns that the mapping fills; the parent of a comment is its thread where nothing else is said."""
+        filled = set(self.table.columns)
+        filled |= {"author_key"} if "author" in filled else set()
+        filled |= {"parent_id"} if "thread_id" in filled else set()
+        return OBSERVABLE & filled
+
+    @property
+    def reading(self) -> Hashable:
+        """Tables that are mapped alike are read once; where no column tells the community, it is the entry's own."""
+        own = "" if "community" in self.table.columns else self.community
+        return self.files_module, self.platform, self.table.model_dump_json(), own
+
+
+def offset_minutes(zone: str) -> int | None:
+    """Minutes east of UTC of a fixed offset; None for the name of a zone."""
+    match = _OFFSET.fullmatch(zone)
+    if match is None:
+        return None
+    minutes = int(match[2]) * 60 + int(match[3])
+    return minutes if match[1] == "+" else -minutes

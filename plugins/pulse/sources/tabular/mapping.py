@@ -1,0 +1,362 @@
+"""From the columns of a table to the contract, as the config says; all of it in SQL, and each rule written once.
+
+A row that breaks a rule is found in bulk, and named by the same expression when it is looked at by itself.
+"""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from pulse.core.contract import KINDS, OBSERVABLE, REMOVALS, projection
+from pulse.core.errors import ConfigError
+from pulse.core.files import sql_text
+from pulse.core.text import printable
+from pulse.platforms.names import author_key_sql, canonical_name_sql
+from pulse.platforms.registry import platform_named
+from pulse.sources.lines.ndjson import Chunk, Fault, LineTooLong, Record, read_chunks
+from pulse.sources.tabular.entry import IDS, NUMBERS, TEXTS, TIMES, TabularEntry, Take, offset_minutes
+from pulse.sources.tabular.repairs import repaired_sql
+from pulse.sources.tabular.transcode import FAULT_FIELD, format_of, quoted, transcoded
+
+SOURCE = "tabular"
+VERSION = 1
+_LATEST = "2100-01-01"
+# No count on any platform comes near; what is larger would not fit into the contract's whole numbers.
+_LARGEST_NUMBER = 10**15
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """What makes a row unusable, with the column and the value for whoever has to mend it."""
+
+    fault: str
+    field: str
+    column: str
+    value_sql: str
+    condition_sql: str
+
+    def sql(self) -> str:
+        """A branch of a case expression."""
+        where = sql_text(f"{self.fault}: {self.field}, column {printable(self.column, max_chars=80)}")
+        return f"when {self.condition_sql} then {where} || coalesce(': ' || left({self.value_sql}, 40), ' is empty')"
+
+
+class TabularMapping:
+    """The meaning of one table's columns; see :class:`pulse.sources.lines.mapping.Mapping`.
+
+    Args:
+        author_key: key material.
+        path: the file; parts of its name may be values.
+
+    Raises:
+        ConfigError: the file's name has no such part.
+    """
+
+    source = SOURCE
+    version = VERSION
+
+    def __init__(self, entry: TabularEntry, author_key: bytes, path: Path) -> None:
+        self._entry = entry
+        self._table = entry.table
+        self._author_key = author_key
+        self._format = format_of(path, entry)
+        self._parts = {name: _part_of(path, take, name, entry) for name, take in self._table.columns.items()}
+        self._probe: duckdb.DuckDBPyConnection | None = None
+        self._probing = threading.Lock()
+
+    @property
+    def known_fields(self) -> frozenset[str]:
+        """The columns that the mapping reads."""
+        return frozenset(self.raw_columns())
+
+    @property
+    def record_limit(self) -> str:
+        """What a row must have."""
+        return "rows with contribution_id, created_at and kind, as the entry's table.columns says"
+
+    def chunks(self, path: Path, *, chunk_bytes: int, scratch: Path) -> Iterator[Chunk | LineTooLong]:
+        """The table's rows as lines; line numbers are those of its rows, from 1."""
+        if self._format == "ndjson":
+            yield from read_chunks(path, chunk_bytes=chunk_bytes)
+            return
+        with transcoded(path, self._entry, self._format, list(self.raw_columns()), scratch) as lines:
+            yield from read_chunks(lines, chunk_bytes=chunk_bytes)
+
+    def raw_columns(self) -> dict[str, str]:
+        """All as text; values that are no text come as JSON."""
+        names = dict.fromkeys(self._top(name) for take in self._table.columns.values() for name in take.names)
+        return dict.fromkeys([*names, FAULT_FIELD], "VARCHAR")
+
+    # ---- faults --------------------------------------------------------------
+
+    def needs_slow_look_sql(self) -> str:
+        """Whether the row breaks a rule."""
+        return f"(({self._fault_sql()}) is not null)"
+
+    def check_record(self, record: Record) -> Fault | None:
+        """The first rule that the row breaks."""
+        if record.repeated:
+            return Fault("duplicate_key", ", ".join(record.repeated))
+        found, _, _ = self._evaluated(record)
+        if found is None:
+            return None
+        name, _, detail = found.partition(": ")
+        return Fault(name, detail)
+
+    def place_of(self, record: Record) -> tuple[str | None, float | None]:
+        """Community and time of creation."""
+        _, community, created_s = self._evaluated(record)
+        return community, created_s
+
+    def _evaluated(self, record: Record) -> tuple[str | None, str | None, float | None]:
+        """Fault, community and time of a single row, by the expressions of the bulk."""
+        values = [_as_text(record.get(name)) for name in self.raw_columns()]
+        row = ", ".join(f"?::varchar as {quoted(name)}" for name in self.raw_columns())
+        with self._probing:
+            if self._probe is None:
+                self._probe = duckdb.connect(config={"threads": "1"})
+                self._probe.execute("set timezone = 'UTC'")
+            found = self._probe.execute(
+                f"select {self._fault_sql()}, {self._community_sql()}, epoch({self._time_sql('created_at')}) "
+                f"from (select {row})",
+                values,
+            ).fetchone()
+        return found or (None, None, None)
+
+    def _fault_sql(self) -> str:
+        """Name and detail of the first rule that a row breaks; NULL for a good one."""
+        malformed = f"when {quoted(FAULT_FIELD)} is not null then 'malformed_row: ' || {quoted(FAULT_FIELD)}"
+        return f"case {malformed} {' '.join(rule.sql() for rule in self._rules())} end"
+
+    def _rules(self) -> Iterator["_Rule"]:
+        columns = self._table.columns
+        for field in ("contribution_id", "created_at", "community"):
+            if field in columns:
+                yield self._rule("missing", field, f"{self._raw_sql(field)} is null")
+        for field in (name for name in TIMES if name in columns):
+            yield self._rule("not_a_time", field, self._is_told_but_not_sql(field, self._time_sql(field)))
+        for field in (name for name in NUMBERS if name in columns):
+            yield self._rule("not_a_number", field, _is_odd_number_sql(self._raw_sql(field)))
+        for name in columns["reactions"].columns.values() if "reactions" in columns else ():
+            value = self._column_sql(name)
+            yield _Rule("not_a_number", "reactions", name, value, _is_odd_number_sql(value))
+        yield from self._rules_of_values()
+
+    def _rules_of_values(self) -> Iterator["_Rule"]:
+        columns = self._table.columns
+        is_kind = f"coalesce({self._text_sql('kind')} in {KINDS}, false)"
+        yield self._rule("unknown_value", "kind", f"not {is_kind}")
+        if "removal" in columns:
+            is_known = f"coalesce({self._text_sql('removal')} in {REMOVALS}, false)"
+            yield self._rule("unknown_value", "removal", f"{self._raw_sql('removal')} is not null and not {is_known}")
+        for field in (name for name, take in columns.items() if take.values and name not in ("kind", "removal")):
+            yield self._rule("unknown_value", field, self._is_told_but_not_sql(field, self._text_sql(field)))
+        if "thread_id" in columns:
+            is_comment = f"{self._text_sql('kind')} = 'comment'"
+            yield self._rule("missing", "thread_id", f"{is_comment} and {self._text_sql('thread_id')} is null")
+
+    def _rule(self, fault: str, field: str, condition_sql: str) -> "_Rule":
+        column = ", ".join(self._table.columns[field].names) or "none: the config gives it"
+        return _Rule(fault, field, column, self._raw_sql(field), condition_sql)
+
+    def _is_told_but_not_sql(self, field: str, value_sql: str) -> str:
+        return f"{self._raw_sql(field)} is not null and {value_sql} is null"
+
+    # ---- values --------------------------------------------------------------
+
+    def _top(self, name: str) -> str:
+        return name.split(".", maxsplit=1)[0] if self._format in ("ndjson", "json") else name
+
+    def _column_sql(self, name: str) -> str:
+        """A cell as text; NULL where there is nothing but blanks."""
+        top, _, rest = name.partition(".") if self._format in ("ndjson", "json") else (name, "", "")
+        value = quoted(top)
+        if rest:
+            path = "$" + "".join(f'."{part}"' for part in rest.split("."))
+            value = f"case when json_valid({value}) then json_extract_string({value}, {sql_text(path)}) end"
+        return f"case when trim({value}) <> '' then {value} end"
+
+    def _raw_sql(self, field: str) -> str:
+        """What stands in the table for a field, before any meaning; NULL where there is nothing."""
+        take = self._table.columns[field]
+        if take.constant is not None:
+            return sql_text(take.constant)
+        if take.file_part is not None:
+            return sql_text(self._parts[field] or "")
+        if take.made_from:
+            cells = ", ".join(f"coalesce({self._column_sql(name)}, '')" for name in take.made_from)
+            return f"'made_' || left(sha256(concat_ws(chr(31), {cells})), 32)"
+        return self._column_sql(str(take.column))
+
+    def _text_sql(self, field: str) -> str:
+        """The field's text: repaired, of its meaning, with its prefix; NULL where there is none."""
+        take = self._table.columns[field]
+        value = repaired_sql(self._raw_sql(field), take.repair)
+        if field not in TEXTS:
+            value = f"trim({value})"
+        if take.values:
+            cases = " ".join(f"when {sql_text(told)} then {sql_text(means)}" for told, means in take.values.items())
+            value = f"case {value} {cases} end"
+        return f"{sql_text(take.prefix)} || {value}" if take.prefix else value
+
+    def _time_sql(self, field: str) -> str:
+        take = self._table.columns[field]
+        value = f"trim({self._raw_sql(field)})"
+        opened = platform_named(self._entry.platform).opened_on
+        tried = ", ".join(_time_of_form_sql(value, form, take) for form in take.time)
+        found = f"coalesce({tried})" if len(take.time) > 1 else tried
+        is_possible = f"{found} between timestamptz '{opened} 00:00:00+00' and timestamptz '{_LATEST} 00:00:00+00'"
+        return f"case when {is_possible} then {found} end"
+
+    def _community_sql(self) -> str:
+        platform = self._entry.platform
+        if "community" not in self._table.columns:
+            return sql_text(self._entry.community)
+        return canonical_name_sql(platform, f"({self._text_sql('community')})")
+
+    # ---- to the contract -----------------------------------------------------
+
+    def identified_sql(self, rows_sql: str) -> str:
+        """Derived columns only: a table may have columns of any name."""
+        columns = self._table.columns
+        fields = [name for name in (*IDS, *TEXTS, "kind", "removal") if name in columns]
+        derived = {f"of_{name}": self._text_sql(name) for name in fields}
+        derived |= {f"of_{name}": self._time_sql(name) for name in TIMES if name in columns}
+        derived |= {f"of_{name}": _number_sql(self._raw_sql(name)) for name in NUMBERS if name in columns}
+        derived["of_author"] = self._text_sql("author") if "author" in columns else "cast(null as varchar)"
+        derived["of_tags"] = self._tags_sql()
+        derived["of_reactions"] = self._reactions_sql()
+        derived["community_name"] = self._community_sql()
+        selected = ", ".join(f"{sql} as {name}" for name, sql in derived.items())
+        return f"""
+            select *, of_kind as kind, epoch(of_created_at) as created_s,
+                {canonical_name_sql(self._entry.platform, "of_author")} as author_name
+            from (select {selected}, line_number from ({rows_sql}))
+        """
+
+    def understood_sql(self, rows_sql: str) -> str:
+        """The same: nothing is dear."""
+        return self.identified_sql(rows_sql)
+
+    def seen_at_sql(self, fallback_s: float) -> str:
+        """The time of the observation, if the table has one."""
+        return (
+            f"coalesce(epoch(of_observed_at), {fallback_s!r})"
+            if "observed_at" in self._table.columns
+            else repr(fallback_s)
+        )
+
+    def contract_select(self, *, role_sql: str, observed_fallback_s: float) -> str:
+        """What the mapping names; all other observable columns are NULL."""
+        columns = self._table.columns
+        platform, has_author = self._entry.platform, "author" in columns
+        thread = "of_thread_id" if "thread_id" in columns else "null"
+        parent = f"coalesce(of_parent_id, {thread})" if "parent_id" in columns else thread
+        seen_s = f"greatest(created_s, {self.seen_at_sql(observed_fallback_s)})"
+        whole = {name: f"round(of_{name})" for name in NUMBERS if name != "upvote_ratio"}
+        given = {name: sql for name, sql in whole.items() if name in columns}
+        given |= {name: f"of_{name}" for name in (*TEXTS, "upvote_ratio", "edited_at") if name in columns}
+        # A title is a post's alone.
+        if "title" in columns:
+            given["title"] = "case when kind = 'post' then of_title end"
+        return projection(
+            overrides=dict.fromkeys(OBSERVABLE, "null")
+            | given
+            | {
+                "platform": sql_text(platform),
+                "community": "community_name",
+                "contribution_id": "of_contribution_id",
+                "kind": "kind",
+                "thread_id": f"case when kind = 'comment' then {thread} else of_contribution_id end",
+                "parent_id": f"case kind when 'comment' then {parent} "
+                f"when 'message' then {'of_parent_id' if 'parent_id' in columns else 'null'} end",
+                "created_at": "of_created_at",
+                "observed_at": f"to_timestamp({seen_s})",
+                "tags": "of_tags",
+                "reactions": "of_reactions",
+                "author_key": author_key_sql(self._author_key, platform, "of_author") if has_author else "null",
+                "author_role": f"coalesce({role_sql}, 'member')",
+                "removal": "coalesce(of_removal, 'none')" if "removal" in columns else "'none'",
+                "source": f"'{SOURCE}'",
+                "load_id": "''",
+            }
+        )
+
+    def _tags_sql(self) -> str:
+        take = self._table.columns.get("tags")
+        if take is None:
+            return "cast([] as varchar[])"
+        value = self._text_sql("tags")
+        parts = f"string_split({value}, {sql_text(take.split)})" if take.split else f"[{value}]"
+        return f"coalesce(list_filter(list_transform({parts}, tag -> trim(tag)), tag -> tag <> ''), [])"
+
+    def _reactions_sql(self) -> str:
+        take = self._table.columns.get("reactions")
+        if take is None:
+            return "cast(null as map(varchar, bigint))"
+        pairs = ", ".join(
+            f"struct_pack(k := {sql_text(name)}, v := cast(round({_number_sql(self._column_sql(column))}) as bigint))"
+            for name, column in take.columns.items()
+        )
+        counted = f"list_filter([{pairs}], pair -> pair.v is not null)"
+        return f"case when len({counted}) > 0 then map_from_entries({counted}) end"
+
+
+def _is_odd_number_sql(value_sql: str) -> str:
+    return f"{value_sql} is not null and not coalesce(abs({_number_sql(value_sql)}) <= {_LARGEST_NUMBER}, false)"
+
+
+def _number_sql(value_sql: str) -> str:
+    return f"try_cast(trim({value_sql}) as double)"
+
+
+def _time_of_form_sql(value_sql: str, form: str, take: Take) -> str:
+    """A time with zone; NULL where the text has another form."""
+    if form in ("epoch_s", "epoch_ms"):
+        seconds = f"try_cast({value_sql} as double)" + (" / 1000" if form == "epoch_ms" else "")
+        return f"case when abs({seconds}) < 1e11 then to_timestamp({seconds}) end"
+    if form == "iso":
+        says_zone = (
+            f"regexp_matches({value_sql}, '(Z|z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$') and contains({value_sql}, ':')"
+        )
+        zoned = f"when {says_zone} then try_cast({value_sql} as timestamptz)"
+        if take.zone is None:
+            return f"case {zoned} end"
+        return f"case {zoned} else {_in_zone_sql(f'try_cast({value_sql} as timestamp)', take.zone)} end"
+    parsed = f"try_strptime({value_sql}, {sql_text(form)})"
+    # With a zone in the pattern, DuckDB gives a time with zone at once.
+    return f"cast({parsed} as timestamptz)" if "%z" in form else _in_zone_sql(parsed, str(take.zone))
+
+
+def _in_zone_sql(local_sql: str, zone: str) -> str:
+    minutes = offset_minutes(zone)
+    if minutes is None:
+        return f"timezone({sql_text(zone)}, {local_sql})"
+    return f"timezone('UTC', {local_sql} - interval ({minutes}) minute)"
+
+
+def _part_of(path: Path, take: Take, field: str, entry: TabularEntry) -> str | None:
+    if take.file_part is None:
+        return None
+    match = re.search(take.file_part, path.name)
+    if match is None or not match[1]:
+        raise ConfigError(
+            f"table.columns.{field} of {entry.entry_id}",
+            value=f"no part of the file name {printable(path.name)} is {take.file_part}",
+            next_step="mend the pattern, or let `path` name other files only",
+        )
+    return match[1]
+
+
+def _as_text(value: object) -> str | None:
+    """As the bulk reader makes text of a JSON value."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return json.dumps(value)
