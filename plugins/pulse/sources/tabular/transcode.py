@@ -99,12 +99,13 @@ def _write(
             rows = f"read_parquet({sql_text(path)}, hive_partitioning = false)"
             held = [row[0] for row in connection.execute(f"describe select * from {rows}").fetchall()]
         case "json":
+            # An object need not have every name: what none has shows in the rows' own faults.
+            types = ", ".join(f"{sql_text(name)}: 'VARCHAR'" for name in columns)
             rows = (
-                f"read_json({sql_text(path)}, format = 'array', records = 'true', hive_partitioning = false, "
-                f"maximum_object_size = {4 * MAX_LINE_BYTES}, sample_size = -1, maximum_depth = 1, "
-                f"compression = '{_compression(path)}')"
+                f"read_json({sql_text(path)}, format = 'array', columns = {{{types}}}, hive_partitioning = false, "
+                f"maximum_object_size = {MAX_LINE_BYTES}, compression = '{_compression(path)}')"
             )
-            held = [row[0] for row in connection.execute(f"describe select * from {rows}").fetchall()]
+            held = list(columns)
         case _:
             held = _header(path, entry, form)
             rows = _csv_sql(path, entry, form, held)
@@ -182,7 +183,7 @@ def _opened(path: Path) -> IO[bytes]:
 def _compression(path: Path) -> str:
     with path.open("rb") as file:
         magic = file.read(4)
-    return "gzip" if magic.startswith(_GZIP_MAGIC) else "zstd" if magic == _ZSTD_MAGIC else "none"
+    return "gzip" if magic.startswith(_GZIP_MAGIC) else "zstd" if magic == _ZSTD_MAGIC else "uncompressed"
 
 
 def _unreadable(path: Path, form: str, why: str) -> ArchiveUnreadable:
