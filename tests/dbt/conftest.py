@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
+import sqlparse.lexer
 
 from pulse.config.settings import Settings
 from pulse.core.files import sql_text
@@ -210,10 +211,10 @@ class UnitTestRun:
     @property
     def database(self) -> Path:
         """The file they left: every model as an empty table, which shows its columns and their types."""
-        return self.aside.warehouse / "unit_tests.duckdb"
+        return self.aside.warehouse / "working.duckdb"
 
     def compiled(self, model: str) -> str:
-        """The SQL of a model as dbt ran it, a full build; its tables are those of the database ``unit_tests``."""
+        """The SQL of a model as dbt ran it, a full build; its tables are those of the database ``working``."""
         folder = self.aside.dbt / "target" / "compiled" / "community_pulse" / "models"
         # Folders named after a yml hold its unit tests, with models that stand in for the real ones.
         (file,) = (file for file in folder.rglob(f"{model}.sql") if file.parent.suffix != ".yml")
@@ -228,41 +229,41 @@ class Models:
         self.connection = duckdb.connect()
         self.connection.execute("set timezone = 'UTC'")
         self.connection.execute(f"attach {sql_text(run.database)} as typed (read_only)")
-        self.connection.execute("attach ':memory:' as unit_tests")
+        self.connection.execute("attach ':memory:' as working")
         tables = self.connection.execute(
             "select schema_name, table_name from duckdb_tables() where database_name = 'typed'"
         ).fetchall()
         assert tables, "nothing was built"
         for schema, table in tables:
-            self.connection.execute(f"create schema if not exists unit_tests.{schema}")
+            self.connection.execute(f"create schema if not exists working.{schema}")
             self.connection.execute(
-                f"create table unit_tests.{schema}.{table} as from typed.{schema}.{table} limit 0"
+                f"create table working.{schema}.{table} as from typed.{schema}.{table} limit 0"
             )  # fmt: skip
 
     def fill(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         """Put these rows instead of what is there; columns that are not named are NULL."""
-        self.connection.execute(f"truncate unit_tests.{table}")
+        self.connection.execute(f"truncate working.{table}")
         if rows:
             self.connection.execute(
-                f"insert into unit_tests.{table} by name select unnest($rows, recursive := true)", {"rows": list(rows)}
+                f"insert into working.{table} by name select unnest($rows, recursive := true)", {"rows": list(rows)}
             )
 
     def fill_columns(self, table: str, columns: Mapping[str, Any]) -> None:
         """The same from whole columns, for very many rows."""
-        self.connection.execute(f"truncate unit_tests.{table}")
+        self.connection.execute(f"truncate working.{table}")
         self.connection.register("columns", pa.table(dict(columns)))
-        self.connection.execute(f"insert into unit_tests.{table} by name select * from columns")
+        self.connection.execute(f"insert into working.{table} by name select * from columns")
         self.connection.unregister("columns")
 
     def build(self, table: str) -> None:
         """Build a model from what is in the others."""
         model = table.split(".")[1]
-        self.connection.execute(f"truncate unit_tests.{table}")
-        self.connection.execute(f"insert into unit_tests.{table} by name {self._compiled(model)}")
+        self.connection.execute(f"truncate working.{table}")
+        self.connection.execute(f"insert into working.{table} by name {self._compiled(model)}")
 
     def rows(self, table: str) -> dict[str, list[SimpleNamespace]]:
         """Rows by community."""
-        found = self.connection.execute(f"from unit_tests.{table}")
+        found = self.connection.execute(f"from working.{table}")
         names = [name for name, *_ in found.description or ()]
         by_community: dict[str, list[SimpleNamespace]] = {}
         for values in found.fetchall():
@@ -271,11 +272,34 @@ class Models:
         return by_community
 
 
+parsed_whole = sqlparse.parse
+
+
+def parsed_head(sql: str) -> Any:
+    """A statement, parsed as far as its first WITH; the rest of it is one token.
+
+    dbt puts the rows of a unit test in after that word, and had all of a model's SQL parsed to find it, by far the
+    longest part of a unit test.
+    """
+    head: list[sqlparse.sql.Token] = []
+    for kind, text in sqlparse.lexer.tokenize(sql):
+        head.append(sqlparse.sql.Token(kind, text))
+        if not (head[-1].is_whitespace or kind in sqlparse.tokens.Comment):
+            break
+    if head[-1].normalized != "WITH":
+        return parsed_whole(sql)
+    rest = sql[sum(len(token.value) for token in head) :]
+    assert not rest.lstrip().lower().startswith("recursive"), "dbt looks for that word too"
+    return (sqlparse.sql.Statement([*head, sqlparse.sql.Token(sqlparse.tokens.Generic, rest)]),)
+
+
 @pytest.fixture(scope="session")
 def unit_test_run(tmp_path_factory: pytest.TempPathFactory) -> UnitTestRun:
     """dbt's unit tests, run once for all who look at them."""
     home = Home(tmp_path_factory.mktemp("unit_tests") / "home").create()
-    results = transform.run_unit_tests(home)
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr("dbt.compilation.sqlparse.parse", parsed_head)
+        results = transform.run_unit_tests(home)
     return UnitTestRun(Home(home.scratch / "unit_tests"), results)
 
 

@@ -61,7 +61,7 @@ def judged(models: Any, counts: Counts, *, days: Sequence[date] = DAYS, complete
     models.build("intermediate.int_count_changes")
     found = models.connection.execute(
         "select change, change_low, change_high, is_change_clear, change_share "
-        "from unit_tests.intermediate.int_count_changes "
+        "from working.intermediate.int_count_changes "
         "where figure = 'comments' and platform <> '*' and month_start_date = ? order by community",
         [max(months)],
     ).fetchnumpy()
@@ -292,13 +292,13 @@ def people(
 def contributors_judged(models: Any, rows: dict[str, list[Any]], daily: Counts) -> tuple[float, float]:
     """How many of the changes are clear, and their mean share."""
     judged(models, daily)  # the days; then the people who wrote on them
-    models.connection.execute("update unit_tests.intermediate.int_month_days set contributors = comments")
+    models.connection.execute("update working.intermediate.int_month_days set contributors = comments")
     n = len(rows["community"])
     of_months = {"period": ["month"] * n, "platform": ["reddit"] * n}
     models.fill_columns("intermediate.int_contributor_periods", rows | of_months)
     models.build("intermediate.int_count_changes")
     found = models.connection.execute(
-        "select avg(cast(is_change_clear as int)), avg(change_share) from unit_tests.intermediate.int_count_changes "
+        "select avg(cast(is_change_clear as int)), avg(change_share) from working.intermediate.int_count_changes "
         "where figure = 'contributors' and platform <> '*' and change is not null"
     ).fetchone()
     assert found
@@ -346,8 +346,8 @@ def test_shares__two_months_with_equal_errors_are_called_clear_one_time_in_twent
         """
         select avg(cast(now.is_change_clear as int)),
             avg(cast(before.value not between now.value_low and now.value_high as int))
-        from unit_tests.marts.fct_kpis_monthly as now
-        inner join unit_tests.marts.fct_kpis_monthly as before using (platform, community, kpi)
+        from working.marts.fct_kpis_monthly as now
+        inner join working.marts.fct_kpis_monthly as before using (platform, community, kpi)
         where kpi = 'response_rate_24h' and now.month_start_date = date '2026-02-01'
             and before.month_start_date = date '2026-01-01'
         """

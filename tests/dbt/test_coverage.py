@@ -47,20 +47,18 @@ def warehouse(unit_test_run: Any) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         connection.execute(f"attach {sql_text(unit_test_run.database)} as typed (read_only)")
-        connection.execute("attach ':memory:' as unit_tests")
+        connection.execute("attach ':memory:' as working")
         tables = connection.execute(
             "select schema_name, table_name from duckdb_tables() where database_name = 'typed'"
         ).fetchall()
         for schema, table in tables:
-            connection.execute(f"create schema if not exists unit_tests.{schema}")
-            connection.execute(f"create table unit_tests.{schema}.{table} as from typed.{schema}.{table} limit 0")
-        connection.execute("create schema if not exists unit_tests.staging")
+            connection.execute(f"create schema if not exists working.{schema}")
+            connection.execute(f"create table working.{schema}.{table} as from typed.{schema}.{table} limit 0")
+        connection.execute("create schema if not exists working.staging")
         for table, columns in STAGED.items():
-            connection.execute(f"create table unit_tests.staging.{table} ({columns})")
+            connection.execute(f"create table working.staging.{table} ({columns})")
         # Nothing here is told twice with another time of creation.
-        connection.execute(
-            "create view unit_tests.staging.int_observations as from unit_tests.staging.stg_contributions"
-        )
+        connection.execute("create view working.staging.int_observations as from working.staging.stg_contributions")
         yield connection
 
 
@@ -71,10 +69,10 @@ def compiled(unit_test_run: Any) -> dict[str, str]:
 
 
 def fill(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
-    connection.execute(f"truncate unit_tests.staging.{table}")
+    connection.execute(f"truncate working.staging.{table}")
     for row in rows:
         marks = ", ".join("?" for _ in row)
-        statement = f"insert into unit_tests.staging.{table} ({', '.join(row)}) values ({marks})"
+        statement = f"insert into working.staging.{table} ({', '.join(row)}) values ({marks})"
         connection.execute(statement, list(row.values()))
 
 
@@ -167,9 +165,9 @@ def test_day__knows_what_was_looked_at_and_nothing_else(
         ],
     )  # fmt: skip
     for model in MODELS:
-        warehouse.execute(f"truncate unit_tests.{model}")
-        warehouse.execute(f"insert into unit_tests.{model} by name {compiled[model]}")
-    found = warehouse.execute("from unit_tests.marts.fct_community_daily")
+        warehouse.execute(f"truncate working.{model}")
+        warehouse.execute(f"insert into working.{model} by name {compiled[model]}")
+    found = warehouse.execute("from working.marts.fct_community_daily")
     names = [name for name, *_ in found.description]
     rows = {
         (row["community"], (row["contribution_date"] - FIRST).days): row

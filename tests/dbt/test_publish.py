@@ -19,7 +19,8 @@ from support import NOON, contribution
 
 pytestmark = pytest.mark.integration
 
-# Publishing is about files, links and locks, so a third of the models is enough to see a state by.
+# Publishing is about files, links and locks, so a third of the models is enough to see a state by, and their data tests
+# in the build that most tests here begin with.
 MODELS = ("+fct_contributions", "+fct_community_daily", "+dim_contributors", "int_comment_depths", "dim_communities")
 
 OLD, NEW = ["t3_a", "t3_lost"], ["t3_a", "t3_new"]
@@ -31,7 +32,7 @@ def once_built(shared_lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Any
     lab = shared_lab
     lab.empty()
     lab.bring(lab.archive(0, [contribution("t3_a"), contribution("t3_lost", author_key="b" * 64)]))
-    lab.build()
+    lab.build(has_data_tests=False)
     lab.publish()
     lab.bring(lab.archive(0, [contribution("t3_a"), contribution("t3_new", author_key="c" * 64)], name="again"))
     lab.build()
@@ -143,14 +144,14 @@ def kill_half_way(event):
     if event.info.name == "LogModelResult" and "int_contributor_days" in event.info.msg:
         die()
 runner = main.dbtRunner
-main.dbtRunner = lambda **options: runner(**options, callbacks=[kill_half_way])
+main.dbtRunner = lambda callbacks, **options: runner(callbacks=[*callbacks, kill_half_way], **options)
 builds.build(home, settings=settings)
 """
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     with pytest.raises(BuildFailed, match="did not end well"):
         built.publish()
-    assert built.build().contribution_dates == (built.day(0),)
+    assert built.build(has_data_tests=False).contribution_dates == (built.day(0),)
     state = built.publish()
     assert what_readers_see(built) == NEW
     people = {row["author_key"] for row in look(state.file)["marts.dim_contributors"]}
@@ -173,7 +174,7 @@ def test_publish__refuses_a_build_that_failed_or_was_of_a_selection(built: Any):
 
 def test_build__without_the_published_file_starts_from_raw(built: Any):
     shutil.rmtree(built.home.published / "states")
-    assert built.build().contribution_dates is None
+    assert built.build(has_data_tests=False).contribution_dates is None
     built.publish()
     assert what_readers_see(built) == NEW
 
@@ -182,7 +183,7 @@ def test_build__a_full_one_forgets_tables_that_the_project_no_longer_has(built: 
     built.publish()
     with duckdb.connect(str(builds.working_file(built.home))) as connection:
         connection.execute("create table marts.fct_of_last_year as select 1 as one")
-    built.build(is_full_refresh=True)
+    built.build(is_full_refresh=True, has_data_tests=False)
     with duckdb.connect(str(built.publish().file), read_only=True) as connection:
         tables = {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
     assert "fct_contributions" in tables
@@ -192,7 +193,7 @@ def test_build__a_full_one_forgets_tables_that_the_project_no_longer_has(built: 
 
 def test_publish__takes_only_the_build_that_was_passed_and_sees_when_the_other_run_published_it(built: Any):
     passed = builds.built(built.home)
-    built.build()  # another run, between gate 2 and publish
+    built.build(has_data_tests=False)  # another run, between gate 2 and publish
     other = builds.built(built.home)
     assert other.build_id != passed.build_id
     with pytest.raises(BuildReplaced, match=str(passed.build_id)) as caught:
@@ -231,7 +232,7 @@ def test_build__of_a_day_without_any_rows_is_done_for_its_outcome_alone(built: A
     }  # fmt: skip
     file = quality.append(built.home, quality.LOAD_OUTCOMES, [outcome], stem="quiet")
     try:
-        assert not built.build().is_nothing_new
+        assert not built.build(has_data_tests=False).is_nothing_new
         days = look(built.publish().file)["marts.fct_community_daily"]
         assert (built.day(1), "failed") in {(row["contribution_date"], row["outcome"]) for row in days}
     finally:
@@ -280,7 +281,7 @@ def test_build__whatever_changed_since_the_publish_is_built(built: Any, change: 
 def test_build__another_project_or_model_is_built(built: Any, monkeypatch: pytest.MonkeyPatch):
     built.publish()
     monkeypatch.setattr(transform, "project_digest", lambda: "another")
-    assert built.build().contribution_dates is None
+    assert built.build(has_data_tests=False).contribution_dates is None
     assert not builds.built(built.home).is_published
 
 

@@ -9,11 +9,12 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import escape as glob_escape
 from glob import glob
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from pulse.imports.store import results_glob
 from pulse.lake import quality, raw
 from pulse.sentiment.store import ensure_empty_file as ensure_empty_scores
 from pulse.sentiment.store import scores_glob
+from pulse.warehouse import dbt_macros
 
 log = logging.getLogger(__name__)
 
@@ -88,8 +90,8 @@ def run(
     manifest = _parsed_project(home, database.stem)
     for source in manifest.sources.values():
         source.meta["external_location"] = _as_template(readers[source.name])
-    with _environment(_variables(home, database, readers)):
-        result = dbtRunner(manifest=manifest).invoke(
+    with _environment(_variables(home, database, readers)), _dbt_log(home) as write_event:
+        result = dbtRunner(manifest=manifest, callbacks=[write_event]).invoke(
             [*_flags(home), *arguments, "--vars", json.dumps(variables), *_places(home)],
         )
     del manifest
@@ -104,18 +106,41 @@ def run(
 
 
 def _flags(home: Home) -> list[str]:
-    # The caller shows the results; dbt's own lines go to its log file. Nobody reads its JSON artifacts, and they take
-    # longer to write than most models to build.
+    # The caller shows the results; dbt's own lines go to its log file by _dbt_log. Nobody reads its JSON artifacts, and
+    # they take longer to write than most models to build.
     return [
         "--no-write-json",
         "--log-level",
         "none",
         "--log-level-file",
-        "info",
+        "none",
         "--log-path",
         str(home.dbt / "logs"),
         "--no-print",
     ]
+
+
+@contextmanager
+def _dbt_log(home: Home) -> Iterator[Callable[[Any], None]]:
+    """What writes dbt's events to its log file, those that say something to a person.
+
+    dbt's own writer makes a line of each of some 2,500 events and then drops nearly all: a tenth of a build.
+    """
+    folder = home.dbt / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    handler = RotatingFileHandler(folder / "dbt.log", maxBytes=10 * 1024 * 1024, backupCount=5, encoding="utf-8")
+
+    def write(event: Any) -> None:
+        level = logging.getLevelNamesMapping().get(event.info.level.upper(), logging.DEBUG)
+        if level >= logging.INFO:
+            at = event.info.ts.ToDatetime().isoformat(sep=" ", timespec="milliseconds")
+            line = f"{at} [{event.info.level:<5}] {event.info.msg}"
+            handler.handle(logging.LogRecord("dbt", level, "", 0, line, None, None))
+
+    try:
+        yield write
+    finally:
+        handler.close()
 
 
 def _places(home: Home) -> list[str]:
@@ -139,10 +164,13 @@ def _parsed_project(home: Home, database_name: str) -> Any:
         nowhere = Path("/nowhere") / f"{database_name}.duckdb"
         variables = _variables(Home(nowhere.parent), nowhere, dict.fromkeys(_globs(home), "nowhere"))
         vars_ = json.dumps({"affected_dates": None, "sentiment_model_id": "none"})
-        with _environment(variables):
-            result = dbtRunner().invoke([*_flags(home), "parse", "--vars", vars_, *_places(home)])
+        with _environment(variables), _dbt_log(home) as write_event:
+            result = dbtRunner(callbacks=[write_event]).invoke(
+                [*_flags(home), "parse", "--vars", vars_, *_places(home)]
+            )
         if not result.success:
             raise _not_started(home, str(result.exception))
+        dbt_macros.keep_reachable(result.result, project="community_pulse")
         _PARSED[key] = result.result
         _PARSED[key]._lock = None  # noqa: SLF001  (a semaphore, see _give_back_semaphores; a copy gets one of its own)
     return _PARSED[key].deepcopy()
@@ -307,7 +335,7 @@ def run_unit_tests(home: Home) -> tuple[NodeResult, ...]:
     """
     aside = Home(home.scratch / "unit_tests").create()
     ensure_inputs(aside)
-    database = aside.warehouse / "unit_tests.duckdb"
+    database = aside.warehouse / "working.duckdb"  # as in every build: the name is part of what is parsed
     database.unlink(missing_ok=True)
     # dbt takes the types of a test's rows from the relation they stand for; sources are files, so they get one here.
     with duckdb.connect(str(database)) as connection:
