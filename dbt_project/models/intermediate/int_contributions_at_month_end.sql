@@ -58,6 +58,7 @@ select
     ranked.kind,
     ranked.thread_id,
     ranked.parent_id,
+    ranked.channel,
     ranked.month_start_date,
     ranked.contribution_date,
     ranked.created_at,

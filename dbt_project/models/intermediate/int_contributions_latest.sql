@@ -56,6 +56,7 @@ select
     ranked.kind,
     ranked.thread_id,
     ranked.parent_id,
+    ranked.channel,
     ranked.contribution_date,
     ranked.created_at,
     ranked.first_partition_day,

@@ -9,10 +9,11 @@ with
 contributions as (
 
     select * from {{ ref('int_contributions_latest') }}
+    where kind <> 'message'
     {%- if is_partial_build() %}
-    where (platform, community, thread_id) in (
-        {{ affected_keys(ref('int_contributions_latest'), 'affected_threads', ['platform', 'community', 'thread_id']) }}
-    )
+        and (platform, community, thread_id) in (
+            {{ affected_keys(ref('int_contributions_latest'), 'affected_threads', ['platform', 'community', 'thread_id']) }}
+        )
     {%- endif %}
 
 ),
