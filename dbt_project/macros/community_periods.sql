@@ -87,7 +87,8 @@ days_in_communities as (
         coalesce(is_silent_everywhere, false) as is_silent,
         coalesce(is_never_seen, false) as is_never_seen,
         communities_arrived_share,
-        {{ sum_of_kinds() }} as contributions
+        {{ sum_of_kinds() }} as contributions,
+        authors_unobserved_n
     from {{ days }}
 
 ),
@@ -111,6 +112,8 @@ days as (
         has_messages,
         is_silent,
         is_never_seen,
+        contributions,
+        authors_unobserved_n,
         communities_arrived_share
     from days_in_communities
     {%- if period == 'month' %}
@@ -138,6 +141,8 @@ days as (
         min(case when is_silent or not is_day_known then 1 else 0 end) = 1
             and max(case when is_silent then 1 else 0 end) = 1 as is_silent,
         false as is_never_seen,
+        sum(contributions) as contributions,
+        sum(authors_unobserved_n) as authors_unobserved_n,
         max(communities_arrived_share) as communities_arrived_share
     from days_in_communities
     where not is_never_seen
@@ -210,6 +215,8 @@ spine as (
         count(case when is_silent then 1 end) as days_silent_n,
         count(case when is_day_known and not is_silent then 1 end) as days_rated_n,
         min(case when is_never_seen then 1 else 0 end) = 1 as is_never_seen,
+        cast(coalesce(sum(authors_unobserved_n), 0) as bigint) as authors_unobserved_n,
+        {{ is_without_authors('sum(authors_unobserved_n)', 'sum(contributions)') }} as is_without_authors,
         -- Exact, so that the order of rows cannot show in the last digit.
         cast(sum(cast(communities_arrived_share as decimal(18, 9))) as double)
             / nullif(count(communities_arrived_share), 0) as communities_arrived_share
@@ -376,6 +383,7 @@ joined as (
         coalesce(weeks_known.weeks_known_n, 0) as weeks_known_n,
         {%- endif %}
         case when spine.days_known_n > 0 then 0 end as nothing_seen,
+        case when spine.days_known_n > 0 and not spine.is_without_authors then 0 end as nobody_seen,
         -- What is told of threads needs both of their kinds; what is told of all contributions, every kind there is.
         spine.days_posts_known_n > 0 and spine.days_comments_known_n > 0 as are_both_known,
         {%- if period == 'month' %}
@@ -449,18 +457,25 @@ final as (
         cast(case when days_posts_known_n > 0 then coalesce(posts, 0) end as bigint) as posts,
         cast(case when days_comments_known_n > 0 then coalesce(comments, 0) end as bigint) as comments,
         cast(case when days_messages_known_n > 0 then coalesce(messages, 0) end as bigint) as messages,
-        {%- for column in ['contributors', 'score_observed_n', 'award_count_observed_n', 'reaction_count_observed_n'] %}
+        cast(case when not is_without_authors then coalesce(contributors, nobody_seen) end as bigint) as contributors,
+        {%- for column in ['score_observed_n', 'award_count_observed_n', 'reaction_count_observed_n'] %}
         cast(coalesce({{ column }}, nothing_seen) as bigint) as {{ column }},
         {%- endfor %}
         {#- Nothing is said of answers where only posts were read, nor where only comments were. -#}
-        {%- for column in ['conversations', 'responses_n', 'response_rate_1h_n', 'response_rate_24h_n', 'threads_n',
-            'mean_depth_n'] %}
+        {%- for column in ['conversations', 'responses_n', 'response_rate_1h_n', 'response_rate_24h_n'] %}
+        cast(case
+            when are_both_known and not is_without_authors then coalesce({{ column }}, 0)
+        end as bigint) as {{ column }},
+        {%- endfor %}
+        {%- for column in ['threads_n', 'mean_depth_n'] %}
         cast(case when are_both_known then coalesce({{ column }}, 0) end as bigint) as {{ column }},
         {%- endfor %}
         cast(case when is_no_kind_missing then coalesce(removed, 0) end as bigint) as removed,
-        cast(coalesce(active_days_sum, nothing_seen) as double) / nullif(days_rated_n, 0) as contributors_per_day,
+        cast(case when not is_without_authors then coalesce(active_days_sum, nobody_seen) end as double)
+            / nullif(days_rated_n, 0) as contributors_per_day,
         {%- if period == 'month' %}
-        cast(coalesce(active_weeks_sum, nothing_seen) as double) / nullif(weeks_known_n, 0) as contributors_per_week,
+        cast(case when not is_without_authors then coalesce(active_weeks_sum, nobody_seen) end as double)
+            / nullif(weeks_known_n, 0) as contributors_per_week,
         {%- endif %}
         case when {{ is_enough('contributors') }} then {{ active }} / nullif(days_rated_n, 0) end as stickiness,
         case
@@ -481,6 +496,9 @@ final as (
             'platform_replies_age_h'] %}
         case
             when {{ 'is_no_kind_missing' if column == 'bot_share' else 'are_both_known' }}
+                {%- if column == 'median_breadth' %}
+                and not is_without_authors
+                {%- endif %}
                 {%- if period == 'month' and 'engagement' in column %}
                 and is_no_kind_missing
                 {%- endif %}
@@ -488,8 +506,12 @@ final as (
         end as {{ column }},
         {%- endfor %}
         {%- for column in chat_period_columns() %}
-        {%- if column.endswith('_n') or 'conversations' in column %}
+        {%- if column == 'chat_conversations' %}
         cast(case when days_messages_known_n > 0 then coalesce({{ column }}, 0) end as bigint) as {{ column }},
+        {%- elif column.endswith('_n') or column == 'chat_conversations_answered' %}
+        cast(case
+            when days_messages_known_n > 0 and not is_without_authors then coalesce({{ column }}, 0)
+        end as bigint) as {{ column }},
         {%- else %}
         case when days_messages_known_n > 0 then {{ column }} end as {{ column }},
         {%- endif %}
@@ -499,10 +521,11 @@ final as (
         cast(case when days_posts_known_n > 0 then coalesce(platform_replies_observed_n, 0) end as bigint) as platform_replies_observed_n,
         platform_replies_age_h,
         cast(case
-            when not is_left_censored and days_known_n > 0 then newcomers_n
+            when not is_left_censored and days_known_n > 0 and not is_without_authors then newcomers_n
         end as bigint) as new_contributors,
         cast(case
-            when not is_left_censored and days_known_n > 0 then coalesce(contributors, 0) - newcomers_n
+            when not is_left_censored and days_known_n > 0 and not is_without_authors
+                then coalesce(contributors, 0) - newcomers_n
         end as bigint) as returning_contributors,
         history_days_n,
         members_start_n,
@@ -525,6 +548,7 @@ final as (
         days_silent_n,
         days_complete_n = days_n as is_period_complete,
         communities_arrived_share,
+        authors_unobserved_n,
         {%- if period == 'month' %}
         {%- set kinds_not_read = {
             'comments_not_read': 'is_comments_missing',
@@ -535,15 +559,16 @@ final as (
         {%- set kinds_not_read = kind_caveats('days_{}_known_n') %}
         {%- endif %}
         {{ caveats(merged([kinds_not_read, {
+            'authors_not_observed': 'authors_unobserved_n > 0',
             'incomplete': 'days_complete_n < days_n',
             'left_censored': 'is_left_censored',
             'never_seen': 'is_never_seen',
             'not_observable': 'score_observed_n = 0',
             'partly_observed': 'score_observed_n > 0 and score_observed_n < ' ~ sum_of_kinds(),
             'silent_everywhere': 'days_silent_n > 0',
-            'small_n': 'coalesce(contributors, 0) < ' ~ var('min_n') ~ ' or (not (has_messages and not has_threads) '
+            'small_n': 'not is_without_authors and (coalesce(contributors, 0) < ' ~ var('min_n') ~ ' or (not (has_messages and not has_threads) '
                 ~ 'and coalesce(responses_n, 0) < ' ~ var('min_n') ~ ') '
-                ~ 'or (days_messages_known_n > 0 and coalesce(chat_responses_n, 0) < ' ~ var('min_n') ~ ')',
+                ~ 'or (days_messages_known_n > 0 and coalesce(chat_responses_n, 0) < ' ~ var('min_n') ~ '))',
         }])) }} as caveat
     from joined
 

@@ -116,3 +116,8 @@
     {%- for one in dictionaries -%}{%- do all.update(one) -%}{%- endfor -%}
     {{ return(all) }}
 {%- endmacro %}
+
+{# Condition: of all that was counted, nobody could see who wrote it. Then people are unknown, not zero. #}
+{% macro is_without_authors(unobserved_n, contributions_n) -%}
+    (coalesce({{ unobserved_n }}, 0) > 0 and {{ unobserved_n }} >= {{ contributions_n }})
+{%- endmacro %}

@@ -1,4 +1,7 @@
-"""A chat beside a subreddit: what is counted of it, and that neither changes a figure of the other."""
+"""A chat beside a subreddit: what is counted of it, and that neither changes a figure of the other.
+
+And beside both a table that does not show who wrote what: its people are unknown, never zero.
+"""
 
 import random
 from collections.abc import Iterable, Mapping
@@ -21,7 +24,12 @@ pytestmark = pytest.mark.integration
 Tables = Mapping[str, list[dict[str, Any]]]
 MIDNIGHT = NOON - timedelta(hours=12)
 # Kinds that each community's loads look at.
-KINDS = {"tea": ("post", "comment"), "chat": ("message",), "both": ("post", "comment", "message")}
+KINDS = {
+    "tea": ("post", "comment"),
+    "chat": ("message",),
+    "both": ("post", "comment", "message"),
+    "anon": ("post", "comment"),
+}
 
 
 def message(number: str, minute: int, author: str, **changes: Any) -> dict[str, Any]:
@@ -57,11 +65,15 @@ FORUM = [
     contribution("t1_forum", thread_id="t3_forum", parent_id="t3_forum", **POST | {"author_key": "b" * 64}),
     message("20", minute(0, 9), "c", community="both", channel=None),
 ]
+ANON = [
+    contribution("p1", platform="site", community="anon", thread_id="p1", kind="post", author_key=None),
+    contribution("c1", platform="site", community="anon", thread_id="p1", parent_id="p1", author_key=None),
+]
 
 
 def load(lab: Any, name: str, community: str, day: int, rows: Iterable[Mapping[str, Any]]) -> Load:
     """What a source saw of one day, which adds to what others saw of it."""
-    platform = "reddit" if community == "tea" else "discord"
+    platform = {"tea": "reddit", "anon": "site"}.get(community, "discord")
     return sealed_load(
         lab.home,
         [dict(row) for row in rows],
@@ -87,6 +99,7 @@ def loads(lab: Any) -> list[Load]:
         load(lab, "b", "chat", 0, [TOLD_LATE, *again]),
         load(lab, "a", "both", 0, FORUM),
         load(lab, "a", "both", 1, []),
+        load(lab, "a", "anon", 0, ANON),
     ]
 
 
@@ -150,6 +163,7 @@ def test_day__counts_messages_apart_and_knows_which_kinds_a_community_has(marts:
         ("chat", 1): (None, None, 4, 3, True, True, None),
         ("both", 0): (1, 1, 1, 3, True, True, None),
         ("both", 1): (0, 0, None, 0, False, False, "incomplete,messages_not_read"),
+        ("anon", 0): (1, 1, None, None, True, False, "authors_not_observed"),
     }
 
 
@@ -176,7 +190,8 @@ def test_month__tells_of_openers_beside_posts_and_never_of_messages_as_posts(mar
         # Message 6 has lost its author since, in what was last seen by the month's end.
         "chat": (None, None, 10, 10, 5, None, 3, 2, 2),
         "both": (1, 1, 1, 3, 3, 1, 1, 0, 1),
-        "*": (2, 2, 11, 15, 5, 2, 4, 2, 3),  # keys of two platforms never meet, but here
+        "anon": (1, 1, None, 2, None, None, None, None, None),
+        "*": (3, 3, 11, 17, 5, 2, 4, 2, 3),  # keys of two platforms never meet, but here
     }
     kpis = {row["kpi"]: row["value"] for row in of(marts, "fct_kpis_monthly", "chat")}
     assert (kpis["messages"], kpis["chat_conversations"], kpis["posts"], kpis["conversations"]) == (10, 3, None, None)
@@ -198,12 +213,32 @@ def test_people__are_those_of_every_kind_and_threads_and_posts_are_not_of_chats(
     assert (channels["5"], channels["20"], channels["t3_forum"], channels["t3_a"]) == ("news", None, "help", None)
 
 
+def test_people__are_unknown_where_a_table_shows_no_authors(marts: Tables):
+    (people,) = of(marts, "fct_participation_monthly", "anon")
+    assert (people["contributors"], people["contributions"], people["core_n"], people["lurker_share"]) == (None,) * 4
+    (profile,) = of(marts, "fct_community_profile_monthly", "anon")
+    assert (profile["contributors"], profile["size_label"], profile["reply_pairs_n"]) == (None,) * 3
+    assert "authors_not_observed" in people["caveat"]
+    assert "authors_not_observed" in profile["caveat"]
+    (thread,) = of(marts, "fct_threads", "anon")
+    assert (thread["comments"], thread["contributors"]) == (1, None)
+    (community,) = of(marts, "dim_communities", "anon")
+    assert (community["posts"], community["contributors"]) == (1, None)
+    kpis = {row["kpi"]: row for row in of(marts, "fct_kpis_monthly", "anon")}
+    for kpi in ("contributors", "new_contributors", "conversations", "response_rate_24h"):
+        assert kpis[kpi]["value"] is None
+        assert "authors_not_observed" in kpis[kpi]["caveat"]
+    assert {row["active_contributors_per_h"] for row in of(marts, "fct_posting_heatmap", "anon")} == {None}
+    assert not of(marts, "dim_contributors", "anon")
+
+
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_build__any_order_of_arrival_gives_the_same_conversations_and_marts(
     marts: Tables, lab: Any, look: Any, seed: int
 ):
     chance = random.Random(seed)  # noqa: S311  (the same order each time)
-    arriving = chance.sample(loads(lab), 7)
+    history = loads(lab)
+    arriving = chance.sample(history, len(history))
     for number, one in enumerate(arriving):
         bring(lab, one)
         if number in (2, 5):

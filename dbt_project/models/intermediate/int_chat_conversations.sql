@@ -22,7 +22,8 @@ messages as (
         created_at,
         author_key,
         author_role,
-        is_by_contributor
+        is_by_contributor,
+        source
     from {{ relation }}
     where kind = 'message' and {{ is_proven() }}
     {{ 'union all' if not loop.last }}
@@ -172,7 +173,8 @@ select
     messages.created_at,
     messages.author_key,
     messages.author_role,
-    messages.is_by_contributor
+    messages.is_by_contributor,
+    messages.source
 from messages
 inner join resolved
     on messages.period = resolved.period

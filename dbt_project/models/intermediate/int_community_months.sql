@@ -7,6 +7,12 @@
 
 with
 
+without_authors as (
+
+    select * from {{ ref('int_days_without_authors') }}
+
+),
+
 -- Days with contributions that nobody looked at belong to the calendar, and are not known.
 tried_days as (
 
@@ -65,6 +71,23 @@ months as (
 
 ),
 
+authors as (
+
+    select
+        counted.platform,
+        counted.community,
+        {{ period_start('month', 'counted.contribution_date') }} as month_start_date,
+        sum({{ sum_of_kinds('counted.') }}) as contributions_n,
+        sum(without_authors.authors_unobserved_n) as authors_unobserved_n
+    from {{ ref('int_community_days') }} as counted
+    left join without_authors
+        on counted.platform = without_authors.platform
+        and counted.community = without_authors.community
+        and counted.contribution_date = without_authors.contribution_date
+    group by counted.platform, counted.community, {{ period_start('month', 'counted.contribution_date') }}
+
+),
+
 histories as (
 
     select
@@ -108,6 +131,8 @@ select
         rows between unbounded preceding and current row
     ), 0) > 0 as {{ flag }},
     {%- endfor %}
+    cast(coalesce(authors.authors_unobserved_n, 0) as bigint) as authors_unobserved_n,
+    {{ is_without_authors('authors.authors_unobserved_n', 'authors.contributions_n') }} as is_without_authors,
     histories.history_start_date,
     cast({{ complete_days_before }} as bigint) as history_days_n,
     {{ complete_days_before }} < {{ var('left_censored_days') }} as is_left_censored
@@ -118,3 +143,7 @@ left join months
     on histories.platform = months.platform
     and histories.community = months.community
     and calendar.month_start_date = months.month_start_date
+left join authors
+    on histories.platform = authors.platform
+    and histories.community = authors.community
+    and calendar.month_start_date = authors.month_start_date

@@ -70,6 +70,7 @@ select
     ranked.award_count,
     {{ map_total('ranked.reactions') }} as reaction_count,
     ranked.is_removed,
+    ranked.source,
     ranked.load_id,
     looked_at.kind is null as is_unproven
 from ranked

@@ -38,6 +38,8 @@ summed as (
         {%- endfor %}
         min(case when {{ is_any_kind_known('{}_looked_h') }} then contribution_date end) as first_looked_at_date,
         max(case when {{ is_any_kind_known('{}_looked_h') }} then contribution_date end) as last_looked_at_date,
+        sum(authors_unobserved_n) as authors_unobserved_n,
+        sum({{ written }}) as contributions_n,
         max(case when is_never_seen then 1 else 0 end) = 1 as is_never_seen
     from days
     group by platform, community
@@ -52,7 +54,10 @@ select
     summed.posts,
     summed.comments,
     summed.messages,
-    cast(coalesce(contributors.contributors, 0) as bigint) as contributors,
+    cast(case
+        when not {{ is_without_authors('summed.authors_unobserved_n', 'summed.contributions_n') }}
+            then coalesce(contributors.contributors, 0)
+    end as bigint) as contributors,
     summed.days_tried,
     summed.days_complete,
     summed.days_posts_looked_at,

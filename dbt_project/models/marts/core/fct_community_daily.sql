@@ -12,6 +12,12 @@ outcomes as (
 
 ),
 
+without_authors as (
+
+    select * from {{ ref('int_days_without_authors') }}
+
+),
+
 silent_days as (
 
     select distinct platform, community, contribution_date from {{ ref('int_silent_days') }}
@@ -68,6 +74,7 @@ joined as (
         case when outcomes.comments_looked_h > 0 then coalesce(days.comments, 0) end as comments,
         case when outcomes.messages_looked_h > 0 then coalesce(days.messages, 0) end as messages,
         case
+            when {{ is_without_authors('without_authors.authors_unobserved_n', sum_of_kinds('days.')) }} then null
             when {{ is_any_kind_known('outcomes.{}_looked_h') }} then coalesce(days.contributors, 0)
         end as contributors,
         case
@@ -83,6 +90,7 @@ joined as (
         coalesce(days.platform_replies_observed_n, 0) as platform_replies_observed_n,
         days.platform_replies_age_h,
         coalesce(days.unproven_n, 0) as unproven_n,
+        coalesce(without_authors.authors_unobserved_n, 0) as authors_unobserved_n,
         outcomes.outcome,
         coalesce(outcomes.is_complete, false) as is_day_complete,
         coalesce(outcomes.is_posts_complete, false) as is_posts_complete,
@@ -100,6 +108,10 @@ joined as (
         on days.platform = outcomes.platform
         and days.community = outcomes.community
         and days.contribution_date = outcomes.contribution_date
+    left join without_authors
+        on days.platform = without_authors.platform
+        and days.community = without_authors.community
+        and days.contribution_date = without_authors.contribution_date
 
 )
 
@@ -142,10 +154,12 @@ select
     joined.is_never_seen,
     silent_days.contribution_date is not null as is_silent_everywhere,
     cast(joined.unproven_n as bigint) as unproven_n,
+    joined.authors_unobserved_n,
     joined.communities_arrived_share,
     {{ caveats(merged([
         kind_caveats('joined.{}_looked_h', of='joined.'),
         {
+            'authors_not_observed': 'joined.authors_unobserved_n > 0',
             'incomplete': 'not joined.is_day_complete',
             'never_seen': 'joined.is_never_seen',
             'silent_everywhere': 'silent_days.contribution_date is not null',

@@ -2,7 +2,15 @@ with
 
 messages as (
 
-    select * from {{ ref('int_chat_conversations') }} where period = 'week'
+    select
+        written.*,
+        unseen.source is not null as is_author_unobserved
+    from {{ ref('int_chat_conversations') }} as written
+    left join {{ ref('int_sources_without_authors') }} as unseen
+        on written.platform = unseen.platform
+        and written.community = unseen.community
+        and written.source = unseen.source
+    where written.period = 'week'
 
 ),
 
@@ -32,6 +40,7 @@ summed as (
         openers.conversation_id,
         max(messages.created_at) as last_message_at,
         count(*) as messages,
+        min(case when messages.is_author_unobserved then 1 else 0 end) = 1 as is_without_authors,
         count(distinct case when messages.is_by_contributor then messages.author_key end) as contributors,
         min(case
             when not messages.is_opener
@@ -59,11 +68,11 @@ select
     openers.author_key,
     openers.is_by_contributor,
     summed.messages,
-    summed.contributors,
+    case when not summed.is_without_authors then summed.contributors end as contributors,
     -- That nobody answered is a claim: it needs somebody who looked on.
     case
         when summed.first_answer_at is not null then true
-        when watches.looked_to is not null then false
+        when watches.looked_to is not null and not summed.is_without_authors then false
     end as is_answered,
     summed.first_answer_at,
     {{ hours_between('openers.created_at', 'summed.first_answer_at') }} as first_answer_h,

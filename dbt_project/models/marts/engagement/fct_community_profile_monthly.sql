@@ -67,6 +67,7 @@ joined as (
         months.days_messages_known_n,
         months.has_threads,
         months.has_messages,
+        months.authors_unobserved_n,
         months.history_days_n,
         people.contributions_squares,
         -- Who was there before the beginning of history nobody knows: then neither who returned nor who was new.
@@ -74,12 +75,14 @@ joined as (
         -- Who answers whom nobody knows where a kind was not read.
         case
             when {{ are_all_kinds_known('months.days_{}_known_n', of='months.') }}
+                and not coalesce(months.is_without_authors, false)
                 then coalesce(replies.reply_pairs_n, 0)
         end as reply_pairs_n,
         coalesce(replies.mutual_pairs_n, 0) as mutual_pairs_n,
         {%- for column in post_columns %}
         cast(case
             when not months.is_left_censored
+                and not coalesce(months.is_without_authors, false)
                 and months.days_posts_known_n > 0
                 and months.days_comments_known_n > 0
                 then coalesce(posts.{{ column }}, 0)
@@ -230,6 +233,7 @@ select
     days_complete_n,
     is_period_complete,
     {{ caveats(merged([kind_caveats('days_{}_known_n'), {
+        'authors_not_observed': 'authors_unobserved_n > 0',
         'incomplete': 'not is_period_complete',
         'left_censored': 'is_left_censored',
         'not_observable': 'members_n is null',

@@ -111,8 +111,8 @@ joined as (
 
     select
         months.*,
-        -- Zero is a claim: it needs a day that was looked at.
-        case when months.days_known_n > 0 then 0 end as nothing_seen,
+        -- Zero is a claim: it needs a day that was looked at, and somebody who can see who wrote.
+        case when months.days_known_n > 0 and not coalesce(months.is_without_authors, false) then 0 end as nothing_seen,
         with_variance.contributors,
         with_variance.contributions,
         with_variance.gini,
@@ -176,6 +176,7 @@ final as (
         days_messages_known_n,
         has_threads,
         has_messages,
+        authors_unobserved_n,
         is_period_complete,
         is_told
     from joined
@@ -205,6 +206,7 @@ select
     days_complete_n,
     is_period_complete,
     {{ caveats(merged([kind_caveats('days_{}_known_n'), {
+        'authors_not_observed': 'authors_unobserved_n > 0',
         'incomplete': 'not is_period_complete',
         'not_observable': 'lurker_share is null',
         'small_n': 'contributors is not null and not is_told',

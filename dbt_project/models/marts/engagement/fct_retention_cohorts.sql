@@ -57,10 +57,12 @@ followed as (
         case when months.days_messages_known_n > 0 then 1 else 0 end as are_messages_known,
         months.has_threads,
         months.has_messages,
+        months.authors_unobserved_n,
         -- Who came by comments may have stayed by comments: of a month that lacks a kind, nobody knows.
         case
             when not cohorts.is_left_censored
                 and months.days_known_n > 0
+                and not coalesce(months.is_without_authors, false)
                 and (months.days_posts_known_n > 0 or cohorts.cohort_days_posts_known_n = 0)
                 and (months.days_comments_known_n > 0 or cohorts.cohort_days_comments_known_n = 0)
                 and (months.days_messages_known_n > 0 or coalesce(cohorts.cohort_days_messages_known_n, 0) = 0)
@@ -104,6 +106,7 @@ select
     is_period_complete,
     is_cohort_month_complete,
     {{ caveats(merged([kind_caveats('are_{}_known'), {
+        'authors_not_observed': 'authors_unobserved_n > 0',
         'incomplete': 'not is_period_complete or not is_cohort_month_complete',
         'left_censored': 'is_left_censored',
         'not_observable': 'active_n is null and not is_left_censored',

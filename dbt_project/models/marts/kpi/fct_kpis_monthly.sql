@@ -141,12 +141,14 @@ figures as (
         {%- endfor %}
         {{ complete }} as days_complete_n,
         {{ caveats({
+            'authors_not_observed': "coalesce(caveat like '%authors_not_observed%', false)"
+                if of.rests_on in ('people', 'history') else 'false',
             'comments_not_read': is_missing.comments,
             'messages_not_read': is_missing.messages,
             'posts_not_read': is_missing.posts,
             'incomplete': complete ~ ' < days_n',
             'silent_everywhere': 'false' if of.is_seen_apart else 'days_silent_n > 0',
-            'left_censored': (of.value ~ ' is null and days_known_n > 0') if of.is_censored else 'false',
+            'left_censored': (of.value ~ ' is null and contributors is not null and days_known_n > 0') if of.is_censored else 'false',
             'not_observable': (of.value ~ ' is null') if of.is_seen_apart
                 else ('coalesce(' ~ of.n ~ ', 0) = 0 and ' ~ of.needs ~ ' > 0') if of.needs else 'false',
             'partly_observed': (of.n ~ ' > 0 and ' ~ of.n ~ ' < ' ~ of.needs) if of.needs else 'false',
