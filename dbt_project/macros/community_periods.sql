@@ -44,7 +44,7 @@
 {# Rows of fct_community_weekly or fct_community_monthly: the period's own figures, and what rests on more than the
    period: which of its days are known, who was there before, how the community grew. The first day is called
    week_start_date or month_start_date. Months also tell how sure their counts are and how they changed: `count_changes`. #}
-{% macro community_periods(period, periods, contributor_periods, days, sizes, count_changes=none) -%}
+{% macro community_periods(period, periods, contributor_periods, chat_periods, days, sizes, count_changes=none) -%}
 {%- set start = period ~ '_start_date' -%}
 with
 
@@ -60,7 +60,13 @@ people as (
 
 ),
 
--- A kind is known on a day when some of it was looked at; a day, when any kind is.
+chats as (
+
+    select * from {{ chat_periods }} where period = '{{ period }}'
+
+),
+
+-- A kind is known on a day when some of it was looked at; a day, when any kind is. Messages are of communities with chat.
 days_in_communities as (
 
     select
@@ -68,16 +74,21 @@ days_in_communities as (
         community,
         contribution_date,
         {{ period_start(period, 'contribution_date') }} as {{ start }},
-        posts is not null or comments is not null as is_day_known,
+        posts is not null or comments is not null or messages is not null as is_day_known,
         posts is not null as are_posts_known,
         comments is not null as are_comments_known,
+        messages is not null as are_messages_known,
         is_day_complete,
         is_posts_complete,
         is_comments_complete,
+        coalesce(is_messages_complete, false) as is_messages_complete,
+        coalesce(has_threads, false) as has_threads,
+        coalesce(has_messages, false) as has_messages,
         coalesce(is_silent_everywhere, false) as is_silent,
         coalesce(is_never_seen, false) as is_never_seen,
         communities_arrived_share,
-        coalesce(posts, 0) + coalesce(comments, 0) as contributions
+        {{ sum_of_kinds() }} as contributions,
+        authors_unobserved_n
     from {{ days }}
 
 ),
@@ -92,11 +103,17 @@ days as (
         is_day_known,
         are_posts_known,
         are_comments_known,
+        are_messages_known,
         is_day_complete,
         is_posts_complete,
         is_comments_complete,
+        is_messages_complete,
+        has_threads,
+        has_messages,
         is_silent,
         is_never_seen,
+        contributions,
+        authors_unobserved_n,
         communities_arrived_share
     from days_in_communities
     {%- if period == 'month' %}
@@ -109,13 +126,23 @@ days as (
         max(case when is_day_known then 1 else 0 end) = 1 as is_day_known,
         max(case when are_posts_known then 1 else 0 end) = 1 as are_posts_known,
         max(case when are_comments_known then 1 else 0 end) = 1 as are_comments_known,
+        max(case when are_messages_known then 1 else 0 end) = 1 as are_messages_known,
         min(case when is_day_complete then 1 else 0 end) = 1 as is_day_complete,
-        min(case when is_posts_complete then 1 else 0 end) = 1 as is_posts_complete,
-        min(case when is_comments_complete then 1 else 0 end) = 1 as is_comments_complete,
+        -- A chat has no posts to be complete, and a community without chat no messages.
+        min(case when is_posts_complete or not has_threads and has_messages then 1 else 0 end) = 1
+            and max(case when has_threads or not has_messages then 1 else 0 end) = 1 as is_posts_complete,
+        min(case when is_comments_complete or not has_threads and has_messages then 1 else 0 end) = 1
+            and max(case when has_threads or not has_messages then 1 else 0 end) = 1 as is_comments_complete,
+        min(case when is_messages_complete or not has_messages then 1 else 0 end) = 1
+            and max(case when has_messages then 1 else 0 end) = 1 as is_messages_complete,
+        max(case when has_threads then 1 else 0 end) = 1 as has_threads,
+        max(case when has_messages then 1 else 0 end) = 1 as has_messages,
         -- Silent are all of them or, where others spoke, none.
         min(case when is_silent or not is_day_known then 1 else 0 end) = 1
             and max(case when is_silent then 1 else 0 end) = 1 as is_silent,
         false as is_never_seen,
+        sum(contributions) as contributions,
+        sum(authors_unobserved_n) as authors_unobserved_n,
         max(communities_arrived_share) as communities_arrived_share
     from days_in_communities
     where not is_never_seen
@@ -179,11 +206,17 @@ spine as (
         count(case when is_day_known then 1 end) as days_known_n,
         count(case when are_posts_known then 1 end) as days_posts_known_n,
         count(case when are_comments_known then 1 end) as days_comments_known_n,
+        count(case when are_messages_known then 1 end) as days_messages_known_n,
         count(case when is_posts_complete then 1 end) as days_posts_complete_n,
         count(case when is_comments_complete then 1 end) as days_comments_complete_n,
+        count(case when is_messages_complete then 1 end) as days_messages_complete_n,
+        max(case when has_threads then 1 else 0 end) = 1 as has_threads,
+        max(case when has_messages then 1 else 0 end) = 1 as has_messages,
         count(case when is_silent then 1 end) as days_silent_n,
         count(case when is_day_known and not is_silent then 1 end) as days_rated_n,
         min(case when is_never_seen then 1 else 0 end) = 1 as is_never_seen,
+        cast(coalesce(sum(authors_unobserved_n), 0) as bigint) as authors_unobserved_n,
+        {{ is_without_authors('sum(authors_unobserved_n)', 'sum(contributions)') }} as is_without_authors,
         -- Exact, so that the order of rows cannot show in the last digit.
         cast(sum(cast(communities_arrived_share as decimal(18, 9))) as double)
             / nullif(count(communities_arrived_share), 0) as communities_arrived_share
@@ -193,7 +226,7 @@ spine as (
 ),
 {%- if period == 'month' %}
 
--- Kinds that were read of some days of the month, while the other was read of none; of all together: in any of them.
+-- Kinds that were read of no day of the month, while another was; of all together: in any of them.
 kinds_known as (
 
     select
@@ -201,7 +234,10 @@ kinds_known as (
         community,
         {{ start }},
         max(case when are_posts_known then 1 else 0 end) as are_posts_known,
-        max(case when are_comments_known then 1 else 0 end) as are_comments_known
+        max(case when are_comments_known then 1 else 0 end) as are_comments_known,
+        max(case when are_messages_known then 1 else 0 end) as are_messages_known,
+        max(case when has_threads then 1 else 0 end) = 1 as has_threads,
+        max(case when has_messages then 1 else 0 end) = 1 as has_messages
     from days_in_communities
     group by platform, community, {{ start }}
 
@@ -214,8 +250,10 @@ kinds_missing as (
         {{ platform }} as platform,
         {{ community }} as community,
         {{ start }},
-        max(are_posts_known - are_posts_known * are_comments_known) = 1 as is_comments_missing,
-        max(are_comments_known - are_posts_known * are_comments_known) = 1 as is_posts_missing
+        {%- for code, is_missing in kind_caveats('are_{}_known').items() %}
+        max(case when {{ is_missing }} then 1 else 0 end) = 1 as is_{{ code | replace('_not_read', '') }}_missing
+        {{- ',' if not loop.last }}
+        {%- endfor %}
     from kinds_known
     group by {{ 'platform, community, ' if platform == 'platform' }}{{ start }}
     {{- '\n    union all' if not loop.last }}
@@ -345,10 +383,19 @@ joined as (
         coalesce(weeks_known.weeks_known_n, 0) as weeks_known_n,
         {%- endif %}
         case when spine.days_known_n > 0 then 0 end as nothing_seen,
+        case when spine.days_known_n > 0 and not spine.is_without_authors then 0 end as nobody_seen,
+        -- What is told of threads needs both of their kinds; what is told of all contributions, every kind there is.
         spine.days_posts_known_n > 0 and spine.days_comments_known_n > 0 as are_both_known,
         {%- if period == 'month' %}
+        {{ are_all_kinds_known('spine.days_{}_known_n', of='spine.') }}
+            and not kinds_missing.is_comments_missing
+            and not kinds_missing.is_posts_missing
+            and not kinds_missing.is_messages_missing as is_no_kind_missing,
         kinds_missing.is_comments_missing,
         kinds_missing.is_posts_missing,
+        kinds_missing.is_messages_missing,
+        {%- else %}
+        {{ are_all_kinds_known('spine.days_{}_known_n', of='spine.') }} as is_no_kind_missing,
         {%- endif %}
         cast(coalesce(histories.history_days_n, 0) as bigint) as history_days_n,
         coalesce(histories.history_days_n, 0) < {{ var('left_censored_days') }} as is_left_censored,
@@ -357,6 +404,9 @@ joined as (
         members.members_end_n,
         {%- for column in community_period_columns() %}
         periods.{{ column }},
+        {%- endfor %}
+        {%- for column in chat_period_columns() %}
+        chats.{{ column }},
         {%- endfor %}
         periods.active_days_sum,
         periods.active_days_squares,
@@ -370,6 +420,10 @@ joined as (
         on spine.platform = periods.platform
         and spine.community = periods.community
         and spine.{{ start }} = periods.period_start_date
+    left join chats
+        on spine.platform = chats.platform
+        and spine.community = chats.community
+        and spine.{{ start }} = chats.period_start_date
     left join newcomers
         on spine.platform = newcomers.platform
         and spine.community = newcomers.community
@@ -402,22 +456,26 @@ final as (
         {{ start }},
         cast(case when days_posts_known_n > 0 then coalesce(posts, 0) end as bigint) as posts,
         cast(case when days_comments_known_n > 0 then coalesce(comments, 0) end as bigint) as comments,
-        {%- for column in ['contributors', 'score_observed_n', 'award_count_observed_n', 'reaction_count_observed_n'] %}
+        cast(case when days_messages_known_n > 0 then coalesce(messages, 0) end as bigint) as messages,
+        cast(case when not is_without_authors then coalesce(contributors, nobody_seen) end as bigint) as contributors,
+        {%- for column in ['score_observed_n', 'award_count_observed_n', 'reaction_count_observed_n'] %}
         cast(coalesce({{ column }}, nothing_seen) as bigint) as {{ column }},
         {%- endfor %}
         {#- Nothing is said of answers where only posts were read, nor where only comments were. -#}
-        {%- for column in ['conversations', 'responses_n', 'response_rate_1h_n', 'response_rate_24h_n', 'threads_n',
-            'mean_depth_n'] %}
+        {%- for column in ['conversations', 'responses_n', 'response_rate_1h_n', 'response_rate_24h_n'] %}
+        cast(case
+            when are_both_known and not is_without_authors then coalesce({{ column }}, 0)
+        end as bigint) as {{ column }},
+        {%- endfor %}
+        {%- for column in ['threads_n', 'mean_depth_n'] %}
         cast(case when are_both_known then coalesce({{ column }}, 0) end as bigint) as {{ column }},
         {%- endfor %}
-        cast(case
-            when are_both_known
-                {%- if period == 'month' %} and not is_comments_missing and not is_posts_missing{% endif %}
-                then coalesce(removed, 0)
-        end as bigint) as removed,
-        cast(coalesce(active_days_sum, nothing_seen) as double) / nullif(days_rated_n, 0) as contributors_per_day,
+        cast(case when is_no_kind_missing then coalesce(removed, 0) end as bigint) as removed,
+        cast(case when not is_without_authors then coalesce(active_days_sum, nobody_seen) end as double)
+            / nullif(days_rated_n, 0) as contributors_per_day,
         {%- if period == 'month' %}
-        cast(coalesce(active_weeks_sum, nothing_seen) as double) / nullif(weeks_known_n, 0) as contributors_per_week,
+        cast(case when not is_without_authors then coalesce(active_weeks_sum, nobody_seen) end as double)
+            / nullif(weeks_known_n, 0) as contributors_per_week,
         {%- endif %}
         case when {{ is_enough('contributors') }} then {{ active }} / nullif(days_rated_n, 0) end as stickiness,
         case
@@ -431,28 +489,43 @@ final as (
         {%- for column in ['score_sum', 'award_count_sum', 'reaction_count_sum'] %}
         {{ column }},
         {%- endfor %}
-        {%- for column in community_period_columns() if column not in ['posts', 'comments', 'contributors',
+        {%- for column in community_period_columns() if column not in ['posts', 'comments', 'messages', 'contributors',
             'conversations', 'responses_n', 'response_rate_1h_n', 'response_rate_24h_n', 'threads_n', 'mean_depth_n',
             'removed', 'score_observed_n', 'award_count_observed_n', 'reaction_count_observed_n', 'score_sum',
             'award_count_sum', 'reaction_count_sum', 'platform_replies', 'platform_replies_observed_n',
             'platform_replies_age_h'] %}
         case
-            when are_both_known
-                {%- if period == 'month' and (column == 'bot_share' or 'engagement' in column) %}
-                and not is_comments_missing and not is_posts_missing
+            when {{ 'is_no_kind_missing' if column == 'bot_share' else 'are_both_known' }}
+                {%- if column == 'median_breadth' %}
+                and not is_without_authors
+                {%- endif %}
+                {%- if period == 'month' and 'engagement' in column %}
+                and is_no_kind_missing
                 {%- endif %}
                 then {{ column }}
         end as {{ column }},
+        {%- endfor %}
+        {%- for column in chat_period_columns() %}
+        {%- if column == 'chat_conversations' %}
+        cast(case when days_messages_known_n > 0 then coalesce({{ column }}, 0) end as bigint) as {{ column }},
+        {%- elif column.endswith('_n') or column == 'chat_conversations_answered' %}
+        cast(case
+            when days_messages_known_n > 0 and not is_without_authors then coalesce({{ column }}, 0)
+        end as bigint) as {{ column }},
+        {%- else %}
+        case when days_messages_known_n > 0 then {{ column }} end as {{ column }},
+        {%- endif %}
         {%- endfor %}
         platform_replies,
         {{ share('platform_replies', 'platform_replies_observed_n') }} as platform_replies_per_post,
         cast(case when days_posts_known_n > 0 then coalesce(platform_replies_observed_n, 0) end as bigint) as platform_replies_observed_n,
         platform_replies_age_h,
         cast(case
-            when not is_left_censored and days_known_n > 0 then newcomers_n
+            when not is_left_censored and days_known_n > 0 and not is_without_authors then newcomers_n
         end as bigint) as new_contributors,
         cast(case
-            when not is_left_censored and days_known_n > 0 then coalesce(contributors, 0) - newcomers_n
+            when not is_left_censored and days_known_n > 0 and not is_without_authors
+                then coalesce(contributors, 0) - newcomers_n
         end as bigint) as returning_contributors,
         history_days_n,
         members_start_n,
@@ -467,22 +540,36 @@ final as (
         days_comments_known_n,
         days_comments_complete_n,
         cast(days_comments_complete_n as double) / days_n as comments_completeness,
+        days_messages_known_n,
+        days_messages_complete_n,
+        cast(days_messages_complete_n as double) / days_n as messages_completeness,
+        has_threads,
+        has_messages,
         days_silent_n,
         days_complete_n = days_n as is_period_complete,
         communities_arrived_share,
-        {{ caveats({
-            'comments_not_read': 'is_comments_missing' if period == 'month'
-                else 'days_posts_known_n > 0 and days_comments_known_n = 0',
-            'posts_not_read': 'is_posts_missing' if period == 'month'
-                else 'days_comments_known_n > 0 and days_posts_known_n = 0',
+        authors_unobserved_n,
+        {%- if period == 'month' %}
+        {%- set kinds_not_read = {
+            'comments_not_read': 'is_comments_missing',
+            'posts_not_read': 'is_posts_missing',
+            'messages_not_read': 'is_messages_missing',
+        } %}
+        {%- else %}
+        {%- set kinds_not_read = kind_caveats('days_{}_known_n') %}
+        {%- endif %}
+        {{ caveats(merged([kinds_not_read, {
+            'authors_not_observed': 'authors_unobserved_n > 0',
             'incomplete': 'days_complete_n < days_n',
             'left_censored': 'is_left_censored',
             'never_seen': 'is_never_seen',
             'not_observable': 'score_observed_n = 0',
-            'partly_observed': 'score_observed_n > 0 and score_observed_n < coalesce(posts, 0) + coalesce(comments, 0)',
+            'partly_observed': 'score_observed_n > 0 and score_observed_n < ' ~ sum_of_kinds(),
             'silent_everywhere': 'days_silent_n > 0',
-            'small_n': 'coalesce(contributors, 0) < ' ~ var('min_n') ~ ' or coalesce(responses_n, 0) < ' ~ var('min_n'),
-        }) }} as caveat
+            'small_n': 'not is_without_authors and (coalesce(contributors, 0) < ' ~ var('min_n') ~ ' or (not (has_messages and not has_threads) '
+                ~ 'and coalesce(responses_n, 0) < ' ~ var('min_n') ~ ') '
+                ~ 'or (days_messages_known_n > 0 and coalesce(chat_responses_n, 0) < ' ~ var('min_n') ~ '))',
+        }])) }} as caveat
     from joined
 
 ){% if count_changes is not none %},
@@ -493,13 +580,15 @@ count_changes as (
 
 ),
 
-{%- set counted = ['contributions', 'posts', 'comments', 'contributors'] %}
+{%- set counted = ['contributions', 'posts', 'comments', 'messages', 'contributors'] %}
 
 with_contributions as (
 
     select
         *,
-        posts + comments as contributions
+        case
+            when {{ are_all_kinds_known('days_{}_known_n') }} then {{ sum_of_kinds() }}
+        end as contributions
     from final
 
 )
@@ -533,7 +622,7 @@ select * from final
 {# Figures of int_community_periods that both marts show as they are. #}
 {% macro community_period_columns() -%}
     {{ return([
-        'posts', 'comments', 'contributors', 'conversations', 'threads_n', 'median_comments_per_post', 'median_breadth',
+        'posts', 'comments', 'messages', 'contributors', 'conversations', 'threads_n', 'median_comments_per_post', 'median_breadth',
         'max_depth', 'mean_depth', 'mean_depth_n', 'discussion_h_index_max', 'discussion_h_index_mean', 'responses_n',
         'median_first_response_h', 'median_first_response_h_low', 'median_first_response_h_high',
         'p90_first_response_h', 'p90_first_response_h_low', 'p90_first_response_h_high',
@@ -543,5 +632,16 @@ select * from final
         'reaction_count_observed_n', 'engagement_per_contributor', 'engagement_per_contributor_low',
         'engagement_per_contributor_high', 'bot_share', 'removed', 'platform_replies', 'platform_replies_observed_n',
         'platform_replies_age_h',
+    ]) }}
+{%- endmacro %}
+
+{# Figures of int_chat_periods that both marts show as they are. #}
+{% macro chat_period_columns() -%}
+    {{ return([
+        'chat_conversations', 'chat_conversations_answered', 'chat_responses_n',
+        'chat_median_first_response_h', 'chat_median_first_response_h_low', 'chat_median_first_response_h_high',
+        'chat_p90_first_response_h', 'chat_p90_first_response_h_low', 'chat_p90_first_response_h_high',
+        'chat_response_rate_1h_n', 'chat_response_rate_1h', 'chat_response_rate_1h_low', 'chat_response_rate_1h_high',
+        'chat_response_rate_24h_n', 'chat_response_rate_24h', 'chat_response_rate_24h_low', 'chat_response_rate_24h_high',
     ]) }}
 {%- endmacro %}

@@ -63,14 +63,50 @@
 
 {# The kinds that marts count, with the name of their columns. #}
 {% macro counted_kinds() -%}
-    {{ return({'post': 'posts', 'comment': 'comments'}) }}
+    {{ return({'post': 'posts', 'comment': 'comments', 'message': 'messages'}) }}
 {%- endmacro %}
 
-{# Caveat codes of figures that lack a kind, given how much of each kind was looked at. #}
-{% macro kind_caveats(posts_known, comments_known) -%}
+{# Posts and comments make threads, and are read together or say that they were not; messages stand by themselves. Which of
+   both a community has is seen from what was ever looked at there, up to the day or period in question: has_threads and
+   has_messages. So a chat lacks no posts, and a subreddit no messages.
+
+   `known` says for a kind, put in for {}, how much of it was looked at: 'days_{}_known_n'. `of` is the relation that has
+   the two flags, with its dot. NULL of messages is none. #}
+
+{# Condition: something of any kind was looked at. #}
+{% macro is_any_kind_known(known) -%}
+    ({% for name in counted_kinds().values() %}{{ known.format(name) }} > 0{{ ' or ' if not loop.last }}{% endfor %})
+{%- endmacro %}
+
+{# Condition: of every kind that the community has something was looked at, so that sums over kinds lack none. #}
+{% macro are_all_kinds_known(known, of='') -%}
+    (
+        (
+            ({{ known.format('posts') }} > 0 and {{ known.format('comments') }} > 0)
+            or (
+                {{ known.format('messages') }} > 0
+                and {{ known.format('posts') }} = 0
+                and {{ known.format('comments') }} = 0
+                and not coalesce({{ of }}has_threads, false)
+            )
+        )
+        and ({{ known.format('messages') }} > 0 or not coalesce({{ of }}has_messages, false))
+    )
+{%- endmacro %}
+
+{# Sum over the kinds; one that was not looked at adds nothing. #}
+{% macro sum_of_kinds(of='') -%}
+    {% for name in counted_kinds().values() %}coalesce({{ of }}{{ name }}, 0){{ ' + ' if not loop.last }}{% endfor %}
+{%- endmacro %}
+
+{# Caveat codes of figures that lack a kind. #}
+{% macro kind_caveats(known, of='') -%}
+    {%- set posts, comments, messages = known.format('posts'), known.format('comments'), known.format('messages') -%}
+    {%- set of_threads = '(' ~ messages ~ ' > 0 and ' ~ of ~ 'has_threads)' -%}
     {{ return({
-        'comments_not_read': posts_known ~ ' > 0 and ' ~ comments_known ~ ' = 0',
-        'posts_not_read': comments_known ~ ' > 0 and ' ~ posts_known ~ ' = 0',
+        'comments_not_read': comments ~ ' = 0 and (' ~ posts ~ ' > 0 or ' ~ of_threads ~ ')',
+        'posts_not_read': posts ~ ' = 0 and (' ~ comments ~ ' > 0 or ' ~ of_threads ~ ')',
+        'messages_not_read': messages ~ ' = 0 and ' ~ of ~ 'has_messages and (' ~ posts ~ ' > 0 or ' ~ comments ~ ' > 0)',
     }) }}
 {%- endmacro %}
 
@@ -79,4 +115,9 @@
     {%- set all = {} -%}
     {%- for one in dictionaries -%}{%- do all.update(one) -%}{%- endfor -%}
     {{ return(all) }}
+{%- endmacro %}
+
+{# Condition: of all that was counted, nobody could see who wrote it. Then people are unknown, not zero. #}
+{% macro is_without_authors(unobserved_n, contributions_n) -%}
+    (coalesce({{ unobserved_n }}, 0) > 0 and {{ unobserved_n }} >= {{ contributions_n }})
 {%- endmacro %}

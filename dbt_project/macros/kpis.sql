@@ -1,6 +1,7 @@
 {# The KPIs of a month and where each stands: this list is their one home.
 
-   `kinds`: what must have been read for it, `posts`, `comments` or `both`; without it the KPI is of whatever was read.
+   `kinds`: what must have been read for it, `posts`, `comments`, `both` of these, or `messages`; without it the KPI is of
+   whatever was read. `only_where`: of communities that have this; others have no such row.
    `version` rises when the definition changes, so that a restatement can say so. `n`: the cases behind the value. `needs`:
    how many cases could have been visible. `is_censored`: cannot be told where history has just begun. `is_seen_apart`:
    not made of contributions. `is_ratio_scaled`: twice the value is twice as much, so that a change may be told as a share
@@ -12,14 +13,16 @@
          'rests_on': 'counts'},
         {'kpi': 'comments', 'kinds': 'comments', 'version': 2, 'unit': 'count', 'value': 'comments',
          'n': 'comments', 'rests_on': 'counts'},
+        {'kpi': 'messages', 'kinds': 'messages', 'only_where': 'has_messages', 'version': 1, 'unit': 'count',
+         'value': 'messages', 'n': 'messages', 'rests_on': 'counts'},
         {'kpi': 'platform_replies', 'kinds': 'posts', 'version': 1, 'unit': 'count', 'value': 'platform_replies',
          'n': 'platform_replies_observed_n', 'needs': 'coalesce(posts, 0)', 'rests_on': 'counts'},
         {'kpi': 'likes', 'version': 2, 'unit': 'count', 'value': 'score_sum', 'n': 'score_observed_n',
-         'needs': 'coalesce(posts, 0) + coalesce(comments, 0)', 'rests_on': 'counts'},
+         'needs': sum_of_kinds(), 'rests_on': 'counts'},
         {'kpi': 'awards', 'version': 2, 'unit': 'count', 'value': 'award_count_sum', 'n': 'award_count_observed_n',
-         'needs': 'coalesce(posts, 0) + coalesce(comments, 0)', 'rests_on': 'counts'},
+         'needs': sum_of_kinds(), 'rests_on': 'counts'},
         {'kpi': 'reactions', 'version': 2, 'unit': 'count', 'value': 'reaction_count_sum',
-         'n': 'reaction_count_observed_n', 'needs': 'coalesce(posts, 0) + coalesce(comments, 0)', 'rests_on': 'counts'},
+         'n': 'reaction_count_observed_n', 'needs': sum_of_kinds(), 'rests_on': 'counts'},
         {'kpi': 'conversations', 'kinds': 'both', 'version': 1, 'unit': 'count', 'value': 'conversations',
          'n': 'conversations', 'rests_on': 'people'},
         {'kpi': 'contributors', 'version': 2, 'unit': 'count', 'value': 'contributors', 'n': 'contributors',
@@ -36,6 +39,13 @@
          'n': 'response_rate_24h_n', 'is_estimate': true, 'rests_on': 'people'},
         {'kpi': 'median_first_response_h', 'kinds': 'both', 'version': 2, 'unit': 'hours', 'value': 'median_first_response_h',
          'n': 'responses_n', 'is_estimate': true, 'rests_on': 'people'},
+        {'kpi': 'chat_conversations', 'kinds': 'messages', 'only_where': 'has_messages', 'version': 1, 'unit': 'count',
+         'value': 'chat_conversations', 'n': 'chat_conversations', 'rests_on': 'counts'},
+        {'kpi': 'chat_response_rate_24h', 'kinds': 'messages', 'only_where': 'has_messages', 'version': 1, 'unit': 'share',
+         'value': 'chat_response_rate_24h', 'n': 'chat_response_rate_24h_n', 'is_estimate': true, 'rests_on': 'people'},
+        {'kpi': 'chat_median_first_response_h', 'kinds': 'messages', 'only_where': 'has_messages', 'version': 1,
+         'unit': 'hours', 'value': 'chat_median_first_response_h', 'n': 'chat_responses_n', 'is_estimate': true,
+         'rests_on': 'people'},
         {'kpi': 'member_growth', 'version': 1, 'unit': 'share', 'value': 'member_growth', 'n': 'members_end_n',
          'is_ratio_scaled': false, 'is_seen_apart': true},
     ]) }}

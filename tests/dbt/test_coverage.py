@@ -18,11 +18,12 @@ pytestmark = pytest.mark.integration
 
 FIRST = date(2026, 10, 5)
 DAYS = 4
-KINDS = {"post": "posts", "comment": "comments"}
+KINDS = {"post": "posts", "comment": "comments", "message": "messages"}
 # In the order in which each needs those before it.
 MODELS = (
     "intermediate.int_coverage_claims", "intermediate.int_contributions_latest", "intermediate.int_coverage_by_source",
     "intermediate.int_coverage_stretches", "intermediate.int_coverage", "intermediate.int_community_days",
+    "intermediate.int_author_days", "intermediate.int_sources_without_authors", "intermediate.int_days_without_authors",
     "intermediate.int_day_outcomes", "intermediate.int_silent_days", "marts.fct_community_daily",
 )  # fmt: skip
 STAGED = {
@@ -31,7 +32,8 @@ STAGED = {
     "source varchar, load_id varchar",
     "stg_contributions": "platform varchar, community varchar, contribution_id varchar, kind varchar, "
     "thread_id varchar, parent_id varchar, contribution_date date, created_at timestamptz, "
-    "observed_at timestamptz, partition_day date, author_key varchar, author_role varchar, "
+    "channel varchar, source varchar, observed_at timestamptz, partition_day date, "
+    "author_key varchar, author_role varchar, "
     "is_by_contributor boolean, score bigint, reply_count bigint, "
     "award_count bigint, reactions map(varchar, bigint), is_removed boolean, load_id varchar",
     "stg_community_observations": "platform varchar, community varchar",
@@ -193,10 +195,17 @@ def test_day__knows_what_was_looked_at_and_nothing_else(
             assert row["is_day_complete"] == is_complete
             assert (row["contributors"] is None) == (not any(covered.values()))
             written_n = sum((one["community"], one["day"]) == (community, day) for one in written)
-            assert (row["posts"] or 0) + (row["comments"] or 0) + row["unproven_n"] == written_n
+            counted_n = sum(row[name] or 0 for name in KINDS.values())
+            assert counted_n + row["unproven_n"] == written_n
             if is_complete:
-                counted_n = (row["posts"] or 0) + (row["comments"] or 0)
                 assert row["outcome"] == ("arrived" if counted_n else "empty")
             assert ("incomplete" in (row["caveat"] or "")) == (not is_complete)
-            assert ("comments_not_read" in (row["caveat"] or "")) == bool(covered["post"] and not covered["comment"])
+            so_far = {
+                kind for kind in KINDS if any(looked_at(claims, seen, community, one, kind) for one in range(day + 1))
+            }
+            if so_far & {"post", "comment"}:
+                so_far |= {"post", "comment"}  # they are read together, or say that they were not
+            for kind, name in KINDS.items():
+                is_missing = kind in so_far and not covered[kind] and any(covered.values())
+                assert (f"{name}_not_read" in (row["caveat"] or "")) == is_missing
     assert "*" not in {community for community, _ in rows}

@@ -30,6 +30,11 @@ BREAKS = {
         "delete from marts.fct_observations where community = 'crumbclub' and contribution_date = date '2026-06-11'"
     ),
     "threads_add_up_to_contributions": "update marts.fct_threads set contributions = contributions + 1",
+    "conversations_add_up_to_messages": (
+        "insert into marts.fct_conversations by name select * replace (1 as messages) from ("
+        "select platform, community, 'lost' as conversation_id, contribution_date, created_at as started_at, "
+        "created_at as last_message_at, true as is_by_contributor, 1 as messages from marts.fct_contributions limit 1)"
+    ),
     "contributors_add_up_to_contributions": "update marts.dim_contributors set posts = posts + 1",
     "new_contributors_are_new_once": (
         "update marts.fct_community_daily set new_contributors = 1000 "

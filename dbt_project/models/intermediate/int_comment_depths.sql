@@ -13,10 +13,11 @@ with
 links as (
 
     select * from {{ ref('int_contributions_latest') }}
+    where kind <> 'message'
     {%- if is_partial_build() %}
-    where (platform, community, thread_id) in (
-        {{ affected_keys(ref('int_contributions_latest'), 'affected_chains', ['platform', 'community', 'thread_id']) }}
-    )
+        and (platform, community, thread_id) in (
+            {{ affected_keys(ref('int_contributions_latest'), 'affected_chains', ['platform', 'community', 'thread_id']) }}
+        )
     {%- endif %}
 
 ),

@@ -21,6 +21,7 @@ select
     contribution_date,
     cast(sum(case when is_proven and kind = 'post' then 1 else 0 end) as bigint) as posts,
     cast(sum(case when is_proven and kind = 'comment' then 1 else 0 end) as bigint) as comments,
+    cast(sum(case when is_proven and kind = 'message' then 1 else 0 end) as bigint) as messages,
     count(distinct case when is_proven and is_by_contributor then author_key end) as contributors,
     cast(sum(case when is_proven then score end) as bigint) as score_sum,
     count(case when is_proven then score end) as score_observed_n,

@@ -21,7 +21,8 @@ voices as (
         {{ utc_hour('created_at') }} as hour_utc,
         case when is_by_contributor then author_key end as contributor_key,
         count(case when kind = 'post' then 1 end) as posts,
-        count(case when kind = 'comment' then 1 end) as comments
+        count(case when kind = 'comment' then 1 end) as comments,
+        count(case when kind = 'message' then 1 end) as messages
     from contributions
     group by
         platform,
@@ -39,6 +40,7 @@ select
     hour_utc,
     cast(sum(posts) as bigint) as posts,
     cast(sum(comments) as bigint) as comments,
+    cast(sum(messages) as bigint) as messages,
     count(contributor_key) as contributors
 from voices
 group by platform, community, contribution_date, hour_utc

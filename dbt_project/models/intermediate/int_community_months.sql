@@ -7,6 +7,12 @@
 
 with
 
+without_authors as (
+
+    select * from {{ ref('int_days_without_authors') }}
+
+),
+
 -- Days with contributions that nobody looked at belong to the calendar, and are not known.
 tried_days as (
 
@@ -16,6 +22,7 @@ tried_days as (
         contribution_date,
         0 as are_posts_known,
         0 as are_comments_known,
+        0 as are_messages_known,
         0 as is_complete
     from {{ ref('int_community_days') }}
     union all
@@ -25,6 +32,7 @@ tried_days as (
         contribution_date,
         case when posts_looked_h > 0 then 1 else 0 end as are_posts_known,
         case when comments_looked_h > 0 then 1 else 0 end as are_comments_known,
+        case when messages_looked_h > 0 then 1 else 0 end as are_messages_known,
         case when is_complete then 1 else 0 end as is_complete
     from {{ ref('int_day_outcomes') }}
 
@@ -39,7 +47,8 @@ days as (
         contribution_date,
         max(are_posts_known) as are_posts_known,
         max(are_comments_known) as are_comments_known,
-        greatest(max(are_posts_known), max(are_comments_known)) as is_known,
+        max(are_messages_known) as are_messages_known,
+        greatest(max(are_posts_known), max(are_comments_known), max(are_messages_known)) as is_known,
         max(is_complete) as is_complete
     from tried_days
     group by platform, community, contribution_date
@@ -55,9 +64,27 @@ months as (
         cast(sum(is_known) as bigint) as days_known_n,
         cast(sum(are_posts_known) as bigint) as days_posts_known_n,
         cast(sum(are_comments_known) as bigint) as days_comments_known_n,
+        cast(sum(are_messages_known) as bigint) as days_messages_known_n,
         cast(sum(is_complete) as bigint) as days_complete_n
     from days
     group by platform, community, month_start_date
+
+),
+
+authors as (
+
+    select
+        counted.platform,
+        counted.community,
+        {{ period_start('month', 'counted.contribution_date') }} as month_start_date,
+        sum({{ sum_of_kinds('counted.') }}) as contributions_n,
+        sum(without_authors.authors_unobserved_n) as authors_unobserved_n
+    from {{ ref('int_community_days') }} as counted
+    left join without_authors
+        on counted.platform = without_authors.platform
+        and counted.community = without_authors.community
+        and counted.contribution_date = without_authors.contribution_date
+    group by counted.platform, counted.community, {{ period_start('month', 'counted.contribution_date') }}
 
 ),
 
@@ -95,6 +122,17 @@ select
     cast(coalesce(months.days_known_n, 0) as bigint) as days_known_n,
     cast(coalesce(months.days_posts_known_n, 0) as bigint) as days_posts_known_n,
     cast(coalesce(months.days_comments_known_n, 0) as bigint) as days_comments_known_n,
+    cast(coalesce(months.days_messages_known_n, 0) as bigint) as days_messages_known_n,
+    {%- for flag, known_n in {
+        'has_threads': 'months.days_posts_known_n + months.days_comments_known_n', 'has_messages': 'months.days_messages_known_n'
+    }.items() %}
+    coalesce(max({{ known_n }}) over (
+        partition by histories.platform, histories.community order by calendar.month_start_date
+        rows between unbounded preceding and current row
+    ), 0) > 0 as {{ flag }},
+    {%- endfor %}
+    cast(coalesce(authors.authors_unobserved_n, 0) as bigint) as authors_unobserved_n,
+    {{ is_without_authors('authors.authors_unobserved_n', 'authors.contributions_n') }} as is_without_authors,
     histories.history_start_date,
     cast({{ complete_days_before }} as bigint) as history_days_n,
     {{ complete_days_before }} < {{ var('left_censored_days') }} as is_left_censored
@@ -105,3 +143,7 @@ left join months
     on histories.platform = months.platform
     and histories.community = months.community
     and calendar.month_start_date = months.month_start_date
+left join authors
+    on histories.platform = authors.platform
+    and histories.community = authors.community
+    and calendar.month_start_date = authors.month_start_date

@@ -37,6 +37,7 @@ counted_in_communities as (
         {{ key }},
         sum(case when kind = 'post' then 1 else 0 end) as posts,
         sum(case when kind = 'comment' then 1 else 0 end) as comments,
+        sum(case when kind = 'message' then 1 else 0 end) as messages,
         sum(case when author_role = 'bot' then 1 else 0 end) as bot_contributions,
         sum(case when is_removed then 1 else 0 end) as removed,
         sum(score) as score_sum,
@@ -62,6 +63,7 @@ totals as (
         period_start_date,
         sum(posts) as posts,
         sum(comments) as comments,
+        sum(messages) as messages,
         sum(bot_contributions) as bot_contributions,
         sum(removed) as removed,
         sum(score_sum) as score_sum,
@@ -184,96 +186,7 @@ waits as (
 
 ),
 
-answers as (
-
-    select
-        {{ key }},
-        count(*) as responses_n,
-        count(case when watched_h >= 1 then 1 end) as response_rate_1h_n,
-        count(case when watched_h >= 1 and first_response_h <= 1 then 1 end) as answered_1h,
-        count(case when watched_h >= 24 then 1 end) as response_rate_24h_n,
-        count(case when watched_h >= 24 and first_response_h <= 24 then 1 end) as answered_24h
-    from waits
-    group by {{ key }}
-
-),
-
--- Kaplan-Meier: at each time at which somebody was answered, the share of those still waiting that was not.
-times as (
-
-    select
-        {{ key }},
-        wait_h,
-        count(*) as posts,
-        count(first_response_h) as answered
-    from waits
-    group by {{ key }}, wait_h
-
-),
-
-waiting as (
-
-    select
-        *,
-        sum(posts) over (
-            partition by {{ key }} order by wait_h desc rows between unbounded preceding and current row
-        ) as at_risk
-    from times
-
-),
-
-steps as (
-
-    select
-        {{ key }},
-        wait_h,
-        answered = at_risk as is_everybody_answered,
-        sum(case when answered < at_risk then ln(1 - cast(answered as double) / at_risk) else 0 end) over (
-            partition by {{ key }} order by wait_h rows between unbounded preceding and current row
-        ) as log_survival,
-        sum(case
-            when answered < at_risk then answered / (cast(at_risk as double) * (at_risk - answered))
-            else 0
-        end) over (
-            partition by {{ key }} order by wait_h rows between unbounded preceding and current row
-        ) as variance_sum
-    from waiting
-    where answered > 0
-
-),
-
-curves as (
-
-    select
-        {{ key }},
-        wait_h,
-        case when is_everybody_answered then 0 else {{ survival('log_survival') }} end as survival,
-        case
-            when is_everybody_answered then 0 else {{ survival_low('log_survival', 'variance_sum') }}
-        end as survival_low,
-        -- Once nobody is left waiting, nothing tells how high the curve may lie.
-        case
-            when not is_everybody_answered then {{ survival_high('log_survival', 'variance_sum') }}
-        end as survival_high
-    from steps
-
-),
-
--- A billionth of slack: the logarithms of exact halves add up to nearly one half.
-quantiles as (
-
-    select
-        {{ key }},
-        min(case when survival <= 0.5 + 1e-9 then wait_h end) as median_first_response_h,
-        min(case when survival_low <= 0.5 + 1e-9 then wait_h end) as median_first_response_h_low,
-        min(case when survival_high <= 0.5 + 1e-9 then wait_h end) as median_first_response_h_high,
-        min(case when survival <= 0.1 + 1e-9 then wait_h end) as p90_first_response_h,
-        min(case when survival_low <= 0.1 + 1e-9 then wait_h end) as p90_first_response_h_low,
-        min(case when survival_high <= 0.1 + 1e-9 then wait_h end) as p90_first_response_h_high
-    from curves
-    group by {{ key }}
-
-)
+{{ response_figures(key.split(', ')) }}
 
 select
     totals.period,
@@ -282,6 +195,7 @@ select
     totals.period_start_date,
     cast(totals.posts as bigint) as posts,
     cast(totals.comments as bigint) as comments,
+    cast(totals.messages as bigint) as messages,
     cast(coalesce(contributors.contributors, 0) as bigint) as contributors,
     cast(coalesce(contributors.active_days_sum, 0) as bigint) as active_days_sum,
     cast(coalesce(contributors.active_days_squares, 0) as bigint) as active_days_squares,
@@ -299,22 +213,7 @@ select
     case
         when {{ is_enough('shapes.threads_n') }} then {{ share('shapes.h_index_sum', 'shapes.threads_n') }}
     end as discussion_h_index_mean,
-    cast(coalesce(answers.responses_n, 0) as bigint) as responses_n,
-    {%- for column in ['median_first_response_h', 'p90_first_response_h'] %}
-    {%- for bound in ['', '_low', '_high'] %}
-    case
-        when {{ is_enough('answers.responses_n') }} and quantiles.{{ column }} is not null
-            then quantiles.{{ column ~ bound }}
-    end as {{ column ~ bound }},
-    {%- endfor %}
-    {%- endfor %}
-    {%- for age in ['1h', '24h'] %}
-    {%- set k, n = 'answers.answered_' ~ age, 'answers.response_rate_' ~ age ~ '_n' %}
-    cast(coalesce({{ n }}, 0) as bigint) as response_rate_{{ age }}_n,
-    case when {{ is_enough(n) }} then {{ share(k, n) }} end as response_rate_{{ age }},
-    case when {{ is_enough(n) }} then {{ wilson_low(k, n) }} end as response_rate_{{ age }}_low,
-    case when {{ is_enough(n) }} then {{ wilson_high(k, n) }} end as response_rate_{{ age }}_high,
-    {%- endfor %}
+    {{ response_columns() | trim }},
     cast(totals.score_sum as bigint) as score_sum,
     cast(totals.score_observed_n as bigint) as score_observed_n,
     cast(totals.award_count_sum as bigint) as award_count_sum,
@@ -328,7 +227,7 @@ select
     case when {{ is_told }} then {{ mean }} end as engagement_per_contributor,
     case when {{ is_told }} then {{ mean_low(mean, sd, n) }} end as engagement_per_contributor_low,
     case when {{ is_told }} then {{ mean_high(mean, sd, n) }} end as engagement_per_contributor_high,
-    {{ share('totals.bot_contributions', '(totals.posts + totals.comments)') }} as bot_share,
+    {{ share('totals.bot_contributions', '(totals.posts + totals.comments + totals.messages)') }} as bot_share,
     cast(totals.removed as bigint) as removed,
     cast(platform_replies.platform_replies as bigint) as platform_replies,
     cast(coalesce(platform_replies.platform_replies_observed_n, 0) as bigint) as platform_replies_observed_n,

@@ -58,6 +58,7 @@ select
     ranked.kind,
     ranked.thread_id,
     ranked.parent_id,
+    ranked.channel,
     ranked.month_start_date,
     ranked.contribution_date,
     ranked.created_at,
@@ -70,6 +71,7 @@ select
     ranked.award_count,
     {{ map_total('ranked.reactions') }} as reaction_count,
     ranked.is_removed,
+    ranked.source,
     scores.sentiment_label,
     looked_at.kind is null as is_unproven
 from ranked

@@ -56,6 +56,7 @@ select
     ranked.kind,
     ranked.thread_id,
     ranked.parent_id,
+    ranked.channel,
     ranked.contribution_date,
     ranked.created_at,
     ranked.first_partition_day,
@@ -69,6 +70,7 @@ select
     ranked.award_count,
     {{ map_total('ranked.reactions') }} as reaction_count,
     ranked.is_removed,
+    ranked.source,
     ranked.load_id,
     looked_at.kind is null as is_unproven
 from ranked

@@ -28,6 +28,7 @@ select
     max(case when is_by_contributor then 1 else 0 end) = 1 as is_contributor,
     cast(sum(case when kind = 'post' then 1 else 0 end) as bigint) as posts,
     cast(sum(case when kind = 'comment' then 1 else 0 end) as bigint) as comments,
+    cast(sum(case when kind = 'message' then 1 else 0 end) as bigint) as messages,
     cast(sum(score) as bigint) as score_sum,
     min(created_at) as first_contribution_at,
     max(created_at) as last_contribution_at

@@ -23,6 +23,7 @@ counted as (
         author_key,
         cast(sum(case when kind = 'post' then 1 else 0 end) as bigint) as posts,
         cast(sum(case when kind = 'comment' then 1 else 0 end) as bigint) as comments,
+        cast(sum(case when kind = 'message' then 1 else 0 end) as bigint) as messages,
         count(*) as contributions,
         min(contribution_date) as first_contribution_date
     from contributions
@@ -58,6 +59,7 @@ with_roles as (
         author_key,
         posts,
         comments,
+        messages,
         contributions,
         first_contribution_date,
         activity_rank,

@@ -1,5 +1,5 @@
 {#- What each count is a sum of, and which days may be summed: those of which everything of that kind was looked at. -#}
-{% set counts = ['contributions', 'posts', 'comments', 'contributors', 'likes', 'awards', 'reactions'] %}
+{% set counts = ['contributions', 'posts', 'comments', 'messages', 'contributors', 'likes', 'awards', 'reactions'] %}
 {% set key = 'platform, community, month_start_date' %}
 {#- Each day of the week has to be there so often, or its usual height cannot be told from chance. -#}
 {% set weekday_min_n = 2 %}
@@ -115,6 +115,12 @@ series as (
         on complete_days.platform = month_days.platform
         and complete_days.community = month_days.community
         and complete_days.contribution_date = month_days.contribution_date
+    {%- if count == 'messages' %}
+    -- Most communities have no chat, and no series of it.
+    where (complete_days.platform, complete_days.community) in (
+        select platform, community from month_days where messages > 0
+    )
+    {%- endif %}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),

@@ -154,7 +154,7 @@ counted as (
         platform,
         community,
         contribution_date,
-        posts + comments as contributions_n
+        {{ sum_of_kinds() }} as contributions_n
     from {{ ref('int_community_days') }}
 
 ),
@@ -228,6 +228,14 @@ select
     {%- for name in counted_kinds().values() %}
     days.is_{{ name }}_complete,
     days.{{ name }}_looked_h,
+    {%- endfor %}
+    {%- for flag, is_looked_at in {
+        'has_threads': 'days.posts_looked_h > 0 or days.comments_looked_h > 0', 'has_messages': 'days.messages_looked_h > 0'
+    }.items() %}
+    max(case when {{ is_looked_at }} then 1 else 0 end) over (
+        partition by days.platform, days.community order by days.contribution_date
+        rows between unbounded preceding and current row
+    ) = 1 as {{ flag }},
     {%- endfor %}
     days.is_never_seen,
     days.reason,

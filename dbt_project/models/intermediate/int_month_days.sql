@@ -38,6 +38,7 @@ select
     count(*) as contributions,
     cast(sum(case when kind = 'post' then 1 else 0 end) as bigint) as posts,
     cast(sum(case when kind = 'comment' then 1 else 0 end) as bigint) as comments,
+    cast(sum(case when kind = 'message' then 1 else 0 end) as bigint) as messages,
     count(distinct contributor_key) as contributors,
     cast(sum(score) as bigint) as likes,
     cast(sum(award_count) as bigint) as awards,

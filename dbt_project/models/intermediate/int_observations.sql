@@ -37,6 +37,7 @@ select
     seen.source,
     seen.load_id,
     seen.contract_version,
+    seen.channel,
     seen.partition_day
 from {{ ref('stg_contributions') }} as seen
 left join (

@@ -41,7 +41,7 @@ counted as (
         platform,
         community,
         contribution_date,
-        posts + comments as contributions_n
+        {{ sum_of_kinds() }} as contributions_n
     from {{ ref('int_community_days') }}
 
 ),

@@ -66,6 +66,7 @@ voices as (
         sum(case when kind = 'comment' and author_role <> 'bot' then 1 else 0 end) as comments_by_people,
         min(case when kind = 'comment' and author_role <> 'bot' then created_at end) as first_comment_by_people_at
     from contributions
+    where kind <> 'message'
     group by period, period_start_date, platform, community, thread_id, author_key
 
 ),

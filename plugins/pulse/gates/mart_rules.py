@@ -80,11 +80,14 @@ MART_RULES: tuple[MartRule, ...] = (
             from marts.fct_contributions where {affected} group by platform, community, contribution_date
         )
         select counted.platform, counted.community, counted.contribution_date,
-            coalesce(mart.posts, 0) + coalesce(mart.comments, 0) + mart.unproven_n as daily_n, counted.rows_n
+            coalesce(mart.posts, 0) + coalesce(mart.comments, 0) + coalesce(mart.messages, 0)
+                + mart.unproven_n as daily_n,
+            counted.rows_n
         from counted left join mart
             on counted.platform = mart.platform and counted.community = mart.community
             and counted.contribution_date = mart.contribution_date
-        where coalesce(mart.posts, 0) + coalesce(mart.comments, 0) + mart.unproven_n is distinct from counted.rows_n
+        where coalesce(mart.posts, 0) + coalesce(mart.comments, 0) + coalesce(mart.messages, 0) + mart.unproven_n
+            is distinct from counted.rows_n
             or mart.unproven_n is distinct from counted.unproven_n
             or mart.score_observed_n is distinct from counted.score_n
             or mart.score_sum is distinct from counted.score_sum
@@ -96,9 +99,9 @@ MART_RULES: tuple[MartRule, ...] = (
         "days_claim_nothing_unseen",
         "marts.fct_community_daily",
         """
-        select platform, community, contribution_date, posts, comments
+        select platform, community, contribution_date, posts, comments, messages
         from mart
-        where {affected} and coalesce(posts, 0) + coalesce(comments, 0) > 0 and not exists (
+        where {affected} and coalesce(posts, 0) + coalesce(comments, 0) + coalesce(messages, 0) > 0 and not exists (
             select 1 from marts.fct_contributions as seen
             where seen.platform = mart.platform and seen.community = mart.community
                 and seen.contribution_date = mart.contribution_date
@@ -134,7 +137,8 @@ MART_RULES: tuple[MartRule, ...] = (
             select platform, community, sum(contributions) as rows_n from mart group by platform, community
         ),
         counted as (
-            select platform, community, count(*) as rows_n from marts.fct_contributions group by platform, community
+            select platform, community, count(*) as rows_n from marts.fct_contributions
+            where kind <> 'message' group by platform, community
         )
         select coalesce(threads.platform, counted.platform) as platform,
             coalesce(threads.community, counted.community) as community,
@@ -143,14 +147,35 @@ MART_RULES: tuple[MartRule, ...] = (
             on threads.platform = counted.platform and threads.community = counted.community
         where threads.rows_n is distinct from counted.rows_n
         """,
-        "Every contribution hangs in exactly one thread.",
+        "Every post and comment hangs in exactly one thread; messages of a chat hang in none.",
+    ),
+    MartRule(
+        "conversations_add_up_to_messages",
+        "marts.fct_conversations",
+        """
+        , conversations as (
+            select platform, community, sum(messages) as rows_n from mart group by platform, community
+        ),
+        counted as (
+            select platform, community, count(*) as rows_n from marts.fct_contributions
+            where kind = 'message' and is_looked_at group by platform, community
+        )
+        select coalesce(conversations.platform, counted.platform) as platform,
+            coalesce(conversations.community, counted.community) as community,
+            conversations.rows_n as conversations_n, counted.rows_n as contributions_n
+        from conversations full outer join counted
+            on conversations.platform = counted.platform and conversations.community = counted.community
+        where conversations.rows_n is distinct from counted.rows_n
+        """,
+        "Every message that was looked at is in exactly one conversation.",
     ),
     MartRule(
         "contributors_add_up_to_contributions",
         "marts.dim_contributors",
         """
         , people as (
-            select platform, community, sum(posts + comments) as rows_n from mart group by platform, community
+            select platform, community, sum(posts + comments + messages) as rows_n
+            from mart group by platform, community
         ),
         counted as (
             select platform, community, count(*) as rows_n from marts.fct_contributions
@@ -193,10 +218,11 @@ MART_RULES: tuple[MartRule, ...] = (
             from marts.fct_contributions group by platform, community
         )
         select counted.platform, counted.community, counted.rows_n,
-            coalesce(mart.posts, 0) + coalesce(mart.comments, 0) as dimension_n
+            coalesce(mart.posts, 0) + coalesce(mart.comments, 0) + coalesce(mart.messages, 0) as dimension_n
         from counted left join mart on counted.platform = mart.platform and counted.community = mart.community
         where mart.community is null
-            or coalesce(mart.posts, 0) + coalesce(mart.comments, 0) is distinct from counted.rows_n
+            or coalesce(mart.posts, 0) + coalesce(mart.comments, 0) + coalesce(mart.messages, 0)
+                is distinct from counted.rows_n
         """,
         "Joins to the dimension must lose nothing.",
     ),
@@ -310,8 +336,9 @@ MART_RULES: tuple[MartRule, ...] = (
         select platform, community, contribution_date, outcome
         from mart
         where (is_posts_complete and posts is null) or (is_comments_complete and comments is null)
+            or (is_messages_complete and messages is null)
             or (is_day_complete and coalesce(outcome not in ('arrived', 'empty'), true))
-            or (is_day_complete and not is_posts_complete and not is_comments_complete)
+            or (is_day_complete and not is_posts_complete and not is_comments_complete and not is_messages_complete)
         """,
         "A complete day knows its numbers, zero included.",
     ),
@@ -323,19 +350,24 @@ MART_RULES: tuple[MartRule, ...] = (
             select platform, community, contribution_date,
                 count(case when kind = 'post' and is_looked_at then 1 end) as posts_n,
                 count(case when kind = 'comment' and is_looked_at then 1 end) as comments_n,
+                count(case when kind = 'message' and is_looked_at then 1 end) as messages_n,
                 count(case when kind = 'post' and is_whole then 1 end) as whole_posts_n,
-                count(case when kind = 'comment' and is_whole then 1 end) as whole_comments_n
+                count(case when kind = 'comment' and is_whole then 1 end) as whole_comments_n,
+                count(case when kind = 'message' and is_whole then 1 end) as whole_messages_n
             from intermediate.int_coverage group by platform, community, contribution_date
         )
-        select mart.platform, mart.community, mart.contribution_date, mart.posts, mart.comments,
-            looked_at.posts_n as posts_looked_at, looked_at.comments_n as comments_looked_at
+        select mart.platform, mart.community, mart.contribution_date, mart.posts, mart.comments, mart.messages,
+            looked_at.posts_n as posts_looked_at, looked_at.comments_n as comments_looked_at,
+            looked_at.messages_n as messages_looked_at
         from mart left join looked_at
             on mart.platform = looked_at.platform and mart.community = looked_at.community
             and mart.contribution_date = looked_at.contribution_date
         where (mart.posts is not null) <> (coalesce(looked_at.posts_n, 0) > 0)
             or (mart.comments is not null) <> (coalesce(looked_at.comments_n, 0) > 0)
+            or (mart.messages is not null) <> (coalesce(looked_at.messages_n, 0) > 0)
             or mart.is_posts_complete <> (coalesce(looked_at.whole_posts_n, 0) > 0)
             or mart.is_comments_complete <> (coalesce(looked_at.whole_comments_n, 0) > 0)
+            or mart.is_messages_complete <> (coalesce(looked_at.whole_messages_n, 0) > 0)
         """,
         "A number that nobody looked at must be unknown, never zero and never a count of strays.",
     ),
@@ -345,23 +377,28 @@ MART_RULES: tuple[MartRule, ...] = (
         """
         , days as (
             select platform, community, cast(date_trunc('month', contribution_date) as date) as month_start_date,
-                count(posts) as posts_days_n, count(comments) as comments_days_n,
+                count(posts) as posts_days_n, count(comments) as comments_days_n, count(messages) as messages_days_n,
                 count(case when is_posts_complete then 1 end) as whole_posts_n,
-                count(case when is_comments_complete then 1 end) as whole_comments_n
+                count(case when is_comments_complete then 1 end) as whole_comments_n,
+                count(case when is_messages_complete then 1 end) as whole_messages_n
             from marts.fct_community_daily group by all
         )
         select mart.platform, mart.community, mart.month_start_date, mart.days_posts_known_n,
-            mart.days_comments_known_n, days.posts_days_n, days.comments_days_n
+            mart.days_comments_known_n, mart.days_messages_known_n, days.posts_days_n, days.comments_days_n,
+            days.messages_days_n
         from mart left join days
             on mart.platform = days.platform and mart.community = days.community
             and mart.month_start_date = days.month_start_date
         where mart.community <> '*' and (
             mart.days_posts_known_n is distinct from days.posts_days_n
             or mart.days_comments_known_n is distinct from days.comments_days_n
+            or mart.days_messages_known_n is distinct from days.messages_days_n
             or mart.days_posts_complete_n is distinct from days.whole_posts_n
             or mart.days_comments_complete_n is distinct from days.whole_comments_n
+            or mart.days_messages_complete_n is distinct from days.whole_messages_n
             or (mart.posts is not null) <> (days.posts_days_n > 0)
             or (mart.comments is not null) <> (days.comments_days_n > 0)
+            or (mart.messages is not null) <> (days.messages_days_n > 0)
         )
         """,
         "What no day of a month knows, the month cannot know.",

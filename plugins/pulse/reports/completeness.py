@@ -70,6 +70,8 @@ def told(known: DaysKnown) -> str:
 
 
 def _nothing_written(known: DaysKnown) -> str:
+    if known.messages_n and not known.posts_n and not known.comments_n:
+        return "without a message"
     if not known.comments_n:
         return "without a post"
     return "without a post or comment" if known.posts_n else "without a comment"

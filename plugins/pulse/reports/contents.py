@@ -121,12 +121,14 @@ class DaysKnown:
         states: of every day of the month. ``whole``: looked at from end to end; ``empty``: the same, and nothing was
             written; ``silent``: the same, but its whole source showed nothing anywhere; ``partial``: looked at in
             part; ``failed``: what a run brought was damaged or stopped; ``unknown``: nobody looked.
-        posts_n: days of which some part was looked at for posts; ``comments_n`` for comments.
+        posts_n: days of which some part was looked at for posts; ``comments_n`` for comments, ``messages_n`` for
+            messages.
     """
 
     states: Mapping[date, DayState]
     posts_n: int
     comments_n: int
+    messages_n: int = 0
 
     def of(self, *states: DayState) -> tuple[date, ...]:
         """The days in one of these states, in order."""

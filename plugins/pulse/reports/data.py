@@ -144,7 +144,7 @@ def _by_activity(kpis: Mapping[Community, Mapping[str, Kpi]]) -> tuple[Community
     """The communities, those where most was written first."""
 
     def written(of: Community) -> float:
-        return sum(kpis[of][name].value or 0 for name in ("posts", "comments") if name in kpis[of])
+        return sum(kpis[of][name].value or 0 for name in ("posts", "comments", "messages") if name in kpis[of])
 
     return tuple(sorted((of for of in kpis if of != ALL), key=lambda of: (-written(of), of)))
 
@@ -186,12 +186,13 @@ class _Marts:
         rows = self._rows(
             """
             select platform, community, contribution_date as day, posts is not null as has_posts,
-                comments is not null as has_comments,
+                comments is not null as has_comments, messages is not null as has_messages,
                 case
                     when is_silent_everywhere then 'silent'
-                    when is_day_complete and coalesce(posts, 0) + coalesce(comments, 0) = 0 then 'empty'
+                    when is_day_complete and coalesce(posts, 0) + coalesce(comments, 0) + coalesce(messages, 0) = 0
+                        then 'empty'
                     when is_day_complete then 'whole'
-                    when posts is not null or comments is not null then 'partial'
+                    when posts is not null or comments is not null or messages is not null then 'partial'
                     when outcome in ('failed', 'quarantined') then 'failed'
                     else 'unknown'
                 end as state
@@ -211,6 +212,7 @@ class _Marts:
             states={day: states.get(day, "unknown") for day in self._month.window.days()},
             posts_n=sum(row["has_posts"] for row in rows),
             comments_n=sum(row["has_comments"] for row in rows),
+            messages_n=sum(row["has_messages"] for row in rows),
         )
 
     @cached_property

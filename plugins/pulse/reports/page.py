@@ -60,6 +60,8 @@ _MONTHLY: tuple[tuple[str, str, words.Kind], ...] = (
 )
 # Beside the comments where they were not read of some community.
 _PLATFORM_COLUMN = (("platform_replies", "Replies, platform's count"),)
+# Where some community has a chat.
+_CHAT_COLUMN = (("messages", "Messages"),)
 _ORIGINS = {
     "core": "Core",
     "regular": "Regular",
@@ -250,6 +252,8 @@ def _written(report: Report, told: Mapping[str, telling.Card], unread_kinds: unr
         for kind in sorted(unread.KINDS, key=unread_kinds.is_partly)
         if kind in told
     ]
+    if "messages" in told:
+        parts.append(f"{told['messages'].value} messages{_moved(report, 'messages')}")
     return [f"People wrote {figures.listed(parts)}."] if parts else []
 
 
@@ -650,7 +654,10 @@ def _profiles(report: Report) -> Table | None:
     found = {profile.of: profile for profile in report.profiles or ()}
     unread_now = unread.now(report)
     rows = tuple(
-        (telling.name(of), *_kind(found[of], is_answered_known=unread_now.only(of) is None))
+        (
+            telling.name(of),
+            *_kind(found[of], is_answered_known=unread_now.only(of) is None and not _is_chat(report, of)),
+        )
         for of in report.communities
         if of in found
     )
@@ -659,6 +666,11 @@ def _profiles(report: Report) -> Table | None:
         "Difference, likely",
     )  # fmt: skip
     return Table(columns, rows[:SHOWN_N], frozenset({5, 6, 7})) if rows else None
+
+
+def _is_chat(report: Report, of: Community) -> bool:
+    known = report.days_known.get(of)
+    return known is not None and known.messages_n > 0 and not known.posts_n and not known.comments_n
 
 
 def _kind(profile: Profile, *, is_answered_known: bool) -> tuple[str, ...]:
@@ -725,7 +737,10 @@ def _what_it_says(impact: Impact) -> str:
 
 def _communities(report: Report) -> dict[str, Any]:
     has_platforms = len({of.platform for of in report.communities}) > 1
-    shown = [*_COLUMNS[:2], *(_PLATFORM_COLUMN if unread.frozen(report).subject("comments") else ()), *_COLUMNS[2:]]
+    beside = _PLATFORM_COLUMN if unread.frozen(report).subject("comments") else ()
+    has_chat = any("messages" in kpis and kpis["messages"].value is not None for kpis in report.kpis.values())
+    chat = _CHAT_COLUMN if has_chat else ()
+    shown = [*_COLUMNS[:2], *beside, *chat, *_COLUMNS[2:]]
     rows = tuple(
         (telling.name(of, with_platform=has_platforms), *(_cell(report.kpis[of].get(kpi)) for kpi, _ in shown))
         for of in report.communities

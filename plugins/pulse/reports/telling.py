@@ -15,6 +15,7 @@ _REASONS = {
     "not_observable": "the platform does not show it to us",
     "small_n": "too few cases to tell",
     "left_censored": "our history begins too late to know",
+    "authors_not_observed": "nobody can see who wrote it",
     "several_currencies": "it was imported in several currencies, which make no sum",
     "late_only": "first seen long after it was written",
     "incomplete": "days are missing",

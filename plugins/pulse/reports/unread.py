@@ -1,4 +1,7 @@
-"""What the page says where posts alone, or comments alone, were read: no zero, and what the platform itself counts."""
+"""What the page says where posts alone, or comments alone, were read: no zero, and what the platform itself counts.
+
+A chat has neither: nothing is missing there, and its figures of posts say for themselves that none were read.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -66,15 +69,19 @@ class UnreadCard:
 def frozen(report: Report) -> Unread:
     """As the frozen figures say."""
 
-    def is_unread(kpi: Kpi | None, kind: CountedKind) -> bool:
+    def is_missing(kpis: Mapping[str, Kpi], kind: CountedKind) -> bool:
+        kpi = kpis.get(kind)
         return kpi is not None and f"{kind}_not_read" in kpi.caveats
+
+    def is_unread(kpis: Mapping[str, Kpi], kind: CountedKind) -> bool:
+        return is_missing(kpis, kind) and not is_missing(kpis, _OTHER[kind])
 
     def is_everywhere(kind: CountedKind) -> bool:
         kpi = report.headline.get(kind)
-        return kpi is not None and kpi.value is None and is_unread(kpi, kind)
+        return kpi is not None and kpi.value is None and is_unread(report.headline, kind)
 
     return Unread(
-        {kind: tuple(of for of in report.communities if is_unread(report.kpis[of].get(kind), kind)) for kind in KINDS},
+        {kind: tuple(of for of in report.communities if is_unread(report.kpis[of], kind)) for kind in KINDS},
         frozenset(filter(is_everywhere, KINDS)),
     )
 
@@ -99,7 +106,8 @@ def card(unread: Unread, kpis: Iterable[Kpi]) -> UnreadCard | None:
     if not found:
         return None
     codes = {code for _, code in found}
-    why = figures.listed([unread.subject(kind) or kind for kind in KINDS if f"{kind}_not_read" in codes])
+    missing = [unread.subject(kind) or kind for kind in KINDS if f"{kind}_not_read" in codes]
+    why = figures.listed([*missing, *(["messages"] if "messages_not_read" in codes else [])])
     labels = tuple((kpi.kpi, words.of_kpi(kpi.kpi, kpi.unit).label) for kpi, _ in found)
     return UnreadCard(labels, f"{_capital(why)} were not read.")
 

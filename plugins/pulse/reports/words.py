@@ -9,7 +9,7 @@ from typing import Literal
 Kind = Literal["count", "share", "points", "hours", "ratio", "money"]
 Better = Literal["higher", "lower", "neither"]
 Group = Literal["Activity", "People", "Answers and mood", "Business"]
-CountedKind = Literal["posts", "comments"]
+CountedKind = Literal["posts", "comments", "messages"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class KpiWords:
             (per something), money (the unit is the currency).
         better: which way is plainly good news; most counts are neither: a row brings comments, too.
         meaning: what it is, in a sentence or two for somebody who has never seen it.
-        kinds: what must have been read for it (``posts``, ``comments``); without any, it is of whatever was read.
+        kinds: what must have been read for it (``posts``, ``comments``, ``messages``); without any, it is of whatever
+            was read.
     """
 
     label: str
@@ -36,6 +37,7 @@ class KpiWords:
 _POSTS: tuple[CountedKind, ...] = ("posts",)
 _COMMENTS: tuple[CountedKind, ...] = ("comments",)
 _BOTH: tuple[CountedKind, ...] = ("posts", "comments")
+_MESSAGES: tuple[CountedKind, ...] = ("messages",)
 
 # In the order of the page.
 KPIS: dict[str, KpiWords] = {
@@ -44,7 +46,7 @@ KPIS: dict[str, KpiWords] = {
         "count",
         "Activity",
         "Posts written in the month, by anybody.",
-        "Posts, comments, removed",
+        "Posts, comments, messages, removed",
         kinds=_POSTS,
     ),
     "comments": KpiWords(
@@ -52,8 +54,16 @@ KPIS: dict[str, KpiWords] = {
         "count",
         "Activity",
         "Comments written in the month, by anybody.",
-        "Posts, comments, removed",
+        "Posts, comments, messages, removed",
         kinds=_COMMENTS,
+    ),
+    "messages": KpiWords(
+        "Messages",
+        "count",
+        "Activity",
+        "Messages of chats written in the month, by anybody. A message is no post.",
+        "Posts, comments, messages, removed",
+        kinds=_MESSAGES,
     ),
     "platform_replies": KpiWords(
         "Replies by the platform's count",
@@ -71,6 +81,15 @@ KPIS: dict[str, KpiWords] = {
         "Threads in which somebody else than the author of the post wrote a comment in the month.",
         "Conversations",
         kinds=_BOTH,
+    ),
+    "chat_conversations": KpiWords(
+        "Conversations in chats",
+        "count",
+        "Activity",
+        "Conversations that were opened in chats in the month: messages of a channel without half an hour of silence, "
+        "and what answers them.",
+        "Conversations of a chat, and their answers",
+        kinds=_MESSAGES,
     ),
     "likes": KpiWords(
         "Likes",
@@ -154,6 +173,26 @@ KPIS: dict[str, KpiWords] = {
         "lower",
         _BOTH,
     ),
+    "chat_response_rate_24h": KpiWords(
+        "Conversations in chats answered within 24 hours",
+        "share",
+        "Answers and mood",
+        "Share of those who opened a conversation in a chat that somebody else answered within 24 hours. Bots do not "
+        "count, and only openers that could be watched that long do.",
+        "Conversations of a chat, and their answers",
+        "higher",
+        _MESSAGES,
+    ),
+    "chat_median_first_response_h": KpiWords(
+        "Time to first answer in chats",
+        "hours",
+        "Answers and mood",
+        "Half of the conversations in chats get their first answer by another person within this time. Unanswered ones "
+        "count too (Kaplan-Meier), so it is not shown where fewer than half are ever answered.",
+        "Conversations of a chat, and their answers",
+        "lower",
+        _MESSAGES,
+    ),
     "net_sentiment": KpiWords(
         "Net sentiment",
         "points",
@@ -182,7 +221,9 @@ CAVEATS = {
     "identical_lines": "lines that stood more than once in an imported file were counted once",
     "several_currencies": "imported in several currencies, which make no sum",
     "late_only": "seen only long after it was written",
+    "authors_not_observed": "nobody can see who wrote some or all of it",
     "comments_not_read": "comments were not read",
+    "messages_not_read": "messages were not read",
     "posts_not_read": "posts were not read",
     "never_seen": "nothing ever matched the name",
     "silent_everywhere": "days on which a whole source showed nothing anywhere are left out of figures per day",

@@ -17,13 +17,15 @@ from pulse.lake import quality
 
 _LATEST = "intermediate.int_contributions_latest"
 _CLASHES = "intermediate.int_creation_time_clashes"
+_AUTHOR_DAYS = "intermediate.int_author_days"
 
 
 def widened(working_file: Path, dates: Iterable[date], arrived: Sequence[Path]) -> tuple[date, ...]:
     """All dates of creation that a partial build has to make, so that it sees what a full one sees.
 
-    These are the pending ones, those on which the working file has contributions that arrived with another date, and
-    those that known contradictions tie to any of these. Only the files that arrived are read, and of them the ids.
+    These are the pending ones, those on which the working file has contributions that arrived with another date, those
+    that known contradictions tie to any of these, and all of a community of which a source may begin or cease to show
+    authors. Only the files that arrived are read, and of them the ids, and whether there are authors.
 
     Args:
         working_file: the warehouse as it was last published; nobody writes to it.
@@ -49,6 +51,7 @@ def widened(working_file: Path, dates: Iterable[date], arrived: Sequence[Path]) 
                     {"files": files},
                 ).fetchall()
             )
+        found.update(_of_changing_sources(connection, sorted(found), files))
         tied = [
             frozenset(days)
             for (days,) in connection.execute(
@@ -57,6 +60,40 @@ def widened(working_file: Path, dates: Iterable[date], arrived: Sequence[Path]) 
             ).fetchall()
         ]
     return tuple(sorted(_closed(found, tied)))
+
+
+def _of_changing_sources(connection: duckdb.DuckDBPyConnection, dates: list[date], files: list[str]) -> set[date]:
+    """All dates of a community and source where whether it shows authors may depend on the dates to build.
+
+    Where a source shows none, people are unknown instead of zero, on all of its days (``int_sources_without_authors``).
+    """
+    arrived = (
+        "select platform, community, source, bool_or(author_key is not null) as has_author "
+        "from read_parquet($files, hive_partitioning = false, union_by_name = true) group by all"
+        if files
+        else "select null as platform, null as community, null as source, false as has_author where false"
+    )
+    rows = connection.execute(
+        f"""
+        with known as (
+            select platform, community, source, sum(authored_n) > 0 as was_seen, sum(kept_n) > 0 as was_kept,
+                coalesce(sum(authored_n) filter (where not list_contains($dates, contribution_date)), 0) > 0
+                    as stays_seen
+            from {_AUTHOR_DAYS} group by all
+            having bool_or(list_contains($dates, contribution_date)) or platform || chr(0) || community in (
+                select platform || chr(0) || community from ({arrived})
+            )
+        )
+        select distinct days.contribution_date
+        from known
+        left join ({arrived}) as arrived using (platform, community, source)
+        join {_AUTHOR_DAYS} as days using (platform, community, source)
+        where case when was_seen then not stays_seen and not coalesce(has_author, false)
+            else coalesce(has_author, false) or not was_kept end
+        """,
+        {"dates": dates} | ({"files": files} if files else {}),
+    ).fetchall()
+    return {day for (day,) in rows}
 
 
 def _closed(dates: set[date], tied: Iterable[frozenset[date]]) -> set[date]:

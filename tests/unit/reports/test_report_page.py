@@ -776,3 +776,31 @@ def test_write__that_fails_leaves_the_report_of_before(home: Home):
     with pytest.raises(StorageError, match=r"kpis\.csv"):
         write(home, kpi_rows("*", size=2))
     assert files.page.read_bytes() == before
+
+
+def test_chat__alone_shows_its_messages_and_says_that_no_posts_were_read(home: Home):
+    of_posts = {"posts": ("posts",), "comments": ("comments",)} | dict.fromkeys(UNREAD[1:], ("comments", "posts"))
+    unknown = dict.fromkeys(("value", "n", "value_low", "value_high", "change", "is_change_clear"))
+    rows = []
+    for community in ("*", "chat"):
+        for row in kpi_rows(community):
+            codes = ",".join(f"{kind}_not_read" for kind in of_posts.get(row["kpi"], ()))
+            rows.append(row | unknown | {"caveat": codes} if codes else row)
+        rows += [
+            kpi_row("messages", 640.0, n=640, community=community),
+            kpi_row("chat_conversations", 80.0, n=80, community=community),
+        ]
+    connection = month_of_marts(["chat"], only=READ_SECTIONS)
+    connection.execute(
+        "update marts.fct_community_daily set posts = null, comments = null, messages = 5, is_day_complete = true"
+    )
+    text = text_of(write(home, rows, connection)).replace("\u00a0", " ")
+    assert "People wrote 640 messages." in text
+    assert "1,204 people (up 7.7 % on September, which could be chance) took part" in text
+    assert "Messages 640" in text
+    assert "Conversations in chats 80" in text
+    assert re.search("Posts , Comments[a-zA-Z ,]* not known Comments and posts were not read", text)
+    assert "all 31 days whole" in text
+    assert "31 days whole;" not in text, "a chat lacks no posts"
+    assert not re.search(r"(?<![\d,.])0 (posts|comments)", text), "no zero that nobody looked at"
+    assert "of posts alone" not in text.lower()

@@ -25,6 +25,10 @@ def working(tmp_path: Path) -> Path:
         columns = "platform varchar, community varchar, contribution_id varchar, contribution_date date"
         connection.execute(f"create table intermediate.int_contributions_latest ({columns})")
         connection.execute(f"create table intermediate.int_creation_time_clashes ({columns})")
+        connection.execute(
+            "create table intermediate.int_author_days (platform varchar, community varchar, source varchar, "
+            "contribution_date date, contributions_n bigint, kept_n bigint, authored_n bigint)"
+        )
         for table, name, number in (
             ("int_contributions_latest", "t3_a", 0),
             ("int_contributions_latest", "t3_b", 4),
@@ -74,3 +78,30 @@ def test_widened__dates_are_utc(working: Path, tmp_path: Path):
     late = datetime(DAY.year, DAY.month, DAY.day, 23, 59, tzinfo=UTC)
     write_contract_rows(file, [contribution("t3_a", created_at=late) | {"load_id": "x"}])
     assert creation_times.widened(working, [DAY], [file]) == (DAY,)
+
+
+@pytest.mark.parametrize(
+    ("known", "author_key", "widened"),
+    [
+        ({0: 0, 3: 0}, None, {2}),  # still none is seen
+        ({0: 0, 3: 0}, "a" * 64, {0, 2, 3}),  # the first author: nobody was unknown on the other days
+        ({0: 1, 3: 0}, None, {2}),  # others stay
+        ({2: 1, 3: 0}, None, {2, 3}),  # the only one goes
+    ],
+)
+def test_widened__by_all_dates_of_a_source_that_begins_or_ceases_to_show_authors(
+    working: Path, tmp_path: Path, known: dict[int, int], author_key: str | None, widened: set[int]
+):
+    with duckdb.connect(str(working)) as connection:
+        for number, authored_n in known.items():
+            connection.execute(
+                "insert into intermediate.int_author_days values ('reddit', 'tea', 'table', ?, 2, 2, ?)",
+                [day(number), authored_n],
+            )
+        connection.execute(
+            "insert into intermediate.int_author_days values ('reddit', 'mate', 'table', ?, 2, 2, 0)", [day(8)]
+        )
+    file = tmp_path / "arrived.parquet"
+    made = contribution("t3_x", created_at=NOON + timedelta(days=2), source="table", author_key=author_key)
+    write_contract_rows(file, [made])
+    assert set(creation_times.widened(working, [day(2)], [file])) == {day(number) for number in widened}

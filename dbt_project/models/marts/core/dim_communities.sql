@@ -1,4 +1,4 @@
-{% set written = 'coalesce(posts, 0) + coalesce(comments, 0)' -%}
+{% set written = sum_of_kinds() -%}
 
 with
 
@@ -29,14 +29,17 @@ summed as (
         max(case when {{ written }} > 0 then contribution_date end) as last_contribution_date,
         cast(sum(posts) as bigint) as posts,
         cast(sum(comments) as bigint) as comments,
+        cast(sum(messages) as bigint) as messages,
         count(*) as days_tried,
         count(case when is_day_complete then 1 end) as days_complete,
         {%- for name in counted_kinds().values() %}
         count(case when {{ name }}_looked_h > 0 then 1 end) as days_{{ name }}_looked_at,
         count(case when is_{{ name }}_complete then 1 end) as days_{{ name }}_complete,
         {%- endfor %}
-        min(case when posts_looked_h > 0 or comments_looked_h > 0 then contribution_date end) as first_looked_at_date,
-        max(case when posts_looked_h > 0 or comments_looked_h > 0 then contribution_date end) as last_looked_at_date,
+        min(case when {{ is_any_kind_known('{}_looked_h') }} then contribution_date end) as first_looked_at_date,
+        max(case when {{ is_any_kind_known('{}_looked_h') }} then contribution_date end) as last_looked_at_date,
+        sum(authors_unobserved_n) as authors_unobserved_n,
+        sum({{ written }}) as contributions_n,
         max(case when is_never_seen then 1 else 0 end) = 1 as is_never_seen
     from days
     group by platform, community
@@ -50,13 +53,19 @@ select
     summed.last_contribution_date,
     summed.posts,
     summed.comments,
-    cast(coalesce(contributors.contributors, 0) as bigint) as contributors,
+    summed.messages,
+    cast(case
+        when not {{ is_without_authors('summed.authors_unobserved_n', 'summed.contributions_n') }}
+            then coalesce(contributors.contributors, 0)
+    end as bigint) as contributors,
     summed.days_tried,
     summed.days_complete,
     summed.days_posts_looked_at,
     summed.days_posts_complete,
     summed.days_comments_looked_at,
     summed.days_comments_complete,
+    summed.days_messages_looked_at,
+    summed.days_messages_complete,
     summed.first_looked_at_date,
     summed.last_looked_at_date,
     summed.is_never_seen

@@ -42,6 +42,7 @@ select
     count(*) as active_days,
     cast(sum(posts) as bigint) as posts,
     cast(sum(comments) as bigint) as comments,
+    cast(sum(messages) as bigint) as messages,
     cast(sum(score_sum) as bigint) as score_sum
 from ranked
 group by platform, community, author_key

@@ -12,6 +12,12 @@ outcomes as (
 
 ),
 
+without_authors as (
+
+    select * from {{ ref('int_days_without_authors') }}
+
+),
+
 silent_days as (
 
     select distinct platform, community, contribution_date from {{ ref('int_silent_days') }}
@@ -66,11 +72,13 @@ joined as (
         -- Zero is a claim: it needs somebody who looked at the kind that day. Without one nothing can be said.
         case when outcomes.posts_looked_h > 0 then coalesce(days.posts, 0) end as posts,
         case when outcomes.comments_looked_h > 0 then coalesce(days.comments, 0) end as comments,
+        case when outcomes.messages_looked_h > 0 then coalesce(days.messages, 0) end as messages,
         case
-            when outcomes.posts_looked_h > 0 or outcomes.comments_looked_h > 0 then coalesce(days.contributors, 0)
+            when {{ is_without_authors('without_authors.authors_unobserved_n', sum_of_kinds('days.')) }} then null
+            when {{ is_any_kind_known('outcomes.{}_looked_h') }} then coalesce(days.contributors, 0)
         end as contributors,
         case
-            when outcomes.posts_looked_h > 0 and outcomes.comments_looked_h > 0 then coalesce(days.removed, 0)
+            when {{ are_all_kinds_known('outcomes.{}_looked_h', of='outcomes.') }} then coalesce(days.removed, 0)
         end as removed,
         days.score_sum,
         coalesce(days.score_observed_n, 0) as score_observed_n,
@@ -82,12 +90,17 @@ joined as (
         coalesce(days.platform_replies_observed_n, 0) as platform_replies_observed_n,
         days.platform_replies_age_h,
         coalesce(days.unproven_n, 0) as unproven_n,
+        coalesce(without_authors.authors_unobserved_n, 0) as authors_unobserved_n,
         outcomes.outcome,
         coalesce(outcomes.is_complete, false) as is_day_complete,
         coalesce(outcomes.is_posts_complete, false) as is_posts_complete,
         coalesce(outcomes.is_comments_complete, false) as is_comments_complete,
+        coalesce(outcomes.is_messages_complete, false) as is_messages_complete,
         coalesce(outcomes.posts_looked_h, 0.0) as posts_looked_h,
         coalesce(outcomes.comments_looked_h, 0.0) as comments_looked_h,
+        coalesce(outcomes.messages_looked_h, 0.0) as messages_looked_h,
+        coalesce(outcomes.has_threads, false) as has_threads,
+        coalesce(outcomes.has_messages, false) as has_messages,
         coalesce(outcomes.is_never_seen, false) as is_never_seen,
         outcomes.communities_arrived_share
     from days
@@ -95,6 +108,10 @@ joined as (
         on days.platform = outcomes.platform
         and days.community = outcomes.community
         and days.contribution_date = outcomes.contribution_date
+    left join without_authors
+        on days.platform = without_authors.platform
+        and days.community = without_authors.community
+        and days.contribution_date = without_authors.contribution_date
 
 )
 
@@ -104,6 +121,7 @@ select
     joined.contribution_date,
     cast(joined.posts as bigint) as posts,
     cast(joined.comments as bigint) as comments,
+    cast(joined.messages as bigint) as messages,
     cast(joined.contributors as bigint) as contributors,
     cast(case
         when history_ends.long_enough_date is null then null
@@ -122,20 +140,26 @@ select
     cast(joined.platform_replies_observed_n as bigint) as platform_replies_observed_n,
     joined.platform_replies_age_h,
     cast(joined.removed as bigint) as removed,
-    cast(joined.removed as double) / nullif(joined.posts + joined.comments, 0) as removal_share,
+    cast(joined.removed as double) / nullif({{ sum_of_kinds('joined.') }}, 0) as removal_share,
     joined.outcome,
     joined.is_day_complete,
     joined.is_posts_complete,
     joined.is_comments_complete,
+    joined.is_messages_complete,
     joined.posts_looked_h,
     joined.comments_looked_h,
+    joined.messages_looked_h,
+    joined.has_threads,
+    joined.has_messages,
     joined.is_never_seen,
     silent_days.contribution_date is not null as is_silent_everywhere,
     cast(joined.unproven_n as bigint) as unproven_n,
+    joined.authors_unobserved_n,
     joined.communities_arrived_share,
     {{ caveats(merged([
-        kind_caveats('joined.posts_looked_h', 'joined.comments_looked_h'),
+        kind_caveats('joined.{}_looked_h', of='joined.'),
         {
+            'authors_not_observed': 'joined.authors_unobserved_n > 0',
             'incomplete': 'not joined.is_day_complete',
             'never_seen': 'joined.is_never_seen',
             'silent_everywhere': 'silent_days.contribution_date is not null',

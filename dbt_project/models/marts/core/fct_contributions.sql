@@ -65,6 +65,7 @@ select
     shown.kind,
     shown.thread_id,
     shown.parent_id,
+    shown.channel,
     shown.contribution_date,
     shown.created_at,
     shown.edited_at,

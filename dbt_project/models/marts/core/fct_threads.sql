@@ -8,11 +8,17 @@ with
 
 contributions as (
 
-    select * from {{ ref('int_contributions_latest') }}
+    select latest.*, unseen.source is not null as is_author_unobserved
+    from {{ ref('int_contributions_latest') }} as latest
+    left join {{ ref('int_sources_without_authors') }} as unseen
+        on latest.platform = unseen.platform
+        and latest.community = unseen.community
+        and latest.source = unseen.source
+    where latest.kind <> 'message'
     {%- if is_partial_build() %}
-    where (platform, community, thread_id) in (
-        {{ affected_keys(ref('int_contributions_latest'), 'affected_threads', ['platform', 'community', 'thread_id']) }}
-    )
+        and (latest.platform, latest.community, latest.thread_id) in (
+            {{ affected_keys(ref('int_contributions_latest'), 'affected_threads', ['platform', 'community', 'thread_id']) }}
+        )
     {%- endif %}
 
 ),
@@ -32,7 +38,10 @@ counted as (
         max(case when kind = 'post' then author_key end) as author_key,
         cast(sum(case when kind = 'comment' then 1 else 0 end) as bigint) as comments,
         count(*) as contributions,
-        count(distinct case when is_by_contributor then author_key end) as contributors,
+        case
+            when not min(case when is_author_unobserved then 1 else 0 end) = 1
+                then count(distinct case when is_by_contributor then author_key end)
+        end as contributors,
         min(case when kind = 'comment' then created_at end) as first_comment_at,
         max(case when kind = 'comment' then created_at end) as last_comment_at,
         cast(sum(score) as bigint) as score_sum,

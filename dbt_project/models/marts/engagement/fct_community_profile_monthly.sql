@@ -64,19 +64,25 @@ joined as (
         months.is_left_censored,
         months.days_posts_known_n,
         months.days_comments_known_n,
+        months.days_messages_known_n,
+        months.has_threads,
+        months.has_messages,
+        months.authors_unobserved_n,
         months.history_days_n,
         people.contributions_squares,
         -- Who was there before the beginning of history nobody knows: then neither who returned nor who was new.
         case when not months.is_left_censored then people.returning_contributors end as returning_contributors,
-        -- Who answers whom nobody knows where only posts were read, or only comments.
+        -- Who answers whom nobody knows where a kind was not read.
         case
-            when months.days_posts_known_n > 0 and months.days_comments_known_n > 0
+            when {{ are_all_kinds_known('months.days_{}_known_n', of='months.') }}
+                and not coalesce(months.is_without_authors, false)
                 then coalesce(replies.reply_pairs_n, 0)
         end as reply_pairs_n,
         coalesce(replies.mutual_pairs_n, 0) as mutual_pairs_n,
         {%- for column in post_columns %}
         cast(case
             when not months.is_left_censored
+                and not coalesce(months.is_without_authors, false)
                 and months.days_posts_known_n > 0
                 and months.days_comments_known_n > 0
                 then coalesce(posts.{{ column }}, 0)
@@ -226,11 +232,12 @@ select
     days_n,
     days_complete_n,
     is_period_complete,
-    {{ caveats(merged([kind_caveats('days_posts_known_n', 'days_comments_known_n'), {
+    {{ caveats(merged([kind_caveats('days_{}_known_n'), {
+        'authors_not_observed': 'authors_unobserved_n > 0',
         'incomplete': 'not is_period_complete',
         'left_censored': 'is_left_censored',
         'not_observable': 'members_n is null',
         'small_n': 'contributors is not null and (contributions_per_contributor is null or reply_reciprocity is null '
-            ~ 'or (not is_left_censored and openness is null))',
+            ~ 'or (not is_left_censored and (days_posts_known_n > 0 or days_comments_known_n > 0) and openness is null))',
     }])) }} as caveat
 from measured

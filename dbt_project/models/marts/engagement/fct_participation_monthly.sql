@@ -111,8 +111,8 @@ joined as (
 
     select
         months.*,
-        -- Zero is a claim: it needs a day that was looked at.
-        case when months.days_known_n > 0 then 0 end as nothing_seen,
+        -- Zero is a claim: it needs a day that was looked at, and somebody who can see who wrote.
+        case when months.days_known_n > 0 and not coalesce(months.is_without_authors, false) then 0 end as nothing_seen,
         with_variance.contributors,
         with_variance.contributions,
         with_variance.gini,
@@ -164,15 +164,19 @@ final as (
         members_n,
         members_date,
         -- Where more people wrote than are members, membership does not say who reads; nor is who did not post silent where
-        -- nobody read the comments.
+        -- nobody read the comments, or the chat.
         case
-            when coalesce(contributors, nothing_seen) <= members_n and days_posts_known_n > 0 and days_comments_known_n > 0
+            when coalesce(contributors, nothing_seen) <= members_n and {{ are_all_kinds_known('days_{}_known_n') }}
                 then {{ share('(members_n - coalesce(contributors, nothing_seen))', 'members_n') }}
         end as lurker_share,
         days_n,
         days_complete_n,
         days_posts_known_n,
         days_comments_known_n,
+        days_messages_known_n,
+        has_threads,
+        has_messages,
+        authors_unobserved_n,
         is_period_complete,
         is_told
     from joined
@@ -201,7 +205,8 @@ select
     days_n,
     days_complete_n,
     is_period_complete,
-    {{ caveats(merged([kind_caveats('days_posts_known_n', 'days_comments_known_n'), {
+    {{ caveats(merged([kind_caveats('days_{}_known_n'), {
+        'authors_not_observed': 'authors_unobserved_n > 0',
         'incomplete': 'not is_period_complete',
         'not_observable': 'lurker_share is null',
         'small_n': 'contributors is not null and not is_told',

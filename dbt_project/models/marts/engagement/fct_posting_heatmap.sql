@@ -10,11 +10,16 @@ days as (
         platform,
         community,
         contribution_date,
-        posts is not null or comments is not null as is_day_known,
+        posts is not null or comments is not null or messages is not null as is_day_known,
         posts is not null as are_posts_known,
         comments is not null as are_comments_known,
+        messages is not null as are_messages_known,
+        coalesce(has_threads, false) as has_threads,
+        coalesce(has_messages, false) as has_messages,
+        authors_unobserved_n,
+        {{ sum_of_kinds() }} as contributions_n,
         coalesce(is_silent_everywhere, false) as is_silent,
-        is_posts_complete or is_comments_complete as is_any_kind_whole,
+        is_posts_complete or is_comments_complete or coalesce(is_messages_complete, false) as is_any_kind_whole,
         is_day_complete
     from {{ ref('fct_community_daily') }}
 
@@ -59,6 +64,11 @@ known_days as (
         count(case when days.is_any_kind_whole and not days.is_silent then 1 end) as whole_days_n,
         count(case when days.are_posts_known then 1 end) as days_posts_known_n,
         count(case when days.are_comments_known then 1 end) as days_comments_known_n,
+        count(case when days.are_messages_known then 1 end) as days_messages_known_n,
+        max(case when days.has_threads then 1 else 0 end) as has_threads,
+        max(case when days.has_messages then 1 else 0 end) as has_messages,
+        sum(days.authors_unobserved_n) as authors_unobserved_n,
+        sum(days.contributions_n) as contributions_n,
         count(case when days.is_silent then 1 end) as days_silent_n,
         count(case when days.is_day_complete then 1 end) as days_complete_n
     from days
@@ -78,6 +88,11 @@ completeness as (
         cast(sum(days_complete_n) as bigint) as days_complete_n,
         cast(sum(days_posts_known_n) as bigint) as days_posts_known_n,
         cast(sum(days_comments_known_n) as bigint) as days_comments_known_n,
+        cast(sum(days_messages_known_n) as bigint) as days_messages_known_n,
+        max(has_threads) = 1 as has_threads,
+        max(has_messages) = 1 as has_messages,
+        sum(authors_unobserved_n) as authors_unobserved_n,
+        {{ is_without_authors('sum(authors_unobserved_n)', 'sum(contributions_n)') }} as is_without_authors,
         cast(sum(days_silent_n) as bigint) as days_silent_n
     from known_days
     group by platform, community
@@ -378,6 +393,11 @@ joined as (
         completeness.days_complete_n,
         completeness.days_posts_known_n,
         completeness.days_comments_known_n,
+        completeness.days_messages_known_n,
+        completeness.has_threads,
+        completeness.has_messages,
+        completeness.authors_unobserved_n,
+        completeness.is_without_authors,
         completeness.days_silent_n,
         coalesce(people.contributors, 0) as contributors,
         coalesce(compared.scores_n, 0) as scores_n,
@@ -411,8 +431,8 @@ select
     window_end_date,
     hours_n,
     cast(case when days_posts_known_n > 0 then posts end as bigint) as posts,
-    case when days_posts_known_n > 0 then contributors end as contributors,
-    active_contributors_per_h,
+    case when days_posts_known_n > 0 and not is_without_authors then contributors end as contributors,
+    case when not is_without_authors then active_contributors_per_h end as active_contributors_per_h,
     age_label,
     scores_n,
     case when {{ is_enough('scores_n') }} then round(exp(log_ratio), 6) end as score_vs_usual,
@@ -422,7 +442,8 @@ select
     days_complete_n,
     days_silent_n,
     days_complete_n = {{ window_days }} as is_period_complete,
-    {{ caveats(merged([kind_caveats('days_posts_known_n', 'days_comments_known_n'), {
+    {{ caveats(merged([kind_caveats('days_{}_known_n'), {
+        'authors_not_observed': 'authors_unobserved_n > 0',
         'incomplete': 'days_complete_n < ' ~ window_days,
         'silent_everywhere': 'days_silent_n > 0',
         'small_n': 'not (' ~ is_enough('scores_n') ~ ')',

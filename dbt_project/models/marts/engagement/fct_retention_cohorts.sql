@@ -32,6 +32,7 @@ cohorts as (
         months.is_left_censored,
         months.days_posts_known_n as cohort_days_posts_known_n,
         months.days_comments_known_n as cohort_days_comments_known_n,
+        months.days_messages_known_n as cohort_days_messages_known_n,
         months.history_days_n
     from active
     inner join months
@@ -53,12 +54,18 @@ followed as (
         {{ dbt.datediff('cohorts.cohort_month_start_date', 'months.month_start_date', 'month') }} as age_months,
         case when months.days_posts_known_n > 0 then 1 else 0 end as are_posts_known,
         case when months.days_comments_known_n > 0 then 1 else 0 end as are_comments_known,
+        case when months.days_messages_known_n > 0 then 1 else 0 end as are_messages_known,
+        months.has_threads,
+        months.has_messages,
+        months.authors_unobserved_n,
         -- Who came by comments may have stayed by comments: of a month that lacks a kind, nobody knows.
         case
             when not cohorts.is_left_censored
                 and months.days_known_n > 0
+                and not coalesce(months.is_without_authors, false)
                 and (months.days_posts_known_n > 0 or cohorts.cohort_days_posts_known_n = 0)
                 and (months.days_comments_known_n > 0 or cohorts.cohort_days_comments_known_n = 0)
+                and (months.days_messages_known_n > 0 or coalesce(cohorts.cohort_days_messages_known_n, 0) = 0)
                 then coalesce(active.contributors, 0)
         end as active_n
     from cohorts
@@ -98,7 +105,8 @@ select
     days_complete_n,
     is_period_complete,
     is_cohort_month_complete,
-    {{ caveats(merged([kind_caveats('are_posts_known', 'are_comments_known'), {
+    {{ caveats(merged([kind_caveats('are_{}_known'), {
+        'authors_not_observed': 'authors_unobserved_n > 0',
         'incomplete': 'not is_period_complete or not is_cohort_month_complete',
         'left_censored': 'is_left_censored',
         'not_observable': 'active_n is null and not is_left_censored',

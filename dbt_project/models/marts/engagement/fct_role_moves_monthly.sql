@@ -76,6 +76,10 @@ pairs_of_months as (
         months_before.is_period_complete as is_period_before_complete,
         least(months.days_posts_known_n, months_before.days_posts_known_n) as days_posts_known_n,
         least(months.days_comments_known_n, months_before.days_comments_known_n) as days_comments_known_n,
+        least(months.days_messages_known_n, months_before.days_messages_known_n) as days_messages_known_n,
+        months.has_threads,
+        months.has_messages,
+        greatest(months.authors_unobserved_n, months_before.authors_unobserved_n) as authors_unobserved_n,
         months.history_days_n
     from months
     inner join months as months_before
@@ -83,9 +87,11 @@ pairs_of_months as (
         and months.community = months_before.community
         and months.month_start_date = cast({{ dbt.dateadd('month', 1, 'months_before.month_start_date') }} as date)
     where months.days_known_n > 0 and months_before.days_known_n > 0
+        and not coalesce(months.is_without_authors, false) and not coalesce(months_before.is_without_authors, false)
         -- Where a kind was read in one of them only, roles would seem to move.
         and (months.days_posts_known_n > 0) = (months_before.days_posts_known_n > 0)
         and (months.days_comments_known_n > 0) = (months_before.days_comments_known_n > 0)
+        and coalesce(months.days_messages_known_n > 0, false) = coalesce(months_before.days_messages_known_n > 0, false)
 
 ),
 
@@ -158,7 +164,11 @@ told as (
         is_period_before_complete,
         is_left_censored,
         days_posts_known_n,
-        days_comments_known_n
+        days_comments_known_n,
+        days_messages_known_n,
+        has_threads,
+        has_messages,
+        authors_unobserved_n
     from counted
     where contributors > 0
 
@@ -180,7 +190,8 @@ select
     days_complete_n,
     is_period_complete,
     is_period_before_complete,
-    {{ caveats(merged([kind_caveats('days_posts_known_n', 'days_comments_known_n'), {
+    {{ caveats(merged([kind_caveats('days_{}_known_n'), {
+        'authors_not_observed': 'authors_unobserved_n > 0',
         'incomplete': 'not is_period_complete or not is_period_before_complete',
         'left_censored': "is_left_censored and from_role in ('absent', 'new')",
         'small_n': 'not (' ~ is_enough('from_n') ~ ')',

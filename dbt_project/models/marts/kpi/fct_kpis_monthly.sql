@@ -126,19 +126,29 @@ figures as (
         {%- set complete = {
             'posts': 'days_posts_complete_n',
             'comments': 'days_comments_complete_n',
+            'messages': 'days_messages_complete_n',
             'both': 'case when days_posts_known_n > 0 and days_comments_known_n > 0 then days_complete_n else 0 end',
         }.get(of.kinds, 'days_complete_n') %}
-        {%- set is_missing = {
-            'comments': "coalesce(caveat like '%comments_not_read%', false)" if of.kinds != 'posts' else 'false',
-            'posts': "coalesce(caveat like '%posts_not_read%', false)" if of.kinds != 'comments' else 'false',
-        } %}
+        {#- Of a kind that a KPI is made of: not read at all, as no posts are of a chat. Of one that it is not made of, nothing. #}
+        {%- set is_missing = {} %}
+        {%- for name in counted_kinds().values() %}
+        {%- set kinds = {'both': ['posts', 'comments'], 'any': counted_kinds().values() | list} %}
+        {%- set kinds = kinds.get(of.kinds or 'any', [of.kinds]) %}
+        {%- set told = "coalesce(caveat like '%" ~ name ~ "_not_read%', false)" %}
+        {%- set is_none = 'days_known_n > 0 and days_' ~ name ~ '_known_n = 0' %}
+        {%- do is_missing.update({name: 'false' if name not in kinds or of.is_seen_apart
+            else told if not of.kinds else '(' ~ told ~ ' or ' ~ is_none ~ ')'}) %}
+        {%- endfor %}
         {{ complete }} as days_complete_n,
         {{ caveats({
-            'comments_not_read': 'false' if of.is_seen_apart else is_missing.comments,
-            'posts_not_read': 'false' if of.is_seen_apart else is_missing.posts,
+            'authors_not_observed': "coalesce(caveat like '%authors_not_observed%', false)"
+                if of.rests_on in ('people', 'history') else 'false',
+            'comments_not_read': is_missing.comments,
+            'messages_not_read': is_missing.messages,
+            'posts_not_read': is_missing.posts,
             'incomplete': complete ~ ' < days_n',
             'silent_everywhere': 'false' if of.is_seen_apart else 'days_silent_n > 0',
-            'left_censored': (of.value ~ ' is null and days_known_n > 0') if of.is_censored else 'false',
+            'left_censored': (of.value ~ ' is null and contributors is not null and days_known_n > 0') if of.is_censored else 'false',
             'not_observable': (of.value ~ ' is null') if of.is_seen_apart
                 else ('coalesce(' ~ of.n ~ ', 0) = 0 and ' ~ of.needs ~ ' > 0') if of.needs else 'false',
             'partly_observed': (of.n ~ ' > 0 and ' ~ of.n ~ ' < ' ~ of.needs) if of.needs else 'false',
@@ -148,6 +158,9 @@ figures as (
         {{ "'" ~ of.rests_on ~ "'" if of.rests_on else 'null' }} as rests_on,
         {{ 'history_days_n' if of.is_censored else 'cast(null as bigint)' }} as history_days_n
     from months
+    {%- if of.only_where %}
+    where {{ of.only_where }}
+    {%- endif %}
     union all
     {%- endfor %}
     select

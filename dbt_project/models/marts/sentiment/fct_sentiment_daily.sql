@@ -33,7 +33,10 @@ joined as (
         counted.*,
         coalesce(days.is_day_complete, false) as is_day_complete,
         coalesce(days.posts_looked_h, 0.0) as posts_looked_h,
-        coalesce(days.comments_looked_h, 0.0) as comments_looked_h
+        coalesce(days.comments_looked_h, 0.0) as comments_looked_h,
+        coalesce(days.messages_looked_h, 0.0) as messages_looked_h,
+        coalesce(days.has_threads, false) as has_threads,
+        coalesce(days.has_messages, false) as has_messages
     from counted
     left join days
         on counted.platform = days.platform
@@ -49,5 +52,5 @@ select
     {{ sentiment_figures() }},
     case when {{ is_enough('scored_n') }} then cast(score_sum as double) / scored_n end as mean_sentiment_score,
     is_day_complete,
-    {{ sentiment_caveat('is_day_complete', kind_caveats('posts_looked_h', 'comments_looked_h')) }} as caveat
+    {{ sentiment_caveat('is_day_complete', kind_caveats('{}_looked_h')) }} as caveat
 from joined

@@ -24,8 +24,11 @@ months as (
         count(case when is_day_complete then 1 end) as days_complete_n,
         count(posts) as days_posts_known_n,
         count(comments) as days_comments_known_n,
+        count(messages) as days_messages_known_n,
+        max(case when has_threads then 1 else 0 end) = 1 as has_threads,
+        max(case when has_messages then 1 else 0 end) = 1 as has_messages,
         -- Zero is a claim: it needs a day that somebody looked at. Without one nothing can be said.
-        case when count(coalesce(posts, comments)) > 0 then 0 end as nothing_seen
+        case when count(coalesce(posts, comments, messages)) > 0 then 0 end as nothing_seen
     from days
     group by platform, community, month_start_date
 
@@ -39,7 +42,10 @@ months as (
         count(distinct case when communities_arrived_share = 1 then contribution_date end) as days_complete_n,
         count(posts) as days_posts_known_n,
         count(comments) as days_comments_known_n,
-        case when count(coalesce(posts, comments)) > 0 then 0 end as nothing_seen
+        count(messages) as days_messages_known_n,
+        max(case when has_threads then 1 else 0 end) = 1 as has_threads,
+        max(case when has_messages then 1 else 0 end) = 1 as has_messages,
+        case when count(coalesce(posts, comments, messages)) > 0 then 0 end as nothing_seen
     from days
     group by month_start_date
 
@@ -81,7 +87,10 @@ joined as (
             as bigint) as days_n,
         months.days_complete_n,
         months.days_posts_known_n,
-        months.days_comments_known_n
+        months.days_comments_known_n,
+        months.days_messages_known_n,
+        months.has_threads,
+        months.has_messages
     from months
     left join counted
         on months.platform = counted.platform
@@ -107,5 +116,5 @@ select
     days_n,
     days_complete_n,
     is_period_complete,
-    {{ sentiment_caveat('is_period_complete', kind_caveats('days_posts_known_n', 'days_comments_known_n')) }} as caveat
+    {{ sentiment_caveat('is_period_complete', kind_caveats('days_{}_known_n')) }} as caveat
 from flagged

@@ -28,8 +28,11 @@ weeks as (
         count(case when is_day_complete then 1 end) as days_complete_n,
         count(posts) as days_posts_known_n,
         count(comments) as days_comments_known_n,
+        count(messages) as days_messages_known_n,
+        max(case when has_threads then 1 else 0 end) = 1 as has_threads,
+        max(case when has_messages then 1 else 0 end) = 1 as has_messages,
         -- Zero is a claim: it needs a day that somebody looked at. Without one nothing can be said.
-        case when count(coalesce(posts, comments)) > 0 then 0 end as nothing_seen
+        case when count(coalesce(posts, comments, messages)) > 0 then 0 end as nothing_seen
     from tried
     group by platform, community, week_start_date
 
@@ -64,6 +67,9 @@ joined as (
         weeks.days_complete_n,
         weeks.days_posts_known_n,
         weeks.days_comments_known_n,
+        weeks.days_messages_known_n,
+        weeks.has_threads,
+        weeks.has_messages,
         weeks.days_complete_n = weeks.days_n as is_period_complete
     from weeks
     left join counted
@@ -81,5 +87,5 @@ select
     days_n,
     days_complete_n,
     is_period_complete,
-    {{ sentiment_caveat('is_period_complete', kind_caveats('days_posts_known_n', 'days_comments_known_n')) }} as caveat
+    {{ sentiment_caveat('is_period_complete', kind_caveats('days_{}_known_n')) }} as caveat
 from joined

@@ -1,0 +1,183 @@
+{#- Each round doubles how far a message sees back along what it answers; see int_comment_depths. -#}
+{% set rounds = range(1, 13) %}
+{% set place = 'period, platform, community, channel' %}
+
+with
+
+-- A table of its own each time: a message that arrives late may join or part what was written on other days. Weeks are made
+-- of messages as last observed, months of them as last observed by the month's end.
+messages as (
+
+    {% for period, relation in [
+        ('week', ref('int_contributions_latest')), ('month', ref('int_contributions_at_month_end'))
+    ] -%}
+    select
+        '{{ period }}' as period,
+        platform,
+        community,
+        coalesce(channel, '') as channel,
+        contribution_id,
+        parent_id,
+        contribution_date,
+        created_at,
+        author_key,
+        author_role,
+        is_by_contributor,
+        source
+    from {{ relation }}
+    where kind = 'message' and {{ is_proven() }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+-- In order of time, ids deciding between equals, so that the order of arrival does not.
+placed as (
+
+    select
+        *,
+        lag(created_at) over (partition by {{ place }} order by created_at, contribution_id) as created_before_at,
+        row_number() over (partition by {{ place }} order by created_at, contribution_id) as place
+    from messages
+
+),
+
+-- A run is what follows each other in a channel without silence.
+begun as (
+
+    select
+        *,
+        case
+            when {{ hours_between('created_before_at', 'created_at') }} * 60 <= {{ var('conversation_silence_min') }} then 0
+            else 1
+        end as is_beginning
+    from placed
+
+),
+
+numbered as (
+
+    select
+        *,
+        sum(is_beginning) over (
+            partition by {{ place }} order by place rows between unbounded preceding and current row
+        ) as run
+    from begun
+
+),
+
+runs as (
+
+    select
+        *,
+        first_value(contribution_id) over (
+            partition by {{ place }}, run order by place rows between unbounded preceding and current row
+        ) as run_opener_id
+    from numbered
+
+),
+
+-- A message belongs where the one belongs that it answers, if that was written before in the same channel; else where the
+-- first of its run does. So a reply moves itself alone, or its whole run where it breaks the silence.
+links as (
+
+    select
+        runs.period,
+        runs.platform,
+        runs.community,
+        runs.contribution_id,
+        coalesce(answered.contribution_id, runs.run_opener_id) as ancestor_id
+    from runs
+    left join runs as answered
+        on runs.period = answered.period
+        and runs.platform = answered.platform
+        and runs.community = answered.community
+        and runs.channel = answered.channel
+        and runs.parent_id = answered.contribution_id
+        and answered.place < runs.place
+
+),
+
+resolved_0 as (
+
+    select * from links where ancestor_id = contribution_id
+
+),
+
+climbing_0 as (
+
+    select * from links where ancestor_id <> contribution_id
+
+),
+
+{% for round in rounds %}
+resolved_{{ round }} as (
+
+    select
+        climbing.period,
+        climbing.platform,
+        climbing.community,
+        climbing.contribution_id,
+        ancestors.ancestor_id
+    from climbing_{{ round - 1 }} as climbing
+    inner join (
+        {%- for earlier in range(round) %}
+        select * from resolved_{{ earlier }}
+        {{- ' union all' if not loop.last }}
+        {%- endfor %}
+    ) as ancestors
+        on climbing.period = ancestors.period
+        and climbing.platform = ancestors.platform
+        and climbing.community = ancestors.community
+        and climbing.ancestor_id = ancestors.contribution_id
+
+),
+
+climbing_{{ round }} as (
+
+    select
+        climbing.period,
+        climbing.platform,
+        climbing.community,
+        climbing.contribution_id,
+        ancestors.ancestor_id
+    from climbing_{{ round - 1 }} as climbing
+    inner join climbing_{{ round - 1 }} as ancestors
+        on climbing.period = ancestors.period
+        and climbing.platform = ancestors.platform
+        and climbing.community = ancestors.community
+        and climbing.ancestor_id = ancestors.contribution_id
+
+),
+
+{% endfor %}
+resolved as (
+
+    {% for round in range(rounds | length + 1) -%}
+    select period, platform, community, contribution_id, ancestor_id as conversation_id from resolved_{{ round }}
+    union all
+    {% endfor -%}
+    -- Chains of more than 4096 answers begin anew.
+    select period, platform, community, contribution_id, contribution_id as conversation_id from climbing_{{ rounds[-1] }}
+
+)
+
+select
+    messages.period,
+    messages.platform,
+    messages.community,
+    nullif(messages.channel, '') as channel,
+    messages.contribution_id,
+    resolved.conversation_id,
+    resolved.conversation_id = messages.contribution_id as is_opener,
+    messages.contribution_date,
+    messages.created_at,
+    messages.author_key,
+    messages.author_role,
+    messages.is_by_contributor,
+    messages.source
+from messages
+inner join resolved
+    on messages.period = resolved.period
+    and messages.platform = resolved.platform
+    and messages.community = resolved.community
+    and messages.contribution_id = resolved.contribution_id
