@@ -41,8 +41,8 @@ COMMUNITIES_FILE = "communities.parquet"
 BAD_LINES_COLUMNS = (
     "file VARCHAR, line_number BIGINT, fault VARCHAR, detail VARCHAR, line BLOB, community VARCHAR, day DATE"
 )
-# Begin the ids of loads whose source gives the same rows again.
-_REPLAYABLE = ("reddit_archive-",)
+# Live sources, which show no state twice. Where no manifest is left, the beginning of a load's id tells.
+LIVE_SOURCES = ("reddit_api",)
 _DAY_FILE = re.compile(r"day=(\d{4}-\d{2}-\d{2})\.parquet")
 
 
@@ -276,7 +276,7 @@ def unplaced_name(content: str) -> str:
 
 def is_replayable(load_id: str) -> bool:
     """Whether a load's id is that of a source that gives the same rows again."""
-    return load_id.startswith(_REPLAYABLE)
+    return not load_id.startswith(tuple(f"{source}-" for source in LIVE_SOURCES))
 
 
 def load_id_for(source: str, entry_id: str, window: Window, *identity: str) -> str:

@@ -21,8 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pulse.core import coverage, parquet
-from pulse.core.contract import COLUMNS, COMMUNITY_COLUMNS, COVERAGE_COLUMNS, Column
+from pulse.core import contract, coverage, parquet
 from pulse.core.errors import DamagedFile, StorageError
 from pulse.core.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
 from pulse.core.home import Home, partition_path, path_value
@@ -93,12 +92,12 @@ def ensure_empty_file(home: Home) -> None:
     One that an earlier contract left is kept under another name: it says that there may be rows without the columns
     that came since (docs/decisions/0006).
     """
-    _ensure_empty_file(home.raw / _CONTRIBUTIONS / "_empty.parquet", COLUMNS)
-    _ensure_empty_file(home.raw / _COMMUNITIES / "_empty.parquet", COMMUNITY_COLUMNS)
-    _ensure_empty_file(home.raw / _COVERAGE / "_empty.parquet", COVERAGE_COLUMNS)
+    _ensure_empty_file(home.raw / _CONTRIBUTIONS / "_empty.parquet", contract.COLUMNS)
+    _ensure_empty_file(home.raw / _COMMUNITIES / "_empty.parquet", contract.COMMUNITY_COLUMNS)
+    _ensure_empty_file(home.raw / _COVERAGE / "_empty.parquet", contract.COVERAGE_COLUMNS)
 
 
-def _ensure_empty_file(file: Path, columns: Sequence[Column]) -> None:
+def _ensure_empty_file(file: Path, columns: Sequence[contract.Column]) -> None:
     if parquet.fault_of(file, is_deep=True) is None:
         names = parquet.column_names(file)
         if names == [column.name for column in columns]:

@@ -3,20 +3,23 @@
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from pulse.core.strict import Strict
-from pulse.core.window import Window
-from pulse.lake.landing import Load
 from pulse.platforms.entry import CommunityEntry
-from pulse.sources.context import SourceContext
 from pulse.sources.credentials import Credentials
+
+# Airflow reads the registry in each of its processes, for the connection forms: no engine comes with it.
+if TYPE_CHECKING:
+    from pulse.core.window import Window
+    from pulse.lake.landing import Load
+    from pulse.sources.context import SourceContext
 
 
 class Extraction(Protocol):
     """What a source's module holds."""
 
-    def extract(self, entry: CommunityEntry, window: Window, context: SourceContext) -> Sequence[Load]:
+    def extract(self, entry: CommunityEntry, window: "Window", context: "SourceContext") -> "Sequence[Load]":
         """Land one entry's window; at least one load.
 
         Raises:
@@ -26,7 +29,7 @@ class Extraction(Protocol):
             StorageError: landing cannot be written.
         """
 
-    def describe_plan(self, window: Window, context: SourceContext) -> Sequence[str]:
+    def describe_plan(self, window: "Window", context: "SourceContext") -> Sequence[str]:
         """Of a live source: what the window will ask its platform for, in lines.
 
         Raises:
