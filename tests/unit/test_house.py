@@ -50,6 +50,20 @@ def test_house__imports_run_one_way():
     assert packages()["core"] == set()
 
 
+def test_sources__import_no_other_platforms_source():
+    """What is shared lies in folders of its own: lines and live."""
+    shared = {"lines", "live"}
+    folders = [folder for folder in (PULSE / "sources").iterdir() if folder.is_dir() and folder.name != "__pycache__"]
+    between = {
+        (folder.name, other)
+        for folder in folders
+        for file in folder.rglob("*.py")
+        for other in re.findall(r"pulse[.]sources[.](\w+)", file.read_text(encoding="utf-8"))
+        if (PULSE / "sources" / other).is_dir() and other not in {folder.name, *shared}
+    }
+    assert between == set()
+
+
 def test_house__is_not_too_high():
     found = packages()
     floors: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""What raw already knows of communities on Reddit: whom to look at again, and how much to expect."""
+"""What raw already knows of communities: what to look at again, and how much to expect."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pulse.core import parquet
 from pulse.core.contract import no_rows_sql
 from pulse.core.files import sql_text
 from pulse.core.home import Home
-from pulse.sources.reddit.entry import RedditApiEntry
+from pulse.platforms.entry import CommunityEntry
 
 # Counts drift for days; a contribution is seen again at about these ages, in days: by the daily run that meets the age
 # within half a day. Scores count as settled from seven days on, so that look is at seven days or later.
@@ -36,7 +36,7 @@ class Expected:
 def create_known(
     connection: duckdb.DuckDBPyConnection,
     home: Home,
-    entries: Sequence[RedditApiEntry],
+    entries: Sequence[CommunityEntry],
     *,
     since: date,
     before: date | None = None,
@@ -70,7 +70,7 @@ def _create_known(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) 
     )
 
 
-def expected(home: Home, entry: RedditApiEntry, *, before: date) -> Expected | None:
+def expected(home: Home, entry: CommunityEntry, *, before: date) -> Expected | None:
     """What to expect of a day, from the contributions of the days before; None where raw has none.
 
     Of each partition only what was created on its day counts: earlier contributions are looks again.
@@ -126,7 +126,7 @@ def _is_due_sql(age_d: int) -> str:
     )
 
 
-def _partition_files(home: Home, entry: RedditApiEntry, since: date) -> list[Path]:
+def _partition_files(home: Home, entry: CommunityEntry, since: date) -> list[Path]:
     """Raw files of an entry's community, of partitions since a day; those of archives too."""
     folder = home.contributions_dir(entry.platform, entry.community, since).parent
     return sorted(file for file in folder.glob("day=*/*.parquet") if _day_of(file) >= since)
