@@ -56,7 +56,7 @@ _OF_ONE_FOLDER = ("dbt", "faults")
 # Of a folder, but with no fixture in common with the rest of it.
 _APART = ("test_incremental.py",)
 _FIRST = (
-    "demo", "test_incremental.py", "world", "dbt", "test_reddit_week.py", "test_real_data_through_pipeline.py",
+    "world", "demo", "dbt", "test_incremental.py", "test_reddit_week.py", "test_real_data_through_pipeline.py",
 )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from pulse.lake.landing import BAD_LINES_COLUMNS, Load, LoadManifest
 from pulse.platforms.registry import platform_named
 
 if TYPE_CHECKING:
+    from pulse.sandbox.world import World
     from pulse.steps.pipeline import Pipeline
 
 NOON = datetime(2026, 10, 5, 12, 0, tzinfo=UTC)
@@ -233,6 +234,14 @@ def sealed_load(
     if "coverage_rows_n" not in facts:
         facts["coverage_rows_n"] = write_whole_coverage(folder, facts)
     return landing.seal(home, folder, LoadManifest(**facts))
+
+
+@cache
+def world_of_seed_7(days_n: int = 92) -> "World":
+    """The demo's world or its first days, made once per process; nobody changes it."""
+    from pulse.sandbox.world import make_world
+
+    return make_world(seed=7, days_n=days_n)
 
 
 def take(pipeline: "Pipeline", window: Window) -> None:

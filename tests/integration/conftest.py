@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -15,9 +15,10 @@ from pulse.core.clock import utc_now
 from pulse.core.home import Home
 from pulse.core.window import Window
 from pulse.orchestration import embedded
-from pulse.sandbox.world import World, make_world
+from pulse.sandbox.world import World
 from pulse.sandbox.world_archive import ArchiveFiles, write_archives
 from pulse.warehouse import builds
+from support import world_of_seed_7
 
 CONFIG = """
 communities:
@@ -57,7 +58,7 @@ class WorldRun:
 def world_run(airflow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorldRun]:
     """Written for reading only: tests that change something copy the home first."""
     folder = tmp_path_factory.mktemp("world")
-    world = make_world(seed=7, first_day=date(2026, 6, 1), days_n=40)
+    world = world_of_seed_7(40)
     files = write_archives(world, folder)
     (folder / "old.ndjson").write_text(OLD_RECORD)
     config = folder / "config.yml"

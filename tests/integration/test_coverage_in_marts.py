@@ -13,11 +13,11 @@ from pulse.core.home import Home
 from pulse.core.window import Window
 from pulse.health import status
 from pulse.lake import raw
-from pulse.sandbox.world import World, make_world
+from pulse.sandbox.world import World
 from pulse.sandbox.world_gaps import Gaps, write_gaps
 from pulse.steps.pipeline import Pipeline
 from pulse.warehouse import builds
-from support import take
+from support import take, world_of_seed_7
 
 pytestmark = pytest.mark.integration
 
@@ -39,7 +39,7 @@ class GapsRun:
 def gaps_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GapsRun]:
     """Written for reading only."""
     folder = tmp_path_factory.mktemp("gaps")
-    world = make_world(seed=7)
+    world = world_of_seed_7()
     gaps = write_gaps(world, folder / "files", last_day=LAST_DAY)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("PULSE_HOME", str(folder / "home"))

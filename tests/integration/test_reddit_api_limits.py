@@ -31,10 +31,11 @@ from pulse.core.window import Window
 from pulse.lake.landing import unproven_days
 from pulse.sandbox.faults import Fault
 from pulse.sandbox.reddit_data import ArchiveData, WorldData
-from pulse.sandbox.world import World, make_world
+from pulse.sandbox.world import World
 from pulse.sources.reddit import api as reddit_api
 from pulse.sources.reddit import extraction as reddit_extraction
 from pulse.sources.reddit import pages as reddit_pages
+from support import world_of_seed_7
 
 pytestmark = pytest.mark.integration
 
@@ -44,7 +45,7 @@ QUIET = ("crumbclub", "ShutterAttic", "inkandnib", "NightRideLamps")
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return make_world(seed=7, days_n=40)
+    return world_of_seed_7(40)
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ from pulse.core.home import Home
 from pulse.core.window import Window
 from pulse.lake.landing import unproven_days
 from pulse.sandbox.reddit_data import ArchiveData
-from pulse.sandbox.world import make_world
 from pulse.sandbox.world_archive import write_archives
 from pulse.sources.lines.archive import extract
 from pulse.sources.reddit.entry import RedditArchiveEntry
 from pulse.sources.reddit.shelf import UNOBSERVABLE
+from support import world_of_seed_7
 
 pytestmark = pytest.mark.integration
 
@@ -63,7 +63,7 @@ def compared(rows: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def test_world__is_the_same_by_archive_and_by_praw(home: Home, tmp_path: Path):
-    world = make_world(seed=7, days_n=40)
+    world = world_of_seed_7(40)
     files = write_archives(world, tmp_path)
     paths = [files.submissions, files.comments]
     days = [world.first_day + timedelta(days=20), world.outage_day]

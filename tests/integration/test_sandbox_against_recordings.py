@@ -19,8 +19,9 @@ from pulse.sandbox.faults import Fault
 from pulse.sandbox.reddit_data import ARCHIVE_FIELDS, ArchiveData, WorldData
 from pulse.sandbox.reddit_things import ThingMaker
 from pulse.sandbox.server import SandboxServer
-from pulse.sandbox.world import World, make_world
+from pulse.sandbox.world import World
 from pulse.sandbox.world_model import Contribution
+from support import world_of_seed_7
 
 pytestmark = [pytest.mark.integration, pytest.mark.real_data]
 
@@ -117,7 +118,7 @@ def things_in(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return make_world(seed=7, days_n=28)
+    return world_of_seed_7(28)
 
 
 @pytest.fixture(scope="module")

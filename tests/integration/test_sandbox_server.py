@@ -28,7 +28,7 @@ from pulse.core.home import REPOSITORY
 from pulse.sandbox.faults import Fault
 from pulse.sandbox.reddit_data import ArchiveData, WorldData
 from pulse.sandbox.server import SandboxServer
-from pulse.sandbox.world import World, make_world
+from pulse.sandbox.world import World
 from pulse.sandbox.world_model import (
     Contribution,
     body_at,
@@ -38,6 +38,7 @@ from pulse.sandbox.world_model import (
     members_at,
     score_at,
 )
+from support import world_of_seed_7
 
 pytestmark = pytest.mark.integration
 
@@ -49,7 +50,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return make_world(seed=7, days_n=28)
+    return world_of_seed_7(28)
 
 
 @pytest.fixture(scope="module")
