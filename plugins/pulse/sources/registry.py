@@ -1,11 +1,12 @@
 """The sources there are. One line each; nothing else of the house lists them."""
 
 from pulse.sources.credentials import Credentials
+from pulse.sources.discord.source import DISCORD_EXPORT
 from pulse.sources.protocol import Source
 from pulse.sources.reddit.source import REDDIT_API, REDDIT_ARCHIVE
 from pulse.sources.tabular.source import TABULAR
 
-SOURCES: dict[str, Source] = {one.name: one for one in (REDDIT_API, REDDIT_ARCHIVE, TABULAR)}
+SOURCES: dict[str, Source] = {one.name: one for one in (DISCORD_EXPORT, REDDIT_API, REDDIT_ARCHIVE, TABULAR)}
 
 
 def credential_kinds() -> tuple[type[Credentials], ...]:

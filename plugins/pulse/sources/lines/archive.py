@@ -5,7 +5,7 @@ community, day and rerun reads those. A load is a selection from them, so the sa
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -14,7 +14,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from pulse.core import coverage
-from pulse.core.contract import CONTRACT_VERSION, projection
+from pulse.core.contract import CONTRACT_VERSION, Proof, projection
 from pulse.core.coverage import Look
 from pulse.core.errors import ConfigError, DayNotServable, StorageError
 from pulse.core.files import sql_text, storage_error
@@ -24,13 +24,14 @@ from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.lake import landing
 from pulse.lake.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest
-from pulse.lake.spans import merged, minute_at, within_day
+from pulse.lake.spans import Stretch, merged, minute_at, within_day
 from pulse.platforms.entry import CommunityEntry
 from pulse.platforms.profiles import account_in, is_profile_sql
 from pulse.sources.context import SourceContext
 from pulse.sources.lines.entry import FileEntry
+from pulse.sources.lines.file_coverage import common
 from pulse.sources.lines.rows import write_days
-from pulse.sources.lines.staging import SKIPPED_FAULTS, StagedArchive, source_of, stage
+from pulse.sources.lines.staging import BLANK_LINE, SKIPPED_FAULTS, StagedArchive, source_of, stage
 
 log = logging.getLogger(__name__)
 
@@ -95,8 +96,23 @@ class EntryArchive:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of which some file holds records."""
+        """The kinds of which some file holds records, or says that it lists them."""
         return tuple(kind for kind in self.entry.kinds if any(kind in file.coverage.kinds for file in self.files))
+
+    @property
+    def speaks_for_parts(self) -> bool:
+        """Whether some file says itself what it holds, of a part of the community."""
+        return any(file.coverage.part is not None for file in self.files)
+
+    @property
+    def partial_reason(self) -> str | None:
+        """Which files lack what they were meant to hold, and why."""
+        reasons = [
+            f"{printable(file.path.name, max_chars=100)}: {file.coverage.partial_reason}"
+            for file in self.files
+            if file.coverage.partial_reason is not None and self.entry.community in file.coverage.communities
+        ]
+        return "; ".join(reasons) or None
 
     @property
     def is_never_seen(self) -> bool:
@@ -117,10 +133,29 @@ class EntryArchive:
         rows = []
         for community in self._communities_spoken_for(except_communities):
             others = except_communities if community == WILDCARD else ()
+            proven = {kind: self.stretches(kind, community) for kind in self.entry.kinds}
             for day in window.days():
                 for kind in self.entry.kinds:
-                    rows += self._looks_of(community, day, kind, others)
+                    rows += self._looks_of(community, day, kind, others, proven[kind])
         return rows
+
+    def stretches(self, kind: str, community: str) -> list[Stretch]:
+        """What the files prove of a community, in no order; stretches of several files may overlap.
+
+        A part of a community is proven where one of its files says so, the community where all parts that are written
+        in by that kind are.
+        """
+        by_part: dict[str, list[Stretch]] = {}
+        found = []
+        for file in self.files:
+            # What one file says of all communities is not said again of each.
+            if community != WILDCARD and self.entry.is_wildcard and file.coverage.is_site_wide:
+                continue
+            if file.coverage.part is None:
+                found += file.coverage.of(kind, community)
+            elif community in file.coverage.communities and kind in file.coverage.kinds:
+                by_part.setdefault(file.coverage.part, []).extend(file.coverage.of(kind, community))
+        return found + common(list(by_part.values()))
 
     def whole_days(self, window: Window) -> set[date]:
         """Days of the window that are proven from end to end, posts and comments."""
@@ -148,19 +183,24 @@ class EntryArchive:
         # Of a name that nothing bears no other days would help: its load says so.
         if self.is_never_seen or self.holds_any_of(window):
             return
-        starts = [
-            stretch.first_min
-            for file in self.files
-            for by_name in file.coverage.stretches.values()
-            for stretches in by_name.values()
-            for stretch in stretches
-        ]
+        starts = [stretch.first_min for stretch in self._all_stretches()]
         raise DayNotServable(
             f"archive of {self.entry.entry_id}",
             value=f"nothing from {window}",
             earliest_day=minute_at(min(starts)).date() if starts else None,
             next_step="choose days that the files span, or add the file that holds them",
         )
+
+    def _all_stretches(self) -> Iterator[Stretch]:
+        """Whatever is proven of anybody."""
+        if self.speaks_for_parts:
+            for kind in self.kinds:
+                yield from self.stretches(kind, self.entry.community)
+            return
+        for file in self.files:
+            for by_name in file.coverage.stretches.values():
+                for stretches in by_name.values():
+                    yield from stretches
 
     def _communities_spoken_for(self, except_communities: tuple[str, ...]) -> list[str]:
         if not self.entry.is_wildcard:
@@ -171,22 +211,19 @@ class EntryArchive:
     def _is_profile(self, community: str) -> bool:
         return self.entry.has_profiles and account_in(community) is not None
 
-    def _looks_of(self, community: str, day: date, kind: str, others: tuple[str, ...]) -> list[Look]:
+    def _looks_of(
+        self, community: str, day: date, kind: str, others: tuple[str, ...], proven: Sequence[Stretch]
+    ) -> list[Look]:
         platform = self.entry.platform
         if self._is_declared(day, kind):
             return [coverage.whole_day(platform, community, day, kind, "declared", except_communities=others)]
-        stretches = [
-            stretch
-            for file in self.files
-            # What one file says of all communities is not said again of each.
-            if community == WILDCARD or not (self.entry.is_wildcard and file.coverage.is_site_wide)
-            for stretch in within_day(file.coverage.of(kind, community), day)
-        ]
+        stretches = within_day(proven, day)
         if not stretches:
             return [coverage.nothing(platform, community, day, kind, except_communities=others)]
+        proof: Proof = "listed" if self.speaks_for_parts else "spanned"
         return [
             Look(
-                platform, community, day, kind, minute_at(one.first_min), minute_at(one.end_min), "spanned",
+                platform, community, day, kind, minute_at(one.first_min), minute_at(one.end_min), proof,
                 except_communities=others,
             )
             for one in merged(stretches)
@@ -285,6 +322,7 @@ def _seal_selection(
         kinds_read=archive.kinds,
         observes=tuple(sorted(entry.files_observe)),
         is_never_seen=archive.is_never_seen,
+        partial_reason=archive.partial_reason,
         unknown_keys=_merged_counts(file.unknown_keys for file in archives),
         unknown_keys_sampled_n=sum(file.unknown_keys_sampled_n for file in archives),
         named_elsewhere=named_elsewhere,
@@ -444,10 +482,11 @@ def _write_bad_lines(
             insert into faults by name
             select *,
                 case
-                    when list_contains($skips, fault) then 'blank'
+                    when fault = '{BLANK_LINE}' then 'blank'
                     when community is null or day is null then 'unplaced'
                     when not (day between $first_day and $last_day and {_community_filter(entry)}) then 'outside'
                     when {profile} then 'profile'
+                    when list_contains($skips, fault) then 'skip'
                     else 'load'
                 end as place
             from read_parquet($files, hive_partitioning = false, filename = true)
@@ -461,8 +500,9 @@ def _write_bad_lines(
             },
         )
     by_folder = {account.archive.folder: account for account in accounts}
-    for file, place, lines_n in connection.execute(
-        "select filename, place, cast(sum(lines_n) as bigint) from faults group by all"
+    for file, place, fault, lines_n in connection.execute(
+        "select filename, place, case when place = 'skip' then fault end, cast(sum(lines_n) as bigint) "
+        "from faults group by all"
     ).fetchall():
         account = by_folder[Path(file).parent]
         match place:
@@ -474,6 +514,8 @@ def _write_bad_lines(
                 account.bad_outside_n += lines_n
             case "profile":
                 account.skip("profile_community", lines_n)
+            case "skip":
+                account.skip(fault, lines_n)
             case _:
                 account.quarantined_n += lines_n
     connection.execute(

@@ -7,10 +7,15 @@ When the archive has been read to its end, stretches are found per kind (:mod:`p
 - a **site-wide dump** holds many communities and none that outweighs all others. All its records together prove what
   it lists, for every community: a community without records in it was silent.
 - any other file proves each community by that community's own records. Records of another one prove nothing for it.
+
+A file that says itself what it holds is taken at its word instead: an export of one channel names the channel and the
+stretch of time. It speaks for that **part** of the community alone, so the community is known only where all its parts
+that somebody holds are (:func:`common`).
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +27,7 @@ import pyarrow.parquet as pq
 from pulse.core.contract import KINDS
 from pulse.core.files import sql_text
 from pulse.core.strict import WILDCARD
-from pulse.lake.spans import Stretch, proven_stretches
+from pulse.lake.spans import Stretch, merged, proven_stretches
 
 # Part of an archive's fingerprint: raised whenever the rule changes what is proven.
 RULE_VERSION = 1
@@ -34,20 +39,44 @@ _LARGEST_COMMUNITIES = 50
 
 
 @dataclass(frozen=True)
+class FileStatement:
+    """What a file says of itself.
+
+    Attributes:
+        community: whose part it holds, as rows carry the name.
+        part: identifies the part within the community: the id of a channel or thread.
+        kinds: what is written in such a part, whether or not the file holds any.
+        first_s, end_s: from when to when it lists all of the part, seconds since 1970; None where it cannot say.
+        partial_reason: why it lacks what it was meant to hold; None where it lacks nothing.
+    """
+
+    community: str
+    part: str
+    kinds: tuple[str, ...]
+    first_s: float | None
+    end_s: float | None
+    partial_reason: str | None = None
+
+
+@dataclass(frozen=True)
 class FileCoverage:
     """What one file proves.
 
     Attributes:
-        kinds: those of which it holds sound records.
+        kinds: those of which it holds sound records, or says that it lists them.
         is_site_wide: whether all communities are proven together.
         communities: those of which it holds sound records, as far as the config names them or they are large.
         stretches: by kind, then community (``*`` for a site-wide dump).
+        part: the part of a community that the file speaks for; None where it speaks for whole ones.
+        partial_reason: why the file lacks what it was meant to hold.
     """
 
     kinds: tuple[str, ...] = ()
     is_site_wide: bool = False
     communities: frozenset[str] = frozenset()
     stretches: dict[str, dict[str, list[Stretch]]] = field(default_factory=dict)
+    part: str | None = None
+    partial_reason: str | None = None
 
     def of(self, kind: str, community: str) -> list[Stretch]:
         """What it proves of that kind for one community; ``*`` asks for all communities together."""
@@ -70,6 +99,8 @@ class FileCoverage:
                 }
                 for kind, by_name in self.stretches.items()
             },
+            "part": self.part,
+            "partial_reason": self.partial_reason,
         }
 
     @classmethod
@@ -83,7 +114,42 @@ class FileCoverage:
                 kind: {name: [Stretch(*pair) for pair in pairs] for name, pairs in by_name.items()}
                 for kind, by_name in content["stretches"].items()
             },
+            # Archives that were staged before files spoke for parts do not have these.
+            content.get("part"),
+            content.get("partial_reason"),
         )
+
+
+def coverage_of_statement(statement: FileStatement) -> FileCoverage:
+    """What a file proves that says so itself: whole minutes of its part."""
+    stretches: dict[str, dict[str, list[Stretch]]] = {}
+    if statement.first_s is not None and statement.end_s is not None:
+        first_min, end_min = ceil(statement.first_s / 60), floor(statement.end_s / 60)
+        if first_min < end_min:
+            stretch = [Stretch(first_min, end_min)]
+            stretches = {kind: {statement.community: stretch} for kind in statement.kinds}
+    return FileCoverage(
+        kinds=statement.kinds,
+        communities=frozenset({statement.community}),
+        stretches=stretches,
+        part=statement.part,
+        partial_reason=statement.partial_reason,
+    )
+
+
+def common(stretches_by_part: Sequence[Sequence[Stretch]]) -> list[Stretch]:
+    """The minutes that every part has; each part's stretches may overlap. No parts have none in common."""
+    if not stretches_by_part:
+        return []
+    shared = merged(stretches_by_part[0])
+    for stretches in stretches_by_part[1:]:
+        shared = [
+            Stretch(max(one.first_min, other.first_min), min(one.end_min, other.end_min))
+            for one in shared
+            for other in merged(stretches)
+            if one.first_min < other.end_min and other.first_min < one.end_min
+        ]
+    return shared
 
 
 def write_minutes(

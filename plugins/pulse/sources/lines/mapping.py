@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from pulse.sources.lines.file_coverage import FileStatement
 from pulse.sources.lines.ndjson import Chunk, Fault, LineTooLong, Record
 
 
@@ -32,8 +33,10 @@ class Mapping(Protocol):
     def record_limit(self) -> str:
         """What a line must be, in words."""
 
-    def chunks(self, path: Path, *, chunk_bytes: int, scratch: Path) -> Iterator[Chunk | LineTooLong]:
+    def chunks(self, path: Path, *, chunk_bytes: int, scratch: Path) -> Iterator[Chunk | LineTooLong | FileStatement]:
         """The file as lines of JSON, cut into chunks; see :func:`pulse.sources.lines.ndjson.read_chunks`.
+
+        A file that says itself what it holds ends with its statement; of any other its records have to tell.
 
         Args:
             scratch: an existing folder for what is of use until the last chunk.
@@ -49,7 +52,10 @@ class Mapping(Protocol):
         """
 
     def check_record(self, record: Record) -> Fault | None:
-        """The slow look at one parsed record: the fault that makes it unusable, or None."""
+        """The slow look at one parsed record: the fault that makes it unusable, or None.
+
+        Fault ``ndjson.NOT_SPEECH`` is a documented skip; such a record must tell its community and time.
+        """
 
     def place_of(self, record: Record) -> tuple[str | None, float | None]:
         """Community and time of creation, seconds since 1970, that a record tells, even one that cannot be used."""

@@ -78,6 +78,11 @@ class Chunk:
         return len(self.ends)
 
 
+# Fault of a record that is whole but nothing that anybody said: a notice of the platform, such as who joined. It is a
+# documented skip, no bad line.
+NOT_SPEECH = "not_speech"
+
+
 @dataclass(frozen=True)
 class LineTooLong:
     """A line of more than ``MAX_LINE_BYTES`` that fits into no chunk; only its beginning is kept."""
@@ -104,10 +109,22 @@ def read_chunks(path: Path, *, chunk_bytes: int = DEFAULT_CHUNK_BYTES) -> Iterat
         ArchiveUnreadable: cannot be opened, is cut off, damaged or packed in a way that is not known.
         SourceUnavailable: the file changed while it was read.
     """
+    with opened(path) as stream:
+        yield from _cut(_Buffer(stream), chunk_bytes)
+
+
+@contextmanager
+def opened(path: Path) -> "Iterator[ByteStream]":
+    """The file's bytes, decompressed (plain, gzip or Zstandard, told by the first bytes).
+
+    Raises:
+        ArchiveUnreadable: cannot be opened, is cut off, damaged or packed in a way that is not known.
+        SourceUnavailable: the file changed while it was read.
+    """
     before = fingerprint_of(path)
     try:
-        with _opened(path) as stream:
-            yield from _cut(_Buffer(stream), chunk_bytes)
+        with _decompressed(path) as stream:
+            yield stream
     except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
         raise ArchiveUnreadable(
             f"archive {path}",
@@ -151,7 +168,7 @@ class ByteStream(Protocol):
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[ByteStream]:
+def _decompressed(path: Path) -> Iterator[ByteStream]:
     with path.open("rb") as file:
         magic = file.read(4)
         file.seek(0)

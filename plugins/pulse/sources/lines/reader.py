@@ -128,7 +128,7 @@ class ChunkReader:
 
     def _note_bad(self, line: bytes, line_number: int, fault: Fault) -> None:
         community, created_s = self._mapping.place_of(fault.record or Record())
-        kept = line[: ndjson.KEPT_LINE_BYTES]
+        kept = line[: ndjson.KEPT_LINE_BYTES] if fault.name != ndjson.NOT_SPEECH else b""
         detail = printable(fault.detail, max_chars=200)
         self.bad_lines.append(BadLine(line_number, fault.name, detail, kept, community, created_s))
 

@@ -46,7 +46,7 @@ def review(context: SourceContext) -> list[Remark]:
             continue
         if archive.is_never_seen:
             remarks.append(_never_seen(archive))
-        else:
+        elif not archive.speaks_for_parts:  # such files say themselves where they end
             remarks += _proposals(archive, context.clock().date())
     return remarks
 

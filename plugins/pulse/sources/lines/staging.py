@@ -21,7 +21,7 @@ import queue
 import shutil
 import threading
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -41,7 +41,14 @@ from pulse.lake import landing
 from pulse.sources.context import SourceContext
 from pulse.sources.lines import ndjson
 from pulse.sources.lines.entry import FileEntry
-from pulse.sources.lines.file_coverage import RULE_VERSION, FileCoverage, coverage_of_minutes, write_minutes
+from pulse.sources.lines.file_coverage import (
+    RULE_VERSION,
+    FileCoverage,
+    FileStatement,
+    coverage_of_minutes,
+    coverage_of_statement,
+    write_minutes,
+)
 from pulse.sources.lines.mapping import Mapping
 from pulse.sources.lines.ndjson import Chunk, LineTooLong
 from pulse.sources.lines.reader import MAX_UNKNOWN_KEYS, BadLine, ChunkReader
@@ -50,7 +57,9 @@ from pulse.sources.lines.rows import FAULT_SCHEMA, create_accounts, day_of, faul
 log = logging.getLogger(__name__)
 
 _WORKERS_N = 2
-SKIPPED_FAULTS = frozenset({"blank_line"})
+BLANK_LINE = "blank_line"
+# Lines that are left out on purpose: they are counted, and are no fault of the file.
+SKIPPED_FAULTS = frozenset({BLANK_LINE, ndjson.NOT_SPEECH})
 SEAL = "archive.json"
 UNPLACED = "unplaced.parquet"
 
@@ -120,7 +129,7 @@ def stage(
                     tally = staging.parse()
                     if _fingerprint(path, entries, context, chunk_bytes) != fingerprint:
                         raise ndjson.changed_while_read(path)
-                    _seal_archive(path, folder, tally, staging.wanted, mapping_of(path, entries, context).record_limit)
+                    _seal_archive(path, folder, tally, staging)
                 except SourceError:
                     # A mended copy may have the same size and time; what was read of this one must not be resumed.
                     shutil.rmtree(folder, ignore_errors=True)
@@ -254,6 +263,8 @@ class _Staging:
         self._folder = folder
         self._chunk_bytes = chunk_bytes
         self._mapping = mapping_of(path, entries, context)
+        self.record_limit = self._mapping.record_limit
+        self.statement: FileStatement | None = None
         self.wanted = None if any(entry.is_wildcard for entry in entries) else [entry.community for entry in entries]
         self._scratch = context.home.scratch / f"staging-{folder.name}"
         self._workers = ExitStack()
@@ -274,6 +285,9 @@ class _Staging:
             with self._workers, ThreadPoolExecutor(_WORKERS_N, thread_name_prefix="parse") as pool:
                 started: deque[tuple[Chunk | LineTooLong, Future[_Parsed]]] = deque()
                 for item in self._mapping.chunks(self._path, chunk_bytes=self._chunk_bytes, scratch=self._scratch):
+                    if isinstance(item, FileStatement):
+                        self.statement = item
+                        continue
                     started.append((item, pool.submit(self._parse_unless_sealed, item)))
                     if len(started) > _WORKERS_N:
                         tally.add(self._seal_chunk(*started.popleft()))
@@ -385,22 +399,22 @@ def _minutes_file(rows_file: Path) -> Path:
     return rows_file.with_name(rows_file.name.replace("chunk-", "minutes-"))
 
 
-def _seal_archive(path: Path, folder: Path, tally: _Tally, wanted: Collection[str] | None, record_limit: str) -> None:
+def _seal_archive(path: Path, folder: Path, tally: _Tally, staging: _Staging) -> None:
     """Declare the archive parsed to its end.
-
-    Args:
-        record_limit: what a line must be to give a record, in words.
 
     Raises:
         ArchiveUnreadable: there are lines, but no record.
     """
     try:
         if not tally.rows_n:
-            _refuse_if_only_bad(path, folder, record_limit)
+            _refuse_if_only_bad(path, folder, staging.record_limit)
         content = _gather_unplaced(folder, tally)
     except OSError as error:
         raise storage_error(folder, error) from error
-    proven = coverage_of_minutes(sorted(folder.glob("minutes-*.parquet")), wanted=wanted)
+    if staging.statement is not None:
+        proven = coverage_of_statement(staging.statement)
+    else:
+        proven = coverage_of_minutes(sorted(folder.glob("minutes-*.parquet")), wanted=staging.wanted)
     known = {"unknown_keys": tally.unknown_keys, "unknown_keys_sampled_n": tally.unknown_keys_sampled_n}
     counts = {"lines_n": tally.lines_n, "other_rows_n": tally.other_rows_n, "unplaced_content": content}
     write_json(folder / SEAL, {"coverage": proven.to_json(), **known, **counts})
@@ -435,6 +449,11 @@ def _gather_unplaced(folder: Path, tally: _Tally) -> str:
 
 
 def _refuse_if_only_bad(path: Path, folder: Path, record_limit: str) -> None:
+    """Refuse a file of which no line is a record.
+
+    Args:
+        record_limit: what a line must be to give a record, in words.
+    """
     for file in fault_files(folder):
         for row in pq.read_table(file, columns=["line_number", "fault", "detail"]).to_pylist():
             if row["fault"] not in SKIPPED_FAULTS:

@@ -1,0 +1,1 @@
+"""Discord: servers as files of their channels hold them."""
