@@ -1,9 +1,9 @@
 """``make demo``: the whole pipeline on made-up communities, to see it work before trusting it with real ones.
 
-Writes the world's past as archives under ``PULSE_HOME/demo``, fills two months from them with ``community_backfill``,
-runs two days of ``community_daily`` live against a sandbox that speaks Reddit's API, asks three questions of the
-result, and closes the second month with ``kpi_monthly``. One community's feed is damaged on purpose, so that a load is
-stopped and everything else goes on.
+Writes the world's past as archives under ``PULSE_HOME/demo``, a group's posts as a table and a chat server's exports
+beside them, fills two months from all of these with ``community_backfill``, runs two days of ``community_daily`` live
+against a sandbox that speaks Reddit's API, asks three questions of the result, and closes the second month with
+``kpi_monthly``. One community's feed is damaged on purpose, so that a load is stopped and everything else goes on.
 """
 
 import os
@@ -120,12 +120,15 @@ def _require_own_home(home: Home) -> None:
 
 def _make_world(home: Home, say: Callable[[str], None]) -> "World":
     """Make it, and write its past up to the end of the month."""
-    from pulse.sandbox import world, world_archive
+    from pulse.sandbox import world, world_archive, world_elsewhere
 
     made = world.make_world(seed=SEED)
     files = world_archive.write_archives(made, home.root / "demo", last_day=PAST.last_day)
     say(f"{files.communities_n} communities, seed {SEED}")
     say(f"archives up to {PAST.last_day}: {files.posts_n} posts, {files.comments_n} comments")
+    elsewhere = world.make_world(seed=SEED + 1, days_n=(DAYS[-1] - PAST.first_day).days + 1)
+    world_elsewhere.write_elsewhere(elsewhere, home.root / "demo", seen_at=_shortly_after(DAYS[-1]))
+    say("a group's posts as a table, and a chat server's channels as exports")
     say(f"one damaged feed: {files.broken_unusable_n} of {files.broken_lines_n} lines unusable")
     return made
 
