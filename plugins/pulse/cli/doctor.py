@@ -216,11 +216,11 @@ def _dag_files(_: Home) -> Finding:
 
 
 def _sources(home: Home) -> Finding:
+    without = sorted(source.name for source in SOURCES.values() if source.credentials is None)
     return Finding(
         "sources",
         "ok",
-        f"configured: {', '.join(_sources_used(home)) or 'none'}. Without any account: reddit_archive, for Pushshift "
-        "and Arctic Shift files as they are (.zst, .gz or plain)",
+        f"configured: {', '.join(_sources_used(home)) or 'none'}. Without any account: {', '.join(without)}",
     )
 
 
