@@ -61,8 +61,11 @@ def hand_written(folder: str, rows_n: int) -> Cost:
     """Every row rule and load rule of gate 1 in one statement over the load's Parquet file."""
     import duckdb
 
-    from pulse.gates.load_tables import IS_PERMALINK_STRAYED
+    from pulse.gates.row_columns import row_columns
     from pulse.gates.rules import LOAD_RULES, ROW_RULES
+    from pulse.platforms.reddit import REDDIT
+
+    derived = ", ".join(f"{sql} as {name}" for name, sql in row_columns(REDDIT, None).items())
 
     with tempfile.TemporaryDirectory(dir=folder) as root:
         load = _sealed_load(Path(root), rows_n)
@@ -81,7 +84,10 @@ def hand_written(folder: str, rows_n: int) -> Cost:
                 0 as unknown_keys_n, 0 as days_banded_n, 0 as days_below_band_n, 0 as days_above_band_n,
                 0 as community_observations_n, 0 as manifest_community_observations_n,
                 0 as repeated_community_observations_n, 0 as stray_community_observations_n,
-                0 as implausible_community_observations_n
+                0 as implausible_community_observations_n,
+                timestamptz '{REDDIT.opened_on} 00:00:00+00' as opened_at, {REDDIT.least_score} as least_score,
+                {REDDIT.longest_title_chars} as longest_title_chars, {REDDIT.longest_body_chars} as longest_body_chars,
+                true as is_score_observed, true as is_author_observed, true as is_text_observed
         """
         failed = ", ".join(f"count(*) filter (where not coalesce({rule.predicate}, false))" for rule in ROW_RULES)
         accepted = " and ".join(f"coalesce({rule.predicate}, false)" for rule in ROW_RULES)
@@ -89,6 +95,7 @@ def hand_written(folder: str, rows_n: int) -> Cost:
         inner = f"select *, {accepted} as is_accepted, {one_time} from judged cross join facts_row"
         metrics = ", ".join(
             rule.metric.replace("facts.top_author_rows_n", "(select max(n) from authors)")
+            .replace("facts.top_chat_author_rows_n", "0")
             .replace("facts.top_moment_rows_n", "(select max(n) from moments)")
             .replace("facts.longest_texts_n", "(select n from longest_texts)")
             .replace("facts.", "any_value(facts).")
@@ -99,7 +106,7 @@ def hand_written(folder: str, rows_n: int) -> Cost:
             judged as (
                 select *, date '{DAY}' as partition_day, length(body) as body_chars,
                     max(created_at) over id >= min(created_at) over id + interval 1 second as has_two_creation_times,
-                    {IS_PERMALINK_STRAYED} as is_permalink_strayed
+                    {derived}
                 from read_parquet('{file}') window id as (partition by platform, community, contribution_id)
             ),
             authors as (select count(*) as n from judged where author_role <> 'bot' group by author_key),

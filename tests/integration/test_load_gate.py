@@ -14,6 +14,7 @@ import pytest
 import support
 from pulse.config.settings import Settings
 from pulse.core import coverage
+from pulse.core.contract import OBSERVABLE
 from pulse.core.errors import ConfigError, StorageError
 from pulse.core.home import Home
 from pulse.core.window import Window
@@ -192,6 +193,7 @@ BROKEN_ROWS: dict[str, dict[str, Any]] = {
     "message_is_its_own_thread": {"contribution_id": "t1_chat", "kind": "message", "thread_id": "t3_a", "title": None},
     "text_hash_matches": {"text_sha256": "0" * 64},
     "placeholders_are_not_text": {"body": "[removed]"},
+    "unobservable_is_null": {"channel": "general"},
     "contract_version_is_known": {"contract_version": 99},
 }
 
@@ -220,7 +222,8 @@ def load_with_raw_changes(home: Home, good: list[dict[str, Any]], broken: dict[s
                 "update rows set text_sha256 = ? where contribution_id = ?", [text_sha256, contribution_id]
             )
         connection.table("rows").write_parquet(str(path))
-    manifest = load.manifest.model_copy(update={"rows_by_day": {DAY: len(files[DAY])}})
+    observes = tuple(sorted(OBSERVABLE - {"channel"}))
+    manifest = load.manifest.model_copy(update={"rows_by_day": {DAY: len(files[DAY])}, "observes": observes})
     (load.folder / landing.MANIFEST).write_text(manifest.model_dump_json())
     return landing.open_load(load.folder)
 
@@ -714,12 +717,205 @@ def test_load_rules__leave_honest_data_alone(home: Home, case: str):
     assert broken_rules(home, sealed_load(home, HONEST[case])) == set()
 
 
-def test_load_rules__zeros_alone_are_a_fault_on_reddit_only(home: Home):
+def test_load_rules__zeros_alone_are_a_fault_only_where_scores_begin_elsewhere(home: Home):
     assert broken_rules(home, sealed_load(home, rows(score=0))) == {"scores_share_a_factor"}
-    elsewhere = sealed_load(
-        home, [{**row, "platform": "forum", "score": 0} for row in rows()], load_id="forum-tea", platform="forum"
-    )
-    assert broken_rules(home, elsewhere) == set()
+    assert broken_rules(home, of_platform(home, "forum", rows(score=0))) == set()
+
+
+# ---- other platforms -------------------------------------------------------
+
+CHAT_OBSERVES = (
+    "author_key", "body", "channel", "edited_at", "parent_id", "permalink", "reactions",
+)  # fmt: skip
+A_SNOWFLAKE = 900_000_000_000_000_000
+
+
+def of_platform(home: Home, platform: str, given: Sequence[dict[str, Any]], **manifest: Any) -> Load:
+    """A load of another platform than the rows' own."""
+    facts = {"platform": platform, "entry_id": f"{platform}/tea", "source": f"{platform}_files"} | manifest
+    moved = [row | {"platform": platform, "source": facts["source"]} for row in given]
+    return sealed_load(home, moved, load_id=f"{facts['source']}-tea", **facts)
+
+
+def chat(count: int = 400, *, authors_n: int = 25, **changes: Any) -> list[dict[str, Any]]:
+    """Messages of a channel, a few seconds apart, as a source hands them over that sees no score."""
+    return [
+        contribution(
+            str(A_SNOWFLAKE + number),
+            **{
+                "kind": "message", "thread_id": str(A_SNOWFLAKE + number), "parent_id": None, "title": None,
+                "created_at": NOON + timedelta(seconds=7 * number), "body": f"message {number}", "score": None,
+                "author_key": f"{number % authors_n:064x}", "channel": "general",
+            }
+            | changes,
+        )
+        for number in range(count)
+    ]  # fmt: skip
+
+
+def chat_load(home: Home, given: Sequence[dict[str, Any]], **manifest: Any) -> Load:
+    return of_platform(home, "discord", given, **({"observes": CHAT_OBSERVES} | manifest))
+
+
+@pytest.mark.usefixtures("great_expectations")
+def test_other_platforms__a_day_of_chat_without_scores_passes_whole_beside_a_load_of_reddit(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Settings, "entry", lambda self, _: self.communities[0])
+    verdicts = gate(home, sealed_load(home, rows()), chat_load(home, chat()))
+    assert [(verdict.is_passed, verdict.accepted_n) for verdict in verdicts] == [(True, 60), (True, 400)], verdicts
+    assert [verdict.warnings for verdict in verdicts] == [(), ()]
+
+
+def test_other_platforms__one_without_a_file_is_held_to_no_form_of_ids_texts_or_addresses(home: Home):
+    given = [
+        row | {"contribution_id": f"Ü/{number}", "thread_id": f"Ü/{number}", "body": "[removed]", "score": 0,
+               "permalink": "/r/elsewhere/1", "created_at": row["created_at"]}
+        for number, row in enumerate(rows())
+    ]  # fmt: skip
+    answers = [
+        row | {"contribution_id": f"re/{number}", "kind": "comment", "thread_id": "Ü/1", "parent_id": "Ü/1",
+               "title": None, "score": 0}
+        for number, row in enumerate(rows(5, prefix="b"))
+    ]  # fmt: skip
+    assert broken_rules(home, of_platform(home, "forum", [*given, *answers])) == set()
+
+
+@pytest.mark.parametrize(
+    ("rules", "changes"),
+    [
+        ({"contribution_id_is_well_formed"}, {"contribution_id": ""}),
+        ({"kind_is_known", "kind_matches_id"}, {"kind": "poem"}),
+        (
+            {"created_at_is_plausible", "created_inside_its_partition"},
+            {"created_at": datetime(1980, 1, 1, tzinfo=UTC)},
+        ),
+        ({"text_is_bounded"}, {"body": "x" * 200_001}),
+        ({"text_is_bounded"}, {"title": "x" * 2_001}),
+    ],
+)
+def test_other_platforms__one_without_a_file_is_held_to_what_is_true_everywhere(
+    home: Home, rules: set[str], changes: dict[str, Any]
+):
+    good = rows()
+    broken = good[0] | changes
+    if "contribution_id" in changes:
+        broken["thread_id"] = changes["contribution_id"]
+    assert broken_rules(home, of_platform(home, "forum", [*good[1:], broken])) == rules
+
+
+@pytest.mark.parametrize(
+    ("rules", "changes"),
+    [
+        ({"contribution_id_is_well_formed", "kind_matches_id"}, {"contribution_id": "t3_a", "thread_id": "t3_a"}),
+        ({"message_is_its_own_thread"}, {"thread_id": "17"}),
+        ({"message_is_its_own_thread", "unobservable_is_null"}, {"title": "A title"}),
+        (
+            {"comment_hangs_from_something"},
+            {"kind": "comment", "thread_id": "t3_a", "parent_id": str(A_SNOWFLAKE + 1)},
+        ),
+        ({"unobservable_is_null"}, {"score": 0}),
+        ({"unobservable_is_null"}, {"reply_count": 3}),
+    ],
+)
+def test_other_platforms__a_message_that_cannot_be_is_kept_out_by_name(
+    home: Home, rules: set[str], changes: dict[str, Any]
+):
+    good = chat()
+    assert broken_rules(home, chat_load(home, [*good[1:], good[0] | changes])) == rules
+
+
+def test_other_platforms__nothing_was_written_before_each_opened(home: Home):
+    before = datetime(2005, 6, 22, 23, 59, 59, tzinfo=UTC)
+    for platform, is_broken in (("reddit", True), ("facebook_groups", False), ("forum", False)):
+        load = of_platform(home, platform, [contribution(created_at=before)])
+        assert ("created_at_is_plausible" in broken_rules(home, load)) is is_broken, platform
+
+
+# ---- what a source can see ---------------------------------------------------
+
+WITHOUT_SCORES = tuple(sorted(OBSERVABLE - {"score"}))
+WITHOUT_AUTHORS = tuple(sorted(OBSERVABLE - {"author_key"}))
+WITHOUT_TEXTS = tuple(sorted(OBSERVABLE - {"title", "body"}))
+
+
+def test_observes__a_column_filled_throughout_though_unobservable_stops_the_load(home: Home):
+    load = sealed_load(home, rows(), observes=WITHOUT_SCORES)
+    (verdict,) = gate(home, load)
+    assert stopped_by(verdict) == {"quarantined_share"}
+    assert "unobservable_is_null: 60 rows" in verdict.stopped_by[0].message
+
+
+@pytest.mark.parametrize("column", sorted(OBSERVABLE))
+def test_observes__each_column_is_asked_for(home: Home, column: str):
+    """In one row of a comment, which may have all of them but a title."""
+    values: dict[str, Any] = {
+        "edited_at": NOON, "url": "https://example.org", "tags": [], "score": 1, "upvote_ratio": 0.5,
+        "reactions": {"👍": 1}, "parent_id": "t3_a", "author_key": "a" * 64, "title": "A title",
+    }  # fmt: skip
+    value = values.get(column, 1 if column.endswith("_count") else "text")
+    row = contribution("t3_z" if column == "title" else "t1_z", **{column: value})
+    seen = sealed_load(home, [row], observes=tuple(OBSERVABLE))
+    assert broken_rules(home, seen) == set()
+    unseen = sealed_load(home, [row], observes=tuple(OBSERVABLE - {column}))
+    assert broken_rules(home, unseen) == {"unobservable_is_null", "quarantined_share"}
+
+
+def test_observes__scores_that_nobody_can_see_are_not_missed(home: Home):
+    unseen = rows(score=None)
+    assert broken_rules(home, sealed_load(home, unseen, observes=WITHOUT_SCORES)) == set()
+    for observes in (None, tuple(OBSERVABLE)):
+        assert broken_rules(home, sealed_load(home, unseen, observes=observes)) == {"score_missing_share"}
+
+
+def test_observes__authors_that_nobody_can_see_are_not_missed(home: Home):
+    def live(**manifest: Any) -> Load:
+        return of_platform(home, "forum", rows(author_key=None), is_replayable=False, **manifest)
+
+    assert broken_rules(home, live(observes=WITHOUT_AUTHORS)) == set()
+    assert broken_rules(home, live(observes=tuple(OBSERVABLE))) == {"live_author_missing_share"}
+
+
+def test_observes__texts_that_nobody_can_see_are_not_missed(home: Home):
+    unseen = rows(title=None, body=None)
+    assert broken_rules(home, sealed_load(home, unseen, observes=WITHOUT_TEXTS)) == set()
+    assert broken_rules(home, sealed_load(home, unseen, observes=tuple(OBSERVABLE))) == {"empty_text_share"}
+
+
+# ---- chat --------------------------------------------------------------------
+
+
+def in_chat(number_of: int, **changes: Any) -> list[dict[str, Any]]:
+    """A day of chat of 100 messages, so many of which are changed."""
+    return [*chat(number_of, **changes), *chat(100)[number_of:]]
+
+
+@pytest.mark.parametrize(
+    ("given", "rules"),
+    [
+        (in_chat(70, body=None), set()),
+        (in_chat(95, body=None), {"empty_text_share"}),
+        (in_chat(75, author_key="f" * 64), set()),
+        (in_chat(95, author_key="f" * 64), {"one_author_share"}),
+        (in_chat(95, author_key="f" * 64, author_role="bot"), set()),
+        (in_chat(20, created_at=NOON + timedelta(hours=2)), {"one_moment_share"}),
+        (in_chat(40, body="x" * 2_000), set()),
+    ],
+)
+def test_chat__is_written_in_bursts_and_may_have_no_text_but_not_nearly_all_of_it(
+    home: Home, given: list[dict[str, Any]], rules: set[str]
+):
+    assert broken_rules(home, chat_load(home, given)) == rules
+
+
+def test_chat__in_a_thread_counts_as_such_and_forum_posts_beside_it_do_not(home: Home):
+    thread = str(A_SNOWFLAKE)
+    answers = [
+        row | {"kind": "comment", "thread_id": thread, "parent_id": thread, "body": None} for row in chat(60)[1:]
+    ]
+    assert broken_rules(home, chat_load(home, [*answers[:40], *chat(80)[60:]])) == set()
+    posts = [row | {"kind": "post", "title": None, "body": None} for row in chat(60)]
+    assert broken_rules(home, chat_load(home, [*posts, *chat(200)[60:]])) == {"empty_text_share"}
 
 
 @pytest.mark.parametrize(

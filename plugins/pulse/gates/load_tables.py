@@ -2,8 +2,8 @@
 
 Three tables per load in a private DuckDB file:
 
-- ``facts_N``: one row of what is known beforehand (manifest, limits, time, community observations), which predicates
-  may name as ``facts``.
+- ``facts_N``: one row of what is known beforehand (manifest, platform, limits, time, community observations), which
+  predicates may name as ``facts``.
 - ``rows_N``: one row per contribution: where it lies, one boolean per row rule, and ``is_accepted``.
 - ``numbers_N``: one row, one number per load rule.
 
@@ -25,6 +25,8 @@ import duckdb
 from pulse.core.contract import COLUMNS, COMMUNITY_COLUMNS, COVERAGE_COLUMNS, Column, no_rows_sql
 from pulse.core.files import sql_text
 from pulse.core.strict import WILDCARD
+from pulse.core.window import Window
+from pulse.gates.row_columns import row_columns
 from pulse.gates.rules import (
     COMMUNITY_OBSERVATION_IS_PLAUSIBLE,
     COMMUNITY_OBSERVATION_IS_THE_LOADS,
@@ -44,14 +46,10 @@ _FEWEST_UNPLACED_LIVE = 3
 _FACT = re.compile(r"\bfacts\.(\w+)")
 _FACT_AS_SUBQUERY = r"(select known.\1 from known)"
 _PARTITION_DAY = "cast(regexp_extract(filename, 'day=([0-9-]{10})\\.parquet$', 1) as date)"
-IS_PERMALINK_STRAYED = (
-    "coalesce(platform = 'reddit' and starts_with(permalink, '/r/') "
-    "and not starts_with(lower(permalink), '/r/' || lower(community) || '/'), false)"
-)
 # What load rules may name besides the rules' own columns.
 _KEPT_COLUMNS = (
     "community", "contribution_id", "observed_at", "created_at", "author_key", "author_role", "text_sha256", "removal",
-    "score", "length(body) as body_chars", f"{IS_PERMALINK_STRAYED} as is_permalink_strayed",
+    "score", "length(body) as body_chars", "is_permalink_strayed", "is_chat",
 )  # fmt: skip
 
 
@@ -107,7 +105,7 @@ def build(
     _write_facts(connection, facts, load, bands, len(differences), unproven_n, max_quarantined_share, checked_at)
     _count_community_observations(connection, facts, [] if differences else communities)
     _count_coverage(connection, facts, [] if differences else looked)
-    _judge_rows(connection, facts, rows, readable, waived)
+    _judge_rows(connection, load.manifest, facts, rows, readable, waived)
     values = _write_numbers(connection, facts, rows, numbers)
     counted = connection.execute(
         f"select count(*), count(*) filter (where is_accepted), "
@@ -191,12 +189,20 @@ def _write_facts(
     checked_at: datetime,
 ) -> None:
     manifest = load.manifest
+    platform = platform_named(manifest.platform)
     facts: dict[str, tuple[str, Any]] = {
         "platform": ("VARCHAR", manifest.platform),
         "community": ("VARCHAR", manifest.community),
         "is_wildcard": ("BOOLEAN", manifest.community == WILDCARD),
         "named_elsewhere": ("VARCHAR[]", list(manifest.named_elsewhere)),
-        "kinds_n": ("BIGINT", len(platform_named(manifest.platform).kinds)),
+        "kinds_n": ("BIGINT", len(platform.kinds)),
+        "opened_at": ("TIMESTAMPTZ", Window.one_day(platform.opened_on).start_at),
+        "longest_title_chars": ("BIGINT", platform.longest_title_chars),
+        "longest_body_chars": ("BIGINT", platform.longest_body_chars),
+        "least_score": ("BIGINT", platform.least_score),
+        "is_score_observed": ("BOOLEAN", _is_observed("score", manifest)),
+        "is_author_observed": ("BOOLEAN", _is_observed("author_key", manifest)),
+        "is_text_observed": ("BOOLEAN", _is_observed("body", manifest)),
         "source": ("VARCHAR", manifest.source),
         "load_id": ("VARCHAR", manifest.load_id),
         "is_replayable": ("BOOLEAN", manifest.is_replayable),
@@ -224,6 +230,11 @@ def _write_facts(
     }
     columns = ", ".join(f"cast(${name} as {kind}) as {name}" for name, (kind, _) in facts.items())
     _create_as(connection, table, f"select {columns}", {name: value for name, (_, value) in facts.items()})
+
+
+def _is_observed(column: str, manifest: LoadManifest) -> bool:
+    """Whether the source can see it; loads from before sources said so have what every source saw then."""
+    return manifest.observes is None or column in manifest.observes
 
 
 def unaccounted_lines(manifest: LoadManifest) -> int:
@@ -302,7 +313,12 @@ def _create_as(connection: duckdb.DuckDBPyConnection, table: str, select: str, p
 
 
 def _judge_rows(
-    connection: duckdb.DuckDBPyConnection, facts: str, table: str, files: list[str], waived: frozenset[str]
+    connection: duckdb.DuckDBPyConnection,
+    manifest: LoadManifest,
+    facts: str,
+    table: str,
+    files: list[str],
+    waived: frozenset[str],
 ) -> None:
     """One scan: a boolean per rule, NULL counted as broken."""
     source = (
@@ -311,6 +327,8 @@ def _judge_rows(
         if files
         else f"({_no_rows()})"
     )
+    derived = {"partition_day": _PARTITION_DAY} | row_columns(platform_named(manifest.platform), manifest.observes)
+    given = ", ".join(f"{sql} as {name}" for name, sql in derived.items())
     judged = ", ".join(f"coalesce({rule.predicate}, false) as {rule.name}" for rule in ROW_RULES)
     accepted = " and ".join(rule.name for rule in deciding_rules(waived)) or "true"
     connection.execute(
@@ -319,7 +337,7 @@ def _judge_rows(
         select *, {accepted} as is_accepted
         from (
             select partition_day, file_row_number, {", ".join(_KEPT_COLUMNS)}, {judged}
-            from (select *, {_PARTITION_DAY} as partition_day from {_with_contradictions(connection, facts, source)})
+            from (select *, {given} from {_with_contradictions(connection, facts, source)})
             cross join (select known as facts from {facts} as known)
         )
         """
@@ -401,8 +419,12 @@ def _write_numbers(connection: duckdb.DuckDBPyConnection, facts: str, rows: str,
                 (select count(*) from {rows}) as read_rows_n,
                 coalesce((select max(rows_n) from (
                     select count(*) as rows_n from {rows}
-                    where author_key is not null and author_role <> 'bot' group by author_key
+                    where author_key is not null and author_role <> 'bot' and not is_chat group by author_key
                 )), 0) as top_author_rows_n,
+                coalesce((select max(rows_n) from (
+                    select count(*) as rows_n from {rows}
+                    where author_key is not null and author_role <> 'bot' and is_chat group by author_key
+                )), 0) as top_chat_author_rows_n,
                 coalesce((select max(rows_n) from (
                     select count(*) as rows_n from {rows} group by created_at
                 )), 0) as top_moment_rows_n,

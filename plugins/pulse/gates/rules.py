@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pulse.core.contract import AUTHOR_ROLES, CONTRACT_VERSION, KINDS, PROOFS, REMOVALS, text_sha256_sql
-from pulse.platforms.reddit_notices import is_notice_sql
 
 Severity = Literal["critical", "warning", "info"]
 Level = Literal["row", "load", "mart"]
@@ -22,8 +21,8 @@ class RowRule:
     """A predicate that every row must fulfil.
 
     Attributes:
-        predicate: DuckDB SQL over contract columns, ``partition_day``, ``has_two_creation_times`` and ``facts`` (see
-            ``load_tables``).
+        predicate: DuckDB SQL over contract columns, ``partition_day``, ``has_two_creation_times``, what the platform
+            and the source say of the row (see ``row_columns``) and ``facts`` (see ``load_tables``).
         reason: why the rule is there, and why it is as strict as it is.
         is_waivable: whether a release may do without it; not where the steps after the gate rely on it, or privacy.
     """
@@ -78,15 +77,15 @@ _COUNTS = ("reply_count", "award_count", "view_count", "share_count")
 ROW_RULES: tuple[RowRule, ...] = (
     RowRule(
         "contribution_id_is_well_formed",
-        "contribution_id <> '' and length(contribution_id) <= 200 "
-        "and (platform <> 'reddit' or regexp_matches(contribution_id, '^t[13]_[0-9a-z]{1,13}$'))",
+        "contribution_id <> '' and length(contribution_id) <= 200 and is_id_well_formed",
         "Every join goes through the id; a platform's ids have one shape, and anything else is a mapping fault.",
     ),
     RowRule("kind_is_known", f"kind in {_one_of(KINDS)}", "Every count is by kind."),
     RowRule(
         "kind_matches_id",
-        "platform <> 'reddit' or starts_with(contribution_id, case kind when 'post' then 't3_' else 't1_' end)",
-        "Swapped columns or files show here first: Reddit's ids say what they are.",
+        "is_id_of_its_kind",
+        "Swapped columns or files show here first, where a platform's ids say what they are. A kind that the platform "
+        "does not have has no ids there.",
     ),
     RowRule(
         "post_is_its_own_thread",
@@ -96,7 +95,7 @@ ROW_RULES: tuple[RowRule, ...] = (
     RowRule(
         "comment_hangs_from_something",
         "kind <> 'comment' or (thread_id <> '' and parent_id <> '' and parent_id <> contribution_id "
-        "and thread_id <> contribution_id and (platform <> 'reddit' or starts_with(thread_id, 't3_')))",
+        "and thread_id <> contribution_id and is_thread_id_well_formed)",
         "A comment without a thread cannot be placed. Its parent need not be in raw (an orphan is usual). A thread is "
         "named by its post: where comments name another comment instead, two columns changed places.",
     ),
@@ -129,8 +128,8 @@ ROW_RULES: tuple[RowRule, ...] = (
     ),
     RowRule(
         "created_at_is_plausible",
-        "created_at >= timestamptz '2005-06-23 00:00:00+00' and created_at <= facts.checked_at",
-        "Reddit opened on 2005-06-23, and nothing is written in the future.",
+        "created_at >= facts.opened_at and created_at <= facts.checked_at",
+        "Nothing was written before the platform opened, and nothing is written in the future.",
     ),
     RowRule(
         ONE_CREATION_TIME,
@@ -173,7 +172,7 @@ ROW_RULES: tuple[RowRule, ...] = (
     RowRule(
         "score_is_plausible",
         "abs(coalesce(score, 0)) <= 10000000",
-        "The highest scores ever seen on Reddit are below one million; ten times that is a wrong column.",
+        "The highest scores ever seen in communities are below one million; ten times that is a wrong column.",
     ),
     RowRule(
         "upvote_ratio_is_a_share",
@@ -182,8 +181,10 @@ ROW_RULES: tuple[RowRule, ...] = (
     ),
     RowRule(
         "text_is_bounded",
-        "length(coalesce(title, '')) <= 2000 and length(coalesce(body, '')) <= 200000",
-        "Reddit allows 300 and 40,000 characters; five times that leaves room for other platforms.",
+        "length(coalesce(title, '')) <= facts.longest_title_chars "
+        "and length(coalesce(body, '')) <= facts.longest_body_chars",
+        "More than the platform lets anybody write is a fault of a mapping. Where nothing is known, 2,000 characters "
+        "of title and 200,000 of text.",
     ),
     RowRule(
         "comments_have_no_title",
@@ -199,9 +200,15 @@ ROW_RULES: tuple[RowRule, ...] = (
     ),
     RowRule(
         "placeholders_are_not_text",
-        f"platform <> 'reddit' or not ({is_notice_sql('body')} or {is_notice_sql('title')})",
+        "not is_notice",
         "Notices of the platform in place of a text that is gone, in whatever spelling, would be scored as what people "
-        "say. The list is the source's own, so a source that uses it never breaks the rule.",
+        "say. The platform's list is the one that sources use, so a source that uses it never breaks the rule.",
+    ),
+    RowRule(
+        "unobservable_is_null",
+        "is_unobservable_null",
+        "NULL means that the source cannot see it. A value where the source says so itself is a default or a wrong "
+        "column, and figures would be made of it. Loads from before sources said what they see are not asked.",
     ),
     RowRule(
         "contract_version_is_known",
@@ -214,6 +221,8 @@ _ENOUGH_ROWS = 50
 # Share of a file's lines that tell no community or no day; the larger of this and the entry's max_quarantined_share.
 MAX_UNPLACED_SHARE = 0.05
 UNPLACED_LIMIT = "max_unplaced_share"
+# What one person may write of chat, and how much of it may have no text: more than in any real channel looked at.
+_MOST_OF_CHAT_SHARE = 0.9
 _SHORTEST_CUT_CHARS = 64
 
 # What the two rules on community observations hold each of them to: predicates over the contract's second record and
@@ -224,7 +233,7 @@ COMMUNITY_OBSERVATION_IS_THE_LOADS = (
     f"else community = facts.community end and contract_version between 1 and {CONTRACT_VERSION}"
 )
 COMMUNITY_OBSERVATION_IS_PLAUSIBLE = (
-    "observed_at between timestamptz '2005-06-23 00:00:00+00' and facts.checked_at + interval 10 minutes "
+    "observed_at between facts.opened_at and facts.checked_at + interval 10 minutes "
     "and coalesce(members_n, 0) between 0 and 1000000000 and coalesce(active_n, 0) between 0 and 1000000000"
 )
 
@@ -241,6 +250,21 @@ COVERAGE_IS_THE_LOADS = (
     "and (community = '*' or len(except_communities) = 0) "
     "else community = facts.community and len(except_communities) = 0 end"
 )
+
+
+def _share_or_most_of_chat(part: str, part_of_chat: str, *, of: str) -> str:
+    """The share of a part in what is no chat, or in chat where it is nearly all of that; the larger of both.
+
+    Args:
+        of: what a part is a part of, as DuckDB SQL with ``{which}`` for which rows count.
+    """
+    whole, chat = of.format(which="not is_chat"), of.format(which="is_chat")
+    return (
+        f"greatest(case when {whole} < {_ENOUGH_ROWS} then 0 else {part} / {whole} end, "
+        f"case when {chat} < {_ENOUGH_ROWS} or {part_of_chat} <= {_MOST_OF_CHAT_SHARE} * {chat} then 0 "
+        f"else {part_of_chat} / {chat} end)"
+    )
+
 
 LOAD_RULES: tuple[LoadRule, ...] = (
     LoadRule(
@@ -349,17 +373,29 @@ LOAD_RULES: tuple[LoadRule, ...] = (
     ),
     LoadRule(
         "one_author_share",
-        f"case when count(author_key) filter (where author_role <> 'bot') < {_ENOUGH_ROWS} then 0 "
-        "else facts.top_author_rows_n / count(author_key) filter (where author_role <> 'bot') end",
+        _share_or_most_of_chat(
+            "facts.top_author_rows_n",
+            "facts.top_chat_author_rows_n",
+            of="count(author_key) filter (where author_role <> 'bot' and {which})",
+        ),
         f"Half of {_ENOUGH_ROWS} or more rows by one person is a flood, or a constant where names should be. Listed "
-        "bots do not count.",
+        f"bots do not count. Chat counts apart, and only above {_MOST_OF_CHAT_SHARE:g}: people write it in bursts, and "
+        "on one busy day in twelve of a real server one person wrote more than half, up to 0.7.",
         maximum=0.5,
     ),
     LoadRule(
         "empty_text_share",
-        f"case when count(*) < {_ENOUGH_ROWS} then 0 "
-        "else count(*) filter (where text_sha256 is null and removal = 'none') / count(*) end",
-        "Posts have titles and comments have bodies unless they were removed; a wave of empty ones is a lost column.",
+        "case when facts.is_text_observed then "
+        + _share_or_most_of_chat(
+            "count(*) filter (where text_sha256 is null and removal = 'none' and not is_chat)",
+            "count(*) filter (where text_sha256 is null and removal = 'none' and is_chat)",
+            of="count(*) filter (where {which})",
+        )
+        + " else 0 end",
+        "Posts have titles and comments have bodies unless they were removed; a wave of empty ones is a lost column. "
+        f"Chat counts apart, and only above {_MOST_OF_CHAT_SHARE:g}: a message may be a picture, a sticker or what a "
+        "program embeds and no word, up to 0.7 of a real channel's month. A text that nobody may read is missing in "
+        "nearly all.",
         maximum=0.2,
     ),
     LoadRule(
@@ -383,7 +419,7 @@ LOAD_RULES: tuple[LoadRule, ...] = (
         f"""
         case
             when count(*) filter (where score <> 0) < {_ENOUGH_ROWS} and not coalesce(
-                facts.platform = 'reddit' and count(score) >= {_ENOUGH_ROWS} and bool_and(score = 0), false
+                facts.least_score <> 0 and count(score) >= {_ENOUGH_ROWS} and bool_and(score = 0), false
             ) then 0
             when bool_and(score % 2 = 0) or bool_and(score % 3 = 0) or bool_and(score % 5 = 0)
                 or bool_and(score % 7 = 0) then 1
@@ -391,20 +427,24 @@ LOAD_RULES: tuple[LoadRule, ...] = (
         end
         """,
         "Votes come one by one. Scores that are all even, or all multiples of 3, 5 or 7, were counted more than once, "
-        "are in another unit, or are a constant: by chance not once in 10^15 loads. Nothing but zeros counts only on "
-        "Reddit, where a score begins at 1. A constant 1 is left alone: archives that look at once hold nothing else.",
+        "are in another unit, or are a constant: by chance not once in 10^15 loads. Nothing but zeros counts only "
+        "where the platform begins a score elsewhere. A constant 1 is left alone: archives that look at once hold "
+        "nothing else.",
         maximum=0,
     ),
     LoadRule(
         "score_missing_share",
-        f"case when count(*) < {_ENOUGH_ROWS} then 0 else count(*) filter (where score is null) / count(*) end",
-        "The sources here can see scores. A fifth missing is a renamed field.",
+        f"case when not facts.is_score_observed or count(*) < {_ENOUGH_ROWS} then 0 "
+        "else count(*) filter (where score is null) / count(*) end",
+        "Where the source can see scores, a fifth missing is a renamed field. One that cannot is held to NULL by "
+        "unobservable_is_null; loads from before sources said so are asked.",
         maximum=0.2,
     ),
     LoadRule(
         "one_moment_share",
         f"case when count(*) < {_ENOUGH_ROWS} then 0 else facts.top_moment_rows_n / count(*) end",
-        "People do not write in the same second; a tenth of all rows doing so is a default value.",
+        "People do not write in the same second; a tenth of all rows doing so is a default value. In chat neither: at "
+        "most 0.04 of any day of a real server.",
         maximum=0.1,
     ),
     LoadRule(
@@ -424,10 +464,10 @@ LOAD_RULES: tuple[LoadRule, ...] = (
     ),
     LoadRule(
         "live_author_missing_share",
-        f"case when facts.is_replayable or facts.platform <> 'reddit' or count(*) < {_ENOUGH_ROWS} then 0 "
+        f"case when facts.is_replayable or not facts.is_author_observed or count(*) < {_ENOUGH_ROWS} then 0 "
         "else count(*) filter (where author_key is null) / count(*) end",
-        "Within a day or a month hardly any account is gone. Archives may lack authors altogether, and other platforms "
-        "may not show them.",
+        "Within a day or a month hardly any account is gone. Archives may lack authors altogether, and some live "
+        "sources cannot see them.",
         maximum=0.95,
     ),
     LoadRule(

@@ -14,6 +14,8 @@ _SNOWFLAKE = "[0-9]{15,20}"
 DISCORD = Platform(
     name="discord",
     kinds=("post", "comment", "message"),
+    # What stands in a thread is written like what stands in a channel.
+    chat_kinds=("comment", "message"),
     author_identity="account_id",
     opened_on=date(2015, 1, 1),
     id_patterns={"post": _SNOWFLAKE, "comment": _SNOWFLAKE, "message": _SNOWFLAKE},

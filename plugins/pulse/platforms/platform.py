@@ -15,6 +15,7 @@ class Platform:
     Attributes:
         name: as in the contract's column ``platform``; lower case.
         kinds: which of the contract's kinds people write there.
+        chat_kinds: which of them are written as chat: in bursts by few, and often without a text of their own.
         ignores_case: whether two spellings of a community's or an account's name that differ in case alone are one.
         author_identity: what tells two persons apart: the name, or the account's id where names change or repeat.
         opened_on: nothing was written there before.
@@ -26,7 +27,7 @@ class Platform:
         notice_sql: given a text as a DuckDB expression, one for whether the text is the platform's own notice in place
             of one that is gone.
         permalink_community_pattern: the community that a permalink names, as first group (RE2); None where it names
-            none.
+            none. An address that fits without the group names no community, and so not its row's.
         community_prefix_pattern: what people write before a community's name, and is none of it.
         has_profiles: whether a community may be one account's own page, whose name is a person's.
         may_rank_persons: whether its terms let a table or a page show which persons lead.
@@ -34,6 +35,7 @@ class Platform:
 
     name: str
     kinds: tuple[str, ...] = KINDS
+    chat_kinds: tuple[str, ...] = ("message",)
     ignores_case: bool = False
     author_identity: Literal["name", "account_id"] = "name"
     opened_on: date = date(1990, 1, 1)
