@@ -22,7 +22,7 @@ import duckdb
 
 from pulse.config.context import source_context
 from pulse.config.settings import Settings
-from pulse.core.contract import COLUMNS, CommunityObservation, text_sha256_sql
+from pulse.core.contract import COLUMNS, OBSERVABLE, CommunityObservation, text_sha256_sql
 from pulse.core.files import sql_text
 from pulse.core.home import REPOSITORY, Home
 from pulse.core.window import Window
@@ -47,6 +47,9 @@ TUESDAY = date(2026, 8, 11)
 LIVE_DAYS = tuple(TUESDAY + timedelta(days=number) for number in range(6))
 # What a daily run looks at again, beside what is new: days of creation before its own.
 _LOOK_AGAIN_DAYS = (3, 7, 30)
+
+# What archives of Reddit and its API show both.
+OBSERVED = tuple(sorted(OBSERVABLE - {"channel", "reactions", "award_count", "view_count"}))
 
 
 @dataclass(frozen=True)
@@ -218,6 +221,9 @@ FAULTS: tuple[tuple[str, tuple[Fault, ...]], ...] = (
             Fault("kinds_in_other_words", "kinds in other words", DAY_MIDDLE, _replaced("'submission' as kind")),
             Fault("all_posts", "everything called a post", DAY, _replaced("'post' as kind")),
             Fault("all_comments", "everything called a comment", LIVE, _replaced("'comment' as kind")),
+            Fault("all_messages", "everything called a message of a chat", DAY, _replaced("'message' as kind")),
+            Fault("channel_filled", "channels, which Reddit does not have", LIVE, _replaced("'general' as channel"),
+                  manifest={"observes": OBSERVED}),
             Fault("parents_lost", "parents of comments lost", DAY, _replaced("null as parent_id")),
             Fault("own_parents", "comments answer themselves", LIVE_MIDDLE,
                   _replaced("contribution_id as parent_id", "kind = 'comment'")),
