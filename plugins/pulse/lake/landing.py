@@ -114,8 +114,8 @@ class LoadManifest(BaseModel):
         earlier_rows_n: how many of the last day's rows are looks again at contributions from before the window.
         community_observations_n: observations of the community itself, in ``communities.parquet``; no file where 0.
         bad_lines_n: records of the load's community and days that could not be used, in ``bad_lines.parquet``.
-        skipped: documented skips by reason (``duplicate_record``, ``profile_community``, ``not_returned``, ``not_speech``). Blank lines
-            are nobody's: they stand in ``files``.
+        skipped: documented skips by reason (``duplicate_record``, ``profile_community``, ``not_returned``,
+            ``not_speech``). Blank lines are nobody's: they stand in ``files``.
         files: where every line went, by file; empty for loads made before there were accounts.
         coverage_rows_n: rows of ``coverage.parquet``, which says what was looked at; None in loads that were sealed
             before there was such a file.
