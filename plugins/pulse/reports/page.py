@@ -210,7 +210,7 @@ def _moment(moment: datetime) -> str:
 
 def _scope(report: Report) -> str:
     platforms = sorted({of.platform for of in report.communities})
-    where = " and ".join(printable(platform, max_chars=60) for platform in platforms)
+    where = figures.listed([printable(platform, max_chars=60) for platform in platforms])
     several = figures.counted(len(report.communities), "community", "communities")
     return f"{several} on {where}" if where else several
 
