@@ -35,8 +35,8 @@ def test_demo__goes_from_nothing_to_answers(demo_run: Any):
     assert "8 of 9 communities were looked at on all 31 days, from end to end." in told
     assert "nightridelamps 1 8 15 22 29 all 31 days damaged or stopped on arrival" in told
     assert "balconygreens 1 8 15 22 29 15 days whole, 15 without a post or comment (1 to 5 and 7 to 16 July)" in told
-    assert "Ink and Nib Lounge 26 days whole, 5 without a message (15, 18, 22, 25 and 29 July)" in told
-    assert "Sunday Bakers all 31 days whole; comments were not read" in told
+    assert "Ink and Nib Lounge 1 8 15 22 29 26 days whole, 5 without a message (15, 18, 22, 25 and 29 July)" in told
+    assert "Sunday Bakers 1 8 15 22 29 all 31 days whole; comments were not read" in told
     assert "Comments of Sunday Bakers were not read; the platform itself counts" in told
     assert "make ui" in shown
     assert "quarantine release" in shown
