@@ -50,6 +50,7 @@ def select_contributions(day: date, rows_n: int, *, load_id: str, community: str
                 "source": "'reddit_archive'",
                 "load_id": f"'{load_id}'",
                 "extra": "null",
+                "channel": "null",
             }
         )
         + f" from range({rows_n}) as numbers(n)"
