@@ -63,12 +63,13 @@ def _is_notice(platform: Platform) -> str:
 
 
 def _is_permalink_strayed(platform: Platform) -> str:
-    if platform.permalink_community_pattern is None:
+    if platform.permalink_community_prefix is None:
         return "false"
-    pattern = sql_text(platform.permalink_community_pattern)
+    prefix = sql_text(platform.permalink_community_prefix)
+    # Compared whole: a name may hold anything, a slash too.
     return (
-        f"coalesce(regexp_matches(permalink, {pattern}) "
-        f"and lower(regexp_extract(permalink, {pattern}, 1)) <> lower(community), false)"
+        f"coalesce(starts_with(permalink, {prefix}) "
+        f"and not starts_with(lower(permalink), lower({prefix} || community || '/')), false)"
     )
 
 

@@ -26,8 +26,8 @@ class Platform:
             is usual.
         notice_sql: given a text as a DuckDB expression, one for whether the text is the platform's own notice in place
             of one that is gone.
-        permalink_community_pattern: the community that a permalink names, as first group (RE2); None where it names
-            none. An address that fits without the group names no community, and so not its row's.
+        permalink_community_prefix: what stands before the community's name in a permalink, and a slash behind it; None
+            where a permalink names none.
         community_prefix_pattern: what people write before a community's name, and is none of it.
         has_profiles: whether a community may be one account's own page, whose name is a person's.
         may_rank_persons: whether its terms let a table or a page show which persons lead.
@@ -45,7 +45,7 @@ class Platform:
     longest_body_chars: int = 200_000
     least_score: int | None = None
     notice_sql: Callable[[str], str] | None = None
-    permalink_community_pattern: str | None = None
+    permalink_community_prefix: str | None = None
     community_prefix_pattern: str | None = None
     has_profiles: bool = False
     may_rank_persons: bool = False

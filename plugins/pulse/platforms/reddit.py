@@ -15,7 +15,7 @@ REDDIT = Platform(
     thread_id_pattern="t3_.*",
     least_score=1,
     notice_sql=is_notice_sql,
-    permalink_community_pattern="^/r/(?:([^/]*)/)?",
+    permalink_community_prefix="/r/",
     community_prefix_pattern="^/?r/(?=[^/]+$)",
     has_profiles=True,
     may_rank_persons=True,
