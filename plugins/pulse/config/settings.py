@@ -8,13 +8,15 @@ import functools
 import glob
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 import yaml
 from pydantic import Field, ValidationError, create_model
+from pydantic_core import ErrorDetails
 
+from pulse.config.document import Document, Loc, Place, is_of_the_kernel, parsed_yaml, read_document
 from pulse.core.errors import ConfigError
 from pulse.core.home import REPOSITORY, Home
 from pulse.core.keys import author_key_bytes
@@ -129,39 +131,11 @@ def daily_deadline_h() -> float:
     """
     default = float(Settings.model_fields["daily_deadline_h"].default)
     try:
-        document = _parsed_yaml(config_path().read_text(encoding="utf-8"))
+        document = parsed_yaml(config_path().read_text(encoding="utf-8"))
         hours = float(document.get("daily_deadline_h", default))
     except (OSError, yaml.YAMLError, RecursionError, AttributeError, TypeError, ValueError, OverflowError):
         return default
     return hours if 0 < hours <= 24 else default
-
-
-class _RepeatedKey(yaml.MarkedYAMLError):
-    """A mapping that names a key twice: YAML's own readers would take the last and say nothing."""
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """Plain values only, and each key once."""
-
-    def compose_mapping_node(self, anchor: Any) -> Any:
-        """Compose a mapping as ever, then look at its keys, before any are merged into it."""
-        node = super().compose_mapping_node(anchor)
-        seen: dict[object, Any] = {}
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                name = (key.tag, key.value)
-                if name in seen:
-                    raise _RepeatedKey(
-                        problem=f"key {key.value} stands twice, in lines {seen[name].line + 1} and "
-                        f"{key.start_mark.line + 1}",
-                        problem_mark=key.start_mark,
-                    )
-                seen[name] = key.start_mark
-        return node
-
-
-def _parsed_yaml(text: str) -> Any:
-    return yaml.load(text, Loader=_StrictLoader)  # noqa: S506  (a safe loader)
 
 
 def load_settings(path: Path | None = None, *, home: Home | None = None) -> Settings:
@@ -175,62 +149,55 @@ def load_settings(path: Path | None = None, *, home: Home | None = None) -> Sett
 
     Raises:
         ConfigError: the file is missing, not YAML, has an unknown key or wrong value, names a community twice, or
-            points to files that are not there. The message says where. Also an author key that cannot be used.
+            points to files that are not there. The message names file and line. Also an author key that cannot be used.
     """
-    path = path or config_path()
-    document = _read_yaml(path)
+    document = read_document(path or config_path())
     try:
-        settings = Settings.model_validate(document)
+        settings = Settings.model_validate(document.values)
     except ValidationError as error:
-        raise _first_fault(path, error) from error
+        raise _first_fault(document, error) from error
     home = home or Home.from_environment()
     settings = settings.model_copy(
         update={"communities": tuple(_without_clear_name(entry, home) for entry in settings.communities)}
     )
-    _refuse_duplicates(path, settings)
-    find = _finder(path, home)
-    found = tuple(
-        entry.model_copy(update={"path": tuple(_find_files(entry, find))}) if isinstance(entry, FileEntry) else entry
-        for entry in settings.communities
-    )
+    _refuse_duplicates(document, settings)
+    find = _finder(home)
+    found = tuple(_with_files(document, index, entry, find) for index, entry in enumerate(settings.communities))
     return settings.model_copy(update={"communities": found})
 
 
-def _read_yaml(path: Path) -> object:
-    try:
-        return _parsed_yaml(path.read_text(encoding="utf-8"))
-    except _RepeatedKey as error:
-        raise ConfigError(
-            f"config file {path}", value=error.problem, limit="each key once", next_step="make one of the two"
-        ) from error
-    except OSError as error:
-        raise ConfigError(
-            f"config file {path}", value=error.strerror, next_step="create it, or set PULSE_CONFIG"
-        ) from error
-    except RecursionError as error:
-        raise ConfigError(
-            f"config file {path}", value="nested too deeply", next_step="mend it: a few levels are enough"
-        ) from error
-    except (yaml.YAMLError, ValueError, OverflowError) as error:  # days and numbers that cannot be, bad UTF-8
-        raise ConfigError(
-            f"config file {path}", value=f"not YAML: {error}", next_step="mend the line that the message names"
-        ) from error
-
-
-def _first_fault(path: Path, error: ValidationError) -> ConfigError:
+def _first_fault(document: Document, error: ValidationError) -> ConfigError:
     faults = error.errors()
     # Entries that do not validate are missing from the list, which is then too short as well.
     faults = [fault for fault in faults if fault["type"] != "too_short"] or faults
     fault = faults[0]
-    # Below an entry of `communities`, pydantic names the kind of entry that it took it for.
-    loc = [part for place, part in enumerate(fault["loc"]) if place != 2 or fault["loc"][0] != "communities"]
+    loc, place = _as_written(document, fault)
     where = ".".join(map(str, loc)) or "the document"
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    # A fault of a default is one, however many entries have got it.
+    faults_n = len({(_as_written(document, other), other["type"]) for other in faults})
+    more = f" (and {faults_n - 1} more)" if faults_n > 1 else ""
     if fault["type"] == "extra_forbidden":
-        return ConfigError(
-            f"config {path}", value=f"unknown key {where}{more}", next_step="check the spelling, or remove the key"
+        # Another entry of the platform may take that default: say which one does not.
+        refusing = (
+            f"keys of the entry in {document.entry_place(int(fault['loc'][1]))}" if loc[0] == "defaults" else None
         )
-    return ConfigError(f"config {path}", value=f"{where}: {fault['msg']}{more}", next_step="mend that value")
+        return ConfigError(
+            f"config {place}",
+            value=f"unknown key {where}{more}",
+            limit=refusing,
+            next_step="check the spelling, or remove the key",
+        )
+    return ConfigError(f"config {place}", value=f"{where}: {fault['msg']}{more}", next_step="mend that value")
+
+
+def _as_written(document: Document, fault: ErrorDetails) -> tuple[Loc, Place]:
+    """How the files name what a fault is about, and where it stands."""
+    # Below an entry of `communities`, pydantic names the kind of entry that it took it for.
+    loc = tuple(part for place, part in enumerate(fault["loc"]) if place != 2 or fault["loc"][0] != "communities")
+    if fault["type"] == "union_tag_invalid":  # it names the entry, and means its source
+        written, place = document.as_written((*loc, "source"))
+        return written if written[0] == "defaults" else written[:-1], place
+    return document.as_written(loc)
 
 
 def _without_clear_name(entry: CommunityEntry, home: Home) -> CommunityEntry:
@@ -241,78 +208,72 @@ def _without_clear_name(entry: CommunityEntry, home: Home) -> CommunityEntry:
     return entry.model_copy(update={"name": pseudonym(author_key_bytes(home), entry.platform, account)})
 
 
-def _refuse_duplicates(path: Path, settings: Settings) -> None:
-    seen: set[str] = set()
-    for entry in settings.communities:
+def _refuse_duplicates(document: Document, settings: Settings) -> None:
+    seen: dict[str, Place] = {}
+    for index, entry in enumerate(settings.communities):
+        place = document.entry_place(index)
         if entry.entry_id in seen:
             raise ConfigError(
-                f"config {path}",
-                value=f"{entry.entry_id} stands twice",
+                f"config {place}",
+                value=f"{entry.entry_id} stands twice, first in {seen[entry.entry_id]}",
                 limit="once",
                 next_step="remove one of the two",
             )
-        seen.add(entry.entry_id)
+        seen[entry.entry_id] = place
 
 
-def _find_files(entry: FileEntry, find: Callable[[Path], tuple[Path, Path, list[Path]]]) -> Iterator[Path]:
-    """Absolute files of one entry, in order, each once.
+_Find = Callable[[Path, Path], tuple[Path, list[Path]]]
+
+
+def _with_files(document: Document, index: int, entry: CommunityEntry, find: _Find) -> CommunityEntry:
+    """The entry with the absolute files that its paths find, in order, each once.
 
     Args:
-        find: the pattern as it was written, where it leads, and the files there.
+        find: where a pattern leads that stands in a file of that folder, and the files there.
     """
-    seen: set[Path] = set()
-    for given in entry.path:
-        pattern, absolute, files = find(given)
+    if not isinstance(entry, FileEntry):
+        return entry
+    folder = document.folder(index, "path")
+    found: dict[Path, None] = {}
+    for pattern in entry.path:
+        absolute, files = find(folder, pattern)
         if not files:
             raise ConfigError(
-                f"path of {entry.entry_id}",
-                value=f"{pattern} (looked at {absolute})",
+                f"config {document.entry_place(index)}",
+                value=f"path of {entry.entry_id}: {pattern} (looked at {absolute})",
                 limit="at least one file",
                 next_step="mend the path in the config; `make demo` writes the files of the demo",
             )
-        for file in files:
-            if file not in seen:
-                seen.add(file)
-                yield file
+        found |= dict.fromkeys(files)
+    return entry.model_copy(update={"path": tuple(found)})
 
 
-def _finder(config: Path, home: Home) -> Callable[[Path], tuple[Path, Path, list[Path]]]:
+def _finder(home: Home) -> _Find:
     """Finds the files of a pattern; each pattern and each folder is looked at once, however many entries name it."""
-
     names_in = functools.cache(_names_in)
 
     @functools.cache
-    def find(pattern: Path) -> tuple[Path, Path, list[Path]]:
-        absolute = config.parent / str(pattern).replace(_HOME_VARIABLE, str(home.root))
+    def find(folder: Path, pattern: Path) -> tuple[Path, list[Path]]:
+        absolute = folder / str(pattern).replace(_HOME_VARIABLE, str(home.root))
         try:
             files = (
-                [absolute.resolve()] if absolute.is_file() else _files_matching(str(pattern), config, home, names_in)
+                [absolute.resolve()] if absolute.is_file() else _files_matching(str(pattern), folder, home, names_in)
             )
         except (OSError, ValueError):  # no file can have that name
             files = []
-        return pattern, absolute, [file for file in files if not _is_of_the_kernel(file)]
+        return absolute, [file for file in files if not is_of_the_kernel(file)]
 
     return find
 
 
-def _is_of_the_kernel(file: Path) -> bool:
-    """Whether a file is made up by the kernel as it is read (/proc, /sys): none can be an archive, some never end."""
-    for folder in ("/proc", "/sys"):
-        try:
-            if file.stat().st_dev == Path(folder).stat().st_dev and Path(folder).is_mount():
-                return True
-        except OSError:
-            continue
-    return False
-
-
-def _files_matching(pattern: str, config: Path, home: Home, names_in: Callable[[Path], list[str]]) -> list[Path]:
+def _files_matching(pattern: str, start: Path, home: Home, names_in: Callable[[Path], list[str]]) -> list[Path]:
     """Files that a glob finds; folders that merely contain glob characters stand for themselves.
 
     Args:
+        start: the folder of the file in which the pattern is written.
         names_in: what lies in a folder; asked where only the last part of the pattern is one.
     """
-    absolute = Path(glob.escape(str(config.parent))) / pattern.replace(_HOME_VARIABLE, glob.escape(str(home.root)))
+    absolute = Path(glob.escape(str(start))) / pattern.replace(_HOME_VARIABLE, glob.escape(str(home.root)))
     folder, last = absolute.parent, absolute.name
     plain = Path(_unescaped(str(folder)))
     if glob.escape(str(plain)) == str(folder) and not last.startswith("."):

@@ -1,6 +1,7 @@
 """The config is refused with one clear line, before anything runs."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ def test_load_settings__faults_are_one_line(tmp_path: Path, home: Home, text: st
         load_settings(write_config(tmp_path, text), home=home)
     assert "\n" not in str(caught.value)
     assert "Next: " in str(caught.value)
+    assert re.match(rf"config (file )?{re.escape(str(tmp_path))}/communities\.yml, line [12]: ", str(caught.value))
 
 
 # ---- communities that are asked for live -----------------------------------
