@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pulse.core import contract
+from pulse.core import contract, table
 from pulse.core.files import sql_text
 from pulse.core.home import Home
 from pulse.lake import raw
@@ -96,7 +96,7 @@ def test_earlier_versions__rows_are_read_beside_those_of_newer_ones(
     of_both = [("t3_old", "Of version 1", None, 1), ("t3_older", "Of version 2", "tips", 2)]
     assert staged(home, database) == of_both
 
-    language = contract.Column("language", "VARCHAR", True, "in which it is written")
+    language = table.Column("language", "VARCHAR", True, "in which it is written")
     monkeypatch.setattr(contract, "COLUMNS", (*contract.COLUMNS, language))
     monkeypatch.setattr(contract, "CONTRACT_VERSION", 3)
     newer = of_today(home, date(2026, 10, 7))

@@ -7,10 +7,11 @@ community, observed_at), and is never changed, only added to. NULL means "this s
 Kept together here: the columns of the three records, and the text hash that is derived from two of them.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
+
+from pulse.core.table import Column, definitions, select_list
 
 CONTRACT_VERSION = 2
 
@@ -22,16 +23,6 @@ KINDS: tuple[str, ...] = get_args(Kind)
 AUTHOR_ROLES: tuple[str, ...] = get_args(AuthorRole)
 REMOVALS: tuple[str, ...] = get_args(Removal)
 PROOFS: tuple[str, ...] = get_args(Proof)
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its DuckDB type, whether it may be NULL, and what it means."""
-
-    name: str
-    duckdb_type: str
-    is_nullable: bool
-    meaning: str
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -130,29 +121,17 @@ class CommunityObservation:
 
 def duckdb_columns() -> str:
     """Column definitions of a contribution, for ``create table``."""
-    return _definitions(COLUMNS)
+    return definitions(COLUMNS)
 
 
 def community_duckdb_columns() -> str:
     """Column definitions of a community's observation, for ``create table``."""
-    return _definitions(COMMUNITY_COLUMNS)
+    return definitions(COMMUNITY_COLUMNS)
 
 
 def coverage_duckdb_columns() -> str:
     """Column definitions of what was looked at, for ``create table``."""
-    return _definitions(COVERAGE_COLUMNS)
-
-
-def _definitions(columns: Iterable[Column]) -> str:
-    return ", ".join(
-        f"{column.name} {column.duckdb_type}{'' if column.is_nullable else ' not null'}" for column in columns
-    )
-
-
-def no_rows_sql(columns: Iterable[Column] = COLUMNS) -> str:
-    """A select of contract columns that gives no row."""
-    nulls = ", ".join(f"cast(null as {column.duckdb_type}) as {column.name}" for column in columns)
-    return f"select {nulls} where false"
+    return definitions(COVERAGE_COLUMNS)
 
 
 def projection(*, overrides: dict[str, str] | None = None) -> str:
@@ -166,9 +145,7 @@ def projection(*, overrides: dict[str, str] | None = None) -> str:
     title, body = chosen.get("title", "title"), chosen.get("body", "body")
     chosen["text_sha256"] = text_sha256_sql(title, body)
     chosen.setdefault("contract_version", str(CONTRACT_VERSION))
-    return ", ".join(
-        f"cast({chosen.get(column.name, column.name)} as {column.duckdb_type}) as {column.name}" for column in COLUMNS
-    )
+    return select_list(COLUMNS, chosen)
 
 
 # ---- derived values --------------------------------------------------------

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
-from pulse.core.contract import Column
 from pulse.core.files import fsync_file, fsync_folder, sql_text, storage_error
-from pulse.core.table import arrow_schema
+from pulse.core.table import Column, arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa

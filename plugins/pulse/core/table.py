@@ -1,8 +1,7 @@
 """A table of ours, described once, beside whoever writes it: what it is about, what one row is, what a column means.
 
 From the description come the Arrow schema that its files have, the types that DuckDB shows, and what the data
-dictionary and the comments of the published file say. A column is what it is in the contract
-(:class:`pulse.core.contract.Column`).
+dictionary and the comments of the published file say. The contract describes its records by the same columns.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,13 +10,21 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pulse.core.contract import Column
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # Types that DuckDB shows under another name than they are declared by.
 _SHOWN = {"timestamptz": "timestamp with time zone"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its DuckDB type, whether it may be NULL, and what it means."""
+
+    name: str
+    duckdb_type: str
+    is_nullable: bool
+    meaning: str
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,19 @@ def arrow_schema(columns: Iterable[Column]) -> "pa.Schema":
         "TIMESTAMPTZ": pa.timestamp("us", tz="UTC"), "VARCHAR": pa.string(), "VARCHAR[]": pa.list_(pa.string()),
     }  # fmt: skip
     return pa.schema([(column.name, types[column.duckdb_type]) for column in columns])
+
+
+def definitions(columns: Iterable[Column]) -> str:
+    """Column definitions, for ``create table``."""
+    return ", ".join(
+        f"{column.name} {column.duckdb_type}{'' if column.is_nullable else ' not null'}" for column in columns
+    )
+
+
+def no_rows_sql(columns: Iterable[Column]) -> str:
+    """A select of the columns that gives no row."""
+    nulls = ", ".join(f"cast(null as {column.duckdb_type}) as {column.name}" for column in columns)
+    return f"select {nulls} where false"
 
 
 def select_list(columns: Iterable[Column], expressions: Mapping[str, str] = MappingProxyType({})) -> str:

@@ -22,9 +22,10 @@ from typing import Any
 
 import duckdb
 
-from pulse.core.contract import COLUMNS, COMMUNITY_COLUMNS, COVERAGE_COLUMNS, Column, no_rows_sql
+from pulse.core.contract import COLUMNS, COMMUNITY_COLUMNS, COVERAGE_COLUMNS
 from pulse.core.files import sql_text
 from pulse.core.strict import WILDCARD
+from pulse.core.table import Column, no_rows_sql
 from pulse.core.window import Window
 from pulse.gates.row_columns import row_columns
 from pulse.gates.rules import (
@@ -401,7 +402,7 @@ def deciding_rules(waived: frozenset[str]) -> list[RowRule]:
 
 
 def _no_rows() -> str:
-    return f"select *, '' as filename, cast(0 as bigint) as file_row_number from ({no_rows_sql()})"
+    return f"select *, '' as filename, cast(0 as bigint) as file_row_number from ({no_rows_sql(COLUMNS)})"
 
 
 def _write_numbers(connection: duckdb.DuckDBPyConnection, facts: str, rows: str, table: str) -> dict[str, float | None]:

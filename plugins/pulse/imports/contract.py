@@ -6,7 +6,7 @@ is unique by (result_date, platform, community, code, currency) and measure, ove
 what they are refunds of: a line with a negative revenue, or with negative sales, takes away from the day's sum.
 """
 
-from pulse.core.contract import Column
+from pulse.core.table import Column
 
 CONTRACT_VERSION = 2
 MEASURES = ("visits", "leads", "sales", "revenue")

@@ -20,12 +20,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pulse.core import parquet
-from pulse.core.contract import Column, no_rows_sql
 from pulse.core.errors import ConfigError, DamagedFile, StorageError
 from pulse.core.files import read_json, sql_text, write_json
 from pulse.core.home import Home
 from pulse.core.month import Month
-from pulse.core.table import Table, select_list
+from pulse.core.table import Column, Table, no_rows_sql, select_list
 
 _EMPTY = "_empty.parquet"
 # The same rows give the same bytes, so that nothing is left to what the library does by itself.

@@ -13,10 +13,9 @@ from typing import Any
 import pyarrow as pa
 
 from pulse.core import parquet
-from pulse.core.contract import Column, no_rows_sql
 from pulse.core.files import sql_text
 from pulse.core.home import Home, path_value
-from pulse.core.table import Table
+from pulse.core.table import Column, Table, no_rows_sql
 
 LOAD_OUTCOMES = "load_outcomes"
 GATE_RESULTS = "gate_results"

@@ -27,6 +27,7 @@ from pulse.core.files import fsync_file, fsync_folder, read_json, sql_text, stor
 from pulse.core.home import Home, partition_path, path_value
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.core.strict import WILDCARD
+from pulse.core.table import Column
 from pulse.core.window import Window
 from pulse.lake import erasure, landing
 from pulse.lake.landing import Load, LoadManifest, coverage_of
@@ -97,7 +98,7 @@ def ensure_empty_file(home: Home) -> None:
     _ensure_empty_file(home.raw / _COVERAGE / "_empty.parquet", contract.COVERAGE_COLUMNS)
 
 
-def _ensure_empty_file(file: Path, columns: Sequence[contract.Column]) -> None:
+def _ensure_empty_file(file: Path, columns: Sequence[Column]) -> None:
     if parquet.fault_of(file, is_deep=True) is None:
         names = parquet.column_names(file)
         if names == [column.name for column in columns]:

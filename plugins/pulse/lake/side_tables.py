@@ -13,11 +13,10 @@ from types import MappingProxyType
 
 import duckdb
 
-from pulse.core.contract import Column, no_rows_sql
 from pulse.core.files import sql_text
 from pulse.core.home import Home
+from pulse.core.table import Column, no_rows_sql, select_list
 from pulse.core.table import Table as DescribedTable
-from pulse.core.table import select_list
 from pulse.lake import kpi_store, quality
 
 QUALITY = "quality"

@@ -132,7 +132,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, published: Path) -> None:
 
 def _show_what_is_published(connection: duckdb.DuckDBPyConnection) -> None:
     """The table of the published file that says as of when its copies of the tables beside the marts are."""
-    from pulse.core.contract import no_rows_sql
+    from pulse.core.table import no_rows_sql
     from pulse.lake import side_tables
 
     name = f"{side_tables.QUALITY}.{side_tables.PUBLISHED}"

@@ -4,9 +4,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from pulse.core.contract import Column
 from pulse.core.errors import ConfigError
-from pulse.core.table import arrow_schema
+from pulse.core.table import Column, arrow_schema
 
 # What is said of a text; NULL where it could not be judged, but for the last two.
 JUDGEMENT: tuple[Column, ...] = (

@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pulse.core import parquet
-from pulse.core.contract import Column, scored_text_sql
+from pulse.core.contract import scored_text_sql
 from pulse.core.files import storage_error
 from pulse.core.home import Home
-from pulse.core.table import Table
+from pulse.core.table import Column, Table
 from pulse.lake.raw import Partition, partition_files
 from pulse.sentiment.scorer import JUDGEMENT, Scorer
 

@@ -14,9 +14,8 @@ from typing import Any
 
 import yaml
 
-from pulse.core.contract import Column
 from pulse.core.home import REPOSITORY
-from pulse.core.table import Table, shown_type
+from pulse.core.table import Column, Table, shown_type
 from pulse.lake import kpi_store, quality, side_tables
 
 _MODELS = REPOSITORY / "dbt_project" / "models"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import duckdb
 
-from pulse.core.contract import no_rows_sql
 from pulse.core.files import sql_text
 from pulse.core.home import Home
+from pulse.core.table import no_rows_sql
 from pulse.core.text import printable
 from pulse.lake import kpi_store, side_tables
 from pulse.lake.side_tables import KPI, PUBLISHED, QUALITY, Damage, Source

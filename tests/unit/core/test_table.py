@@ -8,10 +8,9 @@ import pytest
 
 import damaging
 from pulse.core import contract, parquet
-from pulse.core.contract import Column
 from pulse.core.errors import StorageError
 from pulse.core.files import sql_text
-from pulse.core.table import arrow_schema, select_list, shown_type
+from pulse.core.table import Column, arrow_schema, no_rows_sql, select_list, shown_type
 from pulse.imports.contract import COLUMNS as OF_RESULTS
 from pulse.lake import kpi_store, quality, side_tables
 from support import ask
@@ -28,9 +27,9 @@ DESCRIBED = {
 @pytest.mark.parametrize("table", DESCRIBED)
 def test_columns__have_the_type_in_files_that_duckdb_gives_them(table: str):
     columns = DESCRIBED[table]
-    rows = ask(contract.no_rows_sql(columns)).to_arrow_table()
+    rows = ask(no_rows_sql(columns)).to_arrow_table()
     assert arrow_schema(columns).equals(rows.schema)
-    described = ask(f"describe {contract.no_rows_sql(columns)}").fetchall()
+    described = ask(f"describe {no_rows_sql(columns)}").fetchall()
     assert [(column.name, shown_type(column).replace(" ", "")) for column in columns] == [
         (name, kind.lower().replace(" ", "")) for name, kind, *_ in described
     ]
@@ -54,7 +53,7 @@ def test_file_without_rows__has_the_types_and_is_replaced_where_it_is_damaged_or
         hurt()
         parquet.ensure_empty_file(file, columns)
         found = ask(f"describe from read_parquet({sql_text(file)}, hive_partitioning = false)").fetchall()
-        assert found == ask(f"describe {contract.no_rows_sql(columns)}").fetchall()
+        assert found == ask(f"describe {no_rows_sql(columns)}").fetchall()
     written_ns = file.stat().st_mtime_ns
     parquet.ensure_empty_file(file, columns)
     assert file.stat().st_mtime_ns == written_ns

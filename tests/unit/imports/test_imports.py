@@ -14,10 +14,10 @@ import pytest
 import damaging
 from pulse.config.settings import Settings
 from pulse.core import parquet
-from pulse.core.contract import Column
 from pulse.core.errors import ConfigError, StorageError
 from pulse.core.files import sql_text
 from pulse.core.home import REPOSITORY, Home
+from pulse.core.table import Column
 from pulse.gates import runner
 from pulse.gates.runner import Answer, Batch
 from pulse.imports import contract, importing, kept_out, reading, rules, store

@@ -8,9 +8,10 @@ from pathlib import Path
 import duckdb
 
 from pulse.core import parquet
-from pulse.core.contract import no_rows_sql
+from pulse.core.contract import COLUMNS
 from pulse.core.files import sql_text
 from pulse.core.home import Home
+from pulse.core.table import no_rows_sql
 from pulse.platforms.entry import CommunityEntry
 
 # Counts drift for days; a contribution is seen again at about these ages, in days: by the daily run that meets the age
@@ -58,7 +59,7 @@ def create_known(
 
 def _create_known(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
     names = ", ".join(map(sql_text, files))
-    rows = f"read_parquet([{names}], hive_partitioning = false)" if files else f"({no_rows_sql()})"
+    rows = f"read_parquet([{names}], hive_partitioning = false)" if files else f"({no_rows_sql(COLUMNS)})"
     connection.execute(
         f"""
         create or replace table known as

@@ -22,9 +22,10 @@ from typing import Any
 
 import duckdb
 
-from pulse.core.contract import CONTRACT_VERSION, no_rows_sql
+from pulse.core.contract import COLUMNS, CONTRACT_VERSION
 from pulse.core.errors import CallsSpent, SourceError, StorageError
 from pulse.core.files import read_json, sql_text, storage_error, write_json
+from pulse.core.table import no_rows_sql
 from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.lake.landing import RESUME_WITHIN, SHELVES
@@ -251,7 +252,7 @@ class Shelf:
         """All rows of sealed pages: contract columns and ``line_number``. The same contribution may stand twice."""
         files = [sql_text(file) for file in self._sealed(".parquet")]
         if not files:
-            return f"(select *, cast(0 as bigint) as line_number from ({no_rows_sql()}))"
+            return f"(select *, cast(0 as bigint) as line_number from ({no_rows_sql(COLUMNS)}))"
         return f"read_parquet([{', '.join(files)}], hive_partitioning = false)"
 
     def fault_files(self) -> list[Path]:
