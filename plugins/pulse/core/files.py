@@ -69,6 +69,11 @@ def sql_text(value: str | Path) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
+def sql_name(name: str) -> str:
+    """A name in SQL, of a column that may be called anything."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def storage_error(path: Path, error: Exception) -> StorageError:
     """Translate an error of the operating system, or of a library that wrote to ``path``."""
     return StorageError(

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pulse.core.errors import QueryError
-from pulse.core.files import fsync_file, fsync_folder, sql_text, storage_error
+from pulse.core.files import fsync_file, fsync_folder, sql_name, sql_text, storage_error
 from pulse.sentiment import csv_reading, sql_function
 from pulse.sentiment.scorer import JUDGEMENT_SCHEMA, get_scorer
 
@@ -142,7 +142,7 @@ def score_file(
         sql_function.register(connection, model)
         given = _examine(connection, file, kind, text_column, csv_options or CsvOptions())
         _require_free_names(file, given.columns)
-        judged = f"select *, sentiment({_quoted(given.text_column)}) as judgement from {given.rows}"
+        judged = f"select *, sentiment({sql_name(given.text_column)}) as judgement from {given.rows}"
         if output is None or output_kind is None:
             outcomes = _outcomes(connection, file, f"select judgement.* from ({judged})", prefix="", given=given)
             done = _judgement(given, model_id, outcomes)
@@ -163,10 +163,6 @@ def _kind(path: Path, kinds: dict[str, str], *, what: str) -> str:
 
 def _output_name(name: str) -> str:
     return name if name.startswith("sentiment_") else f"sentiment_{name}"
-
-
-def _quoted(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
 
 
 # ---- reading ---------------------------------------------------------------
@@ -305,9 +301,9 @@ def _write(
 def _select_list(given: _Input, kind: str) -> str:
     """The columns of the file as they are; for a spreadsheet with an apostrophe where it would run them."""
     if kind != _CSV:
-        return ", ".join(map(_quoted, given.columns))
+        return ", ".join(map(sql_name, given.columns))
     return ", ".join(
-        f"{_quoted(name) if is_plain else _guarded(_quoted(name))} as {_quoted(_guarded_name(name))}"
+        f"{sql_name(name) if is_plain else _guarded(sql_name(name))} as {sql_name(_guarded_name(name))}"
         for name, is_plain in zip(given.columns, given.are_plain, strict=True)
     )
 

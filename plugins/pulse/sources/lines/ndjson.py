@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Literal, Protocol
 
 import numpy as np
 import zstandard
@@ -52,6 +52,9 @@ _FOREIGN_MAGICS = {
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
+Compression = Literal["gzip", "zstd", "uncompressed"]
+# What reading a file that is cut off, damaged or gone raises.
+DECOMPRESSION_ERRORS = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 Positions = np.ndarray[Any, np.dtype[np.int64]]
 
 
@@ -123,9 +126,10 @@ def opened(path: Path) -> "Iterator[ByteStream]":
     """
     before = fingerprint_of(path)
     try:
-        with _decompressed(path) as stream:
+        _refuse_foreign(path)
+        with decompressed(path) as stream:
             yield stream
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+    except DECOMPRESSION_ERRORS as error:
         raise ArchiveUnreadable(
             f"archive {path}",
             value=getattr(error, "strerror", None) or str(error),
@@ -168,21 +172,38 @@ class ByteStream(Protocol):
 
 
 @contextmanager
-def _decompressed(path: Path) -> Iterator[ByteStream]:
+def decompressed(path: Path) -> Iterator[ByteStream]:
+    """The same, whatever is in the file and whoever writes to it meanwhile.
+
+    Raises:
+        OSError, EOFError, zlib.error, zstandard.ZstdError: ``DECOMPRESSION_ERRORS``.
+    """
+    kind = compression_of(path)
     with path.open("rb") as file:
-        magic = file.read(4)
-        file.seek(0)
-        if magic.startswith(_GZIP_MAGIC):
+        if kind == "gzip":
             with gzip.GzipFile(fileobj=file) as stream:
                 yield stream
-        elif magic in _ZSTD_MAGICS:
-            yield _WholeZstd(file)
         else:
-            _refuse_foreign(path, magic)
-            yield file
+            yield _WholeZstd(file) if kind == "zstd" else file
 
 
-def _refuse_foreign(path: Path, magic: bytes) -> None:
+def compression_of(path: Path) -> Compression:
+    """How a file is packed, told by its first bytes; in DuckDB's words.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    magic = _magic_of(path)
+    return "gzip" if magic.startswith(_GZIP_MAGIC) else "zstd" if magic in _ZSTD_MAGICS else "uncompressed"
+
+
+def _magic_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(4)
+
+
+def _refuse_foreign(path: Path) -> None:
+    magic = _magic_of(path)
     for foreign, name in _FOREIGN_MAGICS.items():
         if magic.startswith(foreign):
             raise ArchiveUnreadable(

@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from pulse.core.files import sql_text
+from pulse.core.files import sql_name, sql_text
 from pulse.core.text import printable
 from pulse.sources.lines import ndjson
 from pulse.sources.lines.mapping import Mapping
@@ -75,7 +75,7 @@ class ChunkReader:
         self._file = scratch / "stretch.ndjson"
         columns = mapping.raw_columns()
         self._columns_sql = "{" + ", ".join(f"{sql_text(name)}: '{kind}'" for name, kind in columns.items()) + "}"
-        self._empty_sql = ", ".join(f"cast(null as {kind}) as {_quoted(name)}" for name, kind in columns.items())
+        self._empty_sql = ", ".join(f"cast(null as {kind}) as {sql_name(name)}" for name, kind in columns.items())
         self._selects: list[str] = []
         self._tables: list[str] = []
         self.bad_lines: list[BadLine] = []
@@ -251,7 +251,3 @@ def _object_bytes(lines: Lines) -> int:
     """DuckDB reads through two buffers of this size: small ones stay in the cache, and are used again."""
     longest = int((lines.ends - lines.starts).max(initial=0))
     return max(2 * longest, _SMALL_BYTES)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -14,14 +14,14 @@ import duckdb
 
 from pulse.core.contract import KINDS, OBSERVABLE, REMOVALS, projection
 from pulse.core.errors import ConfigError
-from pulse.core.files import sql_text
+from pulse.core.files import sql_name, sql_text
 from pulse.core.text import printable
 from pulse.platforms.names import author_key_sql, canonical_name_sql
 from pulse.platforms.registry import platform_named
 from pulse.sources.lines.ndjson import Chunk, Fault, LineTooLong, Record, read_chunks
 from pulse.sources.tabular.entry import IDS, NUMBERS, TEXTS, TIMES, TabularEntry, Take, offset_minutes
 from pulse.sources.tabular.repairs import repaired_sql
-from pulse.sources.tabular.transcode import FAULT_FIELD, format_of, quoted, transcoded
+from pulse.sources.tabular.transcode import FAULT_FIELD, format_of, transcoded
 
 SOURCE = "tabular"
 VERSION = 1
@@ -116,7 +116,7 @@ class TabularMapping:
     def _evaluated(self, record: Record) -> tuple[str | None, str | None, float | None]:
         """Fault, community and time of a single row, by the expressions of the bulk."""
         values = [_as_text(record.get(name)) for name in self.raw_columns()]
-        row = ", ".join(f"?::varchar as {quoted(name)}" for name in self.raw_columns())
+        row = ", ".join(f"?::varchar as {sql_name(name)}" for name in self.raw_columns())
         with self._probing:
             if self._probe is None:
                 self._probe = duckdb.connect(config={"threads": "1"})
@@ -130,7 +130,7 @@ class TabularMapping:
 
     def _fault_sql(self) -> str:
         """Name and detail of the first rule that a row breaks; NULL for a good one."""
-        malformed = f"when {quoted(FAULT_FIELD)} is not null then 'malformed_row: ' || {quoted(FAULT_FIELD)}"
+        malformed = f"when {sql_name(FAULT_FIELD)} is not null then 'malformed_row: ' || {sql_name(FAULT_FIELD)}"
         return f"case {malformed} {' '.join(rule.sql() for rule in self._rules())} end"
 
     def _rules(self) -> Iterator["_Rule"]:
@@ -175,7 +175,7 @@ class TabularMapping:
     def _column_sql(self, name: str) -> str:
         """A cell as text; NULL where there is nothing but blanks."""
         top, _, rest = name.partition(".") if self._format in ("ndjson", "json") else (name, "", "")
-        value = quoted(top)
+        value = sql_name(top)
         if rest:
             path = "$" + "".join(f'."{part}"' for part in rest.split("."))
             value = f"case when json_valid({value}) then json_extract_string({value}, {sql_text(path)}) end"

@@ -5,22 +5,26 @@ another encoding) becomes a line that says so, behind the good ones.
 """
 
 import csv
-import gzip
 import io
 import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import duckdb
-import zstandard
 
 from pulse.core.errors import ArchiveUnreadable, ConfigError
-from pulse.core.files import sql_text
+from pulse.core.files import sql_name, sql_text
 from pulse.core.text import printable
-from pulse.sources.lines.ndjson import MAX_LINE_BYTES, changed_while_read, fingerprint_of
+from pulse.sources.lines.ndjson import (
+    DECOMPRESSION_ERRORS,
+    MAX_LINE_BYTES,
+    changed_while_read,
+    compression_of,
+    decompressed,
+    fingerprint_of,
+)
 from pulse.sources.tabular.entry import TabularEntry
 
 # Field of a line that stands for a row that could not be read.
@@ -28,14 +32,8 @@ FAULT_FIELD = "pulse:fault"
 _ENDINGS = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json",
             ".parquet": "parquet"}  # fmt: skip
 _PACKED = (".zst", ".gz")
-_GZIP_MAGIC, _ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _HEADER_BYTES = 1 << 20
 _REFUSALS = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.IOException, duckdb.BinderException)
-
-
-def quoted(name: str) -> str:
-    """A column's name in SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def format_of(path: Path, entry: TabularEntry) -> str:
@@ -103,7 +101,7 @@ def _write(
             types = ", ".join(f"{sql_text(name)}: 'VARCHAR'" for name in columns)
             rows = (
                 f"read_json({sql_text(path)}, format = 'array', columns = {{{types}}}, hive_partitioning = false, "
-                f"maximum_object_size = {MAX_LINE_BYTES}, compression = '{_compression(path)}')"
+                f"maximum_object_size = {MAX_LINE_BYTES}, compression = '{compression_of(path)}')"
             )
             held = list(columns)
         case _:
@@ -117,7 +115,7 @@ def _write(
             limit=f"its columns: {printable(', '.join(held), max_chars=600)}",
             next_step="mend the names in the config, or the delimiter if these are no columns",
         )
-    selected = ", ".join(f"cast({quoted(name)} as varchar) as {quoted(name)}" for name in columns)
+    selected = ", ".join(f"cast({sql_name(name)} as varchar) as {sql_name(name)}" for name in columns)
     connection.execute(f"copy (select {selected} from {rows}) to {sql_text(lines)} (format json)")
     if form in ("csv", "tsv"):
         _append_rejects(connection, lines)
@@ -128,7 +126,7 @@ def _csv_sql(path: Path, entry: TabularEntry, form: str, held: Sequence[str]) ->
     return (
         f"read_csv({sql_text(path)}, columns = {{{types}}}, header = true, auto_detect = false, "
         f"delim = {sql_text(_delimiter(entry, form))}, quote = '\"', escape = '\"', strict_mode = true, "
-        f"encoding = '{entry.table.encoding}', compression = '{_compression(path)}', parallel = false, "
+        f"encoding = '{entry.table.encoding}', compression = '{compression_of(path)}', parallel = false, "
         f"max_line_size = {MAX_LINE_BYTES}, store_rejects = true, rejects_limit = 0, hive_partitioning = false)"
     )
 
@@ -156,11 +154,13 @@ def _header(path: Path, entry: TabularEntry, form: str) -> list[str]:
         ArchiveUnreadable: there is none, or a name stands twice.
     """
     try:
-        with _opened(path) as stream:
-            start = stream.read(_HEADER_BYTES)
+        with decompressed(path) as stream:
+            start = b""
+            while len(start) < _HEADER_BYTES and (piece := stream.read(_HEADER_BYTES)):
+                start += piece
         text = start.decode("utf-8-sig" if entry.table.encoding == "utf-8" else entry.table.encoding, errors="replace")
         names = next(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(entry, form)), [])
-    except (OSError, EOFError, zstandard.ZstdError, csv.Error) as error:
+    except (*DECOMPRESSION_ERRORS, csv.Error) as error:
         raise _unreadable(path, form, str(error)) from error
     if not any(names):
         raise _unreadable(path, form, "no header: its first line is empty")
@@ -168,22 +168,6 @@ def _header(path: Path, entry: TabularEntry, form: str) -> list[str]:
     if repeated:
         raise _unreadable(path, form, f"column {printable(', '.join(repeated), max_chars=200)} stands twice")
     return names
-
-
-def _opened(path: Path) -> IO[bytes]:
-    match _compression(path):
-        case "gzip":
-            return gzip.open(path, "rb")  # type: ignore[return-value]
-        case "zstd":
-            return zstandard.open(path, "rb")  # type: ignore[no-any-return]
-        case _:
-            return path.open("rb")
-
-
-def _compression(path: Path) -> str:
-    with path.open("rb") as file:
-        magic = file.read(4)
-    return "gzip" if magic.startswith(_GZIP_MAGIC) else "zstd" if magic == _ZSTD_MAGIC else "uncompressed"
 
 
 def _unreadable(path: Path, form: str, why: str) -> ArchiveUnreadable:
