@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pulse.core import parquet
 from pulse.core.contract import KINDS
 from pulse.core.files import sql_text
 from pulse.core.strict import WILDCARD
@@ -162,30 +163,29 @@ def write_minutes(
     Args:
         seen_at_sql: expression over the view for when a record was seen, seconds since 1970.
     """
-    draft = file.with_suffix(".tmp")
-    connection.execute(
-        f"""
-        copy (
-            with sound as (
-                select kind, community_name as community,
-                    cast(floor(created_s / 60) as bigint) as minute, count(*) as records_n
-                from identified where created_s <= {seen_at_sql}
-                group by all
-            ),
-            largest as (
-                select community from sound group by community
-                order by sum(records_n) desc, community limit {_LARGEST_COMMUNITIES}
-            )
-            select kind, '{WILDCARD}' as community, minute, cast(sum(records_n) as bigint) as records_n
-            from sound group by all
-            union all
-            select kind, community, minute, records_n from sound
-            where list_contains($wanted, community) or community in (from largest)
-        ) to {sql_text(draft)} (format parquet, compression zstd)
-        """,
-        {"wanted": sorted(wanted)},
-    )
-    draft.replace(file)
+    with parquet.draft_of(file) as draft:
+        connection.execute(
+            f"""
+            copy (
+                with sound as (
+                    select kind, community_name as community,
+                        cast(floor(created_s / 60) as bigint) as minute, count(*) as records_n
+                    from identified where created_s <= {seen_at_sql}
+                    group by all
+                ),
+                largest as (
+                    select community from sound group by community
+                    order by sum(records_n) desc, community limit {_LARGEST_COMMUNITIES}
+                )
+                select kind, '{WILDCARD}' as community, minute, cast(sum(records_n) as bigint) as records_n
+                from sound group by all
+                union all
+                select kind, community, minute, records_n from sound
+                where list_contains($wanted, community) or community in (from largest)
+            ) to {sql_text(draft)} (format parquet, compression zstd)
+            """,
+            {"wanted": sorted(wanted)},
+        )
 
 
 def coverage_of_minutes(files: Sequence[Path], *, wanted: Collection[str] | None) -> FileCoverage:

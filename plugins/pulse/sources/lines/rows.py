@@ -6,9 +6,9 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from pulse.core.files import fsync_file, sql_text
+from pulse.core import parquet
+from pulse.core.files import sql_text
 from pulse.core.strict import WILDCARD
 from pulse.core.text import printable
 from pulse.platforms.entry import CommunityEntry
@@ -68,23 +68,21 @@ def write_rows(
     """
     named = [entry.community for entry in entries if not entry.is_wildcard]
     wanted = "true" if communities is None else "list_contains($wanted, community_name)"
-    draft = file.with_suffix(".tmp")
-    connection.execute(
-        f"""
-        copy (
-            select {contract_select}, line_number
-            from parsed left join accounts
-                on accounts.account = parsed.author_name
-                and accounts.scope =
-                    case when list_contains($named, community_name) then community_name else '{WILDCARD}' end
-            where {wanted}
-            order by line_number  -- the join hands on matching rows first
-        ) to {sql_text(draft)} (format parquet, compression zstd, compression_level 1)
-        """,
-        {"named": named} | ({} if communities is None else {"wanted": list(communities)}),
-    )
-    fsync_file(draft)
-    draft.replace(file)
+    with parquet.draft_of(file) as draft:
+        connection.execute(
+            f"""
+            copy (
+                select {contract_select}, line_number
+                from parsed left join accounts
+                    on accounts.account = parsed.author_name
+                    and accounts.scope =
+                        case when list_contains($named, community_name) then community_name else '{WILDCARD}' end
+                where {wanted}
+                order by line_number  -- the join hands on matching rows first
+            ) to {sql_text(draft)} (format parquet, compression zstd, compression_level 1)
+            """,
+            {"named": named} | ({} if communities is None else {"wanted": list(communities)}),
+        )
 
 
 def write_days(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[date, int]:
@@ -127,10 +125,7 @@ def fault_table(file: str, bad: Iterable[BadLine]) -> pa.Table:
 
 def write_faults(file: Path, table: pa.Table) -> None:
     """Write such a table; flushed."""
-    draft = file.with_suffix(".tmp")
-    pq.write_table(table, draft)
-    fsync_file(draft)
-    draft.replace(file)
+    parquet.write(file, table)
 
 
 def day_of(created_s: float | None) -> date | None:
