@@ -119,15 +119,16 @@ def stage(
         LockBusy: another process has been parsing it for over an hour.
         StorageError: landing cannot be written.
     """
-    fingerprint = _fingerprint(path, entries, context, chunk_bytes)
+    mapping = mapping_of(path, entries, context)
+    fingerprint = _fingerprint(path, entries, context, mapping, chunk_bytes)
     folder = context.home.landing / "archives" / fingerprint
     if not (folder / SEAL).is_file():
         with exclusive(context.home, f"archive-{fingerprint}", timeout_s=3_600):
             if not (folder / SEAL).is_file():
-                staging = _Staging(path, entries, context, folder, chunk_bytes)
+                staging = _Staging(path, entries, context, mapping, folder, chunk_bytes)
                 try:
                     tally = staging.parse()
-                    if _fingerprint(path, entries, context, chunk_bytes) != fingerprint:
+                    if _fingerprint(path, entries, context, mapping, chunk_bytes) != fingerprint:
                         raise ndjson.changed_while_read(path)
                     _seal_archive(path, folder, tally, staging)
                 except SourceError:
@@ -139,7 +140,8 @@ def stage(
 
 def staged(path: Path, entries: Sequence[FileEntry], context: SourceContext) -> StagedArchive | None:
     """The archive if it was parsed already, without parsing it."""
-    fingerprint = _fingerprint(path, entries, context, ndjson.DEFAULT_CHUNK_BYTES)
+    mapping = mapping_of(path, entries, context)
+    fingerprint = _fingerprint(path, entries, context, mapping, ndjson.DEFAULT_CHUNK_BYTES)
     folder = context.home.landing / "archives" / fingerprint
     return _open(path, folder, fingerprint) if (folder / SEAL).is_file() else None
 
@@ -180,11 +182,13 @@ def source_of(entry: FileEntry) -> str:
     return str(importlib.import_module(entry.files_module).SOURCE)
 
 
-def _fingerprint(path: Path, entries: Sequence[FileEntry], context: SourceContext, chunk_bytes: int) -> str:
+def _fingerprint(
+    path: Path, entries: Sequence[FileEntry], context: SourceContext, mapping: Mapping, chunk_bytes: int
+) -> str:
     identity = {
         "file": ndjson.fingerprint_of(path),
         "contract": CONTRACT_VERSION,
-        "mapping": mapping_of(path, entries, context).version,
+        "mapping": mapping.version,
         "reading": str(entries[0].reading),
         "coverage_rule": RULE_VERSION,
         # Sealed chunks are found again by their first lines, so what decides where chunks end belongs here too.
@@ -254,6 +258,7 @@ class _Staging:
         path: Path,
         entries: Sequence[FileEntry],
         context: SourceContext,
+        mapping: Mapping,
         folder: Path,
         chunk_bytes: int,
     ) -> None:
@@ -262,8 +267,8 @@ class _Staging:
         self._context = context
         self._folder = folder
         self._chunk_bytes = chunk_bytes
-        self._mapping = mapping_of(path, entries, context)
-        self.record_limit = self._mapping.record_limit
+        self._mapping = mapping
+        self.record_limit = mapping.record_limit
         self.statement: FileStatement | None = None
         self.wanted = None if any(entry.is_wildcard for entry in entries) else [entry.community for entry in entries]
         self._scratch = context.home.scratch / f"staging-{folder.name}"
