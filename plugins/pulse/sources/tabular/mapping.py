@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -66,7 +67,6 @@ class TabularMapping:
         self._author_key = author_key
         self._format = format_of(path, entry)
         self._parts = {name: _part_of(path, take, name, entry) for name, take in self._table.columns.items()}
-        self._probe: duckdb.DuckDBPyConnection | None = None
         self._probing = threading.Lock()
 
     @property
@@ -116,17 +116,22 @@ class TabularMapping:
     def _evaluated(self, record: Record) -> tuple[str | None, str | None, float | None]:
         """Fault, community and time of a single row, by the expressions of the bulk."""
         values = [_as_text(record.get(name)) for name in self.raw_columns()]
-        row = ", ".join(f"?::varchar as {sql_name(name)}" for name in self.raw_columns())
         with self._probing:
-            if self._probe is None:
-                self._probe = duckdb.connect(config={"threads": "1"})
-                self._probe.execute("set timezone = 'UTC'")
-            found = self._probe.execute(
-                f"select {self._fault_sql()}, {self._community_sql()}, epoch({self._time_sql('created_at')}) "
-                f"from (select {row})",
-                values,
-            ).fetchone()
+            found = self._probe.execute(self._look_sql, values).fetchone()
         return found or (None, None, None)
+
+    @cached_property
+    def _look_sql(self) -> str:
+        row = ", ".join(f"?::varchar as {sql_name(name)}" for name in self.raw_columns())
+        created_s = f"epoch({self._time_sql('created_at')})"
+        return f"select {self._fault_sql()}, {self._community_sql()}, {created_s} from (select {row})"
+
+    @cached_property
+    def _probe(self) -> duckdb.DuckDBPyConnection:
+        """A database for single rows; made when one has to be looked at."""
+        connection = duckdb.connect(config={"threads": "1"})
+        connection.execute("set timezone = 'UTC'")
+        return connection
 
     def _fault_sql(self) -> str:
         """Name and detail of the first rule that a row breaks; NULL for a good one."""
