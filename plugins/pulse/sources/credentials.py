@@ -108,20 +108,12 @@ class Credentials:
         Raises:
             ConfigError: something is missing, does not go together, or would be sent elsewhere.
         """
-        texts = {}
-        for name, one in cls.fields().items():
-            text = str(values.get(name) or "")
-            text = text if one.keeps_blanks else text.strip()
-            text = text.rstrip("/") if one.place == "host" else text
-            default = next(field.default for field in dataclasses.fields(cls) if field.name == name)
-            texts[name] = text or ("" if default is dataclasses.MISSING else default)
-        return cls(**texts)
+        return cls(**{field.name: _given_text(field, values.get(field.name)) for field in dataclasses.fields(cls)})
 
     @classmethod
     def own_url(cls) -> str:
         """The service's own server; its name where no field of the credentials is an address."""
-        fields = cls.fields()
-        urls = (one.default for one in dataclasses.fields(cls) if fields[one.name].place == "host")
+        urls = (field.default for field in dataclasses.fields(cls) if field.metadata[_META].place == "host")
         return str(next(urls, cls.service))
 
     @classmethod
@@ -166,6 +158,15 @@ class Credentials:
                 next_step=f"add the Airflow connection {cls.connection_id()}, or set {cls.how}",
             )  # fmt: skip
         return found
+
+
+def _given_text(field: "dataclasses.Field[Any]", value: object) -> Any:
+    """A value as it was typed or stored, without what surrounds it; the field's default where there is nothing."""
+    one: Given = field.metadata[_META]
+    text = str(value or "")
+    text = text if one.keeps_blanks else text.strip()
+    text = text.rstrip("/") if one.place == "host" else text
+    return text or ("" if field.default is dataclasses.MISSING else field.default)
 
 
 def from_environment(kind: type[Credentials]) -> Credentials:
