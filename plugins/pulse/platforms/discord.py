@@ -16,7 +16,6 @@ DISCORD = Platform(
     kinds=("post", "comment", "message"),
     # What stands in a thread is written like what stands in a channel.
     chat_kinds=("comment", "message"),
-    author_identity="account_id",
     opened_on=date(2015, 1, 1),
     id_patterns={"post": _SNOWFLAKE, "comment": _SNOWFLAKE, "message": _SNOWFLAKE},
     thread_id_pattern=_SNOWFLAKE,

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
 
 from pulse.core.contract import KINDS
 
@@ -17,7 +16,6 @@ class Platform:
         kinds: which of the contract's kinds people write there.
         chat_kinds: which of them are written as chat: in bursts by few, and often without a text of their own.
         ignores_case: whether two spellings of a community's or an account's name that differ in case alone are one.
-        author_identity: what tells two persons apart: the name, or the account's id where names change or repeat.
         opened_on: nothing was written there before.
         id_patterns: by kind, how a full id looks (RE2, the whole id); kinds without one take any.
         thread_id_pattern: how the id of a thread looks that a comment stands in; None takes any.
@@ -37,7 +35,6 @@ class Platform:
     kinds: tuple[str, ...] = KINDS
     chat_kinds: tuple[str, ...] = ("message",)
     ignores_case: bool = False
-    author_identity: Literal["name", "account_id"] = "name"
     opened_on: date = date(1990, 1, 1)
     id_patterns: Mapping[str, str] = field(default_factory=dict)
     thread_id_pattern: str | None = None

@@ -8,7 +8,6 @@ import csv
 import io
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,15 +24,7 @@ _GROUP_COLUMNS = ("post_id", "posted", "author", "message", "likes", "loves", "c
 _SNOWFLAKES_SINCE = datetime(2015, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
-class FilesElsewhere:
-    """What was written: the table, and one export for each channel."""
-
-    group: Path
-    server: tuple[Path, ...]
-
-
-def write_elsewhere(world: World, out: Path, *, seen_at: datetime) -> FilesElsewhere:
+def write_elsewhere(world: World, out: Path, *, seen_at: datetime) -> None:
     """Write both under ``out``, as they stand at a time; files that are there are replaced.
 
     Args:
@@ -47,15 +38,11 @@ def write_elsewhere(world: World, out: Path, *, seen_at: datetime) -> FilesElsew
         for one in world.contributions
         if one.appears_at <= seen_at and not is_gone_at(one, seen_at) and not one.is_orphan
     ]
-    group = out / GROUP_FILE
     posts = [one for one in shown if one.community.name == GROUP_OF and one.is_post]
-    write_bytes(group, _table(posts, seen_at))
+    write_bytes(out / GROUP_FILE, _table(posts, seen_at))
     talk = [one for one in shown if one.community.name == SERVER_OF]
-    exports = []
     for channel, channel_id in _CHANNELS.items():
-        exports.append(out / f"{SERVER_NAME} - {channel} [{channel_id}].json")
-        write_bytes(exports[-1], _export(talk, channel, seen_at))
-    return FilesElsewhere(group, tuple(exports))
+        write_bytes(out / f"{SERVER_NAME} - {channel} [{channel_id}].json", _export(talk, channel, seen_at))
 
 
 def _table(posts: Iterable[Contribution], at: datetime) -> bytes:
