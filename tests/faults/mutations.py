@@ -36,8 +36,8 @@ from pulse.sandbox.world_archive import write_archives
 from pulse.sandbox.world_model import is_visible_at, members_at
 from pulse.sandbox.world_record import record
 from pulse.sources.lines.archive import extract
-from pulse.sources.reddit import mapping
 from pulse.sources.reddit.entry import RedditArchiveEntry
+from pulse.sources.reddit.mapping import RedditMapping
 from support import write_whole_coverage
 
 NOW = datetime(2026, 10, 15, tzinfo=UTC)
@@ -476,19 +476,15 @@ class Workshop:
         roles = " ".join(
             f"when list_contains({names}, author_name) then '{role}'" for role, names in self._accounts.items()
         )
-        columns = ", ".join(
-            f"{sql_text(name)}: '{kind}'" for name, kind in mapping.raw_columns(with_extra=False).items()
-        )
-        select = mapping.contract_select(
-            author_key=KEY, role_sql=f"case {roles} end", observed_fallback_s=0.0, source="reddit_api",
-            with_extra=False, unobservable={"award_count"},
-        )  # fmt: skip
+        live = RedditMapping("reddit_api", KEY, is_encoded=False, with_extra=False, unobservable=("award_count",))
+        columns = ", ".join(f"{sql_text(name)}: '{kind}'" for name, kind in live.raw_columns().items())
+        select = live.contract_select(role_sql=f"case {roles} end", observed_fallback_s=0.0)
         selects = []
         for day in LIVE_DAYS:
             path = file.with_stem(f"live-{day}")
             path.write_text("".join(json.dumps(one) + "\n" for one in self._seen_live(day)), encoding="utf-8")
             read = f"select * from read_json({sql_text(path)}, format = 'newline_delimited', columns = {{{columns}}})"
-            understood = mapping.understood_sql(read, author_key=KEY, is_encoded=False)
+            understood = live.understood_sql(read)
             selects.append(f"select {select}, date '{day}' as partition_day from ({understood})")
         self._connection.execute(
             f"create table live as select *, row_number() over (partition by partition_day "

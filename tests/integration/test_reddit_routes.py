@@ -20,8 +20,7 @@ from pulse.lake.landing import unproven_days
 from pulse.sandbox.reddit_data import ArchiveData
 from pulse.sandbox.world_archive import write_archives
 from pulse.sources.lines.archive import extract
-from pulse.sources.reddit.entry import RedditArchiveEntry
-from pulse.sources.reddit.shelf import UNOBSERVABLE
+from pulse.sources.reddit.entry import UNOBSERVABLE, RedditArchiveEntry
 from support import world_of_seed_7
 
 pytestmark = pytest.mark.integration

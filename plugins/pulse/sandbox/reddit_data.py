@@ -319,7 +319,7 @@ def _prefixed(text: str, prefix: str) -> str:
 
 
 def _parent_id(told: object) -> str | None:
-    """The parent's full id as :func:`pulse.sources.reddit.mapping.contract_select` understands it.
+    """The parent's full id as :func:`pulse.sources.reddit.mapping.RedditMapping.contract_select` understands it.
 
     Some years give it as a number, which a table program may have made 123.0: Reddit's ids are numbers in base 36.
     """

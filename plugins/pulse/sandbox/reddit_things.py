@@ -284,7 +284,7 @@ class ThingMaker:
 
 
 def _permalink(item: Item, community: str) -> str:
-    """As :func:`pulse.sources.reddit.mapping.contract_select` makes it where a record has none."""
+    """As :func:`pulse.sources.reddit.mapping.RedditMapping.contract_select` makes it where a record has none."""
     comment = "" if item.is_post else f"_/{item.full_id[3:]}/"
     return f"/r/{community}/comments/{item.thread_id[3:]}/{comment}"
 

@@ -7,6 +7,11 @@ from pydantic import field_validator
 from pulse.core.strict import WILDCARD
 from pulse.sources.lines.entry import FileEntry
 
+# No scores, awards, views or shares are there, and replies are not counted.
+OBSERVES = frozenset(
+    {"parent_id", "edited_at", "title", "body", "permalink", "author_key", "reactions", "channel", "extra"}
+)
+
 
 class DiscordExportEntry(FileEntry):
     """A server of which files of DiscordChatExporter are read.
@@ -25,10 +30,8 @@ class DiscordExportEntry(FileEntry):
 
     @property
     def observes(self) -> frozenset[str]:
-        """No scores, awards, views or shares are there, and replies are not counted."""
-        return frozenset(
-            {"parent_id", "edited_at", "title", "body", "permalink", "author_key", "reactions", "channel", "extra"}
-        )
+        """What an export shows."""
+        return OBSERVES
 
     @field_validator("name")
     @classmethod

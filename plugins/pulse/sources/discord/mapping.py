@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pulse.core.contract import projection
+from pulse.core.contract import OBSERVABLE, projection
 from pulse.platforms.names import author_key_sql
 from pulse.sources.discord import document
+from pulse.sources.discord.entry import OBSERVES
 from pulse.sources.lines.file_coverage import FileStatement
 from pulse.sources.lines.ndjson import Chunk, Fault, LineTooLong, Record
 
@@ -36,8 +37,6 @@ COLUMNS = {
     "isPinned": "BOOLEAN",
     "is_odd": "BOOLEAN",
 }
-# What an export does not show: Discord has no scores, awards, views or shares, and does not count replies.
-_UNOBSERVABLE = ("url", "score", "upvote_ratio", "reply_count", "award_count", "view_count", "share_count")
 
 
 @dataclass(frozen=True)
@@ -135,5 +134,5 @@ class DiscordMapping:
                 "load_id": "''",
                 "extra": extra if self.with_extra else "null",
             }
-            | dict.fromkeys(_UNOBSERVABLE, "null")
+            | dict.fromkeys(OBSERVABLE - OBSERVES, "null")
         )

@@ -15,6 +15,10 @@ from pulse.sources.lines.entry import FileEntry
 _SUBREDDIT_NAME = re.compile(r"[A-Za-z0-9_]{2,24}")
 
 
+# Through the API: Reddit gives 0 and empty lists for awards, and views to moderators only.
+UNOBSERVABLE = ("award_count", "view_count", "reactions")
+
+
 class RedditEntry(FileEntry):
     """A community on Reddit.
 
@@ -57,8 +61,8 @@ class RedditApiEntry(RedditEntry):
 
     @property
     def observes(self) -> frozenset[str]:
-        """All but what Reddit does not have or show: awards are 0 and empty lists, views are for moderators."""
-        return super().observes - {"award_count", "view_count"}
+        """All but what Reddit does not have, or does not show through its API."""
+        return super().observes - {*UNOBSERVABLE}
 
     @field_validator("name")
     @classmethod

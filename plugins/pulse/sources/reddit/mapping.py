@@ -5,7 +5,7 @@ the fields named here and nothing else, and one select list turns them into cont
 record, and two routes cannot disagree.
 """
 
-from collections.abc import Collection, Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,16 +110,39 @@ class RedditMapping:
         return ndjson.read_chunks(path, chunk_bytes=chunk_bytes)
 
     def raw_columns(self) -> dict[str, str]:
-        """See :func:`raw_columns`."""
-        return raw_columns(with_extra=self.with_extra)
+        """DuckDB type by field, for ``read_json``; fields that a record lacks come as NULL."""
+        columns = dict.fromkeys(_NUMBER_FIELDS, "DOUBLE") | dict.fromkeys((*_TEXT_FIELDS, *_MIXED_FIELDS), "VARCHAR")
+        return columns | (dict.fromkeys(EXTRA_FIELDS, "JSON") if self.with_extra else {})
 
     def needs_slow_look_sql(self) -> str:
-        """See :func:`needs_slow_look_sql`."""
-        return needs_slow_look_sql()
+        """Whether a record that the bulk reader took must be looked at by itself: nothing it reads is a surprise.
+
+        True where a required field is missing or absurd, and where a text field may have held something else than text
+        (the bulk reader turns objects, numbers and booleans into text without a word). Whatever :meth:`check_record`
+        finds bad must be true here, or be refused by the bulk reader.
+        """
+        missing = (
+            "coalesce(id, '') = '' or coalesce(subreddit, '') = '' "
+            f"or not coalesce(created_utc between {EARLIEST_S} and {LATEST_S}, false) "
+            "or (title is null and coalesce(link_id, '') = '')"
+        )
+        # NaN is greater than every number, so it is not within the limit either.
+        odd_number = " or ".join(
+            f"not (abs({field}) <= {_LARGEST_NUMBER})" for field in _NUMBER_FIELDS if field != "created_utc"
+        )
+        odd_text = " or ".join(_may_be_no_text_sql(field) for field in (*_TEXT_FIELDS, "parent_id"))
+        return f"(({missing}) or coalesce({odd_number}, false) or coalesce({odd_text}, false))"
 
     def check_record(self, record: Record) -> Fault | None:
-        """See :func:`check_record`."""
-        return check_record(record, fields=self.raw_columns())
+        """The slow look at one parsed record: the fault that makes it unusable, or None.
+
+        Keys that the bulk reader does not read are not looked at: whatever they hold cannot matter.
+        """
+        fields = self.raw_columns()
+        repeated = [name for name in record.repeated if name in fields]
+        if repeated:
+            return Fault("duplicate_key", ", ".join(repeated))
+        return _odd_number(record) or _odd_text(record) or _missing(record)
 
     def place_of(self, record: Record) -> tuple[str | None, float | None]:
         """Community and time of creation."""
@@ -131,26 +154,126 @@ class RedditMapping:
         return community, created_s if is_possible else None
 
     def identified_sql(self, rows_sql: str) -> str:
-        """See :func:`identified_sql`."""
-        return identified_sql(rows_sql, author_key=self.author_key)
+        """Select the fields of :meth:`raw_columns`, and what tells whose, what and of when a record is.
+
+        Cheap to prepare: what only counts records reads this instead of :meth:`understood_sql`.
+        """
+        # One look into `_meta`, which may hold anything.
+        paths = "['$.retrieved_2nd_on', '$.was_deleted_later', '$.was_initially_deleted', '$.removal_type']"
+        meta = (
+            f"case when length(_meta) > {_LONGEST_JSON_CHARS} then null when json_valid(_meta) "
+            f"then json_extract_string(_meta, {paths}) end"
+        )
+        return f"""
+            select *, try_cast(meta[1] as double) as seen_again_s
+            from (
+                select *,
+                       title is not null as is_post,
+                       case when title is not null then 'post' else 'comment' end as kind,
+                       created_utc as created_s,
+                       {meta} as meta,
+                       {profiles.kept_name_sql(self.author_key, PLATFORM, canonical_name_sql(PLATFORM, "subreddit"))}
+                           as community_name,
+                       {canonical_name_sql(PLATFORM, "author")} as author_name
+                from ({rows_sql})
+            )
+        """
 
     def understood_sql(self, rows_sql: str) -> str:
-        """See :func:`understood_sql`."""
-        return understood_sql(rows_sql, author_key=self.author_key, is_encoded=self.is_encoded)
+        """Select the columns of :meth:`identified_sql`, and what several columns of the contract are made of.
+
+        Step by step, because what stands in an expression twice is planned, and may be reckoned, twice.
+        """
+        texts = {"link_flair_text": "link_flair_text", "url": "url", "permalink": "permalink", "title": "title"}
+        texts["told"] = "case when title is not null then selftext else body end"
+        decoded = ", ".join(f"{_decoded_sql(sql) if self.is_encoded else sql} as {name}" for name, sql in texts.items())
+        return f"""
+            select * exclude (meta, notice, title_notice), {_removal_sql()} as removal
+            from (
+                select *,
+                       {notice_sql("told")} as notice,
+                       {notice_sql("title")} as title_notice
+                from (
+                    select * exclude (title, link_flair_text, url, permalink), {decoded}
+                    from ({self.identified_sql(rows_sql)})
+                )
+            )
+        """
 
     def seen_at_sql(self, fallback_s: float) -> str:
-        """See :func:`seen_at_sql`."""
-        return seen_at_sql(fallback_s)
+        """When a record of :meth:`identified_sql` was seen, in seconds since 1970; the fallback where it does not say.
+
+        What Arctic Shift sees at its second look are the counts.
+        """
+        seen_s = ", ".join(_time_sql(seconds) for seconds in ("seen_again_s", "retrieved_on", "retrieved_utc"))
+        return f"coalesce({seen_s}, {fallback_s!r})"
 
     def contract_select(self, *, role_sql: str, observed_fallback_s: float) -> str:
-        """See :func:`contract_select`."""
-        return contract_select(
-            author_key=self.author_key,
-            role_sql=role_sql,
-            observed_fallback_s=observed_fallback_s,
-            source=self.source,
-            with_extra=self.with_extra,
-            unobservable=self.unobservable,
+        """Select list from :meth:`understood_sql` to the contract's columns.
+
+        Args:
+            role_sql: expression for ``author_role`` apart from moderators, NULL where no account is listed.
+            observed_fallback_s: seconds since 1970 to take as ``observed_at`` where a record does not say when it was
+                seen.
+
+        ``load_id`` is left empty: a load fills it in.
+        """
+        author_gone = "(author is null or author in ('', '[deleted]', '[removed]'))"
+        author_key = author_key_sql(self.author_key, PLATFORM, "author")
+        moderator = "case when distinguished in ('moderator', 'admin') then 'moderator' end"
+        edited_s = "try_cast(edited as double)"
+        observed_s = f"greatest(created_utc, {self.seen_at_sql(observed_fallback_s)})"
+        thread = "case when starts_with(link_id, 't3_') then link_id else 't3_' || link_id end"
+        # Some years give the parent as a number (a table program may have made it 123.0): Reddit's ids are numbers
+        # written in base 36.
+        parent_number = "try_cast(regexp_extract(parent_id, '^([0-9]{1,18})([.]0)?$', 1) as bigint)"
+        parent = (
+            "case when coalesce(parent_id, '') = '' then null "
+            "when regexp_matches(parent_id, '^t[0-9]_') then parent_id "
+            f"else 't1_' || coalesce(lower(to_base({parent_number}, 36)), parent_id) end"
+        )
+        made_permalink = (
+            "'/r/' || subreddit || '/comments/' || "
+            "case when is_post then id else regexp_replace(link_id, '^t3_', '') || '/_/' || id end || '/'"
+        )
+        permalink = _unless_profile_sql(f"coalesce(nullif(permalink, ''), {made_permalink})")
+        link = _unless_profile_sql("nullif(url, '')")
+        # What was taken back leaves nothing of what it said: an address spells the title, a label may too.
+        kept = "case when removal = 'none' then {} end"
+        return projection(
+            overrides={
+                "platform": f"'{PLATFORM}'",
+                "community": "community_name",
+                "contribution_id": "case when is_post then 't3_' else 't1_' end || id",
+                "kind": "kind",
+                "thread_id": f"case when is_post then 't3_' || id else {thread} end",
+                "parent_id": f"case when is_post then null else coalesce({parent}, {thread}) end",
+                "created_at": "to_timestamp(created_utc)",
+                "edited_at": f"to_timestamp({_time_sql(edited_s)})",
+                "observed_at": f"to_timestamp({observed_s})",
+                "title": kept.format("nullif(title, '')"),
+                "body": kept.format("nullif(told, '')"),
+                "url": kept.format(f"case when is_post then {link} end"),
+                "permalink": kept.format(permalink),
+                "tags": "case when removal <> 'none' then [] else list_filter([nullif(link_flair_text, ''), "
+                "case when over_18 = 'true' then 'nsfw' end, case when spoiler = 'true' then 'spoiler' end], "
+                "tag -> tag is not null) end",
+                "author_key": f"case when not {author_gone} then {author_key} end",
+                "author_role": f"coalesce({role_sql}, {moderator}, 'member')",
+                # While a community hides a young comment's score, Reddit shows 1 instead.
+                "score": "case when score_hidden = 'true' then null else round(coalesce(score, ups)) end",
+                "reply_count": "case when is_post then round(num_comments) end",
+                "award_count": "round(coalesce(total_awards_received, gilded))",
+                "view_count": "round(view_count)",
+                "share_count": "round(num_crossposts)",
+                "reactions": "null",
+                "removal": "removal",
+                "source": f"'{self.source}'",
+                "load_id": "''",
+                "extra": kept.format(_extra_sql()) if self.with_extra else "null",
+                "channel": "null",
+            }
+            | dict.fromkeys(self.unobservable, "null")
         )
 
 
@@ -158,32 +281,6 @@ def community_name(key: bytes, name: str) -> str:
     """A community's name as rows carry it: canonical, and a pseudonym for a profile."""
     account = profiles.account_in(name)
     return canonical_name(PLATFORM, name) if account is None else profiles.pseudonym(key, PLATFORM, account)
-
-
-def raw_columns(*, with_extra: bool) -> dict[str, str]:
-    """DuckDB type by field, for ``read_json``; fields that a record lacks come as NULL."""
-    columns = dict.fromkeys(_NUMBER_FIELDS, "DOUBLE") | dict.fromkeys((*_TEXT_FIELDS, *_MIXED_FIELDS), "VARCHAR")
-    return columns | (dict.fromkeys(EXTRA_FIELDS, "JSON") if with_extra else {})
-
-
-def needs_slow_look_sql() -> str:
-    """Whether a record that the bulk reader took must be looked at by itself: nothing it reads is a surprise.
-
-    True where a required field is missing or absurd, and where a text field may have held something else than text
-    (the bulk reader turns objects, numbers and booleans into text without a word). Whatever :func:`check_record` finds
-    bad must be true here, or be refused by the bulk reader.
-    """
-    missing = (
-        "coalesce(id, '') = '' or coalesce(subreddit, '') = '' "
-        f"or not coalesce(created_utc between {EARLIEST_S} and {LATEST_S}, false) "
-        "or (title is null and coalesce(link_id, '') = '')"
-    )
-    # NaN is greater than every number, so it is not within the limit either.
-    odd_number = " or ".join(
-        f"not (abs({field}) <= {_LARGEST_NUMBER})" for field in _NUMBER_FIELDS if field != "created_utc"
-    )
-    odd_text = " or ".join(_may_be_no_text_sql(field) for field in (*_TEXT_FIELDS, "parent_id"))
-    return f"(({missing}) or coalesce({odd_number}, false) or coalesce({odd_text}, false))"
 
 
 def _may_be_no_text_sql(field: str) -> str:
@@ -204,18 +301,6 @@ def _may_be_no_text_sql(field: str) -> str:
         f"when {field} >= '\\' and {field} < '{{' then {field} in ('true', 'false') "
         f"when {field} < '|' then {json} else false end"
     )
-
-
-def check_record(record: Record, *, fields: Container[str]) -> Fault | None:
-    """The slow look at one parsed record: the fault that makes it unusable, or None.
-
-    Args:
-        fields: what the bulk reader reads. Other keys are not looked at: whatever they hold cannot matter.
-    """
-    repeated = [name for name in record.repeated if name in fields]
-    if repeated:
-        return Fault("duplicate_key", ", ".join(repeated))
-    return _odd_number(record) or _odd_text(record) or _missing(record)
 
 
 def _odd_number(record: Record) -> Fault | None:
@@ -255,62 +340,6 @@ def _missing(record: Record) -> Fault | None:
     return None
 
 
-def identified_sql(rows_sql: str, *, author_key: bytes) -> str:
-    """Select the fields of :func:`raw_columns`, and what tells whose, what and of when a record is.
-
-    Cheap to prepare: what only counts records reads this instead of :func:`understood_sql`.
-
-    Args:
-        author_key: key material; the returned text holds a form of it and must not be logged.
-    """
-    # One look into `_meta`, which may hold anything.
-    paths = "['$.retrieved_2nd_on', '$.was_deleted_later', '$.was_initially_deleted', '$.removal_type']"
-    meta = (
-        f"case when length(_meta) > {_LONGEST_JSON_CHARS} then null when json_valid(_meta) "
-        f"then json_extract_string(_meta, {paths}) end"
-    )
-    return f"""
-        select *, try_cast(meta[1] as double) as seen_again_s
-        from (
-            select *,
-                   title is not null as is_post,
-                   case when title is not null then 'post' else 'comment' end as kind,
-                   created_utc as created_s,
-                   {meta} as meta,
-                   {profiles.kept_name_sql(author_key, PLATFORM, canonical_name_sql(PLATFORM, "subreddit"))}
-                       as community_name,
-                   {canonical_name_sql(PLATFORM, "author")} as author_name
-            from ({rows_sql})
-        )
-    """
-
-
-def understood_sql(rows_sql: str, *, author_key: bytes, is_encoded: bool) -> str:
-    """Select the columns of :func:`identified_sql`, and what several columns of the contract are made of.
-
-    Step by step, because what stands in an expression twice is planned, and may be reckoned, twice.
-
-    Args:
-        author_key: key material; the returned text holds a form of it and must not be logged.
-        is_encoded: whether Reddit wrote entities for &, < and > in these texts. They are undone here, once.
-    """
-    texts = {"link_flair_text": "link_flair_text", "url": "url", "permalink": "permalink", "title": "title"}
-    texts["told"] = "case when title is not null then selftext else body end"
-    decoded = ", ".join(f"{_decoded_sql(sql) if is_encoded else sql} as {name}" for name, sql in texts.items())
-    return f"""
-        select * exclude (meta, notice, title_notice), {_removal_sql()} as removal
-        from (
-            select *,
-                   {notice_sql("told")} as notice,
-                   {notice_sql("title")} as title_notice
-            from (
-                select * exclude (title, link_flair_text, url, permalink), {decoded}
-                from ({identified_sql(rows_sql, author_key=author_key)})
-            )
-        )
-    """
-
-
 def _decoded_sql(text_sql: str) -> str:
     """Undo entities once: the ampersand's last, so that nothing is undone twice."""
     undone = text_sql
@@ -341,92 +370,6 @@ def _removal_sql() -> str:
             else coalesce(title_notice, 'none')
         end
     """
-
-
-def contract_select(
-    *,
-    author_key: bytes,
-    role_sql: str,
-    observed_fallback_s: float,
-    source: str,
-    with_extra: bool,
-    unobservable: Collection[str] = (),
-) -> str:
-    """Select list from :func:`understood_sql` to the contract's columns.
-
-    Args:
-        author_key: key material; the returned text holds a form of it and must not be logged.
-        role_sql: expression for ``author_role`` apart from moderators, NULL where no account is listed.
-        observed_fallback_s: seconds since 1970 to take as ``observed_at`` where a record does not say when it was seen.
-        source: name of the route, for the column ``source``.
-        unobservable: columns that this route cannot see, whatever the record says: NULL.
-
-    ``load_id`` is left empty: a load fills it in.
-    """
-    author_gone = "(author is null or author in ('', '[deleted]', '[removed]'))"
-    moderator = "case when distinguished in ('moderator', 'admin') then 'moderator' end"
-    edited_s = "try_cast(edited as double)"
-    observed_s = f"greatest(created_utc, {seen_at_sql(observed_fallback_s)})"
-    thread = "case when starts_with(link_id, 't3_') then link_id else 't3_' || link_id end"
-    # Some years give the parent as a number (a table program may have made it 123.0): Reddit's ids are numbers written
-    # in base 36.
-    parent_number = "try_cast(regexp_extract(parent_id, '^([0-9]{1,18})([.]0)?$', 1) as bigint)"
-    parent = (
-        "case when coalesce(parent_id, '') = '' then null when regexp_matches(parent_id, '^t[0-9]_') then parent_id "
-        f"else 't1_' || coalesce(lower(to_base({parent_number}, 36)), parent_id) end"
-    )
-    made_permalink = (
-        "'/r/' || subreddit || '/comments/' || "
-        "case when is_post then id else regexp_replace(link_id, '^t3_', '') || '/_/' || id end || '/'"
-    )
-    permalink = _unless_profile_sql(f"coalesce(nullif(permalink, ''), {made_permalink})")
-    link = _unless_profile_sql("nullif(url, '')")
-    # What was taken back leaves nothing of what it said: an address spells the title, a label may too.
-    kept = "case when removal = 'none' then {} end"
-    return projection(
-        overrides={
-            "platform": f"'{PLATFORM}'",
-            "community": "community_name",
-            "contribution_id": "case when is_post then 't3_' else 't1_' end || id",
-            "kind": "kind",
-            "thread_id": f"case when is_post then 't3_' || id else {thread} end",
-            "parent_id": f"case when is_post then null else coalesce({parent}, {thread}) end",
-            "created_at": "to_timestamp(created_utc)",
-            "edited_at": f"to_timestamp({_time_sql(edited_s)})",
-            "observed_at": f"to_timestamp({observed_s})",
-            "title": kept.format("nullif(title, '')"),
-            "body": kept.format("nullif(told, '')"),
-            "url": kept.format(f"case when is_post then {link} end"),
-            "permalink": kept.format(permalink),
-            "tags": "case when removal <> 'none' then [] else list_filter([nullif(link_flair_text, ''), "
-            "case when over_18 = 'true' then 'nsfw' end, case when spoiler = 'true' then 'spoiler' end], "
-            "tag -> tag is not null) end",
-            "author_key": f"case when not {author_gone} then {author_key_sql(author_key, PLATFORM, 'author')} end",
-            "author_role": f"coalesce({role_sql}, {moderator}, 'member')",
-            # While a community hides a young comment's score, Reddit shows 1 instead.
-            "score": "case when score_hidden = 'true' then null else round(coalesce(score, ups)) end",
-            "reply_count": "case when is_post then round(num_comments) end",
-            "award_count": "round(coalesce(total_awards_received, gilded))",
-            "view_count": "round(view_count)",
-            "share_count": "round(num_crossposts)",
-            "reactions": "null",
-            "removal": "removal",
-            "source": f"'{source}'",
-            "load_id": "''",
-            "extra": kept.format(_extra_sql()) if with_extra else "null",
-            "channel": "null",
-        }
-        | dict.fromkeys(unobservable, "null")
-    )
-
-
-def seen_at_sql(fallback_s: float) -> str:
-    """When a record of :func:`identified_sql` was seen, in seconds since 1970, as far as it says so; else the fallback.
-
-    What Arctic Shift sees at its second look are the counts.
-    """
-    seen_s = ", ".join(_time_sql(seconds) for seconds in ("seen_again_s", "retrieved_on", "retrieved_utc"))
-    return f"coalesce({seen_s}, {fallback_s!r})"
 
 
 def _time_sql(seconds_sql: str) -> str:

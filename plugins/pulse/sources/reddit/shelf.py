@@ -35,15 +35,13 @@ from pulse.sources.lines.reader import ChunkReader
 from pulse.sources.lines.rows import create_accounts, fault_table, write_faults, write_rows
 from pulse.sources.reddit.client import Answer, RedditClient, Told, is_refusal
 from pulse.sources.reddit.credentials import RedditCredentials
-from pulse.sources.reddit.entry import RedditApiEntry, RedditApiPolicy
+from pulse.sources.reddit.entry import UNOBSERVABLE, RedditApiEntry, RedditApiPolicy
 from pulse.sources.reddit.mapping import RedditMapping
 from pulse.sources.reddit.pages import CommunityFacts, Page, Stub, community_facts
 
 log = logging.getLogger(__name__)
 
 SOURCE = "reddit_api"
-# Reddit gives 0 and empty lists for awards, and views to moderators only.
-UNOBSERVABLE = ("award_count", "view_count", "reactions")
 _SHARED = "*"
 
 Parse = Callable[[object, datetime], Page]

@@ -271,14 +271,14 @@ def test_stage__errors_of_the_engine_do_not_show_the_key(
     path = write(tmp_path / "archive", [post()])
     padded = KEY.ljust(64, b"\0")
     inner = bytes(byte ^ 0x36 for byte in padded).hex()
-    select = mapping.contract_select
+    select = mapping.RedditMapping.contract_select
 
-    def broken_select(**arguments: Any) -> str:
-        statement = select(**arguments)
+    def broken_select(self: mapping.RedditMapping, **arguments: Any) -> str:
+        statement = select(self, **arguments)
         assert inner in statement
         return statement + ", no_such_column"
 
-    monkeypatch.setattr(mapping, "contract_select", broken_select)
+    monkeypatch.setattr(mapping.RedditMapping, "contract_select", broken_select)
     with caplog.at_level(logging.DEBUG), pytest.raises(StorageError, match="BinderException") as caught:
         stage(path, [entry(path)], context(home, entry(path)))
     shown = "".join(traceback.format_exception(caught.value)) + caplog.text
