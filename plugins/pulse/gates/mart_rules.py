@@ -31,6 +31,31 @@ class MartRule:
     level: Level = "mart"
 
 
+def _adds_up(parts: str, counted: str, *, where: str) -> str:
+    """Communities whose rows of the mart do not add up to their contributions.
+
+    Args:
+        parts: what a row of the mart is.
+        counted: how many contributions a row stands for.
+        where: which contributions the rows stand for together.
+    """
+    return f"""
+        , {parts} as (
+            select platform, community, sum({counted}) as rows_n from mart group by platform, community
+        ),
+        counted as (
+            select platform, community, count(*) as rows_n from marts.fct_contributions
+            where {where} group by platform, community
+        )
+        select coalesce({parts}.platform, counted.platform) as platform,
+            coalesce({parts}.community, counted.community) as community,
+            {parts}.rows_n as {parts}_n, counted.rows_n as contributions_n
+        from {parts} full outer join counted
+            on {parts}.platform = counted.platform and {parts}.community = counted.community
+        where {parts}.rows_n is distinct from counted.rows_n
+    """
+
+
 MART_RULES: tuple[MartRule, ...] = (
     MartRule(
         "something_was_built",
@@ -132,62 +157,19 @@ MART_RULES: tuple[MartRule, ...] = (
     MartRule(
         "threads_add_up_to_contributions",
         "marts.fct_threads",
-        """
-        , threads as (
-            select platform, community, sum(contributions) as rows_n from mart group by platform, community
-        ),
-        counted as (
-            select platform, community, count(*) as rows_n from marts.fct_contributions
-            where kind <> 'message' group by platform, community
-        )
-        select coalesce(threads.platform, counted.platform) as platform,
-            coalesce(threads.community, counted.community) as community,
-            threads.rows_n as threads_n, counted.rows_n as contributions_n
-        from threads full outer join counted
-            on threads.platform = counted.platform and threads.community = counted.community
-        where threads.rows_n is distinct from counted.rows_n
-        """,
+        _adds_up("threads", "contributions", where="kind <> 'message'"),
         "Every post and comment hangs in exactly one thread; messages of a chat hang in none.",
     ),
     MartRule(
         "conversations_add_up_to_messages",
         "marts.fct_conversations",
-        """
-        , conversations as (
-            select platform, community, sum(messages) as rows_n from mart group by platform, community
-        ),
-        counted as (
-            select platform, community, count(*) as rows_n from marts.fct_contributions
-            where kind = 'message' and is_looked_at group by platform, community
-        )
-        select coalesce(conversations.platform, counted.platform) as platform,
-            coalesce(conversations.community, counted.community) as community,
-            conversations.rows_n as conversations_n, counted.rows_n as contributions_n
-        from conversations full outer join counted
-            on conversations.platform = counted.platform and conversations.community = counted.community
-        where conversations.rows_n is distinct from counted.rows_n
-        """,
+        _adds_up("conversations", "messages", where="kind = 'message' and is_looked_at"),
         "Every message that was looked at is in exactly one conversation.",
     ),
     MartRule(
         "contributors_add_up_to_contributions",
         "marts.dim_contributors",
-        """
-        , people as (
-            select platform, community, sum(posts + comments + messages) as rows_n
-            from mart group by platform, community
-        ),
-        counted as (
-            select platform, community, count(*) as rows_n from marts.fct_contributions
-            where author_key is not null and is_looked_at group by platform, community
-        )
-        select coalesce(people.platform, counted.platform) as platform,
-            coalesce(people.community, counted.community) as community,
-            people.rows_n as people_n, counted.rows_n as contributions_n
-        from people full outer join counted
-            on people.platform = counted.platform and people.community = counted.community
-        where people.rows_n is distinct from counted.rows_n
-        """,
+        _adds_up("people", "posts + comments + messages", where="author_key is not null and is_looked_at"),
         "Whoever wrote is in the dimension with everything they wrote.",
     ),
     MartRule(
