@@ -286,6 +286,8 @@ class _Staging:
         shutil.rmtree(self._scratch, ignore_errors=True)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            for draft in self._folder.glob(".*.tmp"):  # of a run that was killed: the caller's lock is held
+                draft.unlink()
             self._scratch.mkdir(parents=True, mode=0o700)
             with self._workers, ThreadPoolExecutor(_WORKERS_N, thread_name_prefix="parse") as pool:
                 started: deque[tuple[Chunk | LineTooLong, Future[_Parsed]]] = deque()
