@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from pulse.core import memory_database
 from pulse.core.contract import CONTRACT_VERSION, Proof, coverage_duckdb_columns
 from pulse.core.files import storage_error
 
@@ -108,7 +109,7 @@ def write(
         for look in looks
     ]  # fmt: skip
     try:
-        with duckdb.connect() if connection is None else contextlib.nullcontext(connection) as database:
+        with memory_database.cursor() if connection is None else contextlib.nullcontext(connection) as database:
             database.execute(f"create or replace temp table coverage ({coverage_duckdb_columns()})")
             if rows:
                 database.register("arriving_coverage", pa.Table.from_pylist(rows))
@@ -132,8 +133,7 @@ def in_order(looks: Iterable[Look]) -> list[Look]:
 
 def read(file: Path) -> list[Look]:
     """The rows of such a file, in order."""
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
+    with memory_database.cursor() as connection:
         rows = connection.execute(
             "select platform, community, day, kind, looked_from, looked_to, proof, counted_n, except_communities "
             "from read_parquet(?, hive_partitioning = false) order by community, day, kind, looked_from nulls first",

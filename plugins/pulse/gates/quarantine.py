@@ -22,6 +22,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from pulse.core import memory_database
 from pulse.core.clock import Clock
 from pulse.core.errors import ConfigError, StorageError
 from pulse.core.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
@@ -76,8 +77,7 @@ def keep_records(home: Home, load: Load, rejected_file: Path, *, run_id: str, re
             shutil.copyfile(load.bad_lines_file, folder / "bad_lines.parquet")
             write_json(folder / "kept.json", {"entry_id": load.manifest.entry_id, "kept_at": recorded_at.isoformat()})
         if has_rejected:
-            with duckdb.connect() as connection:
-                connection.execute("set timezone = 'UTC'")
+            with memory_database.cursor() as connection:
                 _copy_rejected(connection, load, rejected_file, folder / "rows.parquet")
                 _write_accepted(connection, load, rejected_file)
     except OSError as error:
@@ -105,8 +105,7 @@ def keep_unplaced(home: Home, load: Load, *, run_id: str, recorded_at: datetime)
             write_json(folder / "kept.json", {"entry_id": None, "kept_at": recorded_at.isoformat()})
         except OSError as error:
             raise storage_error(folder, error) from error
-        with duckdb.connect() as connection:
-            connection.execute("set timezone = 'UTC'")
+        with memory_database.cursor() as connection:
             notes = connection.execute(
                 f"""
                 select $run_id as run_id, cast(null as varchar) as load_id, cast(null as varchar) as entry_id,
@@ -180,8 +179,7 @@ def _drop_if_empty(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
 
 
 def _note_records(home: Home, load: Load, folder: Path, run_id: str, recorded_at: datetime) -> None:
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
+    with memory_database.cursor() as connection:
         notes = connection.execute(
             f"""
             select $run_id as run_id, $load_id as load_id, $entry_id as entry_id, community, day, rule, reason,
@@ -271,7 +269,7 @@ def kept_records(home: Home, load_id: str, *, limit: int) -> list[tuple[str, str
             "quarantine", value=f"no records of load {load_id}", next_step="`pulse quarantine list` says what is there"
         )
     records: list[tuple[str, str, str, str]] = []
-    with duckdb.connect() as connection:
+    with memory_database.cursor() as connection:
         for folder in folders:
             records += [
                 (f"line {number}", str(day or "-"), fault, bytes(line).decode("utf-8", "backslashreplace"))
@@ -366,8 +364,7 @@ def _copy_as_new_load(home: Home, given: Load, waive: frozenset[str], clock: Clo
     )
     folder = landing.draft(home, new_id)
     try:
-        with duckdb.connect() as connection:
-            connection.execute("set timezone = 'UTC'")
+        with memory_database.cursor() as connection:
             for file in [*given.rows_files().values(), *_other_records(given)]:
                 connection.execute(
                     f"copy (select * replace ({sql_text(new_id)} as load_id) from read_parquet({sql_text(file)}, "

@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import duckdb
-
-from pulse.core import locks, parquet
+from pulse.core import locks, memory_database, parquet
 from pulse.core.clock import Clock
 from pulse.core.errors import ConfigError, StorageError
 from pulse.core.files import read_json, sql_text, storage_error, write_json
@@ -285,8 +283,7 @@ def _forget_coverage(home: Home, file: Path, day: date) -> None:
         return
     others = [_day_of(other) for other in of_community.glob(f"day=*/{file.name}") if other != file]
     is_live = not raw.is_replayable(file.stem)
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
+    with memory_database.cursor() as connection:
         rows = f"read_parquet({sql_text(coverage)}, hive_partitioning = false)"
         lost = f"day = date '{day}'"
         if is_live:
@@ -325,7 +322,7 @@ def _recorded(home: Home, load_id: str, day: date) -> list[dict[str, Any]]:
     def read(files: Sequence[Path]) -> list[dict[str, Any]]:
         if not files:
             return []
-        with duckdb.connect() as connection:
+        with memory_database.cursor() as connection:
             rows = connection.execute(
                 f"select distinct {', '.join(names)} from read_parquet($files, hive_partitioning = false) "
                 "where load_id = $load_id and day = $day order by all",

@@ -6,10 +6,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from pulse.config.settings import Settings
-from pulse.core import locks, parquet
+from pulse.core import locks, memory_database, parquet
 from pulse.core.home import Home
 from pulse.gates import quarantine
 from pulse.health import damage
@@ -111,8 +109,7 @@ def _days_run(files: Sequence[Path]) -> list[tuple[str, date, date]]:
     """Stretches of days that some run tried, by entry and in order."""
     if not files:
         return []
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
+    with memory_database.cursor() as connection:
         return connection.execute(
             """
             with days as (
@@ -149,6 +146,5 @@ def _never_run(
 def _latest_outcomes(files: Sequence[Path]) -> list[tuple[Any, ...]]:
     if not files:
         return []
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
+    with memory_database.cursor() as connection:
         return connection.execute(_LATEST, {"files": list(map(str, files))}).fetchall()

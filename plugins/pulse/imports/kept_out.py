@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 
+from pulse.core import memory_database
 from pulse.core.errors import StorageError
 from pulse.core.files import fsync_folder, read_json, storage_error, write_json
 from pulse.core.home import Home, path_value
@@ -72,8 +72,7 @@ def keep(home: Home, verdict: FileVerdict, database: Path, *, run_id: str, recor
 
 def _note_records(home: Home, verdict: FileVerdict, folder: Path, run_id: str, recorded_at: datetime) -> None:
     """Every line kept out, one row per broken rule, without any text of it."""
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
+    with memory_database.cursor() as connection:
         notes = connection.execute(
             """
             select $run_id as run_id, $load_id as load_id, $entry_id as entry_id, cast(null as varchar) as community,
@@ -116,7 +115,7 @@ def kept_lines(home: Home, file_name: str, *, limit: int) -> list[tuple[int, str
         raise StorageError(
             "quarantine", value=f"nothing is kept of the file {file_name}", next_step="`pulse status` names the files"
         )
-    with duckdb.connect() as connection:
+    with memory_database.cursor() as connection:
         rows = connection.execute(
             "select line_number, array_to_string(broken, ', '), line from read_parquet(?) order by line_number limit ?",
             [str(_folder(home, file_name) / "records.parquet"), limit],

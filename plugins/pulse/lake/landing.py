@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from pulse.core import coverage
+from pulse.core import coverage, memory_database
 from pulse.core.contract import (
     COMMUNITY_COLUMNS,
     CONTRACT_VERSION,
@@ -323,8 +323,8 @@ def write_community_observations(folder: Path, observations: Sequence[CommunityO
     file = folder / COMMUNITIES_FILE
     marks = ", ".join("?" for _ in COMMUNITY_COLUMNS)
     try:
-        with duckdb.connect() as connection:
-            connection.execute(f"create table communities ({community_duckdb_columns()})")
+        with memory_database.cursor() as connection:
+            connection.execute(f"create temp table communities ({community_duckdb_columns()})")
             connection.executemany(f"insert into communities values ({marks})", [astuple(one) for one in observations])
             connection.sql("from communities order by platform, community, observed_at").write_parquet(str(file))
     except (OSError, duckdb.IOException) as error:

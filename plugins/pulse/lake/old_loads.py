@@ -3,9 +3,7 @@
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-import duckdb
-
-from pulse.core import coverage
+from pulse.core import coverage, memory_database
 from pulse.core.coverage import Look
 from pulse.core.strict import WILDCARD
 from pulse.platforms.registry import platform_named
@@ -58,7 +56,7 @@ def _stretches_of_rows(load: "Load") -> "dict[tuple[str, str], list[Stretch]]":
     files = [str(file) for file in load.rows_files().values()]
     if not files:
         return {}
-    with duckdb.connect() as connection:
+    with memory_database.cursor() as connection:
         counted = connection.execute(
             "select community, kind, cast(floor(epoch(created_at) / 60) as bigint) as minute, count(*) "
             "from read_parquet(?, hive_partitioning = false) where created_at <= observed_at "

@@ -17,10 +17,9 @@ from glob import escape
 from pathlib import Path
 from typing import Any, Literal
 
-import duckdb
 import pyarrow.parquet as pq
 
-from pulse.core import parquet
+from pulse.core import memory_database, parquet
 from pulse.core.home import Home, path_value
 from pulse.core.window import Window
 from pulse.lake import quality
@@ -60,8 +59,7 @@ def _is_latest_word(home: Home, rows: list[dict[str, Any]], stem: str) -> bool:
     written = pq.read_table(file).to_pylist()
     if sorted(map(_said, written)) != sorted(map(_said, rows)):
         return False
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
+    with memory_database.cursor() as connection:
         later = connection.execute(
             """
             select count(*)
@@ -90,8 +88,7 @@ def _latest_recorded_at(home: Home, entry_ids: set[str]) -> dict[str, datetime]:
 def _latest_in(files: Sequence[Path], entry_ids: set[str]) -> dict[str, datetime]:
     if not files:
         return {}
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
+    with memory_database.cursor() as connection:
         return dict(
             connection.execute(
                 "select entry_id, max(recorded_at) from read_parquet($files) "
@@ -209,7 +206,7 @@ def _reason(manifest: LoadManifest, *, is_proven: bool) -> str | None:
 def _accepted_counts(load: Load) -> Counter[tuple[str, date]]:
     """Accepted contributions of each (community, day); for a wildcard also by ``*`` and day."""
     counts: Counter[tuple[str, date]] = Counter()
-    with duckdb.connect() as connection:
+    with memory_database.cursor() as connection:
         for day, file in load.accepted_files().items():
             for community, rows_n in connection.execute(
                 "select community, count(*) from read_parquet($file, hive_partitioning = false) "
@@ -231,7 +228,7 @@ def _quarantined_counts(home: Home, load: Load, run_id: str) -> Counter[tuple[st
     file = home.quality / quality.QUARANTINED_ROWS / f"{path_value(f'{run_id}-{load.load_id}')}.parquet"
     if not file.is_file():
         return Counter()
-    with duckdb.connect() as connection:
+    with memory_database.cursor() as connection:
         rows: list[tuple[Any, ...]] = connection.execute(
             "select community, day, count(distinct (contribution_id, file, line_number)) "
             "from read_parquet($file, hive_partitioning = false) group by all",

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pulse.core import contract, coverage, parquet
+from pulse.core import contract, coverage, memory_database, parquet
 from pulse.core.errors import DamagedFile, StorageError
 from pulse.core.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
 from pulse.core.home import Home, partition_path, path_value
@@ -257,7 +257,7 @@ def partition_files(home: Home, partition: Partition) -> list[Path]:
 def partitions_of(load: Load) -> tuple[Partition, ...]:
     """The partitions that a load's accepted rows belong to, in order."""
     files = load.accepted_files()
-    with duckdb.connect() as connection:
+    with memory_database.cursor() as connection:
         return tuple(
             sorted(
                 Partition(platform, community, day)

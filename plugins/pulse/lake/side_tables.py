@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 import duckdb
 
+from pulse.core import memory_database
 from pulse.core.files import sql_text
 from pulse.core.home import Home
 from pulse.core.table import Column, no_rows_sql, select_list
@@ -221,7 +222,7 @@ def _damages(source: Source, files: Sequence[Path]) -> Iterator[Damage]:
     """Of these files those that are there and cannot be read from end to end: one by one, since all at once failed."""
     for file in files:
         # A database of its own: what a damaged file does to it ends with it.
-        with duckdb.connect() as aside:
+        with memory_database.cursor() as aside:
             try:
                 aside.execute(f"select bit_xor(hash(row)) from ({_selection(source, [file])}) as row").fetchall()
             except duckdb.Error as error:

@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pulse.core import parquet
+from pulse.core import memory_database, parquet
 from pulse.core.contract import scored_text_sql
 from pulse.core.files import storage_error
 from pulse.core.home import Home
@@ -135,7 +135,7 @@ def unjudged_partitions(home: Home, model_id: str) -> list[tuple[str, str, date]
 def _partitions_with_texts(files: Sequence[Path]) -> list[tuple[str, str, date]]:
     if not files:
         return []
-    with duckdb.connect() as connection:
+    with memory_database.cursor() as connection:
         # The true names are in the rows; the day is that of the folder.
         rows = connection.execute(
             """

@@ -22,11 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-import duckdb
 import pyarrow.parquet as pq
 
 from pulse.config.settings import Settings
-from pulse.core import coverage, parquet
+from pulse.core import coverage, memory_database, parquet
 from pulse.core.coverage import Look
 from pulse.core.errors import PulseError
 from pulse.core.files import read_json, write_json
@@ -160,7 +159,7 @@ def still_to_load_again(home: Home) -> dict[str, tuple[date, ...]]:
     if derived is None or not derived.to_load_again:
         return {}
     raw.ensure_empty_file(home)
-    with duckdb.connect() as connection:
+    with memory_database.cursor() as connection:
         spoken_of = set(
             connection.execute(
                 "select distinct platform || '/' || community, day "
@@ -283,8 +282,7 @@ def _uncovered(home: Home) -> list[_Outcome]:
     """
     quality.ensure_tables(home)
     raw.ensure_empty_file(home)
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
+    with memory_database.cursor() as connection:
         rows = connection.execute(
             """
             with recorded as (
@@ -413,8 +411,7 @@ def _held_by_files_only(
             then not list_contains($others, community) and not {profiles.is_profile_sql("community")}
             else community = $community end
     """
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
+    with memory_database.cursor() as connection:
         rows = connection.execute(
             f"""
             with in_files as (
@@ -449,7 +446,7 @@ def _kinds_in_raw(home: Home, one: _Outcome) -> set[str]:
     files = _raw_files(home, one)
     if not files:
         return set()
-    with duckdb.connect() as connection:
+    with memory_database.cursor() as connection:
         rows = connection.execute(
             "select distinct kind from read_parquet($raw, hive_partitioning = false, union_by_name = true)",
             {"raw": files},

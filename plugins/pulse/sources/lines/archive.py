@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from pulse.core import coverage
+from pulse.core import coverage, memory_database
 from pulse.core.contract import CONTRACT_VERSION, Proof, projection
 from pulse.core.coverage import Look
 from pulse.core.errors import ConfigError, DayNotServable, StorageError
@@ -239,8 +239,7 @@ class EntryArchive:
         rows = [file for archive in self.files for file in archive.chunk_files()]
         faults = [file for archive in self.files for file in archive.fault_files()]
         names = [] if self.entry.is_wildcard else [self.entry.community]
-        with duckdb.connect() as connection:
-            connection.execute("set timezone = 'UTC'")
+        with memory_database.cursor() as connection:
             return any(
                 connection.execute(
                     "select 1 from read_parquet($files, hive_partitioning = false) "
