@@ -1,8 +1,9 @@
 """Parsed records as Parquet: contract rows, and the records that give none; the same for files and for answers."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -30,24 +31,8 @@ FAULT_SCHEMA = pa.schema(
 )
 
 
-def create_accounts(connection: duckdb.DuckDBPyConnection, entries: Sequence[CommunityEntry]) -> None:
-    """Make table ``accounts``: whom the entries list as bots or as the brand's team. Grain: entry and account."""
-    connection.execute("create table accounts (scope VARCHAR, account VARCHAR, account_role VARCHAR)")
-    accounts = list(_accounts(entries))
-    if accounts:
-        scopes, names, roles = map(list, zip(*accounts, strict=True))
-        connection.execute(
-            "insert into accounts select unnest($scopes), unnest($names), unnest($roles)",
-            {"scopes": scopes, "names": names, "roles": roles},
-        )
-
-
-def _accounts(entries: Sequence[CommunityEntry]) -> Iterator[tuple[str, str, str]]:
-    for entry in entries:
-        bots = {canonical_name(entry.platform, name) for name in entry.bot_accounts}
-        team = {canonical_name(entry.platform, name) for name in entry.team_accounts} - bots
-        for role, names in (("bot", bots), ("team", team)):
-            yield from ((entry.community, name, role) for name in sorted(names))
+# Between a scope and an account; neither can hold it.
+_SEPARATOR = "\x00"
 
 
 def write_rows(
@@ -57,32 +42,47 @@ def write_rows(
     *,
     entries: Sequence[CommunityEntry],
     communities: Collection[str] | None = None,
+    compression: str = "zstd, compression_level 1",
 ) -> None:
-    """Write what view ``parsed`` holds as contract columns and ``line_number``, in order of the lines; flushed.
+    """Write what view ``parsed`` holds as contract columns and ``line_number``, in order of the view; flushed.
 
     Args:
+        connection: one that keeps the order of rows: of one thread.
         contract_select: of the mapping's ``contract_select``, with ``account_role`` as the role.
-        entries: those of :func:`create_accounts`. A community that one of them names has that entry's accounts, any
-            other the wildcard's.
+        entries: who is listed as a bot or as the brand's team. A community that one of them names has that entry's
+            accounts, any other the wildcard's.
         communities: the only ones to keep; None keeps all.
+        compression: in the words of DuckDB's ``copy``.
     """
-    named = [entry.community for entry in entries if not entry.is_wildcard]
-    wanted = "true" if communities is None else "list_contains($wanted, community_name)"
+    values: dict[str, Any] = {}
+    role, wanted = "cast(null as varchar)", "true"
+    listed = _listed_accounts(entries)
+    if listed:
+        values |= {"named": [entry.community for entry in entries if not entry.is_wildcard]} | listed
+        scope = f"case when list_contains($named, community_name) then community_name else '{WILDCARD}' end"
+        # Unlike an outer join, this keeps the order of the rows.
+        cases = " ".join(f"when account in (select unnest(${role})) then '{role}'" for role in listed)
+        role = f"(select case {cases} end from (select {scope} || chr(0) || author_name as account))"
+    if communities is not None:
+        values["wanted"] = list(communities)
+        wanted = "list_contains($wanted, community_name)"
     with parquet.draft_of(file) as draft:
         connection.execute(
-            f"""
-            copy (
-                select {contract_select}, line_number
-                from parsed left join accounts
-                    on accounts.account = parsed.author_name
-                    and accounts.scope =
-                        case when list_contains($named, community_name) then community_name else '{WILDCARD}' end
-                where {wanted}
-                order by line_number  -- the join hands on matching rows first
-            ) to {sql_text(draft)} (format parquet, compression zstd, compression_level 1)
-            """,
-            {"named": named} | ({} if communities is None else {"wanted": list(communities)}),
+            f"copy (select {contract_select}, line_number from (select *, {role} as account_role from parsed) "
+            f"where {wanted}) to {sql_text(draft)} (format parquet, compression {compression})",
+            values,
         )
+
+
+def _listed_accounts(entries: Sequence[CommunityEntry]) -> dict[str, list[str]]:
+    """Scope and account of all that are listed, by role; roles without any are left out. Who is both is a bot."""
+    listed: dict[str, list[str]] = {"bot": [], "team": []}
+    for entry in entries:
+        bots = {canonical_name(entry.platform, name) for name in entry.bot_accounts}
+        team = {canonical_name(entry.platform, name) for name in entry.team_accounts} - bots
+        for role, names in (("bot", bots), ("team", team)):
+            listed[role] += [f"{entry.community}{_SEPARATOR}{name}" for name in sorted(names)]
+    return {role: accounts for role, accounts in listed.items() if accounts}
 
 
 def write_days(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[date, int]:

@@ -52,11 +52,13 @@ from pulse.sources.lines.file_coverage import (
 from pulse.sources.lines.mapping import Mapping
 from pulse.sources.lines.ndjson import Chunk, LineTooLong
 from pulse.sources.lines.reader import MAX_UNKNOWN_KEYS, BadLine, ChunkReader
-from pulse.sources.lines.rows import FAULT_SCHEMA, create_accounts, day_of, fault_table, write_faults, write_rows
+from pulse.sources.lines.rows import FAULT_SCHEMA, day_of, fault_table, write_faults, write_rows
 
 log = logging.getLogger(__name__)
 
 _WORKERS_N = 2
+# Staged rows are read again soon and then thrown away: nothing is won by packing them well.
+_COMPRESSION = "lz4_raw"
 BLANK_LINE = "blank_line"
 # Lines that are left out on purpose: they are counted, and are no fault of the file.
 SKIPPED_FAULTS = frozenset({BLANK_LINE, ndjson.NOT_SPEECH})
@@ -329,7 +331,6 @@ class _Staging:
             config={"memory_limit": "500MB", "temp_directory": str(scratch / "spill"), "threads": "1"}
         ) as connection:
             connection.execute("set timezone = 'UTC'")
-            create_accounts(connection, self._entries)
             yield _Worker(connection, scratch)
 
     # ---- one chunk ---------------------------------------------------------
@@ -399,7 +400,9 @@ class _Staging:
 
     def _write_rows(self, connection: duckdb.DuckDBPyConnection, rows_file: Path) -> None:
         select = self._mapping.contract_select(role_sql="account_role", observed_fallback_s=self._observed_fallback_s)
-        write_rows(connection, select, rows_file, entries=self._entries, communities=self.wanted)
+        write_rows(
+            connection, select, rows_file, entries=self._entries, communities=self.wanted, compression=_COMPRESSION
+        )
 
 
 def _minutes_file(rows_file: Path) -> Path:

@@ -32,7 +32,7 @@ from pulse.lake.landing import RESUME_WITHIN, SHELVES
 from pulse.sources.context import SourceContext
 from pulse.sources.lines.ndjson import Chunk
 from pulse.sources.lines.reader import ChunkReader
-from pulse.sources.lines.rows import create_accounts, fault_table, write_faults, write_rows
+from pulse.sources.lines.rows import fault_table, write_faults, write_rows
 from pulse.sources.reddit.client import Answer, RedditClient, Told, is_refusal
 from pulse.sources.reddit.credentials import RedditCredentials
 from pulse.sources.reddit.entry import UNOBSERVABLE, RedditApiEntry, RedditApiPolicy
@@ -347,7 +347,6 @@ def open_shelf(
             config={"memory_limit": "1GB", "temp_directory": str(scratch / "spill"), "threads": "1"}
         ) as connection:
             connection.execute("set timezone = 'UTC'")
-            create_accounts(connection, entries)
             shelf = Shelf(context, entries, folder, connection, scratch, max_calls_n)
             shelf.renew_if_spent(for_entry)
             try:
