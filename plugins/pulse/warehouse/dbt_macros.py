@@ -8,8 +8,7 @@ was not kept stops the build: dbt says that it is not defined.
 from collections import defaultdict
 from typing import Any
 
-# What dbt calls by name, which no macro's text shows: dbt/adapters/sql/impl.py, get_incremental_strategy_macro for the
-# strategy of the incremental models, and dbt/parser/unit_tests.py.
+# What dbt calls by name, which no macro's text shows: dbt/adapters/sql/impl.py and dbt/parser/unit_tests.py.
 CALLED_BY_NAME = frozenset(
     {
         "alter_column_type",
@@ -20,8 +19,6 @@ CALLED_BY_NAME = frozenset(
         "get_columns_in_relation",
         "get_expected_sql",
         "get_fixture_sql",
-        "get_incremental_append_sql",
-        "get_incremental_default_sql",
         "list_relations_without_caching",
         "list_schemas",
         "rename_relation",
@@ -36,14 +33,15 @@ def keep_reachable(manifest: Any, *, project: str) -> None:
     """Drop what neither the project's nodes and macros nor dbt itself can call. All forms of a macro stay together."""
     forms_of: dict[str, list[str]] = defaultdict(list)
     for macro_id, macro in manifest.macros.items():
-        forms_of[_base_name(macro.name)].append(macro_id)
+        if _materialization(macro) is None:
+            forms_of[_base_name(macro.name)].append(macro_id)
     nodes = [*manifest.nodes.values(), *manifest.unit_tests.values()]
-    used = {f"materialization_{node.config.materialized}" for node in manifest.nodes.values()} | {
-        "materialization_unit"
-    }
+    # The project's own materialization comes before dbt's, which are not called then.
+    of_project = {_materialization(macro) for macro in manifest.macros.values() if macro.package_name == project}
+    used = {node.config.materialized for node in manifest.nodes.values()} | {"unit"}
     open_ids = {macro_id for node in nodes for macro_id in node.depends_on.macros}
     for macro_id, macro in manifest.macros.items():
-        is_materialization = macro.name.startswith("materialization_") and macro.name.rsplit("_", 1)[0] in used
+        is_materialization = _materialization(macro) in used - of_project
         if macro.package_name == project or macro.name in CALLED_BY_NAME or is_materialization:
             open_ids.add(macro_id)
     kept: set[str] = set()
@@ -56,6 +54,13 @@ def keep_reachable(manifest: Any, *, project: str) -> None:
             open_ids.update(forms_of[_base_name(macro.name)])
     for macro_id in manifest.macros.keys() - kept:
         del manifest.macros[macro_id]
+
+
+def _materialization(macro: Any) -> str | None:
+    """What a macro materializes as, whatever the engine; None for other macros."""
+    if not macro.name.startswith("materialization_"):
+        return None
+    return str(macro.name.removeprefix("materialization_").rsplit("_", 1)[0])
 
 
 def _base_name(name: str) -> str:

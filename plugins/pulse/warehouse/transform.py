@@ -35,6 +35,7 @@ from pulse.warehouse import dbt_macros
 log = logging.getLogger(__name__)
 
 DBT_PROJECT = REPOSITORY / "dbt_project"
+_LOG_MAX_BYTES = 10 * 1024 * 1024  # looked at when a run begins, not at every line
 _OK_STATUSES = frozenset({"success", "pass", "warn", "no-op"})
 
 
@@ -87,19 +88,22 @@ def run(
     from dbt.cli.main import dbtRunner
 
     readers = _readers(home, is_deep=is_deep)
-    manifest = _parsed_project(home, database.stem)
-    for source in manifest.sources.values():
-        source.meta["external_location"] = _as_template(readers[source.name])
-    with _environment(_variables(home, database, readers)), _dbt_log(home) as write_event:
-        result = dbtRunner(manifest=manifest, callbacks=[write_event]).invoke(
-            [*_flags(home), *arguments, "--vars", json.dumps(variables), *_places(home)],
-        )
-    del manifest
-    _close_connections()
-    failure = "" if result.exception is None else str(result.exception)
-    nodes = None if failure or result.result is None else tuple(_node_result(item) for item in result.result.results)
-    del result
-    _give_back_semaphores()
+    parsed = _parsed_project(home, database.stem)
+    with _what_was_there_before_left_to_itself():
+        manifest = parsed.deepcopy()
+        for source in manifest.sources.values():
+            source.meta["external_location"] = _as_template(readers[source.name])
+        with _environment(_variables(home, database, readers)), _dbt_log(home) as write_event:
+            result = dbtRunner(manifest=manifest, callbacks=[write_event]).invoke(
+                [*_flags(home), *arguments, "--vars", json.dumps(variables), *_places(home)],
+            )
+        del manifest
+        _close_connections()
+        failure = "" if result.exception is None else str(result.exception)
+        results = None if failure or result.result is None else result.result.results
+        nodes = None if results is None else tuple(_node_result(item) for item in results)
+        del result, results
+        _give_back_semaphores()
     if nodes is None:
         raise _not_started(home, failure or "no result")
     return nodes
@@ -124,22 +128,35 @@ def _flags(home: Home) -> list[str]:
 def _dbt_log(home: Home) -> Iterator[Callable[[Any], None]]:
     """What writes dbt's events to its log file, those that say something to a person.
 
-    dbt's own writer makes a line of each of some 2,500 events and then drops nearly all: a tenth of a build.
+    dbt's own writer makes a line of each of some 2,500 events and then drops nearly all: a tenth of a build. Even to
+    complete the events that nobody writes, with time, thread and text, takes a twentieth of it.
     """
+    from dbt_common.events.base_types import EventLevel
+    from dbt_common.events.event_manager import EventManager
+    from dbt_common.events.event_manager_client import ctx_set_event_manager, get_event_manager
+
+    class WithoutDebug(EventManager):
+        def fire_event(self, e: Any, level: Any = None, node: Any = None, *args: Any, **options: Any) -> None:
+            if (level or e.level_tag()) != EventLevel.DEBUG:
+                super().fire_event(e, level, node, *args, **options)
+
     folder = home.dbt / "logs"
     folder.mkdir(parents=True, exist_ok=True)
-    handler = RotatingFileHandler(folder / "dbt.log", maxBytes=10 * 1024 * 1024, backupCount=5, encoding="utf-8")
+    handler = RotatingFileHandler(folder / "dbt.log", backupCount=5, encoding="utf-8")
+    if handler.stream.tell() >= _LOG_MAX_BYTES:
+        handler.doRollover()
 
     def write(event: Any) -> None:
-        level = logging.getLevelNamesMapping().get(event.info.level.upper(), logging.DEBUG)
-        if level >= logging.INFO:
-            at = event.info.ts.ToDatetime().isoformat(sep=" ", timespec="milliseconds")
-            line = f"{at} [{event.info.level:<5}] {event.info.msg}"
-            handler.handle(logging.LogRecord("dbt", level, "", 0, line, None, None))
+        at = event.info.ts.ToDatetime().isoformat(sep=" ", timespec="milliseconds")
+        line = f"{at} [{event.info.level:<5}] {event.info.msg}"
+        handler.handle(logging.LogRecord("dbt", logging.INFO, "", 0, line, None, None))
 
+    before = get_event_manager()
+    ctx_set_event_manager(WithoutDebug())
     try:
         yield write
     finally:
+        ctx_set_event_manager(before)
         handler.close()
 
 
@@ -149,10 +166,10 @@ def _places(home: Home) -> list[str]:
 
 
 def _parsed_project(home: Home, database_name: str) -> Any:
-    """dbt's manifest, to be changed by one run; parsed once per process, state of the project and database's name.
+    """dbt's manifest, to be copied for a run; parsed once per process, state of the project and database's name.
 
     Nothing of a home or a run goes into it, so dbt's own file of what it parsed holds for all runs of a home.
-    :func:`run` puts places in, and dbt reads ``--vars`` again when it compiles a node.
+    :func:`run` puts places in a copy, and dbt reads ``--vars`` again when it compiles a node.
 
     Raises:
         BuildFailed: the project cannot be parsed.
@@ -173,7 +190,7 @@ def _parsed_project(home: Home, database_name: str) -> Any:
         dbt_macros.keep_reachable(result.result, project="community_pulse")
         _PARSED[key] = result.result
         _PARSED[key]._lock = None  # noqa: SLF001  (a semaphore, see _give_back_semaphores; a copy gets one of its own)
-    return _PARSED[key].deepcopy()
+    return _PARSED[key]
 
 
 _PARSED: dict[tuple[str, str], Any] = {}
@@ -303,6 +320,23 @@ def _close_connections() -> None:
     if environment is not None:
         environment.close()
     DuckDBConnectionManager.close_all_connections()
+
+
+@contextmanager
+def _what_was_there_before_left_to_itself() -> Iterator[None]:
+    """Have the garbage collector look at nothing that is there now, until the end.
+
+    A build ends with a collection, and has some on its way; they looked at all that was imported and parsed, a tenth of
+    a build. Where something is frozen already, whoever froze it wants it to stay so.
+    """
+    if gc.get_freeze_count():
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _give_back_semaphores() -> None:
