@@ -4,6 +4,7 @@ dbt parses the project anew for each home, which costs more than building these 
 one home and empty it between them.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -156,8 +157,11 @@ class Lab:
         """Publish under a clock that goes on."""
         return builds.publish(self.home, keep_states_n=keep_states_n, clock=self.clock)
 
-    def run(self, code: str) -> subprocess.CompletedProcess[str]:
-        """Python code in a process of its own, with ``home``, ``settings`` and ``clock`` at hand."""
+    def run(self, code: str, *, forker: "Forker | None" = None) -> subprocess.CompletedProcess[str]:
+        """Python code in a process of its own, with ``home``, ``settings`` and ``clock`` at hand.
+
+        With a forker the process has imported the project already, which takes longer than most such code.
+        """
         prelude = f"""
 import os, pathlib, signal
 from datetime import UTC, datetime
@@ -172,9 +176,60 @@ clock = lambda: datetime.fromisoformat({self.clock().isoformat()!r})
 def die(*args, **options):
     os.kill(os.getpid(), signal.SIGKILL)
 """
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        if forker is not None:
+            return forker.run(prelude + code)
         command = [sys.executable, "-c", prelude + code]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+class Forker:
+    """A process that imports the project once and runs code in children of its own: one line of JSON each."""
+
+    _CODE = """
+import json, os, sys, traceback
+import pulse.kpi, pulse.warehouse.builds, pulse.warehouse.published_file
+for line in sys.stdin:
+    order = json.loads(line)
+    child = os.fork()
+    if not child:
+        os.dup2(os.open(order["stderr"], os.O_WRONLY | os.O_CREAT), 2)
+        try:
+            exec(order["code"], {})
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+    def __init__(self, folder: Path) -> None:
+        self._stderr = folder / "stderr"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", self._CODE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=_environment(),
+            text=True,
+        )
+
+    def run(self, code: str) -> subprocess.CompletedProcess[str]:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self._stderr.unlink(missing_ok=True)
+        print(json.dumps({"code": code, "stderr": str(self._stderr)}), file=self.process.stdin, flush=True)
+        returncode = int(self.process.stdout.readline())
+        return subprocess.CompletedProcess([], returncode, "", self._stderr.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def forker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
+    forker = Forker(tmp_path_factory.mktemp("forker"))
+    yield forker
+    forker.process.communicate()
 
 
 def contents(file: Path) -> Mapping[str, list[dict[str, Any]]]:

@@ -190,10 +190,11 @@ def test_closing__leaves_an_unpublished_build_alone_and_the_next_build_goes_on_f
         "builds.write_json = die",
     ],
 )
-def test_closing__killed_while_it_publishes_is_finished_by_the_next(published: Any, moment: str):
+def test_closing__killed_while_it_publishes_is_finished_by_the_next(published: Any, forker: Any, moment: str):
     killed = published.run(
         f"{moment}\nfrom pulse import kpi\nfrom datetime import date\n"
-        "kpi.close_month(home, kpi.Month(date(2026, 10, 1)), clock=clock)"
+        "kpi.close_month(home, kpi.Month(date(2026, 10, 1)), clock=clock)",
+        forker=forker,
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert seen(published, "select count(*) > 0 from marts.fct_contributions") == [(True,)]
