@@ -464,7 +464,7 @@ def _wide_records() -> Iterator[dict[str, Any]]:
 
 
 def map_pages(recorded: str, pages_n: int) -> Cost:
-    """Ask a shelf for so many pages, answered from memory: JSON taken apart, mapped, written, flushed and sealed.
+    """Ask for so many pages, answered from memory: JSON taken apart, mapped, written, flushed and sealed.
 
     The twenty recorded pages are asked for again and again under other names, so that each is mapped anew.
     """
@@ -476,7 +476,7 @@ def map_pages(recorded: str, pages_n: int) -> Cost:
     from pulse.core.home import Home
     from pulse.core.window import Window
     from pulse.sources.context import SourceContext
-    from pulse.sources.reddit import shelf as reddit_shelf
+    from pulse.sources.reddit import answers as reddit_answers
     from pulse.sources.reddit.credentials import RedditCredentials
     from pulse.sources.reddit.entry import RedditApiEntry
     from pulse.sources.reddit.pages import listing_page
@@ -486,20 +486,20 @@ def map_pages(recorded: str, pages_n: int) -> Cost:
     answers = [text.encode() for text in json.loads(Path(recorded).read_text(encoding="ascii"))]
     with (
         tempfile.TemporaryDirectory(dir=Path(recorded).parent) as folder,
-        mock.patch.object(reddit_shelf, "RedditClient", _recorded_client(answers)),
+        mock.patch.object(reddit_answers, "RedditClient", _recorded_client(answers)),
     ):
         context: SourceContext = source_context(
             Home(Path(folder)).create(), Settings(communities=(entry,)), utc_now, _KEY, lambda _: credentials
         )
-        with reddit_shelf.open_shelf(
+        with reddit_answers.open_answers(
             context, [entry], Window.one_day(DAY), for_entry=entry, max_calls_n=pages_n + 1
-        ) as shelf:
-            shelf.page("/r/Wide/new", {"count": -1}, listing_page)
+        ) as asked:
+            asked.page("/r/Wide/new", {"count": -1}, listing_page)
             with measured() as cost:
                 for number in range(pages_n):
-                    page = shelf.page("/r/Wide/new", {"count": number}, listing_page)
+                    page = asked.page("/r/Wide/new", {"count": number}, listing_page)
                     assert len(page.ids) == PAGE_ITEMS
-            assert shelf.fault_files() == []
+            assert asked.cache.fault_files() == []
     return cost()
 
 

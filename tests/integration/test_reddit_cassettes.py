@@ -28,12 +28,12 @@ from pulse.gates.rules import LOAD_RULES, ROW_RULES
 from pulse.lake import landing, quality
 from pulse.lake.landing import BAD_LINES_COLUMNS, Load, LoadManifest
 from pulse.platforms.names import author_key
+from pulse.sources.reddit import answers as reddit_answers
 from pulse.sources.reddit import mapping
-from pulse.sources.reddit import shelf as reddit_shelf
+from pulse.sources.reddit.answers import Parse, open_answers
 from pulse.sources.reddit.client import Answer
-from pulse.sources.reddit.entry import RedditArchiveEntry
+from pulse.sources.reddit.entry import SOURCE, RedditArchiveEntry
 from pulse.sources.reddit.pages import Page, listing_page, more_children_page, tree_page
-from pulse.sources.reddit.shelf import SOURCE, Parse, open_shelf
 
 pytestmark = [pytest.mark.integration, pytest.mark.real_data]
 
@@ -183,11 +183,11 @@ def landed(answers: list[Recorded], tmp_path_factory: pytest.TempPathFactory) ->
 
     window = Window.one_day(LAST_DAY)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(reddit_shelf, "RedditClient", Tape)
-        with open_shelf(context, [entry], window, for_entry=entry, max_calls_n=len(answers)) as shelf:
+        patched.setattr(reddit_answers, "RedditClient", Tape)
+        with open_answers(context, [entry], window, for_entry=entry, max_calls_n=len(answers)) as asked:
             for answer in answers:
-                shelf.page(answer.path, {}, answer.parse)
-            load = _sealed(home, shelf.connection, shelf.rows_sql())
+                asked.page(answer.path, {}, answer.parse)
+            load = _sealed(home, asked.cache.connection, asked.cache.rows_sql())
     return Landed(home, list(_mapped(home.landing / "reddit_api", by_path)), load)
 
 

@@ -104,7 +104,7 @@ def test_prune__an_extraction_in_progress_holds_the_lock_that_keeps_its_answers(
     with live(home, data, [entry("Tea")], day=BUSY_DAY) as running:
         running.server.add_fault(Fault("503", nth=2, times=100))
         with monkeypatch.context() as patched:
-            patched.setattr("pulse.sources.reddit.shelf.Shelf._note_call", lambda _: aged())
+            patched.setattr("pulse.sources.live.budget.CallBudget.note", lambda *_: aged())
             with pytest.raises(SourceUnavailable):
                 running.extract(BUSY_DAY)
     assert len(pruned_n) > 1

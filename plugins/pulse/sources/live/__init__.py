@@ -1,1 +1,1 @@
-"""What every live source needs: a pace that all tasks keep, and what raw already knows."""
+"""What every live source needs: one way to ask over HTTP, with bounds, and one to keep what was answered."""

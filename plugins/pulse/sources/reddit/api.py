@@ -17,24 +17,21 @@ import duckdb
 
 from pulse.core import coverage
 from pulse.core.contract import CONTRACT_VERSION, projection
-from pulse.core.errors import DayNotServable, LockBusy, RateLimited, SourceError, StorageError
+from pulse.core.errors import DayNotServable, SourceError, StorageError
 from pulse.core.files import sql_text
-from pulse.core.locks import exclusive
 from pulse.core.window import Window
 from pulse.lake import landing
 from pulse.lake.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest, UnplacedContent, unplaced_name
 from pulse.sources.context import SourceContext
 from pulse.sources.lines.rows import write_days
 from pulse.sources.lines.staging import SKIPPED_FAULTS
-from pulse.sources.reddit.entry import RedditApiEntry
+from pulse.sources.live.response_cache import ResponseCache
+from pulse.sources.reddit.answers import RedditAnswers, open_answers
+from pulse.sources.reddit.entry import SOURCE, RedditApiEntry
 from pulse.sources.reddit.extraction import Extraction, Seen
 from pulse.sources.reddit.plan import Group, Plan, make_plan
-from pulse.sources.reddit.shelf import SOURCE, Shelf, open_shelf, shelf_name
 
 log = logging.getLogger(__name__)
-
-# Tasks of one group wait for each other this long by themselves, then through Airflow's retry.
-_WAIT_FOR_GROUP_S = 20.0
 
 
 def extract(
@@ -57,40 +54,30 @@ def extract(
     """
     plan = make_plan(live_entries, window, context)
     group = plan.group_of(entry)
-    lock = f"reddit-{shelf_name(context, group.entries, window)}"
-    try:
-        with (
-            exclusive(context.home, lock, timeout_s=_WAIT_FOR_GROUP_S),
-            open_shelf(context, group.entries, window, for_entry=entry, max_calls_n=group.max_calls_n) as shelf,
-        ):
-            load = _extract(entry, window, context, shelf, group, plan)
-            shelf.mark_used(entry)
-            return load
-    except LockBusy as error:
-        raise RateLimited(
-            f"listing of {len(group.entries)} communities, which process {error.holder_pid} is asking for",
-            retry_after_s=_WAIT_FOR_GROUP_S,
-        ) from None
+    with open_answers(context, group.entries, window, for_entry=entry, max_calls_n=group.max_calls_n) as answers:
+        load = _extract(entry, window, context, answers, group, plan)
+        answers.cache.mark_used(entry)
+        return load
 
 
 def _extract(
-    entry: RedditApiEntry, window: Window, context: SourceContext, shelf: Shelf, group: Group, plan: Plan
+    entry: RedditApiEntry, window: Window, context: SourceContext, answers: RedditAnswers, group: Group, plan: Plan
 ) -> Load:
-    load_id = landing.load_id_for(SOURCE, entry.entry_id, window, shelf.token)
+    load_id = landing.load_id_for(SOURCE, entry.entry_id, window, answers.cache.token)
     existing = landing.find(context.home, load_id)
     if existing is not None:
         log.info("reddit_api: %s is sealed already", load_id)
         return existing
-    extraction = Extraction(shelf, context, group, plan, window)
+    extraction = Extraction(answers, context, group, plan, window)
     seen = extraction.run()[entry.community]
     if seen.refused is not None:
-        shelf.mark_used(entry)
+        answers.cache.mark_used(entry)
         raise SourceError(
             f"community r/{entry.name}", value=seen.refused, next_step="take it out of the config, or ask to be let in"
         )
     _require_servable(entry, window, seen)
     try:
-        return _seal(entry, window, context, shelf, seen, load_id, is_on_time=extraction.is_on_time)
+        return _seal(entry, window, context, answers.cache, seen, load_id, is_on_time=extraction.is_on_time)
     except duckdb.Error as error:
         raise StorageError(
             f"load {load_id}", value=type(error).__name__, next_step="free space or memory, then run again"
@@ -116,21 +103,21 @@ def _seal(
     entry: RedditApiEntry,
     window: Window,
     context: SourceContext,
-    shelf: Shelf,
+    cache: ResponseCache,
     seen: Seen,
     load_id: str,
     *,
     is_on_time: bool,
 ) -> Load:
     folder = landing.draft(context.home, load_id)
-    _select_rows(shelf, entry, window, load_id, with_earlier=is_on_time)
-    rows_by_day = write_days(shelf.connection, folder)
-    earlier_rows_n = _count(shelf.connection, "select count(*) from selected where created_at < $at", window.start_at)
-    account = _write_bad_lines(shelf, entry, window, folder, landed_n=sum(rows_by_day.values()))
+    _select_rows(cache, entry, window, load_id, with_earlier=is_on_time)
+    rows_by_day = write_days(cache.connection, folder)
+    earlier_rows_n = _count(cache.connection, "select count(*) from selected where created_at < $at", window.start_at)
+    account = _write_bad_lines(cache, entry, window, folder, landed_n=sum(rows_by_day.values()))
     observations = [replace(seen.observation, load_id=load_id)] if seen.observation else []
     looks = [look for day in window.days() for look in seen.looks(entry.platform, entry.community, day)]
     is_partial = any(not look.is_whole_day for look in looks)
-    unknown_keys, sampled_n = shelf.unknown_keys()
+    unknown_keys, sampled_n = cache.unknown_keys()
     manifest = LoadManifest(
         load_id=load_id,
         platform=entry.platform,
@@ -149,7 +136,7 @@ def _seal(
         files=(account,),
         coverage_rows_n=coverage.write(folder / coverage.COVERAGE_FILE, looks, source=SOURCE, load_id=load_id),
         partial_reason=_partial_reason(seen) if is_partial else None,
-        api_calls_n=shelf.calls_of(entry),
+        api_calls_n=cache.budget.calls_of(entry),
         unknown_keys=unknown_keys,
         unknown_keys_sampled_n=sampled_n,
         contract_version=CONTRACT_VERSION,
@@ -173,7 +160,9 @@ def _partial_reason(seen: Seen) -> str:
     return "; ".join(parts)
 
 
-def _select_rows(shelf: Shelf, entry: RedditApiEntry, window: Window, load_id: str, *, with_earlier: bool) -> None:
+def _select_rows(
+    cache: ResponseCache, entry: RedditApiEntry, window: Window, load_id: str, *, with_earlier: bool
+) -> None:
     """Make table ``selected``: the community's contributions, each as last seen by this run, with its partition day.
 
     What was created in the window belongs to its day. Earlier contributions belong to the last day, when the run that
@@ -189,13 +178,13 @@ def _select_rows(shelf: Shelf, entry: RedditApiEntry, window: Window, load_id: s
             ))
         or (removal <> 'none' and contribution_id in (select contribution_id from known where removal = 'none'))
     )"""
-    shelf.connection.execute(
+    cache.connection.execute(
         f"""
         create or replace table selected as
         select {projection(overrides=overrides)},
             case when created_at >= $start_at then cast(timezone('UTC', created_at) as date) else $last_day end
                 as partition_day
-        from {shelf.rows_sql()}
+        from {cache.rows_sql()}
         where community = $community and created_at < $end_at
             and (created_at >= $start_at or {earlier if with_earlier else "false"})
         qualify row_number() over (partition by contribution_id order by observed_at desc, line_number) = 1
@@ -210,16 +199,16 @@ def _select_rows(shelf: Shelf, entry: RedditApiEntry, window: Window, load_id: s
 
 
 def _write_bad_lines(
-    shelf: Shelf, entry: RedditApiEntry, window: Window, folder: Path, *, landed_n: int
+    cache: ResponseCache, entry: RedditApiEntry, window: Window, folder: Path, *, landed_n: int
 ) -> FileAccount:
     """Write the records that gave no row and tell a community and a day; returns what became of all that was shown.
 
     Records that do not tell whose, or of which day, they are belong to no load: they lie beside it and are booked once
     for the answers of all communities that were asked for together.
     """
-    connection = shelf.connection
+    connection = cache.connection
     connection.execute(f"create or replace table faults ({BAD_LINES_COLUMNS}, place VARCHAR)")
-    files = [str(file) for file in shelf.fault_files()]
+    files = [str(file) for file in cache.fault_files()]
     if files:
         connection.execute(
             """
@@ -247,9 +236,9 @@ def _write_bad_lines(
         f"copy ({kept.format('load')}) to {sql_text(folder / 'bad_lines.parquet')} (format parquet, compression zstd)"
     )
     places = dict(connection.execute("select place, count(*) from faults group by all").fetchall())
-    records_n = shelf.records_n()
-    rows_n = _count(connection, f"select count(*) from {shelf.rows_sql()}")
-    content = UnplacedContent(shelf.token)
+    records_n = cache.records_n()
+    rows_n = _count(connection, f"select count(*) from {cache.rows_sql()}")
+    content = UnplacedContent(cache.token)
     for line_number, fault, line in connection.execute(
         "select line_number, fault, line from faults where place = 'unplaced' order by file, line_number"
     ).fetchall():

@@ -5,7 +5,6 @@ share, no long sleep inside a task, the platform's own time of each answer, and 
 of what an answer means.
 """
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,14 +22,12 @@ from pulse.core.errors import BadCredentials, PulseError, RateLimited, SourceErr
 from pulse.core.home import Home
 from pulse.core.text import printable
 from pulse.sources.live.pace import CallPace
+from pulse.sources.live.retries import Retries
 from pulse.sources.reddit.credentials import REDDIT_URL, RedditCredentials
 from pulse.sources.reddit.entry import RedditApiPolicy
 
-log = logging.getLogger(__name__)
-
 Told = TypeVar("Told")
 
-_TRIES = 3
 _TOKEN_PATH = "/api/v1/access_token"  # noqa: S105  (a path)
 _CHECK_CREDENTIALS = "check client id, secret, user name and password of the connection, or PULSE_REDDIT_*"
 
@@ -66,7 +63,7 @@ class RedditClient:
     ) -> None:
         self._credentials = credentials
         self._policy = policy
-        self._sleep = sleep
+        self._retries = Retries(policy.retry_wait_s, policy.longest_wait_s, sleep=sleep)
         self._on_call = on_call
         self._pace = CallPace(
             home,
@@ -102,19 +99,12 @@ class RedditClient:
             SourceError: any other refusal; a community that is private, banned or does not exist.
             StorageError: landing cannot be written.
         """
-        for attempt in range(1, _TRIES + 1):
-            try:
-                content = self._ask(path, params)
-                return Answer(parse(content, self._observed_at), self._observed_at)
-            except RateLimited as error:
-                if attempt == _TRIES or error.retry_after_s > self._policy.longest_wait_s:
-                    raise
-            except SourceUnavailable as error:
-                if attempt == _TRIES:
-                    raise
-                log.warning("reddit: %s", error)
-                self._sleep(self._policy.retry_wait_s * 2 ** (attempt - 1))
-        raise AssertionError("unreachable")
+
+        def attempt() -> Answer[Told]:
+            content = self._ask(path, params)
+            return Answer(parse(content, self._observed_at), self._observed_at)
+
+        return self._retries.call(attempt)
 
     def _ask(self, path: str, params: Mapping[str, str | int]) -> object:
         try:
@@ -245,14 +235,6 @@ class _Requestor(prawcore.Requestor):
             )  # fmt: skip
         if status == 401 and not is_token:
             raise _TokenRefused
-
-
-def is_refusal(error: SourceError) -> bool:
-    """Whether Reddit refuses one thing, a community or a thread, and would answer about others.
-
-    The errors below :class:`SourceError` are about the whole source.
-    """
-    return type(error) is SourceError
 
 
 def _translated(path: str, error: Exception) -> PulseError:

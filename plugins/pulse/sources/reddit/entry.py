@@ -7,9 +7,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from pulse.core.contract import OBSERVABLE
-from pulse.core.strict import Share, Strict
+from pulse.core.strict import Share
 from pulse.platforms.profiles import account_in
 from pulse.sources.lines.entry import FileEntry
+from pulse.sources.live.policy import LivePolicy
+
+SOURCE = "reddit_api"
 
 # Reddit's own limits are 3 to 21; a few older names are shorter or longer.
 _SUBREDDIT_NAME = re.compile(r"[A-Za-z0-9_]{2,24}")
@@ -74,27 +77,16 @@ class RedditApiEntry(RedditEntry):
         return value
 
 
-class RedditApiPolicy(Strict):
-    """How source ``reddit_api`` treats Reddit; one client, shared by all tasks of all runs.
+class RedditApiPolicy(LivePolicy):
+    """How source ``reddit_api`` treats Reddit, which allows 100 calls a minute.
+
+    The planner leaves the oldest looks out first when the calls of a run do not suffice.
 
     Attributes:
-        max_calls_per_run: API calls that one run may make over all communities. The planner leaves the oldest looks out
-            first when they do not fit.
-        calls_per_window, window_s: how many calls the client may start in a window. Reddit allows 100 a minute.
-        longest_wait_s: how long a task sits out a limit by itself; a longer wait is left to Airflow's retry, and the
-            worker is free meanwhile.
-        retry_wait_s: before the second try of a call that failed in passing; doubled for the third.
-        timeout_s: without a byte from Reddit for so long, a call has failed.
         late_days: how far back listings are read behind the day, for posts that a filter held back.
         min_comments_seen_share: where the stream of comments did not reach back to the day's beginning, threads are
             read one by one, largest gap first, until this share of the counted comments was seen.
     """
 
-    max_calls_per_run: Annotated[int, Field(ge=1, le=1_000_000)] = 2_000
-    calls_per_window: Annotated[int, Field(ge=1, le=1_000_000)] = 100
-    window_s: Annotated[float, Field(gt=0, le=3_600)] = 60.0
-    longest_wait_s: Annotated[float, Field(ge=0, le=600)] = 15.0
-    retry_wait_s: Annotated[float, Field(ge=0, le=60)] = 2.0
-    timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
     late_days: Annotated[int, Field(ge=0, le=30)] = 7
     min_comments_seen_share: Share = 0.85

@@ -1,6 +1,6 @@
 """Asking Reddit for a window of days, frugally: listings first, single threads only where they are known to have gaps.
 
-Works on a shelf of sealed pages: run again, it asks the same questions in the same order and finds the answers that
+Works over a cache of sealed pages: run again, it asks the same questions in the same order and finds the answers that
 came before. Order: the communities themselves; new posts; new comments of the whole community; looks again at earlier
 contributions, in hundreds; threads with gaps, the largest first.
 """
@@ -19,11 +19,12 @@ from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.sources.context import SourceContext
 from pulse.sources.live.known import REMEMBERED_DAYS, create_known, due_sql
-from pulse.sources.reddit.client import is_refusal
-from pulse.sources.reddit.entry import RedditApiPolicy
-from pulse.sources.reddit.pages import Page, Stub, listing_page, more_children_page, tree_page
+from pulse.sources.live.refusals import is_refusal
+from pulse.sources.live.response_cache import SealedPage
+from pulse.sources.reddit.answers import RedditAnswers
+from pulse.sources.reddit.entry import SOURCE, RedditApiPolicy
+from pulse.sources.reddit.pages import Page, Stub, listing_page, more_children_page, stubs_in, tree_page
 from pulse.sources.reddit.plan import PAGE_ITEMS, Group, Plan
-from pulse.sources.reddit.shelf import SOURCE, SealedPage, Shelf
 
 log = logging.getLogger(__name__)
 
@@ -86,8 +87,10 @@ class _Gap:
 class Extraction:
     """One pass over one group."""
 
-    def __init__(self, shelf: Shelf, context: SourceContext, group: Group, plan: Plan, window: Window) -> None:
-        self._shelf = shelf
+    def __init__(
+        self, answers: RedditAnswers, context: SourceContext, group: Group, plan: Plan, window: Window
+    ) -> None:
+        self._answers = answers
         self._context = context
         self._group = group
         self._plan = plan
@@ -129,7 +132,7 @@ class Extraction:
     # ---- the communities themselves ----------------------------------------
 
     def _ask_communities(self) -> None:
-        told = {name: self._shelf.about(entry) for name, entry in self._by_name.items()}
+        told = {name: self._answers.about(entry) for name, entry in self._by_name.items()}
         self._now = max((one.observed_at for one in told.values() if one.facts), default=self._now)
         if self._now < self._window.end_at:
             raise DayNotOver(
@@ -214,7 +217,7 @@ class Extraction:
             if one:
                 params |= {"after": one, "count": len(seen)}
             try:
-                page = self._shelf.page(path, params, parse, community=community)
+                page = self._answers.page(path, params, parse, community=community)
             except ListingRepeats as error:
                 repeats = error
                 continue
@@ -229,14 +232,14 @@ class Extraction:
     def _look_again(self) -> None:
         """Ask for what is due by its id, unless the listings showed it; table ``due`` names it all."""
         since = self._window.first_day - timedelta(days=REMEMBERED_DAYS)
-        connection = self._shelf.connection
+        connection = self._answers.cache.connection
         create_known(connection, self._context.home, self._group.entries, since=since)
         ages_d = self._plan.ages_d if self.is_on_time else ()
         connection.execute(f"create or replace table due as {due_sql(ages_d)}", {"now": self._now})
         rows = connection.execute(
             f"""
             select community, contribution_id from due
-            where contribution_id not in (select contribution_id from {self._shelf.rows_sql()})
+            where contribution_id not in (select contribution_id from {self._answers.cache.rows_sql()})
             order by community, created_at desc, contribution_id
             """
         ).fetchall()
@@ -244,7 +247,7 @@ class Extraction:
         for start in range(0, len(due), PAGE_ITEMS):
             batch = due[start : start + PAGE_ITEMS]
             try:
-                page = self._shelf.page("/api/info", {"id": ",".join(full_id for _, full_id in batch)}, listing_page)
+                page = self._answers.page("/api/info", {"id": ",".join(full_id for _, full_id in batch)}, listing_page)
             except CallsSpent:
                 self._note_spent({community for community, _ in due[start:]})
                 break
@@ -297,29 +300,29 @@ class Extraction:
     def _read_into(self, known: set[str], gap: _Gap, enough_n: int) -> None:
         """Add the ids of the thread's comments, until there are enough."""
         thread = gap.thread_id.removeprefix("t3_")
-        page = self._shelf.page(
+        page = self._answers.page(
             f"/comments/{thread}", {"limit": LARGEST_TREE, "sort": "new"}, tree_page, community=gap.community
         )
         known.update(full_id for full_id in page.ids if full_id.startswith("t1_"))
-        stubs = _Stubs(list(page.stubs))
+        stubs = _Stubs(stubs_in(page.notes))
         while len(known) < enough_n:
             question = stubs.next_question(thread, known)
             if question is None:
                 break
             path, params = question
             parse = more_children_page if path.endswith("morechildren") else tree_page
-            page = self._shelf.page(path, params, parse, community=gap.community)
+            page = self._answers.page(path, params, parse, community=gap.community)
             before_n = len(known)
             known.update(full_id for full_id in page.ids if full_id.startswith("t1_"))
             stubs.take(page, brought_n=len(known) - before_n)
 
     def _known_comments(self, gaps: Sequence[_Gap]) -> dict[str, set[str]]:
         """Comments that anybody has shown, by thread."""
-        rows = self._shelf.connection.execute(
+        rows = self._answers.cache.connection.execute(
             f"""
             select thread_id, list(contribution_id)
             from (
-                select thread_id, contribution_id from {self._shelf.rows_sql()} where kind = 'comment'
+                select thread_id, contribution_id from {self._answers.cache.rows_sql()} where kind = 'comment'
                 union
                 select thread_id, contribution_id from known where not is_post
             )
@@ -334,11 +337,11 @@ class Extraction:
         """Comments of each community that Reddit counts since raw last looked: all of new posts, and what known ones
         gained.
         """
-        rows = self._shelf.connection.execute(
+        rows = self._answers.cache.connection.execute(
             f"""
             select posts.community,
                 cast(coalesce(sum(greatest(posts.reply_count - coalesce(known.reply_count, 0), 0)), 0) as bigint)
-            from ({_LATEST_POSTS.format(rows=self._shelf.rows_sql())}) as posts
+            from ({_LATEST_POSTS.format(rows=self._answers.cache.rows_sql())}) as posts
             left join known on known.contribution_id = posts.contribution_id
             where known.contribution_id is not null or posts.created_at >= $earliest
             group by posts.community
@@ -359,13 +362,14 @@ class Extraction:
         the stream of comments reached back, only threads that raw knows can have a gap: comments that appeared late.
         """
         cut_off = [name for name, seen in self._seen.items() if seen.comments_since is not None]
-        rows = self._shelf.connection.execute(
+        shown = self._answers.cache.rows_sql()
+        rows = self._answers.cache.connection.execute(
             f"""
-            with posts as ({_LATEST_POSTS.format(rows=self._shelf.rows_sql())}),
+            with posts as ({_LATEST_POSTS.format(rows=shown)}),
             comments as (
                 select thread_id, contribution_id, min(created_at) as created_at
                 from (
-                    select thread_id, contribution_id, created_at from {self._shelf.rows_sql()} where kind = 'comment'
+                    select thread_id, contribution_id, created_at from {shown} where kind = 'comment'
                     union all
                     select thread_id, contribution_id, created_at from known where not is_post
                 )
@@ -420,7 +424,7 @@ class _Stubs:
         """Add what an answer left out. An answer has room for a hundred, those below them included: what did not fit
         may be asked for again, if the answer brought anything.
         """
-        self.open += page.stubs
+        self.open += stubs_in(page.notes)
         if brought_n:
             self.asked.difference_update(self.last_asked)
 

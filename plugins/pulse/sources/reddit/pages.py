@@ -4,7 +4,7 @@ Records are as Reddit gives them, nested replies taken out, with the time of obs
 (``retrieved_on``), so that the one mapping of :mod:`pulse.sources.reddit.mapping` reads both.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -123,6 +123,19 @@ def community_facts(content: object, observed_at: datetime) -> CommunityFacts:  
     return CommunityFacts(
         name, _count(data.get("subscribers")), _count(data.get("accounts_active") if active is None else active)
     )
+
+
+# ---- what a sealed page keeps of stubs -------------------------------------
+
+
+def stub_notes(stubs: Sequence[Stub]) -> dict[str, Any]:
+    """Stubs, to be sealed beside a page."""
+    return {"stubs": [[stub.parent_id, list(stub.children)] for stub in stubs]}
+
+
+def stubs_in(notes: Mapping[str, Any]) -> list[Stub]:
+    """The stubs that were sealed beside a page."""
+    return [Stub(parent_id, tuple(children)) for parent_id, children in notes["stubs"]]
 
 
 # ---- taking apart ----------------------------------------------------------

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulse.core.window import Window
+from pulse.sources.live.response_cache import SealedPage
 from pulse.sources.reddit.entry import RedditApiPolicy
 from pulse.sources.reddit.extraction import Extraction, _Gap, _Stubs
-from pulse.sources.reddit.pages import Stub
+from pulse.sources.reddit.pages import Stub, stub_notes
 from pulse.sources.reddit.plan import PAGE_ITEMS, Group, Plan
-from pulse.sources.reddit.shelf import SealedPage
 from support import NOON
 
 THREAD = "p1"
@@ -144,11 +144,11 @@ def test_take__what_had_no_room_in_an_answer_is_asked_for_again():
 
 
 def page_with(*stubs: Stub) -> SealedPage:
-    return SealedPage(observed_at=NOON, after=None, ids=(), oldest_s=None, stubs=stubs)
+    return SealedPage(observed_at=NOON, after=None, ids=(), oldest_s=None, notes=stub_notes(stubs))
 
 
 class Thread:
-    """A shelf on which every question finds the same stubs; only new questions are calls."""
+    """Answers that all hold the same stubs; only new questions are calls."""
 
     def __init__(self, *stubs: Stub) -> None:
         self.stubs = stubs
@@ -157,7 +157,7 @@ class Thread:
     def page(self, path: str, params: dict[str, str | int], *_: object, **__: object) -> SealedPage:
         self.asked[f"{path} {params}"] += 1
         assert self.asked.total() < 100, "it goes on for ever"
-        return SealedPage(NOON, None, (), None, self.stubs)
+        return SealedPage(NOON, None, (), None, stub_notes(self.stubs))
 
     def calls(self) -> Counter[str]:
         return Counter({"tea": len(self.asked)})
@@ -166,14 +166,14 @@ class Thread:
 @pytest.mark.parametrize("stub", [Stub("t1_deep"), Stub("t1_a", ("b",))], ids=["branch", "children"])
 def test_read_into__ends_although_the_thread_never_gives_what_it_counts(stub: Stub):
     """A question that was asked finds its page without a call, so that the budget for calls ends nothing."""
-    shelf: Any = Thread(stub)
+    answers: Any = Thread(stub)
     nothing: Any = SimpleNamespace(policy=lambda _: RedditApiPolicy())
     group, plan = Group((), 1, 0, max_calls_n=50), Plan((), (), 50)
     known: set[str] = set()
-    extraction = Extraction(shelf, nothing, group, plan, Window.one_day(NOON.date()))
+    extraction = Extraction(answers, nothing, group, plan, Window.one_day(NOON.date()))
     extraction._read_into(known, _Gap("tea", "t3_p1", 5), 5)
     assert known == set()
-    assert set(shelf.asked.values()) == {1}
+    assert set(answers.asked.values()) == {1}
 
 
 # ---- any forest ------------------------------------------------------------
