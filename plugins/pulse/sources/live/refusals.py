@@ -1,6 +1,8 @@
-"""What a status of HTTP means for who asked: one class of error each, and which of them another call may mend."""
+"""What a failed call means for who asked: one class of error for each kind, and which of them another try may mend."""
 
 from pulse.core.errors import BadCredentials, SourceError, SourceUnavailable
+
+_ASKED_AGAIN = "nothing: it is asked again"
 
 
 def is_refusal(error: SourceError) -> bool:
@@ -12,24 +14,45 @@ def is_refusal(error: SourceError) -> bool:
 
 
 def is_passing(status: int) -> bool:
-    """Whether a status says that the platform cannot answer now, but may soon."""
+    """Whether a status of HTTP says that the platform cannot answer now, but may soon."""
     return status >= 500 or status in {408, 425}
 
 
-def unavailable(service: str, *, value: str) -> SourceUnavailable:
-    """The platform could not be reached, or gave no answer to work with."""
+def unavailable(service: str, *, value: str, status_page: str | None = None) -> SourceUnavailable:
+    """The platform could not be reached, or broke off.
+
+    Args:
+        status_page: where the platform says how it is.
+    """
+    page = status_page or f"the status page of {service}"
+    return SourceUnavailable(service, value=value, next_step=f"{_ASKED_AGAIN}; if that does not help, look at {page}")
+
+
+def no_answer(service: str, path: str, *, value: str) -> SourceUnavailable:
+    """The platform answered, but not with a JSON document."""
     return SourceUnavailable(
-        service, value=value,
-        next_step=f"nothing: it is asked again; if that does not help, look at the status page of {service}",
+        f"answer of {service} at {path}", value=value, limit="a JSON document", next_step=_ASKED_AGAIN
+    )
+
+
+def wrong_shape(answer: str, *, expected: str, service: str) -> SourceUnavailable:
+    """The answer is JSON, but not what such a question is answered with.
+
+    Args:
+        answer: whose, as a short noun phrase.
+    """
+    return SourceUnavailable(
+        answer, value="JSON of another shape", limit=expected,
+        next_step=f"{_ASKED_AGAIN}; if it stays so, {service} changed its API",
     )  # fmt: skip
 
 
 def refusal(service: str, path: str, status: int, *, reason: str, credentials: str) -> SourceError:
-    """The error for a status that is neither an answer nor passing nor a limit of calls.
+    """The error for a status that is neither a good one nor passing, and sets no limit of calls.
 
     Args:
         reason: what the platform says of it, printable; empty if nothing.
-        credentials: what to check when the platform does not accept who asks.
+        credentials: what to check on 401.
     """
     value = f"HTTP {status}" + (f", {reason}" if reason else "")
     if status == 401:
@@ -38,5 +61,5 @@ def refusal(service: str, path: str, status: int, *, reason: str, credentials: s
         403: "ask to be let in, or take it out of the config",
         404: "check its name in the config; it may be deleted, or hidden from those who do not belong to it",
         410: "take it out of the config: it is gone for good",
-    }.get(status, "nothing in the config is known to cause this: the platform may have changed its API")
+    }.get(status, "try the same address in a browser; if it is refused there too, the platform changed its API")
     return SourceError(f"{service} at {path}", value=value, next_step=next_step)

@@ -8,8 +8,7 @@ of what an answer means.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import praw
@@ -21,7 +20,9 @@ from pulse.core.clock import utc_now
 from pulse.core.errors import BadCredentials, PulseError, RateLimited, SourceError, SourceUnavailable
 from pulse.core.home import Home
 from pulse.core.text import printable
+from pulse.sources.live import answer_times
 from pulse.sources.live.pace import CallPace
+from pulse.sources.live.refusals import is_passing, unavailable
 from pulse.sources.live.retries import Retries
 from pulse.sources.reddit.credentials import REDDIT_URL, RedditCredentials
 from pulse.sources.reddit.entry import RedditApiPolicy
@@ -29,6 +30,7 @@ from pulse.sources.reddit.entry import RedditApiPolicy
 Told = TypeVar("Told")
 
 _TOKEN_PATH = "/api/v1/access_token"  # noqa: S105  (a path)
+_STATUS_PAGE = "reddit.com's own status"
 _CHECK_CREDENTIALS = "check client id, secret, user name and password of the connection, or PULSE_REDDIT_*"
 
 
@@ -167,7 +169,7 @@ class RedditClient:
         )
 
     def _note_time(self, response: requests.Response) -> None:
-        self._observed_at = _time_of(response)
+        self._observed_at = answer_times.answered_at(response.headers)
 
 
 class _TokenRefused(Exception):
@@ -204,9 +206,9 @@ class _Requestor(prawcore.Requestor):
         try:
             response = super().request(*args, timeout=self.timeout, **kwargs)
         except prawcore.RequestException as error:
-            raise SourceUnavailable(
+            raise unavailable(
                 "Reddit", value=f"{type(error.original_exception).__name__} at {_path_of(str(args[1]))}",
-                next_step="nothing: it is asked again; if that does not help, look at reddit.com's own status",
+                status_page=_STATUS_PAGE,
             ) from None  # fmt: skip
         self._heed(response)
         self._refuse(response, is_token=is_token)
@@ -215,24 +217,21 @@ class _Requestor(prawcore.Requestor):
 
     def _heed(self, response: requests.Response) -> None:
         """Stop all tasks of this client when Reddit says that its allowance is used up."""
-        remaining = _number(response.headers.pop("x-ratelimit-remaining", None))
-        reset_s = _number(response.headers.get("x-ratelimit-reset"))
-        if remaining is not None and remaining < 1 and reset_s:
-            self._pace.block(reset_s)
+        used_up_for_s = answer_times.used_up_for_s(response.headers)
+        response.headers.pop("x-ratelimit-remaining", None)
+        if used_up_for_s > 0:
+            self._pace.block(used_up_for_s)
 
     def _refuse(self, response: requests.Response, *, is_token: bool) -> None:
         status = response.status_code
         path = _path_of(response.url)
         if status == 429:
-            told = (_number(response.headers.get(name)) for name in ("retry-after", "x-ratelimit-reset"))
-            wait_s = max(0.0, next((seconds for seconds in told if seconds is not None), self._default_wait_s))
+            told_s = answer_times.wait_asked_s(response.headers)
+            wait_s = self._default_wait_s if told_s is None else told_s
             self._pace.block(wait_s)
             raise RateLimited(f"Reddit at {path}", retry_after_s=wait_s)
-        if status >= 500 or status == 408:
-            raise SourceUnavailable(
-                "Reddit", value=f"HTTP {status} at {path}",
-                next_step="nothing: it is asked again; if that does not help, look at reddit.com's own status",
-            )  # fmt: skip
+        if is_passing(status):
+            raise unavailable("Reddit", value=f"HTTP {status} at {path}", status_page=_STATUS_PAGE)
         if status == 401 and not is_token:
             raise _TokenRefused
 
@@ -270,20 +269,5 @@ def _reason(error: Exception) -> str:
     return f"HTTP {response.status_code}" + (f", {printable(str(reason), max_chars=80)}" if reason else "")
 
 
-def _time_of(response: requests.Response) -> datetime:
-    """The answer's Date header; our own clock where there is none."""
-    try:
-        return parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
-    except (KeyError, ValueError):
-        return utc_now().replace(microsecond=0)
-
-
 def _path_of(url: str) -> str:
     return printable(url.split("?", maxsplit=1)[0], max_chars=200)
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return None if text is None else float(text)
-    except ValueError:
-        return None

@@ -14,11 +14,12 @@ from typing import Literal
 
 from pulse.core.contract import CommunityObservation
 from pulse.core.coverage import Look, day_start, nothing
-from pulse.core.errors import CallsSpent, DayNotOver, ListingRepeats, SourceError
+from pulse.core.errors import CallsSpent, DayNotOver, SourceError
 from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.sources.context import SourceContext
 from pulse.sources.live.known import REMEMBERED_DAYS, create_known, due_sql
+from pulse.sources.live.paging import Listing, Progress
 from pulse.sources.live.refusals import is_refusal
 from pulse.sources.live.response_cache import SealedPage
 from pulse.sources.reddit.answers import RedditAnswers
@@ -173,59 +174,31 @@ class Extraction:
 
     def _read_listing(self, kind: Kind, members: Sequence[str], until: datetime) -> datetime | None:
         """Page back; returns None when the listing reached the time or its own end, else how far it came."""
-        names = "+".join(self._by_name[name].name for name in members)
+        path = f"/r/{'+'.join(self._by_name[name].name for name in members)}/{kind}"
         community = members[0] if len(members) == 1 else None
-        seen: list[str] = []
+
+        def ask(cursor: str | None, progress: Progress) -> SealedPage:
+            params: dict[str, str | int] = {"limit": PAGE_ITEMS}
+            if cursor:
+                params |= {"after": cursor, "count": len(progress.ids)}
+            parse = partial(_new_page, path=path, progress=progress)
+            return self._answers.page(path, params, parse, community=community)
+
+        listing = Listing(ask, other_cursors=_last_things, most_pages_n=_MOST_PAGES)
         oldest: datetime | None = None
-        cursor: str | None = None
-        for _ in range(_MOST_PAGES):
-            try:
-                page = self._next_page(f"/r/{names}/{kind}", cursor, seen, community)
-            except CallsSpent:
-                if oldest is None:
-                    raise
-                self._note_spent(members)
-                break
-            seen += page.ids
+        for number, page in enumerate(listing):
             if page.oldest_s is not None:
                 oldest = datetime.fromtimestamp(page.oldest_s, tz=UTC)
             if oldest is not None and oldest < until:
                 return None
             if page.after is None:
-                is_cut_off = len(seen) >= CUT_OFF_ITEMS or (cursor is not None and not page.ids)
+                is_cut_off = len(listing.progress.ids) >= CUT_OFF_ITEMS or (number > 0 and not page.ids)
                 return oldest if is_cut_off else None
-            cursor = page.after
+        if listing.spent is not None:
+            if oldest is None:
+                raise listing.spent
+            self._note_spent(members)
         return oldest
-
-    def _next_page(self, path: str, cursor: str | None, seen: list[str], community: str | None) -> SealedPage:
-        """The page after the cursor.
-
-        A cursor that is gone gives an empty page, a wrong one the same things again: then the page after one of the
-        last things seen.
-
-        Raises:
-            SourceUnavailable: whatever the cursor, nothing new comes.
-        """
-        cursors: list[str | None] = [cursor]
-        if cursor:
-            cursors += [name for name in reversed(seen) if name != cursor][:_OTHER_CURSORS_N]
-        parse = partial(_new_page, path=path, seen=frozenset(seen))
-        page: SealedPage | None = None
-        repeats: ListingRepeats | None = None
-        for one in cursors:
-            params: dict[str, str | int] = {"limit": PAGE_ITEMS}
-            if one:
-                params |= {"after": one, "count": len(seen)}
-            try:
-                page = self._answers.page(path, params, parse, community=community)
-            except ListingRepeats as error:
-                repeats = error
-                continue
-            if page.ids or page.after:
-                return page
-        if page is None:
-            raise repeats or AssertionError("unreachable")
-        return page
 
     # ---- looks again -------------------------------------------------------
 
@@ -447,12 +420,16 @@ class _Stubs:
         return f"/comments/{thread}/_/{branch.removeprefix('t1_')}", {"limit": LARGEST_TREE, "sort": "new"}
 
 
-def _new_page(content: object, observed_at: datetime, *, path: str, seen: frozenset[str]) -> Page:
-    """A listing's page, if it brings anything that the pages before did not."""
+def _last_things(cursor: str, ids: Sequence[str]) -> list[str]:
+    """Cursors in place of one that is gone, which gives an empty page, or a wrong one, which gives the same again."""
+    return [full_id for full_id in reversed(ids) if full_id != cursor][:_OTHER_CURSORS_N]
+
+
+def _new_page(content: object, observed_at: datetime, *, path: str, progress: Progress) -> Page:
+    """A listing's page, if it brings anything that the pages before did not.
+
+    Its cursor may lead back all the same: then what comes after the last things seen is asked for.
+    """
     page = listing_page(content, observed_at)
-    if page.ids and seen.issuperset(page.ids):
-        raise ListingRepeats(
-            f"Reddit's listing {path}", value=f"the same things again after {len(seen)}",
-            limit="each page goes further back", next_step="nothing: it is asked again",
-        )  # fmt: skip
+    progress.require_new(f"Reddit's listing {path}", page.ids, after=None)
     return page

@@ -11,6 +11,7 @@ from typing import Any
 
 from pulse.core.errors import SourceUnavailable
 from pulse.sources.lines.ndjson import number_in
+from pulse.sources.live.refusals import wrong_shape
 from pulse.sources.reddit.mapping import EARLIEST_S, LATEST_S
 
 # More people than there are; what is larger is no count.
@@ -216,7 +217,4 @@ def _count(value: object) -> int | None:
 
 
 def _wrong_shape(expected: str) -> SourceUnavailable:
-    return SourceUnavailable(
-        "Reddit's answer", value="JSON of another shape", limit=expected,
-        next_step="nothing: it is asked again; if it stays so, Reddit changed its API",
-    )  # fmt: skip
+    return wrong_shape("Reddit's answer", expected=expected, service="Reddit")
