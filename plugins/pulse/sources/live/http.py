@@ -8,7 +8,7 @@ errors and logs hold no credentials: they name addresses by their path alone.
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
@@ -24,11 +24,11 @@ from pulse.core.text import printable
 from pulse.sources.live.answer_times import answered_at, used_up_for_s, wait_asked_s
 from pulse.sources.live.pace import CallPace
 from pulse.sources.live.policy import LivePolicy
+from pulse.sources.live.question import Params
 from pulse.sources.live.refusals import is_passing, no_answer, refusal, unavailable
 from pulse.sources.live.retries import Retries
 
 Result = TypeVar("Result")
-Params = Mapping[str, str | int | Sequence[str | int]]
 
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _MOST_REDIRECTS = 3
@@ -68,7 +68,8 @@ class Endpoint:
         credentials_hint: what to check on 401.
         headers: sent with every request; credentials among them.
         secret_params: added to every query, for platforms that want their key there.
-        is_rate_limit: whether an answer asks to wait, by its status and its JSON; for platforms that do not say 429.
+        is_rate_limit: whether an answer asks to wait, by its status and its JSON (None if it is no JSON); for platforms
+            that do not say 429.
         default_wait_s: how long to wait where the platform does not say.
         answer_timeout_s: how long a whole answer may take, once it has begun.
         max_answer_bytes: of an answer, unpacked.

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -116,6 +116,11 @@ def due_sql(ages_d: Collection[int]) -> str:
         )
         where removal <> 'by_author' and ({is_due or "false"})
     """
+
+
+def create_due(connection: duckdb.DuckDBPyConnection, ages_d: Collection[int], now: datetime) -> None:
+    """Make table ``due`` of what :func:`due_sql` selects at a time."""
+    connection.execute(f"create or replace table due as {due_sql(ages_d)}", {"now": now})
 
 
 def _is_due_sql(age_d: int) -> str:

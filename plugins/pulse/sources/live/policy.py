@@ -15,7 +15,8 @@ class LivePolicy(Strict):
         calls_per_window, window_s: how many calls the client may start in a window.
         longest_wait_s: how long a task sits out a limit by itself; a longer wait is left to Airflow's retry, and the
             worker is free meanwhile.
-        retry_wait_s: before the second try of a call that failed in passing; doubled for the third.
+        retry_wait_s: before the second try of a call that failed in passing, and up to a quarter longer at random;
+            doubled for the third.
         timeout_s: without a byte from the platform for so long, a call has failed.
     """
 

@@ -38,10 +38,9 @@ from pulse.sources.lines.ndjson import Chunk
 from pulse.sources.lines.reader import ChunkReader
 from pulse.sources.lines.rows import fault_table, write_faults, write_rows
 from pulse.sources.live.budget import CallBudget
+from pulse.sources.live.question import Params
 
 log = logging.getLogger(__name__)
-
-Params = Mapping[str, str | int]
 
 _KEY_CHARS = 32
 _STARTED = "started.json"
@@ -88,6 +87,7 @@ class ResponseCache:
     """One cache, open for asking. Made by :func:`open_response_cache`.
 
     Attributes:
+        source: whose answers these are, as rows and loads name it.
         connection: a private DuckDB, in UTC; other queries over the pages may use it too.
         budget: the calls of this extraction.
     """
@@ -102,6 +102,7 @@ class ResponseCache:
         mapping: RecordMapping,
         budget: CallBudget,
     ) -> None:
+        self.source = mapping.source
         self.connection = connection
         self.budget = budget
         self._context = context
@@ -251,7 +252,7 @@ class ResponseCache:
             if timedelta(0) <= age <= RESUME_WITHIN and entry.entry_id not in users:
                 calls_n = self.budget.calls().total()
                 if calls_n and not users:
-                    log.info("%s: going on after %d calls of an earlier try", self._mapping.source, calls_n)
+                    log.info("%s: going on after %d calls of an earlier try", self.source, calls_n)
                 return
         try:
             shutil.rmtree(self._folder, ignore_errors=True)

@@ -8,17 +8,16 @@ contributions, in hundreds; threads with gaps, the largest first.
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Literal
 
 from pulse.core.contract import CommunityObservation
-from pulse.core.coverage import Look, day_start, nothing
 from pulse.core.errors import CallsSpent, DayNotOver, SourceError
 from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.sources.context import SourceContext
-from pulse.sources.live.known import REMEMBERED_DAYS, create_known, due_sql
+from pulse.sources.live.known import REMEMBERED_DAYS, create_due, create_known
 from pulse.sources.live.paging import Listing, Progress
 from pulse.sources.live.refusals import is_refusal
 from pulse.sources.live.response_cache import SealedPage
@@ -61,19 +60,6 @@ class Seen:
     counted_comments_n: int = 0
     not_returned_n: int = 0
     has_spent_its_calls: bool = False
-
-    def looks(self, platform: str, community: str, day: date) -> list[Look]:
-        """What was listed of that UTC day, which is over: of each kind from where the listing came to, to its end."""
-        end = day_start(day + timedelta(days=1))
-        found = []
-        for kind, since in (("post", self.posts_since), ("comment", self.comments_since)):
-            start = day_start(day) if since is None else max(since, day_start(day))
-            found.append(
-                Look(platform, community, day, kind, start, end, "listed")
-                if start < end
-                else nothing(platform, community, day, kind)
-            )
-        return found
 
 
 @dataclass
@@ -208,7 +194,7 @@ class Extraction:
         connection = self._answers.cache.connection
         create_known(connection, self._context.home, self._group.entries, since=since)
         ages_d = self._plan.ages_d if self.is_on_time else ()
-        connection.execute(f"create or replace table due as {due_sql(ages_d)}", {"now": self._now})
+        create_due(connection, ages_d, self._now)
         rows = connection.execute(
             f"""
             select community, contribution_id from due

@@ -1,0 +1,240 @@
+"""From the answers of a live source to a load.
+
+A load is what one run could see: the contributions of its days, earlier ones that are looked at again, and the
+community itself. Nothing can be seen twice in the same state, so loads of live sources add to raw and never replace.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from pulse.core import coverage
+from pulse.core.contract import CONTRACT_VERSION, CommunityObservation, projection
+from pulse.core.coverage import Look, day_start, nothing
+from pulse.core.errors import StorageError
+from pulse.core.files import sql_text
+from pulse.core.window import Window
+from pulse.lake import landing
+from pulse.lake.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest, UnplacedContent, unplaced_name
+from pulse.platforms.entry import CommunityEntry
+from pulse.sources.context import SourceContext
+from pulse.sources.lines.rows import write_days
+from pulse.sources.lines.staging import SKIPPED_FAULTS
+from pulse.sources.live.response_cache import ResponseCache
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a source says of one community's window, beside the rows of its answers.
+
+    Attributes:
+        looks: what was looked at, by day and kind.
+        is_on_time: whether the platform showed what was so when the window ended, or soon after; only then are earlier
+            contributions part of the load.
+        observation: of the community itself.
+        partial_reason: why not every look is of a whole day; not used if all are.
+        skipped: how many things were left out, by the documented reason.
+        keeps_extra: whether unknown fields of the source's allow-list are kept.
+    """
+
+    looks: Sequence[Look]
+    is_on_time: bool
+    observation: CommunityObservation | None = None
+    partial_reason: str = ""
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    keeps_extra: bool = False
+
+
+def listed_looks(entry: CommunityEntry, window: Window, reached: Mapping[str, datetime | None]) -> list[Look]:
+    """What listings looked at of a window that is over, by day and kind: from where each ended to the end of the day.
+
+    Args:
+        reached: by kind, the oldest thing that its listing came to; None if it was read to its end, or as far as was
+            asked.
+    """
+    looks = []
+    for day in window.days():
+        end = day_start(day + timedelta(days=1))
+        for kind, since in reached.items():
+            start = day_start(day) if since is None else max(since, day_start(day))
+            looks.append(
+                Look(entry.platform, entry.community, day, kind, start, end, "listed")
+                if start < end
+                else nothing(entry.platform, entry.community, day, kind)
+            )
+    return looks
+
+
+def load_id_of(cache: ResponseCache, entry: CommunityEntry, window: Window) -> str:
+    """The id of the load that a community makes of these answers; another generation of the cache makes another."""
+    return landing.load_id_for(cache.source, entry.entry_id, window, cache.token)
+
+
+def seal_load(
+    cache: ResponseCache, entry: CommunityEntry, window: Window, context: SourceContext, statement: Statement
+) -> Load:
+    """Select a community's rows from all answers, account for every record, and seal the load.
+
+    If the statement is on time, tables ``known`` and ``due`` must be there
+    (:func:`pulse.sources.live.known.create_known`, :func:`pulse.sources.live.known.create_due`).
+
+    Raises:
+        StorageError: landing cannot be written, or memory does not suffice.
+    """
+    load_id = load_id_of(cache, entry, window)
+    try:
+        return _seal(cache, entry, window, context, statement, load_id)
+    except duckdb.Error as error:
+        raise StorageError(
+            f"load {load_id}", value=type(error).__name__, next_step="free space or memory, then run again"
+        ) from None
+
+
+def _seal(
+    cache: ResponseCache,
+    entry: CommunityEntry,
+    window: Window,
+    context: SourceContext,
+    statement: Statement,
+    load_id: str,
+) -> Load:
+    folder = landing.draft(context.home, load_id)
+    _select_rows(cache, entry, window, load_id, keeps_extra=statement.keeps_extra, with_earlier=statement.is_on_time)
+    rows_by_day = write_days(cache.connection, folder)
+    earlier_rows_n = _count(cache.connection, "select count(*) from selected where created_at < $at", window.start_at)
+    account = _write_bad_lines(cache, entry, window, folder, landed_n=sum(rows_by_day.values()))
+    observations = [replace(statement.observation, load_id=load_id)] if statement.observation else []
+    looks = statement.looks
+    is_partial = any(not look.is_whole_day for look in looks)
+    unknown_keys, sampled_n = cache.unknown_keys()
+    manifest = LoadManifest(
+        load_id=load_id,
+        platform=entry.platform,
+        entry_id=entry.entry_id,
+        community=entry.community,
+        source=cache.source,
+        is_replayable=False,
+        first_day=window.first_day,
+        last_day=window.last_day,
+        rows_by_day=rows_by_day,
+        earlier_rows_n=earlier_rows_n,
+        observes=tuple(sorted(entry.observes)),
+        community_observations_n=landing.write_community_observations(folder, observations),
+        bad_lines_n=account.quarantined_n,
+        skipped=dict(statement.skipped),
+        files=(account,),
+        coverage_rows_n=coverage.write(folder / coverage.COVERAGE_FILE, looks, source=cache.source, load_id=load_id),
+        partial_reason=statement.partial_reason if is_partial else None,
+        api_calls_n=cache.budget.calls_of(entry),
+        unknown_keys=unknown_keys,
+        unknown_keys_sampled_n=sampled_n,
+        contract_version=CONTRACT_VERSION,
+        sealed_at=context.clock(),
+    )
+    return landing.seal(context.home, folder, manifest)
+
+
+def _select_rows(
+    cache: ResponseCache, entry: CommunityEntry, window: Window, load_id: str, *, keeps_extra: bool, with_earlier: bool
+) -> None:
+    """Make table ``selected``: the community's contributions, each as last seen by this run, with its partition day.
+
+    What was created in the window belongs to its day. Earlier contributions belong to the last day, when the run that
+    saw them was due; of them stay those due to be seen again, those that were removed meanwhile, and those that raw
+    should know and does not: they appeared late. Later ones are left to the run of their own day.
+    """
+    overrides = {"load_id": sql_text(load_id), "extra": "extra" if keeps_extra else "null"}
+    earlier = """(
+        contribution_id in (select contribution_id from due)
+        or (contribution_id not in (select contribution_id from known)
+            and created_at >= (
+                select date_trunc('day', min(created_at)) from known where known.community = $community
+            ))
+        or (removal <> 'none' and contribution_id in (select contribution_id from known where removal = 'none'))
+    )"""
+    cache.connection.execute(
+        f"""
+        create or replace table selected as
+        select {projection(overrides=overrides)},
+            case when created_at >= $start_at then cast(timezone('UTC', created_at) as date) else $last_day end
+                as partition_day
+        from {cache.rows_sql()}
+        where community = $community and created_at < $end_at
+            and (created_at >= $start_at or {earlier if with_earlier else "false"})
+        qualify row_number() over (partition by contribution_id order by observed_at desc, line_number) = 1
+        """,
+        {
+            "community": entry.community,
+            "start_at": window.start_at,
+            "end_at": window.end_at,
+            "last_day": window.last_day,
+        },
+    )
+
+
+def _write_bad_lines(
+    cache: ResponseCache, entry: CommunityEntry, window: Window, folder: Path, *, landed_n: int
+) -> FileAccount:
+    """Write the records that gave no row and tell a community and a day; returns what became of all that was shown.
+
+    Records that do not tell whose, or of which day, they are belong to no load: they lie beside it and are booked once
+    for the answers of all communities that were asked for together.
+    """
+    connection = cache.connection
+    connection.execute(f"create or replace table faults ({BAD_LINES_COLUMNS}, place VARCHAR)")
+    files = [str(file) for file in cache.fault_files()]
+    if files:
+        connection.execute(
+            """
+            insert into faults by name
+            select file, line_number, fault, detail, line, community,
+                case when community = $community then least(greatest(day, $first_day), $last_day) else day end as day,
+                case
+                    when community is null or day is null then 'unplaced'
+                    when community = $community then 'load'
+                    else 'outside'
+                end as place
+            from read_parquet($files, hive_partitioning = false)
+            where not list_contains($skips, fault)
+            """,
+            {
+                "files": files,
+                "community": entry.community,
+                "first_day": window.first_day,
+                "last_day": window.last_day,
+                "skips": sorted(SKIPPED_FAULTS),
+            },
+        )
+    kept = "select * exclude (place) from faults where place = '{}' order by file, line_number"
+    connection.execute(
+        f"copy ({kept.format('load')}) to {sql_text(folder / 'bad_lines.parquet')} (format parquet, compression zstd)"
+    )
+    places = dict(connection.execute("select place, count(*) from faults group by all").fetchall())
+    records_n = cache.records_n()
+    rows_n = _count(connection, f"select count(*) from {cache.rows_sql()}")
+    content = UnplacedContent(cache.token)
+    for line_number, fault, line in connection.execute(
+        "select line_number, fault, line from faults where place = 'unplaced' order by file, line_number"
+    ).fetchall():
+        content.add(line_number, fault, line)
+    if places.get("unplaced"):
+        connection.execute(
+            f"copy ({kept.format('unplaced')}) to {sql_text(folder / unplaced_name(content.name))} (format parquet)"
+        )
+    return FileAccount(
+        file=f"{cache.source}: answers for {window}",
+        content=content.name,
+        lines_n=records_n,
+        landed_n=landed_n,
+        quarantined_n=places.get("load", 0),
+        unplaced_n=places.get("unplaced", 0),
+        outside_n=rows_n - landed_n + places.get("outside", 0),
+    )
+
+
+def _count(connection: duckdb.DuckDBPyConnection, sql: str, at: datetime | None = None) -> int:
+    row = connection.execute(sql, {} if at is None else {"at": at}).fetchone()
+    return int(row[0]) if row else 0
