@@ -171,7 +171,7 @@ class JsonApi:
         """One call; a passing fault is tried again.
 
         Args:
-            path: begins with ``/`` and is appended to the endpoint's address.
+            path: begins with ``/`` and is appended to the endpoint's address; what people named stands quoted in it.
             params: the query, without secrets.
             parse: takes the answer apart; it raises :func:`pulse.sources.live.refusals.wrong_shape` for what it does
                 not understand, which is tried again too.
@@ -189,16 +189,14 @@ class JsonApi:
 
     def _answer(self, path: str, params: Params) -> JsonAnswer:
         endpoint = self._endpoint
-        if not path.startswith("/"):
-            raise ValueError(f"a path begins with a slash: {path!r}")
-        url = httpx.URL(
-            f"{endpoint.url.rstrip('/')}{path}", params=_query({**params, **endpoint.secret_params}) or None
-        )
+        if not path.startswith("/") or "?" in path or "#" in path:
+            raise ValueError(f"a path begins with a slash and holds no query: {path!r}")
+        url = httpx.URL(f"{endpoint.url.rstrip('/')}{path}", params={**params, **endpoint.secret_params} or None)
         for _ in range(_MOST_REDIRECTS + 1):
             response, body = self._request(url, path)
             if response.next_request is None:
                 return self._understood(response, body, path)
-            url = self._same_origin(response.next_request.url, path)
+            url = self._same_origin(response.next_request.url, path).copy_merge_params(endpoint.secret_params)
         raise SourceError(
             f"{endpoint.service} at {path}", value="leads from one address to the next",
             limit=f"{_MOST_REDIRECTS} redirects", next_step="check the address in the config, and open it in a browser",
@@ -310,10 +308,6 @@ def open_api(
     )
     retries = Retries(policy.retry_wait_s, policy.longest_wait_s, sleep=sleep)
     return JsonApi(endpoint, pace=pace, retries=retries, on_call=on_call, timeout_s=policy.timeout_s)
-
-
-def _query(params: Params) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in params.items()}
 
 
 def _decoded(body: bytes) -> tuple[Any, str | None]:

@@ -81,7 +81,7 @@ def test_get__asks_as_this_project_and_gives_the_answer_with_its_time_and_links(
 ):
     link = '<https://tea.example/posts?max_id=7>; rel="next", <https://tea.example/posts?min_id=9>; rel="prev"'
     platform.replies = [reply({"posts": ["ü"]}, headers={"Link": link}, is_packed=True)]
-    answer = make(path="/api/v1").get("/posts", {"tag": "a&b", "ids[]": [1, 2]}, lambda answer: answer)
+    answer = make(path="/api/v1").get("/posts", {"tag": "a&b", "ids[]": (1, 2)}, lambda answer: answer)
     assert answer.document == {"posts": ["ü"]}
     assert f"{answer.answered_at:%Y-%m-%d %H:%M:%S %Z}" == "2026-11-28 12:00:00 UTC"
     assert answer.links["next"] == "https://tea.example/posts?max_id=7"
@@ -98,9 +98,10 @@ def test_get__takes_any_json_for_an_answer(platform: Any, reply: Any, make: Call
     assert get(make()) == document
 
 
-def test_get__takes_no_path_that_could_change_the_host(make: Callable[..., JsonApi], calls: list[str]):
+@pytest.mark.parametrize("path", ["@elsewhere.example/", "/posts?key=other", "/posts#"])
+def test_get__takes_no_path_that_could_be_more_than_one(make: Callable[..., JsonApi], calls: list[str], path: str):
     with pytest.raises(ValueError, match="slash"):
-        get(make(), "@elsewhere.example/")
+        get(make(), path)
     assert not calls
 
 
@@ -304,11 +305,13 @@ def test_redirect__within_the_platform_is_followed_and_each_request_counts(
     platform: Any, reply: Any, make: Callable[..., JsonApi], calls: list[str]
 ):
     platform.replies = [
-        reply(status=301, headers={"Location": "/t/a-title/7.json?key=kept"}),
+        reply(status=301, headers={"Location": "/t/a-title/7.json?print=true"}),
         reply(status=302, headers={"Location": f"{platform.url}/t/new-title/7.json"}),
     ]
     assert get(make(), "/t/7.json") == {"ok": True}
     assert [asked.path for asked in platform.asked] == ["/t/7.json", "/t/a-title/7.json", "/t/new-title/7.json"]
+    assert [asked.params.get("key") for asked in platform.asked] == [KEY] * 3
+    assert platform.asked[1].params["print"] == "true"
     assert len(calls) == 3
 
 
