@@ -5,19 +5,18 @@ proves it. Where nothing is proven a row says so (``none``), so that a day that 
 nobody asked for. A day has several rows where a hole splits it.
 """
 
-import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from pulse.core import memory_database
-from pulse.core.contract import CONTRACT_VERSION, Proof, coverage_duckdb_columns
+from pulse.core.contract import CONTRACT_VERSION, COVERAGE_COLUMNS, Proof
 from pulse.core.files import storage_error
+from pulse.core.table import arrow_schema
 
 COVERAGE_FILE = "coverage.parquet"
 
@@ -40,6 +39,9 @@ class Look:
     def is_whole_day(self) -> bool:
         """Whether the row alone covers its day from end to end."""
         return (self.looked_from, self.looked_to) == (day_start(self.day), day_start(self.day + timedelta(days=1)))
+
+
+_LOOK_COLUMNS = tuple(field.name for field in fields(Look))
 
 
 def day_start(day: date) -> datetime:
@@ -83,45 +85,23 @@ def _is_covered(stretches: Sequence[tuple[datetime, datetime]], day: date) -> bo
 # ---- files -------------------------------------------------------------------
 
 
-def write(
-    file: Path,
-    looks: Sequence[Look],
-    *,
-    source: str,
-    load_id: str,
-    connection: duckdb.DuckDBPyConnection | None = None,
-) -> int:
+def write(file: Path, looks: Sequence[Look], *, source: str, load_id: str) -> int:
     """Write a load's rows as one Parquet file with the contract's columns, in order; returns how many.
-
-    Args:
-        connection: a database to do it with, left as it was; to open one takes longer than the rest.
 
     Raises:
         StorageError: the file cannot be written.
     """
-    rows = [
-        {
-            "platform": look.platform, "community": look.community, "day": look.day, "kind": look.kind,
-            "looked_from": look.looked_from, "looked_to": look.looked_to, "proof": look.proof,
-            "counted_n": look.counted_n, "except_communities": list(look.except_communities), "source": source,
-            "load_id": load_id, "contract_version": CONTRACT_VERSION,
-        }
-        for look in looks
-    ]  # fmt: skip
+    schema = arrow_schema(COVERAGE_COLUMNS)
+    ordered = in_order(looks)
+    rows_n = len(ordered)
+    columns = {name: [getattr(look, name) for look in ordered] for name in _LOOK_COLUMNS}
+    columns |= {"source": [source] * rows_n, "load_id": [load_id] * rows_n}
+    columns |= {"contract_version": [CONTRACT_VERSION] * rows_n}
     try:
-        with memory_database.cursor() if connection is None else contextlib.nullcontext(connection) as database:
-            database.execute(f"create or replace temp table coverage ({coverage_duckdb_columns()})")
-            if rows:
-                database.register("arriving_coverage", pa.Table.from_pylist(rows))
-                database.execute("insert into coverage by name from arriving_coverage")
-                database.unregister("arriving_coverage")
-            database.sql("from coverage order by community, day, kind, looked_from nulls first").write_parquet(
-                str(file)
-            )
-            database.execute("drop table coverage")
-    except (OSError, duckdb.IOException) as error:
+        pq.write_table(pa.table(columns, schema=schema), file)
+    except OSError as error:
         raise storage_error(file, error) from error
-    return len(rows)
+    return rows_n
 
 
 def in_order(looks: Iterable[Look]) -> list[Look]:
@@ -132,11 +112,15 @@ def in_order(looks: Iterable[Look]) -> list[Look]:
 
 
 def read(file: Path) -> list[Look]:
-    """The rows of such a file, in order."""
-    with memory_database.cursor() as connection:
-        rows = connection.execute(
-            "select platform, community, day, kind, looked_from, looked_to, proof, counted_n, except_communities "
-            "from read_parquet(?, hive_partitioning = false) order by community, day, kind, looked_from nulls first",
-            [str(file)],
-        ).fetchall()
-    return [Look(*(*row[:8], tuple(row[8]))) for row in rows]
+    """The rows of such a file, in order.
+
+    Raises:
+        OSError: it is not there, or cannot be read.
+    """
+    try:
+        with file.open("rb") as opened:
+            table = pq.ParquetFile(opened).read(columns=list(_LOOK_COLUMNS))
+    except pa.ArrowInvalid as error:
+        raise OSError(f"{file}: {error}") from error
+    rows = zip(*(table.column(name).to_pylist() for name in _LOOK_COLUMNS), strict=True)
+    return in_order(Look(*(*row[:-1], tuple(row[-1]))) for row in rows)

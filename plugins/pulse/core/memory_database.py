@@ -19,7 +19,8 @@ def cursor() -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to it for one short question, in UTC; threads may each have one.
 
     Create temporary tables and views only: they and registered names end with the cursor, anything else would stay for
-    all. It has DuckDB's own limits of memory and threads; work that needs its own opens a database of its own.
+    all. It has one thread, for short questions are answered sooner so; work that needs more, or a limit
+    of memory, opens a database of its own.
     """
     with _database().cursor() as connection:
         connection.execute("set timezone = 'UTC'")
@@ -42,5 +43,5 @@ def _database() -> duckdb.DuckDBPyConnection:
         process = os.getpid()
         if process not in _databases:
             # What a file holds is read from it each time: somebody may write it again between two questions.
-            _databases[process] = duckdb.connect(config={"enable_external_file_cache": "false"})
+            _databases[process] = duckdb.connect(config={"threads": "1", "enable_external_file_cache": "false"})
         return _databases[process]

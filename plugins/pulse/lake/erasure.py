@@ -18,7 +18,6 @@ holds the same text and is the operator's own; published files, which the next b
 """
 
 import logging
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,7 +65,13 @@ class Erasure:
 
 
 def prepare(
-    home: Home, load: Load, arriving: Mapping[Community, Sequence[Path]], staging: Path, *, untouched: frozenset[Path]
+    home: Home,
+    load: Load,
+    arriving: Mapping[Community, Sequence[Path]],
+    staging: Path,
+    *,
+    connection: duckdb.DuckDBPyConnection,
+    untouched: frozenset[Path],
 ) -> Erasure:
     """Hold a load's rows and raw against each other; nothing visible changes.
 
@@ -75,36 +80,33 @@ def prepare(
 
     Args:
         arriving: the load's accepted rows in ``staging``, by community; those that must lose something are rewritten.
+        connection: to the promotion's own database, which gets the tables ``fresh`` and ``gone``.
         untouched: raw files that the promotion replaces or removes anyway.
     """
-    with _connect(staging / "spill") as connection:
-        fresh = _find_tombstones(connection, arriving, with_authors=not load.manifest.is_replayable)
-        targets = {community: home.tombstones_dir(*community) / f"{load.load_id}.parquet" for community in arriving}
-        known = {
-            community: [file for file in sorted(target.parent.glob("*.parquet")) if file != target]
-            for community, target in targets.items()
+    fresh = _find_tombstones(connection, arriving, with_authors=not load.manifest.is_replayable)
+    targets = {community: home.tombstones_dir(*community) / f"{load.load_id}.parquet" for community in arriving}
+    known = {
+        community: [file for file in sorted(target.parent.glob("*.parquet")) if file != target]
+        for community, target in targets.items()
+    }
+    written = {
+        targets[community]: _write_tombstones(connection, community, staging / f"tombstones-{number:06d}.parquet")
+        for number, community in enumerate(sorted(fresh))
+    }
+    touched = [community for community in arriving if known[community] or community in fresh]
+    rewritten: set[Path] = set()
+    erased: dict[Path, Path] = {}
+    if touched:
+        _gather(connection, [*(file for community in touched for file in known[community]), *written.values()])
+        rewritten = _erase_arriving(connection, [file for community in touched for file in arriving[community]])
+        held = [file for community in sorted(fresh) for file in _raw_files(home, community) if file not in untouched]
+        erased = {
+            file: _rewrite(connection, file, staging / f"erased-{number:06d}.parquet")
+            # One that is damaged shows nobody anything; whatever makes it again is held against the tombstones.
+            for number, file in enumerate(
+                parquet.read_what_can_be(held, lambda files: _files_to_erase(connection, files))
+            )
         }
-        written = {
-            targets[community]: _write_tombstones(connection, community, staging / f"tombstones-{number:06d}.parquet")
-            for number, community in enumerate(sorted(fresh))
-        }
-        touched = [community for community in arriving if known[community] or community in fresh]
-        rewritten: set[Path] = set()
-        erased: dict[Path, Path] = {}
-        if touched:
-            _gather(connection, [*(file for community in touched for file in known[community]), *written.values()])
-            rewritten = _erase_arriving(connection, [file for community in touched for file in arriving[community]])
-            held = [
-                file for community in sorted(fresh) for file in _raw_files(home, community) if file not in untouched
-            ]
-            erased = {
-                file: _rewrite(connection, file, staging / f"erased-{number:06d}.parquet")
-                # One that is damaged shows nobody anything; whatever makes it again is held against the tombstones.
-                for number, file in enumerate(
-                    parquet.read_what_can_be(held, lambda files: _files_to_erase(connection, files))
-                )
-            }
-    shutil.rmtree(staging / "spill", ignore_errors=True)
     if erased:
         log.info("erasure: %d raw files lose what %s saw removed", len(erased), load.load_id)
     tombstones = [

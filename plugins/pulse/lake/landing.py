@@ -11,23 +11,24 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from pulse.core import coverage, memory_database
+from pulse.core import coverage
 from pulse.core.contract import (
     COMMUNITY_COLUMNS,
     CONTRACT_VERSION,
     CommunityObservation,
-    community_duckdb_columns,
 )
 from pulse.core.errors import StorageError
 from pulse.core.files import fsync_file, fsync_folder, read_json, storage_error, write_json
 from pulse.core.home import Home
+from pulse.core.table import arrow_schema
 from pulse.core.window import Window
 
 log = logging.getLogger(__name__)
@@ -321,13 +322,11 @@ def write_community_observations(folder: Path, observations: Sequence[CommunityO
     if not observations:
         return 0
     file = folder / COMMUNITIES_FILE
-    marks = ", ".join("?" for _ in COMMUNITY_COLUMNS)
+    ordered = sorted(observations, key=lambda one: (one.platform, one.community, one.observed_at))
     try:
-        with memory_database.cursor() as connection:
-            connection.execute(f"create temp table communities ({community_duckdb_columns()})")
-            connection.executemany(f"insert into communities values ({marks})", [astuple(one) for one in observations])
-            connection.sql("from communities order by platform, community, observed_at").write_parquet(str(file))
-    except (OSError, duckdb.IOException) as error:
+        content = pa.Table.from_pylist([asdict(one) for one in ordered], schema=arrow_schema(COMMUNITY_COLUMNS))
+        pq.write_table(content, file)
+    except OSError as error:
         raise storage_error(file, error) from error
     return len(observations)
 

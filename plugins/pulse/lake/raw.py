@@ -320,19 +320,22 @@ def _prepare(home: Home, load: Load, staging: Path, *, only: frozenset[Path] | N
         puts |= _stage_communities(connection, home, load, staging)
         looked = _stage_coverage(connection, home, load, staging)
         puts |= looked.puts
+        if only is not None:
+            puts = {target: file for target, file in puts.items() if target in only}
+            arriving = {partition: file for partition, file in arriving.items() if file in puts.values()}
+        is_replayable = load.manifest.is_replayable and only is None
+        leaving = _files_to_remove(home, load, _CONTRIBUTIONS, puts) if is_replayable else []
+        leaving_communities = _files_to_remove(home, load, _COMMUNITIES, puts) if is_replayable else []
+        is_changed = bool(leaving or leaving_communities or (looked.is_changed and only is None))
+        if not is_changed and len(parquet.whole(puts, is_deep=True)) == len(puts):
+            return Promotion(load.load_id, (), (), load.manifest.rows_n)  # promoted before, nothing to change
+        dates = tuple(sorted({*_contribution_dates([*leaving, *arriving.values()]), *looked.days}))
+        erased = erasure.prepare(
+            home, load, _by_community(arriving), staging, connection=connection,
+            untouched=frozenset({*puts, *leaving}),
+        )  # fmt: skip
+        puts |= erased.puts
     shutil.rmtree(staging / "spill", ignore_errors=True)
-    if only is not None:
-        puts = {target: file for target, file in puts.items() if target in only}
-        arriving = {partition: file for partition, file in arriving.items() if file in puts.values()}
-    is_replayable = load.manifest.is_replayable and only is None
-    leaving = _files_to_remove(home, load, _CONTRIBUTIONS, puts) if is_replayable else []
-    leaving_communities = _files_to_remove(home, load, _COMMUNITIES, puts) if is_replayable else []
-    is_changed = bool(leaving or leaving_communities or (looked.is_changed and only is None))
-    if not is_changed and len(parquet.whole(puts, is_deep=True)) == len(puts):
-        return Promotion(load.load_id, (), (), load.manifest.rows_n)  # promoted before, nothing to change
-    dates = tuple(sorted({*_contribution_dates([*leaving, *arriving.values()]), *looked.days}))
-    erased = erasure.prepare(home, load, _by_community(arriving), staging, untouched=frozenset({*puts, *leaving}))
-    puts |= erased.puts
     write_json(
         staging / JOURNAL,
         {
@@ -418,7 +421,7 @@ def _stage_coverage(connection: duckdb.DuckDBPyConnection, home: Home, load: Loa
     target = coverage_folder(home, manifest.platform, manifest.community) / f"{load.load_id}.parquet"
     staged = staging / "coverage.parquet"
     looks = coverage_of(load)
-    coverage.write(staged, looks, source=manifest.source, load_id=load.load_id, connection=connection)
+    coverage.write(staged, looks, source=manifest.source, load_id=load.load_id)
     fsync_file(staged)
     puts, leaving = {target: staged}, []
     for number, file in enumerate(_coverage_to_replace(target, manifest) if manifest.is_replayable else []):

@@ -301,7 +301,6 @@ def _seal_selection(
             archive.looks(window, except_communities=named_elsewhere),
             source=archive.source,
             load_id=load_id,
-            connection=connection,
         )
     _link_unplaced(archives, folder)
     manifest = LoadManifest(
