@@ -254,3 +254,19 @@ def take(pipeline: "Pipeline", window: Window) -> None:
     pipeline.score(verdicts)
     pipeline.require_built(pipeline.build())
     pipeline.publish(window, verdicts, pipeline.gate_marts(run_id=str(window)))
+
+
+def pulse(*arguments: str, stdin: str | None = None) -> Any:
+    """What ``pulse`` with these arguments does, in this process."""
+    from pulse.cli.app import app
+
+    return _runner().invoke(app, list(arguments), input=stdin)
+
+
+@cache
+def _runner() -> Any:
+    """Makes the commands once for a process: it would do so for each call, which takes longer than most of them."""
+    from typer import testing
+
+    testing._get_command = cache(testing._get_command)
+    return testing.CliRunner()

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,15 +17,14 @@ from typing import Any
 
 import duckdb
 import pytest
-from typer.testing import CliRunner
 
-from pulse.cli.app import app
 from pulse.core.errors import QueryError
 from pulse.core.files import write_json
 from pulse.core.home import Home
 from pulse.kpi import Month
 from pulse.lake import kpi_store, quality
 from pulse.reading import query, read_only
+from support import pulse
 
 pytestmark = pytest.mark.integration
 
@@ -33,9 +33,10 @@ OCTOBER = Month(date(2018, 10, 1))
 UNSPOKEN = "nobody-may-read-this"
 
 
-@pytest.fixture
-def filled(home: Home) -> Home:
-    """A home with one published mart, one result of a gate, one frozen figure, a Data Docs page and a key."""
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home with one published mart, one result of a gate, one frozen figure and a Data Docs page."""
+    home = Home(tmp_path_factory.mktemp("written")).create()
     state = home.published / "states" / "20181102T000000000000Z.duckdb"
     state.parent.mkdir()
     with duckdb.connect(str(state)) as connection:
@@ -43,7 +44,6 @@ def filled(home: Home) -> Home:
         connection.execute(
             "create table marts.dim_communities as select * from (values ('ufc', 601), ('tea', 12)) t(community, posts)"
         )
-    os.link(state, home.published_file)
     write_json(home.published / "state.json", {"state_id": state.stem, "identity": None})
     for table in quality.TABLES:
         quality.append(home, table, [], stem="0")
@@ -61,14 +61,18 @@ def filled(home: Home) -> Home:
     docs = home.quality / "data_docs" / "RUN" / "index.html"
     docs.parent.mkdir(parents=True)
     docs.write_text("<p>fine</p>")
-    home.author_key_file.write_text(UNSPOKEN)
-    (home.quality / "gate_results" / "link.csv").symlink_to(home.author_key_file)
-    pulse("sql", "from quality.gate_results")  # whatever a first query makes is made before anything is compared
     return home
 
 
-def pulse(*arguments: str, stdin: str | None = None) -> Any:
-    return CliRunner().invoke(app, list(arguments), input=stdin)
+@pytest.fixture
+def filled(home: Home, written: Home) -> Home:
+    """The same in the test's own home, with a key, and a link to it where a table's files lie."""
+    shutil.copytree(written.root, home.root, dirs_exist_ok=True)
+    os.link(home.published / "states" / "20181102T000000000000Z.duckdb", home.published_file)
+    home.author_key_file.write_text(UNSPOKEN)
+    (home.quality / "gate_results" / "link.csv").symlink_to(home.author_key_file)
+    pulse("sql", "select 1")  # whatever a first query makes is made before anything is compared
+    return home
 
 
 def rows(statement: str) -> list[dict[str, Any]]:
@@ -672,8 +676,8 @@ def wait_until_busy(running: "subprocess.Popen[str]", *, is_busy: bool) -> None:
         fields = Path(f"/proc/{running.pid}/stat").read_text().rsplit(")", 1)[1].split()
         used_s = (int(fields[11]) + int(fields[12])) / ticks
         threads_n = int(fields[17])
-        if (is_busy and used_s > 1.5) or (not is_busy and threads_n > 1 and used_s > 0.1):
-            time.sleep(0.3)
+        if (is_busy and used_s > 0.8) or (not is_busy and threads_n > 1 and used_s > 0.1):
+            time.sleep(0.1)
             return
         time.sleep(0.05)
     raise AssertionError("it never came to run its query")
