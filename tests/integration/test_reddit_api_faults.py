@@ -1,7 +1,9 @@
 """Whatever goes wrong at whatever page: success after retries or one clear error; nothing lost, nothing twice."""
 
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ PASSING = (
     "429", "429_retry_after", "429_reset", "500", "502", "503", "504", "520", "522", "timeout", "cut_body", "cut_chunk",
     "cut_json", "html", "empty", "wrong_shape", "wrong_shape_list", "connection_closed",
 )  # fmt: skip
-POSTS_N, COMMENTS_N, HIDDEN_N = 130, 480, 180
+POSTS_N, COMMENTS_N, HIDDEN_N = 104, 420, 120
 # Two pages of posts, three of comments, where the listing is cut off; the rest in a thread, and by name.
 PATHS = ["/r/Tea/about", *["/r/Tea/new"] * 2, *["/r/Tea/comments"] * 3, "/comments/p0", "/api/morechildren"]
 # How often the client asks before it gives up, and what Airflow would do more.
@@ -41,16 +43,20 @@ def small_limits() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def listening(home: Home, archive: Any) -> Iterator[Live]:
+@pytest.fixture(scope="module")
+def undisturbed(archive: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A home of its own, and the server that all tests ask."""
+    home = Home(tmp_path_factory.mktemp("undisturbed")).create()
     with live(home, archive, ["Tea"], day=BUSY_DAY, page_limit_items=300) as running:
         yield running.with_policy(min_comments_seen_share=1.0)
 
 
 @pytest.fixture
-def tea(home: Home, archive: Any) -> Iterator[Live]:
-    with listening(home, archive) as running:
-        yield running
+def tea(home: Home, undisturbed: Live, wanted: Any, sealed_before: Any) -> Iterator[Live]:
+    undisturbed.server.forget_calls()
+    undisturbed.server.expire_tokens()
+    yield replace(undisturbed, home=home)
+    undisturbed.server.clear_faults()
 
 
 def landed(tea: Live) -> dict[str, tuple[Any, ...]]:
@@ -75,13 +81,34 @@ def until_it_works(tea: Live) -> tuple[dict[str, tuple[Any, ...]], list[PulseErr
 
 
 @pytest.fixture(scope="module")
-def wanted(archive: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, ...]]:
-    """The load of an undisturbed run, in a home of its own."""
-    with listening(Home(tmp_path_factory.mktemp("undisturbed")).create(), archive) as tea:
-        rows = landed(tea)
-        assert [path for _, path, _ in tea.server.calls] == PATHS
+def wanted(undisturbed: Live) -> dict[str, tuple[Any, ...]]:
+    """The load of an undisturbed run."""
+    rows = landed(undisturbed)
+    assert [path for _, path, _ in undisturbed.server.calls] == PATHS
     assert len(rows) == POSTS_N + COMMENTS_N
     return rows
+
+
+@pytest.fixture(scope="module")
+def sealed_before(undisturbed: Live, wanted: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """By the number of a page, the landing of a run that got everything before it and failed there."""
+    folder = tmp_path_factory.mktemp("sealed")
+    home = Home(folder / "home").create()
+    before = {}
+    for page in range(1, len(PATHS) + 1):
+        # The page at which the last try failed comes first, and is sealed now.
+        undisturbed.server.add_fault(Fault("503", nth=min(page, 2), times=TRIES))
+        with pytest.raises(SourceUnavailable, match=f"HTTP 503 at .*{PATHS[page - 1]}"):
+            landed(replace(undisturbed, home=home))
+        before[page] = folder / str(page)
+        shutil.copytree(home.landing, before[page])
+    return before
+
+
+def at_page(tea: Live, sealed_before: dict[int, Path], page: int) -> None:
+    """Let the next extraction begin with that page, as the next try of a run that failed there."""
+    shutil.rmtree(tea.home.landing)
+    shutil.copytree(sealed_before[page], tea.home.landing)
 
 
 @pytest.mark.parametrize("kind", PASSING)
@@ -109,9 +136,10 @@ def test_passing_fault__that_lasts_ends_in_one_clear_error(tea: Live, wanted: di
 
 @pytest.mark.parametrize("page", range(2, 7))
 def test_endless_listing__a_page_that_leads_back_to_itself_changes_nothing(
-    tea: Live, wanted: dict[str, tuple[Any, ...]], page: int
+    tea: Live, wanted: dict[str, tuple[Any, ...]], sealed_before: dict[int, Path], page: int
 ):
-    tea.server.add_fault(Fault("endless_after", nth=page))
+    at_page(tea, sealed_before, page)
+    tea.server.add_fault(Fault("endless_after"))
     assert landed(tea) == wanted
 
 
@@ -130,8 +158,11 @@ def test_slow_answer__is_waited_for(tea: Live, wanted: dict[str, tuple[Any, ...]
 
 @pytest.mark.parametrize("kind", ["403", "404"])
 @pytest.mark.parametrize("page", range(1, len(PATHS) + 1))
-def test_refusal__is_one_error_that_no_retry_helps(tea: Live, wanted: dict[str, tuple[Any, ...]], kind: str, page: int):
-    tea.server.add_fault(Fault(kind, nth=page))
+def test_refusal__is_one_error_that_no_retry_helps(
+    tea: Live, wanted: dict[str, tuple[Any, ...]], sealed_before: dict[int, Path], kind: str, page: int
+):
+    at_page(tea, sealed_before, page)
+    tea.server.add_fault(Fault(kind))
     rows, errors = until_it_works(tea)
     if PATHS[page - 1] in {"/comments/p0", "/api/morechildren"}:
         # One thread among many: its gap stays, and is told.
@@ -146,10 +177,14 @@ def test_refusal__is_one_error_that_no_retry_helps(tea: Live, wanted: dict[str, 
 
 
 @pytest.mark.parametrize("page", range(1, len(PATHS) + 1))
-def test_token__that_is_refused_is_renewed_once(tea: Live, wanted: dict[str, tuple[Any, ...]], page: int):
-    tea.server.add_fault(Fault("401", nth=page))
+def test_token__that_is_refused_is_renewed_once(
+    tea: Live, wanted: dict[str, tuple[Any, ...]], sealed_before: dict[int, Path], page: int
+):
+    at_page(tea, sealed_before, page)
+    tea.server.add_fault(Fault("401"))
     assert landed(tea) == wanted
-    tea.server.add_fault(Fault("401", nth=page, times=2))
+    at_page(tea, sealed_before, page)
+    tea.server.add_fault(Fault("401", times=2))
     with pytest.raises(BadCredentials, match="401 for a new token"):
         landed(tea)
 

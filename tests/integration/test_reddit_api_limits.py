@@ -1,9 +1,11 @@
 """What the live source does where Reddit, the budget or the machine sets a limit."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -48,13 +50,25 @@ def world() -> World:
     return world_of_seed_7(40)
 
 
-@pytest.fixture
-def quiet(home: Home, world: World) -> Iterator[Live]:
-    """Four quiet communities that raw knows from the day before, so that they are asked for together."""
-    with live(home, WorldData(world), QUIET, day=DAY) as running:
+@pytest.fixture(scope="module")
+def data(world: World) -> WorldData:
+    return WorldData(world)
+
+
+@pytest.fixture(scope="module")
+def day_before(data: WorldData, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home that knows four quiet communities from the day before; for copying only."""
+    home = Home(tmp_path_factory.mktemp("day_before")).create()
+    with live(home, data, QUIET, day=DAY) as running:
         running.promote_day(DAY - timedelta(days=1))
-        running.server.forget_calls()
-        running.at_end_of(DAY)
+    return home
+
+
+@pytest.fixture
+def quiet(home: Home, data: WorldData, day_before: Home) -> Iterator[Live]:
+    """Four quiet communities that raw knows from the day before, so that they are asked for together."""
+    shutil.copytree(day_before.root, home.root, dirs_exist_ok=True)
+    with live(home, data, QUIET, day=DAY) as running:
         yield running
 
 
@@ -95,10 +109,10 @@ def test_quiet_communities__share_listings_and_looks_again(quiet: Live, world: W
 
 
 def test_shared_listing__that_is_cut_off_is_read_in_halves(
-    quiet: Live, world: World, monkeypatch: pytest.MonkeyPatch, home: Home
+    quiet: Live, world: World, data: WorldData, monkeypatch: pytest.MonkeyPatch, home: Home
 ):
     monkeypatch.setattr(reddit_extraction, "CUT_OFF_ITEMS", 90)
-    with live(home, WorldData(world), QUIET, day=DAY, page_limit_items=100) as running:
+    with live(home, data, QUIET, day=DAY, page_limit_items=100) as running:
         loads = {name: running.extract(DAY, name) for name in QUIET}
     for name, load in loads.items():
         assert ids_of(load, DAY) == written(world, running, DAY, name)
@@ -110,8 +124,10 @@ def test_shared_listing__that_is_cut_off_is_read_in_halves(
 @pytest.mark.parametrize(
     ("how", "reason"), [("private", "private"), ("banned", "banned"), ("quarantined", "quarantined")]
 )
-def test_community__that_cannot_be_read_stops_no_other(home: Home, world: World, how: str, reason: str):
-    with live(home, WorldData(world), [*QUIET, "nosuchplace"], day=DAY - timedelta(1), **{how: {QUIET[1]}}) as running:
+def test_community__that_cannot_be_read_stops_no_other(
+    home: Home, world: World, data: WorldData, how: str, reason: str
+):
+    with live(home, data, [*QUIET, "nosuchplace"], day=DAY - timedelta(1), **{how: {QUIET[1]}}) as running:
         for name in (QUIET[1], "nosuchplace"):
             with pytest.raises(SourceError) as caught:
                 running.extract(DAY - timedelta(1), name)
@@ -123,8 +139,8 @@ def test_community__that_cannot_be_read_stops_no_other(home: Home, world: World,
             assert ids_of(load, DAY - timedelta(1)) == written(world, running, DAY - timedelta(1), name)
 
 
-def test_community__that_went_private_leaves_the_shared_listing(quiet: Live, world: World, home: Home):
-    with live(home, WorldData(world), QUIET, day=DAY, private={QUIET[2]}) as running:
+def test_community__that_went_private_leaves_the_shared_listing(quiet: Live, world: World, data: WorldData, home: Home):
+    with live(home, data, QUIET, day=DAY, private={QUIET[2]}) as running:
         with pytest.raises(SourceError, match="private"):
             running.extract(DAY, QUIET[2])
         assert ids_of(running.extract(DAY, QUIET[0]), DAY) == written(world, running, DAY, QUIET[0])
@@ -180,11 +196,16 @@ def test_rerun__adds_a_later_look_under_another_id(quiet: Live, world: World):
 # ---- the budget ------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def busy_day(tmp_path_factory: pytest.TempPathFactory) -> ArchiveData:
+    path = tmp_path_factory.mktemp("busy") / "tea.ndjson"
+    return busy_archive(path, posts_n=40, comments_n=1_600, hidden_n=300)
+
+
 @pytest.fixture
-def busy(home: Home, tmp_path: Path) -> Iterator[Live]:
+def busy(home: Home, busy_day: ArchiveData) -> Iterator[Live]:
     """1,600 comments on a day, of which a listing shows 1,000."""
-    data = busy_archive(tmp_path / "tea.ndjson", posts_n=40, comments_n=1_600, hidden_n=300)
-    with live(home, data, ["Tea"], day=BUSY_DAY) as running:
+    with live(home, busy_day, ["Tea"], day=BUSY_DAY) as running:
         yield running
 
 
@@ -285,27 +306,38 @@ def test_credentials__of_an_account_work_too(quiet: Live, account: str):
 
 # ---- killed, and two at once -----------------------------------------------
 
-EXTRACT = """
-import sys
-from datetime import date
-from pathlib import Path
+# The limits of Reddit that the listings of `smaller` end at.
+CUT_OFF_ITEMS, WINDOW_ITEMS = 280, 300
+EXTRACT = f"""
 from fixtures.live_reddit import BUSY_DAY, KEY, POLICY, entry
 from pulse.core.clock import utc_now
 from pulse.core.home import Home
 from pulse.config.settings import Settings
 from pulse.config.context import source_context
+from pulse.sources.reddit import extraction
 from pulse.sources.routes import extract
 from pulse.core.window import Window
+extraction.CUT_OFF_ITEMS = {CUT_OFF_ITEMS}
 tea = entry("Tea")
-policy = POLICY.model_copy(update={"timeout_s": 60, "longest_wait_s": 60})
+policy = POLICY.model_copy(update=dict(timeout_s=60, longest_wait_s=60))
 settings = Settings(communities=(tea,), reddit_api=policy)
 context = source_context(Home.from_environment(), settings, utc_now, KEY)
 print(extract(tea, Window.one_day(BUSY_DAY), context)[0].load_id)
 """
 
 
+@pytest.fixture
+def smaller(home: Home, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
+    """430 comments on a day, of which a listing shows 300: threads are read as well, by fewer calls than for `busy`."""
+    monkeypatch.setattr(reddit_extraction, "CUT_OFF_ITEMS", CUT_OFF_ITEMS)
+    path = tmp_path_factory.mktemp("smaller") / "tea.ndjson"
+    data = busy_archive(path, posts_n=40, comments_n=430, hidden_n=100)
+    with live(home, data, ["Tea"], day=BUSY_DAY, page_limit_items=WINDOW_ITEMS) as running:
+        yield running
+
+
 def extraction(running: Live) -> "subprocess.Popen[str]":
-    """The extraction of ``busy`` in a process of its own."""
+    """The extraction of ``smaller`` in a process of its own."""
     server = running.server
     environment = os.environ | {
         "PULSE_HOME": str(running.home.root),
@@ -324,34 +356,35 @@ def landed(running: Live) -> dict[str, tuple[Any, ...]]:
     return {row["contribution_id"]: tuple(value for name, value in row.items() if name != "load_id") for row in rows}
 
 
-@pytest.mark.parametrize("page", [1, 13])
-def test_killed__extraction_goes_on_without_asking_again(busy: Live, page: int):
-    wanted = landed(busy)
-    pages_n = len(busy.server.calls)
-    busy.server.forget_calls()
-    busy.server.add_fault(Fault("timeout", nth=page, delay_s=60))
-    process = extraction(busy)
-    while len(busy.server.calls) < page:
+@pytest.mark.parametrize("page", [1, 6])
+def test_killed__extraction_goes_on_without_asking_again(smaller: Live, page: int):
+    wanted = landed(smaller)
+    pages = [path for _, path, _ in smaller.server.calls]
+    assert (pages[0], pages[5]) == ("/r/Tea/about", "/comments/p0")
+    smaller.server.forget_calls()
+    smaller.server.add_fault(Fault("timeout", nth=page, delay_s=60))
+    process = extraction(smaller)
+    while len(smaller.server.calls) < page:
         assert process.poll() is None, process.communicate()
-        os.sched_yield()
+        time.sleep(0.005)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    assert landed(busy) == wanted
-    assert len(busy.server.calls) == pages_n + 1, "the one that was under way is asked again, and no other"
+    assert landed(smaller) == wanted
+    assert len(smaller.server.calls) == len(pages) + 1, "the one that was under way is asked again, and no other"
 
 
-def test_two_at_once__ask_once(busy: Live):
-    wanted = landed(busy)
-    pages_n = len(busy.server.calls)
-    busy.server.forget_calls()
-    first, second = extraction(busy), extraction(busy)
+def test_two_at_once__ask_once(smaller: Live):
+    wanted = landed(smaller)
+    pages_n = len(smaller.server.calls)
+    smaller.server.forget_calls()
+    first, second = extraction(smaller), extraction(smaller)
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda process: process.communicate(timeout=120), (first, second)))
     assert (first.returncode, second.returncode) == (0, 0), results
     # One waited for the other, then made a load of its own: later, and from new answers.
     assert len({out for out, _ in results}) == 2
-    assert len(busy.server.calls) == 2 * pages_n
-    assert landed(busy).keys() == wanted.keys()
+    assert len(smaller.server.calls) == 2 * pages_n
+    assert landed(smaller).keys() == wanted.keys()
 
 
 # ---- odd records -----------------------------------------------------------
