@@ -6,7 +6,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -57,27 +59,35 @@ def publish(
     state_id = f"20261101T00000000000{number}Z"
     file = home.published / "states" / f"{state_id}.duckdb"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.unlink(missing_ok=True)
-    schema = kpi_store.TABLES[kpi_store.KPI_MONTHLY].arrow_schema
-    columns = ", ".join(f"{name} {TYPES[schema.field(name).type]}" for name in kpi_store.FIGURES)
-    seen = OCTOBER.window.days() if days is None else days
-    with duckdb.connect(str(file)) as connection:
-        connection.execute("set timezone = 'UTC'")
-        connection.execute(
-            "create schema marts; "
-            f"create table marts.fct_kpis_monthly ({columns}); "
-            "create table marts.fct_community_daily (contribution_date date, outcome varchar)"
-        )
-        rows = [{name: row[name] for name in kpi_store.FIGURES} for row in reversed(figures)]
-        connection.register(
-            "arriving", pa.Table.from_pylist(rows, schema=pa.schema(map(schema.field, kpi_store.FIGURES)))
-        )
-        connection.execute("insert into marts.fct_kpis_monthly by name from arriving")
-        connection.execute(
-            "insert into marts.fct_community_daily select unnest($days), 'arrived'", {"days": list(seen)}
-        )
+    days = OCTOBER.window.days() if days is None else days
+    file.write_bytes(_published_file(tuple(tuple(row.items()) for row in figures), tuple(days)))
     write_json(home.published / "state.json", {"state_id": state_id, "identity": None})
     return state_id
+
+
+@cache
+def _published_file(figures: tuple[tuple[tuple[str, Any], ...], ...], days: tuple[date, ...]) -> bytes:
+    """A published file; the same figures are published again and again here."""
+    schema = kpi_store.TABLES[kpi_store.KPI_MONTHLY].arrow_schema
+    columns = ", ".join(f"{name} {TYPES[schema.field(name).type]}" for name in kpi_store.FIGURES)
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "published.duckdb"
+        with duckdb.connect(str(file)) as connection:
+            connection.execute("set timezone = 'UTC'")
+            connection.execute(
+                "create schema marts; "
+                f"create table marts.fct_kpis_monthly ({columns}); "
+                "create table marts.fct_community_daily (contribution_date date, outcome varchar)"
+            )
+            rows = [{name: dict(row)[name] for name in kpi_store.FIGURES} for row in reversed(figures)]
+            connection.register(
+                "arriving", pa.Table.from_pylist(rows, schema=pa.schema(map(schema.field, kpi_store.FIGURES)))
+            )
+            connection.execute("insert into marts.fct_kpis_monthly by name from arriving")
+            connection.execute(
+                "insert into marts.fct_community_daily select unnest($days), 'arrived'", {"days": list(days)}
+            )
+        return file.read_bytes()
 
 
 def close(home: Home, figures: Sequence[dict[str, Any]], *, at: datetime = AFTER, **published: Any) -> kpi.Closed:
@@ -86,11 +96,11 @@ def close(home: Home, figures: Sequence[dict[str, Any]], *, at: datetime = AFTER
     return kpi.close_month(home, OCTOBER, clock=lambda: at)
 
 
-def freeze(home: Home, figures: Sequence[dict[str, Any]], **published: Any) -> None:
-    """The same without handing it to readers, for what was closed before the closing that a test is about."""
+def freeze(home: Home, figures: Sequence[dict[str, Any]], **published: Any) -> kpi.Closed:
+    """The same without handing it to readers: where a test is about what is frozen, or was frozen before."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(closing, "_publish", lambda *_, **__: None)
-        close(home, figures, **published)
+        return close(home, figures, **published)
 
 
 def frozen_files(home: Home) -> dict[str, bytes]:
@@ -169,7 +179,7 @@ def test_close__again_without_a_change_writes_nothing(home: Home):
     freeze(home, [figure(), MOOD])
     before = frozen_files(home)
     # Another state, another time, another order, and the last digit of a sum that other threads added up.
-    again = close(home, [MOOD | {"value": 0.25 + 1e-15}, figure()], at=AFTER + timedelta(days=9), number=2)
+    again = freeze(home, [MOOD | {"value": 0.25 + 1e-15}, figure()], at=AFTER + timedelta(days=9), number=2)
     assert (again.version, again.is_new, again.restatements_n) == (1, False, 0)
     assert frozen_files(home) == before
     assert "nothing has changed" in again.message
@@ -177,15 +187,15 @@ def test_close__again_without_a_change_writes_nothing(home: Home):
 
 def test_close__what_a_figure_was_made_of_is_no_change_by_itself(home: Home):
     freeze(home, [figure()])
-    assert not close(home, [figure(erased_n=2, contributions_n=51)], number=2).is_new
+    assert not freeze(home, [figure(erased_n=2, contributions_n=51)], number=2).is_new
 
 
 def test_close__the_same_rows_give_the_same_bytes_in_whatever_order_they_come(home: Home, tmp_path: Path):
     other = Home(tmp_path / "other").create()
     freeze(home, [figure(), MOOD])
-    close(home, [figure(value=1.0), MOOD | {"value": 0.5}], number=2)
+    freeze(home, [figure(value=1.0), MOOD | {"value": 0.5}], number=2)
     freeze(other, [MOOD, figure()])
-    close(other, [MOOD | {"value": 0.5}, figure(value=1.0)], number=2)
+    freeze(other, [MOOD | {"value": 0.5}, figure(value=1.0)], number=2)
     assert len(frozen_files(home)) == 3
     assert frozen_files(home) == frozen_files(other)
 
@@ -214,7 +224,7 @@ def test_close__a_change_makes_a_version_with_its_reason_and_the_first_report_st
     other = figure("posts", value=3.0)
     freeze(home, [before, other])
     first = frozen_files(home)
-    closed = close(home, [after, other], at=AFTER + timedelta(days=9), number=2)
+    closed = freeze(home, [after, other], at=AFTER + timedelta(days=9), number=2)
     assert (closed.version, closed.is_new, closed.restatements_n) == (2, True, 1)
     (change,) = kpi_store.restatements(home, OCTOBER)
     assert (change["version"], change["kpi"], change["community"]) == (2, before["kpi"], "tea")
@@ -227,7 +237,7 @@ def test_close__a_change_makes_a_version_with_its_reason_and_the_first_report_st
 
 def test_close__a_figure_that_comes_or_goes_is_a_change_from_or_to_null(home: Home):
     freeze(home, [figure(), figure(community="gone")])
-    close(home, [figure(), figure(community="late"), figure("brand_new", value=1.0), VISITS], number=2)
+    freeze(home, [figure(), figure(community="late"), figure("brand_new", value=1.0), VISITS], number=2)
     changes = {
         (row["community"], row["kpi"]): (row["old_value"], row["new_value"], row["difference"], row["reasons"])
         for row in kpi_store.restatements(home, OCTOBER)
@@ -242,7 +252,7 @@ def test_close__a_figure_that_comes_or_goes_is_a_change_from_or_to_null(home: Ho
 
 def test_close__names_the_columns_that_differ(home: Home):
     freeze(home, [figure()])
-    close(home, [figure(n=13, caveat="incomplete", completeness=0.5)], number=2)
+    freeze(home, [figure(n=13, caveat="incomplete", completeness=0.5)], number=2)
     (change,) = kpi_store.restatements(home, OCTOBER)
     assert change["changed_columns"].split(",") == ["n", "completeness", "caveat"]
 
@@ -253,7 +263,7 @@ def test_close__a_column_that_came_after_a_version_says_nothing_about_it(home: H
     with file.open("rb") as opened:
         content = pq.read_table(opened)
     pq.write_table(content.drop_columns(["change_year_before_share"]), file)
-    assert not close(home, [figure(change_year_before_share=0.5)], number=2).is_new
+    assert not freeze(home, [figure(change_year_before_share=0.5)], number=2).is_new
     assert shown(home, "select kpi, change_year_before_share from kpi.kpi_as_now_known") == [("contributors", None)]
 
 
@@ -266,7 +276,7 @@ def test_close__a_month_frozen_before_changes_were_judged_shows_none_and_stays(h
     pq.write_table(content.drop_columns(judged), file)
     before = frozen_files(home)
     now = figure(change=3.0, change_low=1.0, change_high=5.0, is_change_clear=True, change_share=0.3, history_days_n=60)
-    assert not close(home, [now], number=2).is_new
+    assert not freeze(home, [now], number=2).is_new
     assert frozen_files(home) == before
     found = shown(home, f"select kpi, {', '.join(judged)} from kpi.kpi_monthly")
     assert found == [("contributors", *[None] * len(judged))]
@@ -274,8 +284,8 @@ def test_close__a_month_frozen_before_changes_were_judged_shows_none_and_stays(h
 
 def test_close__a_longer_history_is_no_change_by_itself_and_another_comparison_is_one_of_the_month_before(home: Home):
     freeze(home, [figure(change=3.0, is_change_clear=False, history_days_n=60)])
-    assert not close(home, [figure(change=3.0, is_change_clear=False, history_days_n=90)], number=2).is_new
-    assert close(home, [figure(change=4.0, is_change_clear=True, history_days_n=90)], number=3).is_new
+    assert not freeze(home, [figure(change=3.0, is_change_clear=False, history_days_n=90)], number=2).is_new
+    assert freeze(home, [figure(change=4.0, is_change_clear=True, history_days_n=90)], number=3).is_new
     (change,) = kpi_store.restatements(home, OCTOBER)
     assert (change["reasons"], change["changed_columns"]) == ("earlier_month", "change,is_change_clear")
 
