@@ -25,13 +25,13 @@
         {% do make_between_hooks(existing, create_table_as(False, target, compiled_code)) %}
     {% else %}
         {%- set had = column_types(adapter.get_column_schema_from_query('from ' ~ target)) -%}
-        {%- set given = column_types(adapter.get_column_schema_from_query(compiled_code)) -%}
+        {%- set given = column_types(adapter.get_column_schema_from_query(compiled_code ~ '\n')) -%}
         {% if had != given %}
             {% do exceptions.raise_compiler_error(
                 'The columns of ' ~ target ~ ' are ' ~ had ~ ', and the model has ' ~ given ~ '. Next: a full build'
             ) %}
         {% endif %}
-        {% do make_between_hooks(none, 'insert into ' ~ target ~ ' by name (' ~ compiled_code ~ ')') %}
+        {% do make_between_hooks(none, 'insert into ' ~ target ~ ' by name (' ~ compiled_code ~ '\n)') %}
     {% endif %}
     {{ return({'relations': [target]}) }}
 {% endmaterialization %}

@@ -2,7 +2,7 @@
    of each row, and makes a table to learn the types of columns: more than half of what all unit tests took. #}
 
 {% materialization unit, adapter='duckdb' %}
-    {%- set types = column_types(adapter.get_column_schema_from_query(sql)) -%}
+    {%- set types = column_types(adapter.get_column_schema_from_query(sql ~ '\n')) -%}
     {%- set rows = config.get('expected_rows') -%}
     {%- set quoted = {} -%}
     {%- for name in types -%}

@@ -206,6 +206,28 @@ def test_publish__takes_only_the_build_that_was_passed_and_sees_when_the_other_r
     assert retried == published
 
 
+def test_build__fails_where_columns_are_not_those_of_the_table_or_of_the_contract(
+    built: Any, monkeypatch: pytest.MonkeyPatch
+):
+    published = built.publish()
+    with duckdb.connect(str(builds.working_file(built.home))) as connection:
+        connection.execute("alter table intermediate.int_author_days add column of_another_version integer")
+        connection.execute("drop table marts.dim_contributors")  # to be made again, with its contract
+    parsed = transform._parsed_project(built.home, builds.working_file(built.home).stem)
+    promised = parsed.nodes["model.community_pulse.dim_contributors"].columns
+    monkeypatch.setattr(promised["author_key"], "data_type", "bigint")
+    note = {"load_id": "x", "contribution_dates": [built.day(0).isoformat()]}
+    write_json(built.home.warehouse / "pending" / "x.json", note)
+    monkeypatch.setattr(builds, "BUILD", ("run", "--select", "dim_contributors", "int_author_days"))
+    report = builds.build(built.home, settings=built.settings)
+    messages = {node.label: node.message for node in report.nodes if not node.is_ok}
+    assert "of_another_version" in messages["int_author_days"]
+    assert "enforced contract that failed" in messages["dim_contributors"]
+    with pytest.raises(BuildFailed):
+        built.publish()
+    assert builds.published_state(built.home) == published
+
+
 # ---- nothing new ------------------------------------------------------------
 
 
