@@ -31,10 +31,24 @@
     {%- endif -%}
 {%- endmacro %}
 
+{# The same for a model that is made anew by each run, and holds what the run needs of raw. Where dates are given, every
+   model that reads it builds these dates only. #}
+{% macro is_in_this_build(date_column, partition_column) -%}
+    {%- if var('affected_dates') is not none -%}
+        {{ date_column }} in {{ affected_list() }} and {{ is_not_before_affected(partition_column) }}
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
 {# Condition on raw partitions. No observation lies in a partition before its date of creation: gate 1 sees to that
    (rule created_inside_its_partition), and a text is judged in the partitions where it was observed. #}
 {% macro is_partition_affected(partition_column) -%}
-    {%- if is_partial_build() and var('affected_dates') -%}
+    {{- is_not_before_affected(partition_column) if is_partial_build() else 'true' -}}
+{%- endmacro %}
+
+{% macro is_not_before_affected(partition_column) -%}
+    {%- if var('affected_dates') -%}
         {{ partition_column }} >= cast('{{ var('affected_dates') | min }}' as date)
     {%- else -%}
         true

@@ -36,6 +36,25 @@
     {{ return({'relations': [target]}) }}
 {% endmaterialization %}
 
+{# Rows that several models read and no reader gets: a Parquet file beside the database, and a view over it. Each run
+   writes it anew. #}
+{% materialization file, adapter='duckdb', supported_languages=['sql'] %}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set view = this.incorporate(type='view') -%}
+    {%- set file = target.path ~ '.' ~ this.identifier ~ '.parquet' -%}
+    {% call statement('rows') %}
+        copy ({{ compiled_code }}) to {{ dbt.string_literal(dbt.escape_single_quotes(file)) }}
+        (format parquet, compression zstd)
+    {% endcall %}
+    {%- set pattern = file | replace('[', '[[]') | replace('*', '[*]') | replace('?', '[?]') -%}
+    {% do make_between_hooks(existing, create_view_as(
+        view,
+        'select * from read_parquet(' ~ dbt.string_literal(dbt.escape_single_quotes(pattern))
+            ~ ', hive_partitioning = false)'
+    )) %}
+    {{ return({'relations': [view]}) }}
+{% endmaterialization %}
+
 {% macro make_between_hooks(outdated, sql) %}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}

@@ -234,6 +234,7 @@ class Story:
     at_once: Tables
     dates_later: tuple[date, ...]
     dates_at_last: tuple[date, ...]
+    observed_at_last: list[tuple[date, int]]
     plans: dict[str, str]
 
 
@@ -273,6 +274,10 @@ def story(built_at_once: Any, shared_lab: Any, rows: Any, look: Any) -> Story:
     lab.bring(lab.archive(0, [secret], name="again"))
     lab.bring(lab.archive(4, [], name="again"))
     dates_at_last = lab.build(has_data_tests=False).contribution_dates
+    with duckdb.connect(str(builds.working_file(lab.home)), read_only=True) as connection:
+        observed_at_last = connection.execute(
+            "select contribution_date, count(*) from staging.int_observations group by all order by all"
+        ).fetchall()
     at_last = look(lab.publish().file)
 
     assert lab.build(is_full_refresh=True).contribution_dates is None
@@ -282,9 +287,9 @@ def story(built_at_once: Any, shared_lab: Any, rows: Any, look: Any) -> Story:
             view: connection.execute(
                 f"explain analyze select * from staging.{view} where partition_day >= date '{lab.day(40)}'"
             ).fetchall()[0][1]
-            for view in ("stg_contributions", "int_observations", "stg_sentiment_scores")
+            for view in ("stg_contributions", "stg_sentiment_scores")
         }
-    return Story(at_first, later, at_last, at_once, dates_later, dates_at_last, plans)
+    return Story(at_first, later, at_last, at_once, dates_later, dates_at_last, observed_at_last, plans)
 
 
 def column(tables: Tables, table: str, name: str, *, by: str) -> dict[Any, Any]:
@@ -343,9 +348,14 @@ def test_build__rows_lost_on_a_rerun_leave_every_mart(story: Story, shared_lab: 
     assert column(story.at_last, "marts.fct_community_daily", "posts", by="contribution_date")[shared_lab.day(4)] == 0
 
 
-@pytest.mark.parametrize("view", ["stg_contributions", "int_observations", "stg_sentiment_scores"])
+@pytest.mark.parametrize("view", ["stg_contributions", "stg_sentiment_scores"])
 def test_staging__a_filter_on_partition_day_opens_those_files_only(story: Story, view: str):
     assert "Total Files Read: 1 " in story.plans[view], story.plans[view]
+
+
+def test_observations__hold_what_the_build_needs_of_raw_and_no_more(story: Story, shared_lab: Any):
+    # Of day 4 nothing is left; the post of day 0 was seen that day, and again on day 40.
+    assert story.observed_at_last == [(shared_lab.day(0), 2)]
 
 
 # ---- one id, two times of creation ----------------------------------------------

@@ -101,6 +101,9 @@ def built(world_run: Any, home: Home, tmp_path: Path) -> Path:
     quality.ensure_tables(home)
     copy = tmp_path / "working.duckdb"
     shutil.copyfile(builds.working_file(world_run.home), copy)
+    with duckdb.connect(str(copy)) as connection:
+        # The world's last build was of one day, and this one has all of raw, where nothing contradicts itself.
+        connection.execute("create or replace view staging.int_observations as from staging.stg_contributions")
     return copy
 
 

@@ -1,7 +1,7 @@
-{{ config(materialized='view', schema='staging') }}
+{{ config(materialized='file', schema='staging') }}
 
--- Read instead of the staging model by whatever is dated by creation. A view beside the staging ones, so that filters on
--- partition_day still open the files of those days only, and published files, where raw is out of reach, do without it.
+-- Read instead of the staging model by whatever is dated by creation: once from raw's many small files, then by six. It
+-- stands beside the staging models because published files do without it, as without those.
 select
     seen.platform,
     seen.community,
@@ -47,3 +47,4 @@ left join (
     on seen.platform = clashes.platform
     and seen.community = clashes.community
     and seen.contribution_id = clashes.contribution_id
+where {{ is_in_this_build('coalesce(' ~ utc_date('clashes.first_created_at') ~ ', seen.contribution_date)', 'seen.partition_day') }}
