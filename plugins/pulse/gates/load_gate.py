@@ -47,6 +47,8 @@ log = logging.getLogger(__name__)
 GATE = "gate_1"
 # Not a rule of the lists: what is said of a load that could not be looked at at all.
 CAN_BE_CHECKED = "load_can_be_checked"
+# DuckDB gives each thread 122,880 rows at a time.
+_FEW_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,8 @@ def _prepare_all(
     spill = str(database.parent / "spill")
     with duckdb.connect(str(database), config={"memory_limit": "2GB", "temp_directory": spill}) as connection:
         connection.execute("set timezone = 'UTC'")
+        if sum(load.manifest.rows_n for load in loads) < _FEW_ROWS:
+            connection.execute("set threads = 1")  # to share out so few rows takes longer than to count them
         load_tables.create_judged(connection)
         history = History(connection, home, loads)
         prepared = [

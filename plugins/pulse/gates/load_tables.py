@@ -1,14 +1,15 @@
 """What gate 1 looks at: a load's rows judged by every row rule in one scan, and the load's numbers in one row.
 
-Three tables per load in a private DuckDB file:
+Two tables per load in a private DuckDB file:
 
-- ``facts_N``: one row of what is known beforehand (manifest, platform, limits, time, community observations), which
-  predicates may name as ``facts``.
 - ``rows_N``: one row per contribution: where it lies, one boolean per row rule, and ``is_accepted``.
 - ``numbers_N``: one row, one number per load rule.
 
 Two more over all loads, which Great Expectations opens read-only afterwards: ``loads_judged``, one row per load and one
 boolean per load rule, and ``rows_judged``, one row per contribution and one boolean per row rule.
+
+Predicates may name as ``facts`` what is known of the load beforehand: manifest, platform, limits, time, and what was
+counted of its other records.
 
 No text leaves the load: only booleans and numbers are kept.
 """
@@ -44,8 +45,9 @@ from pulse.platforms.registry import platform_named
 LOADS_JUDGED, ROWS_JUDGED = "loads_judged", "rows_judged"
 # A live source's answers may hold no more than some ten records: so few unplaced ones are no sign of damage.
 _FEWEST_UNPLACED_LIVE = 3
+# Type and value by name.
+Facts = dict[str, tuple[str, Any]]
 _FACT = re.compile(r"\bfacts\.(\w+)")
-_FACT_AS_SUBQUERY = r"(select known.\1 from known)"
 _PARTITION_DAY = "cast(regexp_extract(filename, 'day=([0-9-]{10})\\.parquet$', 1) as date)"
 # What load rules may name besides the rules' own columns.
 _KEPT_COLUMNS = (
@@ -101,11 +103,11 @@ def build(
         for difference in _schema_differences(connection, file, columns)
     )
     readable = [] if differences else files
-    facts, rows, numbers = f"facts_{number}", f"rows_{number}", f"numbers_{number}"
+    rows, numbers = f"rows_{number}", f"numbers_{number}"
     unproven_n = 0 if differences else len(unproven_days(load))
-    _write_facts(connection, facts, load, bands, len(differences), unproven_n, max_quarantined_share, checked_at)
-    _count_community_observations(connection, facts, [] if differences else communities)
-    _count_coverage(connection, facts, [] if differences else looked)
+    facts = _facts(load, bands, len(differences), unproven_n, max_quarantined_share, checked_at)
+    facts |= _community_observation_counts(connection, facts, [] if differences else communities)
+    facts |= _coverage_counts(connection, facts, [] if differences else looked)
     _judge_rows(connection, load.manifest, facts, rows, readable, waived)
     values = _write_numbers(connection, facts, rows, numbers)
     counted = connection.execute(
@@ -179,19 +181,24 @@ def _type_name(duckdb_type: str) -> str:
     return duckdb_type.replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE")
 
 
-def _write_facts(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
+def _asked(connection: duckdb.DuckDBPyConnection, sql: str, facts: Facts) -> duckdb.DuckDBPyConnection:
+    """Run SQL that names facts. They are parameters of it: to plan joins with them takes longer than to scan a day."""
+    needed = set(_FACT.findall(sql))
+    given = _FACT.sub(lambda fact: f"cast(${fact[1]} as {facts[fact[1]][0]})", sql)
+    return connection.execute(given, {name: facts[name][1] for name in needed})
+
+
+def _facts(
     load: Load,
     bands: VolumeBands,
     schema_differences_n: int,
     unproven_days_n: int,
     max_quarantined_share: float,
     checked_at: datetime,
-) -> None:
+) -> Facts:
     manifest = load.manifest
     platform = platform_named(manifest.platform)
-    facts: dict[str, tuple[str, Any]] = {
+    return {
         "platform": ("VARCHAR", manifest.platform),
         "community": ("VARCHAR", manifest.community),
         "is_wildcard": ("BOOLEAN", manifest.community == WILDCARD),
@@ -229,8 +236,6 @@ def _write_facts(
         "days_below_band_n": ("BIGINT", len(bands.below)),
         "days_above_band_n": ("BIGINT", len(bands.above)),
     }
-    columns = ", ".join(f"cast(${name} as {kind}) as {name}" for name, (kind, _) in facts.items())
-    _create_as(connection, table, f"select {columns}", {name: value for name, (_, value) in facts.items()})
 
 
 def _is_observed(column: str, manifest: LoadManifest) -> bool:
@@ -257,66 +262,55 @@ def unplaced_share(manifest: LoadManifest) -> float:
     return max(shares, default=0.0)
 
 
-def _count_community_observations(connection: duckdb.DuckDBPyConnection, facts: str, files: list[str]) -> None:
-    """Add to the facts how many observations of communities there are, and how many of them break what."""
-    source = (
-        f"read_parquet({sql_text(files[0])}, hive_partitioning = false)"
-        if files
-        else f"({no_rows_sql(COMMUNITY_COLUMNS)})"
-    )
-    _create_as(
-        connection,
-        facts,
+def _community_observation_counts(connection: duckdb.DuckDBPyConnection, facts: Facts, files: list[str]) -> Facts:
+    """How many observations of communities there are, and how many of them break what."""
+    names = (
+        "community_observations_n", "repeated_community_observations_n", "stray_community_observations_n",
+        "implausible_community_observations_n",
+    )  # fmt: skip
+    return _counts(
+        connection, facts, files, names,
         f"""
-        with counted as (
-            select count(*) as community_observations_n,
-                count(*) - count(distinct (platform, community, observed_at)) as repeated_community_observations_n,
-                count(*) filter (where not coalesce({COMMUNITY_OBSERVATION_IS_THE_LOADS}, false))
-                    as stray_community_observations_n,
-                count(*) filter (where not coalesce({COMMUNITY_OBSERVATION_IS_PLAUSIBLE}, false))
-                    as implausible_community_observations_n
-            from {source} cross join (select known as facts from {facts} as known)
-        )
-        select * from {facts} cross join counted
+        count(*),
+        count(*) - count(distinct (platform, community, observed_at)),
+        count(*) filter (where not coalesce({COMMUNITY_OBSERVATION_IS_THE_LOADS}, false)),
+        count(*) filter (where not coalesce({COMMUNITY_OBSERVATION_IS_PLAUSIBLE}, false))
         """,
-        {},
-    )
+    )  # fmt: skip
 
 
-def _count_coverage(connection: duckdb.DuckDBPyConnection, facts: str, files: list[str]) -> None:
-    """Add to the facts how many rows say what was looked at, how many of them cannot be, and how many are missing."""
-    source = (
-        f"read_parquet({sql_text(files[0])}, hive_partitioning = false)"
-        if files
-        else f"({no_rows_sql(COVERAGE_COLUMNS)})"
-    )
-    _create_as(
-        connection,
-        facts,
+def _coverage_counts(connection: duckdb.DuckDBPyConnection, facts: Facts, files: list[str]) -> Facts:
+    """How many rows say what was looked at, how many of them cannot be, and how many are missing."""
+    names = ("coverage_rows_n", "stray_coverage_rows_n", "repeated_coverage_rows_n", "days_and_kinds_n")
+    counts = _counts(
+        connection, facts, files, names,
         f"""
-        with counted as (
-            select count(*) as coverage_rows_n,
-                count(*) filter (where not coalesce({COVERAGE_IS_THE_LOADS}, false)) as stray_coverage_rows_n,
-                count(*) - count(distinct (community, day, kind, looked_from)) as repeated_coverage_rows_n,
-                count(distinct (day, kind)) filter (where community = facts.community) as days_and_kinds_n
-            from {source} cross join (select known as facts from {facts} as known)
-        )
-        select {facts}.*, coverage_rows_n, stray_coverage_rows_n, repeated_coverage_rows_n,
-            case when has_coverage then kinds_n * days_n - days_and_kinds_n else 0 end as missing_coverage_rows_n
-        from {facts} cross join counted
+        count(*),
+        count(*) filter (where not coalesce({COVERAGE_IS_THE_LOADS}, false)),
+        count(*) - count(distinct (community, day, kind, looked_from)),
+        count(distinct (day, kind)) filter (where community = facts.community)
         """,
-        {},
-    )
+    )  # fmt: skip
+    has_coverage, wanted_n = facts["has_coverage"][1], facts["kinds_n"][1] * facts["days_n"][1]
+    missing_n = wanted_n - counts["days_and_kinds_n"][1] if has_coverage else 0
+    return counts | {"missing_coverage_rows_n": ("BIGINT", missing_n)}
 
 
-def _create_as(connection: duckdb.DuckDBPyConnection, table: str, select: str, parameters: dict[str, Any]) -> None:
-    connection.execute(f"create or replace table {table} as {select}", parameters)
+def _counts(
+    connection: duckdb.DuckDBPyConnection, facts: Facts, files: list[str], names: Sequence[str], select: str
+) -> Facts:
+    """Counts over the rows of the first file; 0 each where there is no file."""
+    found = (0,) * len(names)
+    if files:
+        source = f"read_parquet({sql_text(files[0])}, hive_partitioning = false)"
+        found = _asked(connection, f"select {select} from {source}", facts).fetchall()[0]
+    return {name: ("BIGINT", count) for name, count in zip(names, found, strict=True)}
 
 
 def _judge_rows(
     connection: duckdb.DuckDBPyConnection,
     manifest: LoadManifest,
-    facts: str,
+    facts: Facts,
     table: str,
     files: list[str],
     waived: frozenset[str],
@@ -332,20 +326,21 @@ def _judge_rows(
     given = ", ".join(f"{sql} as {name}" for name, sql in derived.items())
     judged = ", ".join(f"coalesce({rule.predicate}, false) as {rule.name}" for rule in ROW_RULES)
     accepted = " and ".join(rule.name for rule in deciding_rules(waived)) or "true"
-    connection.execute(
+    _asked(
+        connection,
         f"""
         create or replace table {table} as
         select *, {accepted} as is_accepted
         from (
             select partition_day, file_row_number, {", ".join(_KEPT_COLUMNS)}, {judged}
-            from (select *, {given} from {_with_contradictions(connection, facts, source)})
-            cross join (select known as facts from {facts} as known)
+            from (select *, {given} from {_with_contradictions(connection, source)})
         )
-        """
+        """,
+        facts,
     )
 
 
-def _with_contradictions(connection: duckdb.DuckDBPyConnection, facts: str, source: str) -> str:
+def _with_contradictions(connection: duckdb.DuckDBPyConnection, source: str) -> str:
     """The rows and ``has_two_creation_times``: whether another row of the same id tells another time.
 
     In a wildcard's load, all rows of a community count as such where more than half of them are.
@@ -364,7 +359,7 @@ def _with_contradictions(connection: duckdb.DuckDBPyConnection, facts: str, sour
                 from {source} as given left join ({clashing}) as clashing using (platform, community, contribution_id)
             ),
             spoilt as (
-                select platform, community from marked where (select is_wildcard from {facts})
+                select platform, community from marked where facts.is_wildcard
                 group by all having 2 * count(*) filter (where is_clashing) > count(*)
             )
             select marked.* exclude (is_clashing),
@@ -405,38 +400,34 @@ def _no_rows() -> str:
     return f"select *, '' as filename, cast(0 as bigint) as file_row_number from ({no_rows_sql(COLUMNS)})"
 
 
-def _write_numbers(connection: duckdb.DuckDBPyConnection, facts: str, rows: str, table: str) -> dict[str, float | None]:
+def _write_numbers(
+    connection: duckdb.DuckDBPyConnection, facts: Facts, rows: str, table: str
+) -> dict[str, float | None]:
     """One row of numbers, also over no rows; what needs a grouping of its own is counted beside the scan."""
-    # An aggregate cannot name a joined table's column without grouping by it; a scalar subquery can.
-    metrics = ", ".join(
-        f"cast({_FACT.sub(_FACT_AS_SUBQUERY, rule.metric)} as double) as {rule.name}" for rule in LOAD_RULES
-    )
-    connection.execute(
+    names = ("read_rows_n", "top_author_rows_n", "top_chat_author_rows_n", "top_moment_rows_n", "longest_texts_n")
+    counted = connection.execute(
         f"""
-        create or replace table {table} as
-        with
-        known as (
-            select facts.*,
-                (select count(*) from {rows}) as read_rows_n,
-                coalesce((select max(rows_n) from (
-                    select count(*) as rows_n from {rows}
-                    where author_key is not null and author_role <> 'bot' and not is_chat group by author_key
-                )), 0) as top_author_rows_n,
-                coalesce((select max(rows_n) from (
-                    select count(*) as rows_n from {rows}
-                    where author_key is not null and author_role <> 'bot' and is_chat group by author_key
-                )), 0) as top_chat_author_rows_n,
-                coalesce((select max(rows_n) from (
-                    select count(*) as rows_n from {rows} group by created_at
-                )), 0) as top_moment_rows_n,
-                (
-                    select count(distinct text_sha256) from {rows}
-                    where body_chars = (select max(body_chars) from {rows})
-                ) as longest_texts_n
-            from {facts} as facts
-        )
-        select {metrics} from {rows} as checked
+        select
+            (select count(*) from {rows}),
+            coalesce((select max(rows_n) from (
+                select count(*) as rows_n from {rows}
+                where author_key is not null and author_role <> 'bot' and not is_chat group by author_key
+            )), 0),
+            coalesce((select max(rows_n) from (
+                select count(*) as rows_n from {rows}
+                where author_key is not null and author_role <> 'bot' and is_chat group by author_key
+            )), 0),
+            coalesce((select max(rows_n) from (
+                select count(*) as rows_n from {rows} group by created_at
+            )), 0),
+            (
+                select count(distinct text_sha256) from {rows}
+                where body_chars = (select max(body_chars) from {rows})
+            )
         """
-    )
+    ).fetchall()
+    known = facts | {name: ("BIGINT", count) for name, count in zip(names, counted[0], strict=True)}
+    metrics = ", ".join(f"cast({rule.metric} as double) as {rule.name}" for rule in LOAD_RULES)
+    _asked(connection, f"create or replace table {table} as select {metrics} from {rows} as checked", known)
     row = connection.execute(f"select * from {table}").fetchone()
     return dict(zip((rule.name for rule in LOAD_RULES), row or (None,) * len(LOAD_RULES), strict=True))
