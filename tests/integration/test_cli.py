@@ -11,18 +11,14 @@ from typing import Any
 
 import duckdb
 import pytest
-from typer.testing import CliRunner
 
 from pulse.cli.app import app
 from pulse.core.home import Home
 from pulse.gates import quarantine
 from pulse.warehouse import builds
+from support import pulse
 
 pytestmark = pytest.mark.integration
-
-
-def pulse(*arguments: str, stdin: str | None = None) -> Any:
-    return CliRunner().invoke(app, list(arguments), input=stdin)
 
 
 def commands(typer_app: Any = app) -> list[list[str]]:
@@ -140,7 +136,7 @@ def test_set_aside__says_what_is_lost_asks_and_moves(own_copy: Home):
     found = pulse("doctor", "--deep")
     assert found.exit_code == 1
     assert f"pulse set-aside {name}" in found.stdout
-    result = CliRunner().invoke(app, ["set-aside", name], input="n\n")
+    result = pulse("set-aside", name, stdin="n\n")
     assert result.exit_code == 1
     assert "Lost by setting it aside: month 2026-06, version 1" in result.stdout
     assert file.exists()

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +63,18 @@ def gate(home: Home, *loads: Load, config: Settings | None = None, run_id: str =
     return check_loads(loads, home=home, settings=config or settings(), run_id=run_id, clock=lambda: NOW)
 
 
+@cache
+def database() -> duckdb.DuckDBPyConnection:
+    """One for all variants: their tables replace each other."""
+    return duckdb.connect(config={"threads": 1})
+
+
 def broken_rules(home: Home, load: Load) -> set[str]:
     """Critical rules that the load's own tables are against, row rules included: gate 1 less Great Expectations.
 
     That each of them stops a load, or keeps rows out, is shown with the whole gate; so variants need not wait for it.
     """
-    with duckdb.connect() as connection:
+    with database().cursor() as connection:
         connection.execute("set timezone = 'UTC'")
         tables = load_tables.build(
             connection, load, number=0, max_quarantined_share=0.05, bands=History(connection, home, [load]).bands(load),
@@ -124,7 +130,7 @@ def counted_else(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 def counted(database: Path, batches: Sequence[Batch], **_: Any) -> dict[str, dict[str, Answer]]:
     """What Great Expectations would say of booleans that must all be true."""
     answers = {}
-    with duckdb.connect(str(database), read_only=True) as connection:
+    with duckdb.connect(str(database), read_only=True, config={"threads": 1}) as connection:
         for batch in batches:
             columns = ", ".join(f"count(*) filter (where {check.rule} is not true)" for check in batch.checks)
             (failed,) = connection.execute(f"select {columns} from {batch.table}").fetchall()
