@@ -1,15 +1,16 @@
 """Builders that several tests use: contract rows and sealed loads made by hand."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pulse.core import coverage
 from pulse.core.contract import (
@@ -73,14 +74,19 @@ def community_observation(**changes: Any) -> CommunityObservation:
 
 
 def write_contract_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows as one Parquet file with the contract's exact types; the text hash is derived."""
-    text = "coalesce(title, '') || coalesce(body, '')"
-    text_hash = f"case when {text} <> '' then sha256(coalesce(title, '') || chr(10) || coalesce(body, '')) end"
-    query = f"select * replace ({text_hash} as text_sha256) from rows order by created_at, contribution_id, observed_at"
-    write_typed(path, duckdb_columns(), rows, query=query)
+    """Write rows as one Parquet file with the contract's exact types, in order; the text hash is derived."""
+    hashed = ({**row, "text_sha256": _text_sha256(row["title"], row["body"])} for row in rows)
+    order = ("created_at", "contribution_id", "observed_at")
+    kept = sorted(hashed, key=lambda row: [(row[name] is None, row[name]) for name in order])
+    write_typed(path, duckdb_columns(), kept)
 
 
-def write_typed(path: Path, definitions: str, rows: Iterable[Mapping[str, Any]], *, query: str = "from rows") -> None:
+def _text_sha256(title: str | None, body: str | None) -> str | None:
+    text = f"{title or ''}\n{body or ''}"
+    return None if text == "\n" else hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_typed(path: Path, definitions: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows as one Parquet file whose columns have DuckDB's types ``definitions``.
 
     Raises:
@@ -93,12 +99,7 @@ def write_typed(path: Path, definitions: str, rows: Iterable[Mapping[str, Any]],
         field.name: [_as_pairs(row[field.name]) if pa.types.is_map(field.type) else row[field.name] for row in kept]
         for field in schema
     }
-    if not kept and query == "from rows":
-        path.write_bytes(_file_without_rows(definitions))
-        return
-    _duckdb().register("rows", pa.table(columns, schema=schema))
-    _duckdb().sql(query).write_parquet(str(path))
-    _duckdb().unregister("rows")
+    pq.write_table(pa.table(columns, schema=schema), path)
 
 
 def _as_pairs(value: Mapping[Any, Any] | None) -> list[tuple[Any, Any]] | None:
@@ -117,14 +118,6 @@ def _duckdb() -> duckdb.DuckDBPyConnection:
 def ask(query: str, parameters: Any = None) -> duckdb.DuckDBPyConnection:
     """What DuckDB says of files, in UTC, to fetch before the next question; to open a database takes 10 ms of CPU."""
     return _duckdb().execute(query, parameters)
-
-
-@cache
-def _file_without_rows(definitions: str) -> bytes:
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "nothing.parquet"
-        _duckdb().from_arrow(_arrow_schema(definitions).empty_table()).write_parquet(str(file))
-        return file.read_bytes()
 
 
 @cache
