@@ -80,7 +80,7 @@ def prepare(
 
     Args:
         arriving: the load's accepted rows in ``staging``, by community; those that must lose something are rewritten.
-        connection: to the promotion's own database, which gets the tables ``fresh`` and ``gone``.
+        connection: the promotion's, which gets the temporary tables ``fresh`` and ``gone``.
         untouched: raw files that the promotion replaces or removes anyway.
     """
     fresh = _find_tombstones(connection, arriving, with_authors=not load.manifest.is_replayable)
@@ -170,7 +170,7 @@ def _find_tombstones(
     Args:
         with_authors: whether a row without an author says that the account is gone.
     """
-    connection.execute(f"create table fresh ({_TOMBSTONE_COLUMNS})")
+    connection.execute(f"create temp table fresh ({_TOMBSTONE_COLUMNS})")
     files = [str(file) for of_community in arriving.values() for file in of_community]
     if files:
         connection.execute(
@@ -203,7 +203,7 @@ def _gather(connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> Non
     """Make table ``gone``: one row per contribution, of all that the files say."""
     connection.execute(
         """
-        create or replace table gone as
+        create or replace temp table gone as
         select platform, community, contribution_id,
             max(content_gone_at) as content_gone_at, max(author_gone_at) as author_gone_at
         from read_parquet($files, hive_partitioning = false)

@@ -10,7 +10,8 @@ import glob
 import logging
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -41,6 +42,8 @@ _TOMBSTONES = "tombstones"
 _DAYS_OF_LOAD = re.compile(r"-(\d{8})-(\d{8})-[0-9a-f]{12}$")
 # Begins the name of a file without rows that an earlier contract left.
 _EARLIER = "_empty_of_"
+# Rows of a load that need no database with a limit of its own: some 100 MB.
+_FEW_ROWS = 100_000
 
 
 @dataclass(frozen=True, order=True)
@@ -313,8 +316,7 @@ def _prepare(home: Home, load: Load, staging: Path, *, only: frozenset[Path] | N
     """
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
-    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(staging / "spill")}) as connection:
-        connection.execute("set timezone = 'UTC'")
+    with _database(load, staging / "spill") as connection:
         arriving = _split_by_partition(connection, load, staging)
         puts = {_partition_file(home, load, _CONTRIBUTIONS, partition): file for partition, file in arriving.items()}
         puts |= _stage_communities(connection, home, load, staging)
@@ -347,6 +349,18 @@ def _prepare(home: Home, load: Load, staging: Path, *, only: frozenset[Path] | N
         },
     )
     return Promotion(load.load_id, tuple(sorted(arriving)), dates, load.manifest.rows_n)
+
+
+@contextmanager
+def _database(load: Load, spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """For a load of few rows the one that this process has open; what is created in it must be temporary."""
+    if load.manifest.rows_n < _FEW_ROWS:
+        with memory.connection() as connection:
+            yield connection
+    else:
+        with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(spill)}) as connection:
+            connection.execute("set timezone = 'UTC'")
+            yield connection
 
 
 def _partition_file(home: Home, load: Load, record: str, partition: Partition) -> Path:
