@@ -338,8 +338,8 @@ files = st.lists(
 def test_another_file__never_takes_a_proof_away(tmp_path: Path, files: list[Any], more: list[Any]):
     home = Home(tmp_path / "home").create()
 
-    def load_of(spans: Iterable[tuple[str, int, int, int]]) -> Load:
-        """All in one home: a file that was parsed for one load, or example, is not parsed for the next."""
+    def looks_of(spans: Iterable[tuple[str, int, int, int]]) -> list[Look]:
+        """What a load of the files would say. All in one home: what was parsed once is not parsed again."""
         paths = []
         for place, (kind, first, days_n, a_day) in enumerate(spans):
             records = posts(first, days_n, a_day=a_day, tag=f"f{place}x")
@@ -347,9 +347,10 @@ def test_another_file__never_takes_a_proof_away(tmp_path: Path, files: list[Any]
                 records = [comment(one["id"], created_utc=one["created_utc"]) for one in records]
             paths.append(write(tmp_path / f"{place}-{kind}-{first}-{days_n}-{a_day}", records))
         tea = entry(*paths)
-        return extract(tea, Window(DAY - timedelta(days=1), DAY + timedelta(days=22)), context(home, tea))
+        window = Window(DAY - timedelta(days=1), DAY + timedelta(days=22))
+        return list(open_archives(tea, context(home, tea)).looks(window))
 
-    alone, together = (coverage_of(load_of(spans)) for spans in (files, [*files, *more]))
+    alone, together = (looks_of(spans) for spans in (files, [*files, *more]))
     for kind in ("post", "comment"):
         assert set(whole_in(alone, kind)) <= set(whole_in(together, kind))
     held = {kind for kind, *_ in files}
