@@ -221,6 +221,9 @@ class ThingMaker:
     def __init__(self, data: RedditData, now: datetime) -> None:
         self._data = data
         self._now = now
+        # A page has many things of few communities, and comments of few threads.
+        self._community_ids: dict[str, str | None] = {}
+        self._threads: dict[str, dict[str, Any]] = {}
 
     def in_listing(self, item: Item) -> Thing:
         """A post, or a comment with what the listing of a community tells about its thread."""
@@ -253,20 +256,31 @@ class ThingMaker:
     def _common(self, item: Item) -> dict[str, Any]:
         """The record with what all things have; what old archives lack, or have as null, is filled in."""
         made = self._data.record(item, self._now)
-        community = self._data.community(item.community, self._now)
         score = made["ups"] if made.get("score") is None and "ups" in made else made.get("score")
         return made | {
             "name": item.full_id,
             "created": item.created_s,
             "created_utc": item.created_s,
-            "subreddit_id": made.get("subreddit_id") or (community.full_id if community else None),
+            "subreddit_id": made.get("subreddit_id") or self._community_id(item.community),
             "subreddit_name_prefixed": made.get("subreddit_name_prefixed") or f"r/{made['subreddit']}",
             "permalink": made.get("permalink") or _permalink(item, made["subreddit"]),
             "score": score,
             "ups": made.get("ups", score),
         }
 
+    def _community_id(self, name: str) -> str | None:
+        if name not in self._community_ids:
+            community = self._data.community(name, self._now)
+            self._community_ids[name] = community.full_id if community else None
+        return self._community_ids[name]
+
     def _thread_facts(self, comment: Item) -> dict[str, Any]:
+        """What a comment tells of its thread; not to be changed."""
+        if comment.thread_id not in self._threads:
+            self._threads[comment.thread_id] = self._made_thread_facts(comment)
+        return self._threads[comment.thread_id]
+
+    def _made_thread_facts(self, comment: Item) -> dict[str, Any]:
         thread = self._data.catalogue.get(comment.thread_id)
         if thread is None:
             return _unknown_thread(comment)
