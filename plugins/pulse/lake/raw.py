@@ -355,7 +355,7 @@ def _prepare(home: Home, load: Load, staging: Path, *, only: frozenset[Path] | N
 def _database(load: Load, spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """For a load of few rows the one that this process has open; what is created in it must be temporary."""
     if load.manifest.rows_n < _FEW_ROWS:
-        with memory.connection() as connection:
+        with memory_database.cursor() as connection:
             yield connection
     else:
         with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(spill)}) as connection:
