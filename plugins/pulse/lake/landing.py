@@ -12,7 +12,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,6 +24,7 @@ from pulse.core.contract import (
     COMMUNITY_COLUMNS,
     CONTRACT_VERSION,
     CommunityObservation,
+    is_live_source,
 )
 from pulse.core.errors import StorageError
 from pulse.core.files import fsync_file, fsync_folder, read_json, storage_error, write_json
@@ -34,16 +35,10 @@ from pulse.core.window import Window
 log = logging.getLogger(__name__)
 
 MANIFEST = "load.json"
-# Folder of the answers that a live source was given and has not made loads of yet; one folder for each extraction.
-SHELVES = "reddit_api"
-# How long an extraction that was not finished can be resumed from them.
-RESUME_WITHIN = timedelta(hours=6)
 COMMUNITIES_FILE = "communities.parquet"
 BAD_LINES_COLUMNS = (
     "file VARCHAR, line_number BIGINT, fault VARCHAR, detail VARCHAR, line BLOB, community VARCHAR, day DATE"
 )
-# Live sources, which show no state twice. Where no manifest is left, the beginning of a load's id tells.
-LIVE_SOURCES = ("reddit_api",)
 _DAY_FILE = re.compile(r"day=(\d{4}-\d{2}-\d{2})\.parquet")
 
 
@@ -276,8 +271,8 @@ def unplaced_name(content: str) -> str:
 
 
 def is_replayable(load_id: str) -> bool:
-    """Whether a load's id is that of a source that gives the same rows again."""
-    return not load_id.startswith(tuple(f"{source}-" for source in LIVE_SOURCES))
+    """Whether a load's id is that of a source that gives the same rows again; for where no manifest is left."""
+    return not is_live_source(load_id.partition("-")[0])
 
 
 def load_id_for(source: str, entry_id: str, window: Window, *identity: str) -> str:
@@ -289,11 +284,6 @@ def load_id_for(source: str, entry_id: str, window: Window, *identity: str) -> s
     digest = hashlib.sha256("\x00".join((source, entry_id, str(window), *identity)).encode()).hexdigest()[:12]
     slug = re.sub(r"[^a-z0-9]+", "-", entry_id.lower()).strip("-")[:40] or "x"
     return f"{source}-{slug}-{window.first_day:%Y%m%d}-{window.last_day:%Y%m%d}-{digest}"
-
-
-def shelf_lock(name: str) -> str:
-    """The lock that whoever uses, or removes, that folder of answers holds."""
-    return f"reddit-{name}"
 
 
 def draft(home: Home, load_id: str) -> Path:

@@ -1,10 +1,12 @@
 """What a source says of itself."""
 
 import importlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
+from pulse.core.contract import is_live_source
 from pulse.core.strict import Strict
 from pulse.platforms.entry import CommunityEntry
 from pulse.sources.credentials import Credentials
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from pulse.core.window import Window
     from pulse.lake.landing import Load
     from pulse.sources.context import SourceContext
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Extraction(Protocol):
@@ -43,12 +47,15 @@ class Source:
 
     Attributes:
         name: as an entry's ``source``, in the contract's column ``source`` and before load ids; also the section of the
-            config with its policy.
+            config with its policy. Lower-case letters, digits and ``_``; a live source's ends in ``_api``.
         entry: what the config may say of a community.
         module: where :class:`Extraction` lies; imported when the source is used.
         is_live: asks a platform, which shows no state twice: its loads add to raw. Others replace their days.
         policy: limits of calls and waits; None if it needs none.
         credentials: what it is asked with; None if it needs none.
+
+    Raises:
+        ValueError: the name is not safe before a load's id, or says something else than ``is_live``.
     """
 
     name: str
@@ -57,6 +64,14 @@ class Source:
     is_live: bool = False
     policy: type[Strict] | None = None
     credentials: type[Credentials] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a name from which a load's id could not be told apart, or whose loads raw would take for others."""
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"name of a source: {self.name!r} (limit: a-z, then a-z 0-9 _)")
+        if self.is_live != is_live_source(self.name):
+            kind = "live, so its name must" if self.is_live else "not live, so its name must not"
+            raise ValueError(f"source {self.name!r} is {kind} end in _api: by it the ids of its loads say that they cannot be had again")
 
     def implementation(self) -> Extraction:
         """The module that does the work."""

@@ -9,6 +9,11 @@ from pulse.sources.tabular.source import TABULAR
 SOURCES: dict[str, Source] = {one.name: one for one in (DISCORD_EXPORT, REDDIT_API, REDDIT_ARCHIVE, TABULAR)}
 
 
+def live_sources() -> tuple[Source, ...]:
+    """Those that ask a platform."""
+    return tuple(one for one in SOURCES.values() if one.is_live)
+
+
 def credential_kinds() -> tuple[type[Credentials], ...]:
     """The kinds of credentials that some source is asked with, each once."""
     return tuple(dict.fromkeys(one.credentials for one in SOURCES.values() if one.credentials is not None))

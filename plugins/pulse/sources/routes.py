@@ -7,7 +7,7 @@ from pulse.lake.landing import Load
 from pulse.platforms.entry import CommunityEntry
 from pulse.sources.context import SourceContext
 from pulse.sources.protocol import Source
-from pulse.sources.registry import SOURCES
+from pulse.sources.registry import SOURCES, live_sources
 
 
 def extract(entry: CommunityEntry, window: Window, context: SourceContext) -> list[Load]:
@@ -29,8 +29,8 @@ def describe_plan(window: Window, context: SourceContext) -> list[str]:
     used = {entry.source for entry in context.entries}
     return [
         line
-        for source in SOURCES.values()
-        if source.is_live and source.name in used
+        for source in live_sources()
+        if source.name in used
         for line in source.implementation().describe_plan(window, _context_of(source, context))
     ]
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# The live sources that there were before there was coverage; no later one has loads of that time.
 _LIVE_SOURCES = ("reddit_api",)
 # As reddit_api says in the reason of a partial day how far back a listing came.
 _REACHED = {

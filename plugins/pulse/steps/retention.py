@@ -17,7 +17,8 @@ from pulse.core.locks import exclusive
 from pulse.gates import quarantine
 from pulse.health import damage
 from pulse.lake import quality
-from pulse.lake.landing import RESUME_WITHIN, SHELVES, shelf_lock
+from pulse.sources.live.caches import RESUME_WITHIN, cache_lock, caches_folder
+from pulse.sources.registry import live_sources
 
 # No step takes so long without touching what it is working on.
 _SCRATCH_DAYS = 1
@@ -50,7 +51,7 @@ def prune(home: Home, policy: Retention, *, clock: Clock, is_dry_run: bool = Fal
         ("scratch", _SCRATCH_DAYS, _left_behind(home, _before(now, _SCRATCH_DAYS))),
     ]
     pruned = [_remove(kind, days, paths, is_dry_run=is_dry_run) for kind, days, paths in plan]
-    return [*pruned, _remove_spent_shelves(home, now, is_dry_run=is_dry_run)]
+    return [*pruned, _remove_spent_caches(home, now, is_dry_run=is_dry_run)]
 
 
 def _before(now: datetime, days: float) -> datetime:
@@ -87,16 +88,21 @@ def _left_behind(home: Home, older_than: datetime) -> Iterator[Path]:
                 yield path
 
 
-def _remove_spent_shelves(home: Home, now: datetime, *, is_dry_run: bool) -> Pruned:
-    """Answers to extractions that were not finished and that no run would go on from any more; none that is in use."""
+def _remove_spent_caches(home: Home, now: datetime, *, is_dry_run: bool) -> Pruned:
+    """Remove response caches of unfinished extractions that no run would resume any more; none that is in use."""
     older_than = now - RESUME_WITHIN
     items_n = freed_bytes = 0
-    for shelf in sorted((home.landing / SHELVES).glob("*")):
+    caches = [
+        (source.name, cache)
+        for source in live_sources()
+        for cache in sorted(caches_folder(home, source.name).glob("*"))
+    ]
+    for source, cache in caches:
         try:
-            with exclusive(home, shelf_lock(shelf.name), timeout_s=0):
-                if _last_touched_s(shelf) < older_than.timestamp():
+            with exclusive(home, cache_lock(source, cache.name), timeout_s=0):
+                if _last_touched_s(cache) < older_than.timestamp():
                     items_n += 1
-                    freed_bytes += _remove_path(shelf, is_dry_run=is_dry_run)
+                    freed_bytes += _remove_path(cache, is_dry_run=is_dry_run)
         except LockBusy:
             continue
     return Pruned("unfinished extractions", RESUME_WITHIN / timedelta(days=1), items_n, freed_bytes)

@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from datetime import date
 from inspect import signature
 
 import pytest
 
 from pulse.core.contract import OBSERVABLE
+from pulse.core.window import Window
 from pulse.lake import landing
+from pulse.platforms.entry import CommunityEntry
 from pulse.sources.protocol import Source
 from pulse.sources.registry import SOURCES, credential_kinds
 
@@ -27,8 +30,19 @@ def test_source__its_entry_names_it(source: Source):
     assert str(annotation) == f"typing.Literal['{source.name}']"
 
 
-def test_live_sources__are_those_that_landing_tells_by_load_id():
-    assert set(landing.LIVE_SOURCES) == {source.name for source in SOURCES.values() if source.is_live}
+@each_source
+def test_source__ids_of_its_loads_say_whether_it_is_live(source: Source):
+    load_id = landing.load_id_for(source.name, "reddit/some_api-tea", Window.one_day(date(2026, 3, 10)), "x")
+    assert landing.is_replayable(load_id) is not source.is_live
+
+
+@pytest.mark.parametrize(
+    ("name", "is_live"),
+    [("mastodon", True), ("mastodon_archive", True), ("mastodon_api", False), ("mastodon-api", True)],
+)
+def test_source__name_that_would_say_something_else_is_refused(name: str, is_live: bool):
+    with pytest.raises(ValueError, match=name):
+        Source(name, CommunityEntry, "pulse.sources.mastodon.source", is_live=is_live)
 
 
 @pytest.mark.parametrize("kind", credential_kinds(), ids=lambda kind: kind.service)

@@ -13,9 +13,12 @@ from pulse.config.settings import Retention
 from pulse.core.errors import SourceUnavailable
 from pulse.core.home import Home
 from pulse.core.locks import exclusive
-from pulse.lake.landing import SHELVES, shelf_lock
+from pulse.platforms.entry import CommunityEntry
 from pulse.sandbox.faults import Fault
 from pulse.sandbox.reddit_data import ArchiveData
+from pulse.sources import registry
+from pulse.sources.live.caches import cache_lock, caches_folder
+from pulse.sources.protocol import Source
 from pulse.steps import retention
 from pulse.steps.retention import Pruned
 
@@ -43,7 +46,7 @@ def still_there(paths: Iterable[Path]) -> list[bool]:
 
 def test_prune__scratch_of_killed_runs_goes_after_a_day(home: Home):
     old = [
-        written(home.scratch / "shelf-20261004" / "stretch.ndjson", age=25 * HOUR),
+        written(home.scratch / "answers-20261004" / "stretch.ndjson", age=25 * HOUR),
         written(home.scratch / "staging-ab" / "0" / "spill" / "x.tmp", age=25 * HOUR),
         written(home.scratch / "gate-12.duckdb", age=25 * HOUR),
     ]
@@ -74,13 +77,19 @@ def test_prune__drafts_that_killed_runs_never_put_into_place_go_after_a_day(home
     assert all(still_there(kept))
 
 
-def test_prune__answers_of_an_extraction_go_when_nobody_would_resume_it(home: Home):
-    shelves = home.landing / SHELVES
-    spent = written(shelves / "spent" / "page.json", age=7 * HOUR)
-    held = written(shelves / "held" / "page.json", age=7 * HOUR)
-    begun_long_ago = written(shelves / "slow" / "started.json", age=7 * HOUR)
+@pytest.mark.parametrize("source", ["reddit_api", "mastodon_api"])
+def test_prune__answers_of_an_extraction_go_when_nobody_would_resume_it(
+    home: Home, source: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Of every live source of the registry, one that has just been added included."""
+    added = Source("mastodon_api", CommunityEntry, "pulse.sources.mastodon.source", is_live=True)
+    monkeypatch.setitem(registry.SOURCES, added.name, added)
+    caches = caches_folder(home, source)
+    spent = written(caches / "spent" / "page.json", age=7 * HOUR)
+    held = written(caches / "held" / "page.json", age=7 * HOUR)
+    begun_long_ago = written(caches / "slow" / "started.json", age=7 * HOUR)
     written(begun_long_ago.with_name("page.json"), age=1 * HOUR)
-    with exclusive(home, shelf_lock("held")):
+    with exclusive(home, cache_lock(source, "held")):
         assert prune(home, is_dry_run=True)["unfinished extractions"] == Pruned("unfinished extractions", 0.25, 1, 5)
         assert spent.exists()
         assert prune(home)["unfinished extractions"].items_n == 1
@@ -96,7 +105,7 @@ def test_prune__an_extraction_in_progress_holds_the_lock_that_keeps_its_answers(
     pruned_n: list[int] = []
 
     def aged() -> datetime:
-        for path in (home.landing / SHELVES).rglob("*"):
+        for path in caches_folder(home, "reddit_api").rglob("*"):
             os.utime(path, (0, 0))
         pruned_n.append(prune(home)["unfinished extractions"].items_n)
         return NOW

@@ -30,7 +30,6 @@ from pulse.core.locks import exclusive
 from pulse.core.table import no_rows_sql
 from pulse.core.text import printable
 from pulse.core.window import Window
-from pulse.lake.landing import RESUME_WITHIN, shelf_lock
 from pulse.platforms.entry import CommunityEntry
 from pulse.sources.context import SourceContext
 from pulse.sources.lines.mapping import Mapping as RecordMapping
@@ -38,6 +37,7 @@ from pulse.sources.lines.ndjson import Chunk
 from pulse.sources.lines.reader import ChunkReader
 from pulse.sources.lines.rows import fault_table, write_faults, write_rows
 from pulse.sources.live.budget import CallBudget
+from pulse.sources.live.caches import RESUME_WITHIN, cache_lock, caches_folder
 from pulse.sources.live.question import Params
 
 log = logging.getLogger(__name__)
@@ -285,14 +285,14 @@ def open_response_cache(
         StorageError: landing cannot be written.
     """
     name = _cache_name(context, entries, window, mapping)
-    folder = context.home.landing / mapping.source / name
+    folder = caches_folder(context.home, mapping.source) / name
     scratch = context.home.scratch / f"answers-{name}"
     budget = CallBudget(
         folder, entries, limit_n=max_calls_n, service=service, setting=f"{mapping.source}.max_calls_per_run"
     )
     with ExitStack() as held:
         try:
-            held.enter_context(exclusive(context.home, shelf_lock(name), timeout_s=_WAIT_FOR_OTHERS_S))
+            held.enter_context(exclusive(context.home, cache_lock(mapping.source, name), timeout_s=_WAIT_FOR_OTHERS_S))
         except LockBusy as error:
             raise RateLimited(
                 f"listing of {len(entries)} communities, which process {error.holder_pid} is asking for",

@@ -14,9 +14,9 @@ from pulse.core.errors import RateLimited, SourceUnavailable
 from pulse.core.home import Home
 from pulse.core.locks import exclusive
 from pulse.core.window import Window
-from pulse.lake.landing import shelf_lock
 from pulse.sources.context import SourceContext
 from pulse.sources.live import response_cache
+from pulse.sources.live.caches import cache_lock
 from pulse.sources.live.response_cache import Page, ResponseCache, open_response_cache
 from pulse.sources.reddit.entry import RedditApiEntry
 from pulse.sources.reddit.mapping import RedditMapping
@@ -166,7 +166,7 @@ def test_cache__that_another_task_uses_is_waited_for_and_then_a_matter_of_retrie
     (folder,) = {file.parent for file in asking.files}
     monkeypatch.setattr(response_cache, "_WAIT_FOR_OTHERS_S", 0.0)
     with (
-        exclusive(asking.home, shelf_lock(folder.name)),
+        exclusive(asking.home, cache_lock("reddit_api", folder.name)),
         pytest.raises(RateLimited, match="which process"),
         asking.cache(),
     ):
