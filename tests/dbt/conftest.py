@@ -196,7 +196,8 @@ for line in sys.stdin:
     order = json.loads(line)
     child = os.fork()
     if not child:
-        os.dup2(os.open(order["stderr"], os.O_WRONLY | os.O_CREAT), 2)
+        os.dup2(os.open(order["output"], os.O_WRONLY | os.O_CREAT), 2)
+        os.dup2(2, 1)  # DuckDB shows a slow query's progress there
         try:
             exec(order["code"], {})
         except BaseException:
@@ -207,7 +208,7 @@ for line in sys.stdin:
 """
 
     def __init__(self, folder: Path) -> None:
-        self._stderr = folder / "stderr"
+        self._output = folder / "output"
         self.process = subprocess.Popen(
             [sys.executable, "-c", self._CODE],
             stdin=subprocess.PIPE,
@@ -219,10 +220,11 @@ for line in sys.stdin:
     def run(self, code: str) -> subprocess.CompletedProcess[str]:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self._stderr.unlink(missing_ok=True)
-        print(json.dumps({"code": code, "stderr": str(self._stderr)}), file=self.process.stdin, flush=True)
-        returncode = int(self.process.stdout.readline())
-        return subprocess.CompletedProcess([], returncode, "", self._stderr.read_text(encoding="utf-8"))
+        self._output.unlink(missing_ok=True)
+        print(json.dumps({"code": code, "output": str(self._output)}), file=self.process.stdin, flush=True)
+        answer = self.process.stdout.readline()
+        assert answer, "the process that forks has ended"
+        return subprocess.CompletedProcess([], int(answer), "", self._output.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
