@@ -70,8 +70,8 @@ class Source:
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"name of a source: {self.name!r} (limit: a-z, then a-z 0-9 _)")
         if self.is_live != is_live_source(self.name):
-            kind = "live, so its name must" if self.is_live else "not live, so its name must not"
-            raise ValueError(f"source {self.name!r} is {kind} end in _api: by it the ids of its loads say that they cannot be had again")
+            must = "is live: its name must" if self.is_live else "is not live: its name must not"
+            raise ValueError(f"source {self.name!r} {must} end in _api, which the ids of its loads say of it")
 
     def implementation(self) -> Extraction:
         """The module that does the work."""
