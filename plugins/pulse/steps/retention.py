@@ -59,7 +59,7 @@ def _before(now: datetime, days: float) -> datetime:
 
 
 def _old_landing(home: Home, older_than: datetime) -> Iterator[Path]:
-    for kind in ("loads", "archives", "failures"):
+    for kind in ("loads", "archives", "failures", "plans"):
         for path in sorted((home.landing / kind).glob("*")):
             with suppress(FileNotFoundError):  # a run may take it away meanwhile
                 if path.stat().st_mtime < older_than.timestamp():

@@ -126,6 +126,7 @@ def test_prune__landing_quarantine_and_quality_go_after_their_days(home: Home):
     old = [
         written(home.landing / "loads" / "reddit_archive-tea", age=timedelta(days=15)),
         written(home.landing / "failures" / "run", age=timedelta(days=15)),
+        written(home.landing / "plans" / "reddit_api-20261020-20261020-x.json", age=timedelta(days=15)),
         written(home.quality / "gate_results" / "x.parquet", age=timedelta(days=401)),
     ]
     kept = [
@@ -134,6 +135,6 @@ def test_prune__landing_quarantine_and_quality_go_after_their_days(home: Home):
         written(home.raw / "contributions" / "x.parquet", age=timedelta(days=4_000)),
     ]
     found = prune(home)
-    assert (found["landing"].items_n, found["quality"].items_n, found["quarantine"].items_n) == (2, 1, 0)
+    assert (found["landing"].items_n, found["quality"].items_n, found["quarantine"].items_n) == (3, 1, 0)
     assert not any(still_there(old))
     assert all(still_there(kept))

@@ -1,13 +1,16 @@
 """What raw already knows of communities: what to look at again, and how much to expect."""
 
+import os
+from collections import Counter
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
-from pulse.core import parquet
+from pulse.core import memory_database, parquet
 from pulse.core.contract import COLUMNS
 from pulse.core.files import sql_text
 from pulse.core.home import Home
@@ -47,58 +50,109 @@ def create_known(
     Columns: ``community``, ``contribution_id``, ``is_post``, ``thread_id``, ``created_at``, ``observed_at``,
     ``reply_count``, ``removal``.
     """
-    files = [
-        file
-        for entry in entries
-        for file in _partition_files(home, entry, since)
-        if before is None or _day_of(file) < before
-    ]
+    files = [file for entry in entries for file in _partition_files(home, entry, since, before)]
     # Where a file is damaged, what it held is looked at again too early or not at all; everything else goes on.
     parquet.read_what_can_be(files, lambda readable: _create_known(connection, readable))
 
 
 def _create_known(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
+    connection.execute(f"create or replace table known as {_known_sql(files)}")
+
+
+def _known_sql(files: Sequence[Path]) -> str:
+    """Select the columns of table ``known``."""
     names = ", ".join(map(sql_text, files))
     rows = f"read_parquet([{names}], hive_partitioning = false)" if files else f"({no_rows_sql(COLUMNS)})"
-    connection.execute(
-        f"""
-        create or replace table known as
+    return f"""
         select community, contribution_id, kind = 'post' as is_post, thread_id, created_at, observed_at, reply_count,
             removal
         from {rows}
         qualify row_number() over (partition by contribution_id order by observed_at desc, load_id desc) = 1
-        """
-    )
+    """
 
 
-def expected(home: Home, entry: CommunityEntry, *, before: date) -> Expected | None:
-    """What to expect of a day, from the contributions of the days before; None where raw has none.
+def expected_of(home: Home, entries: Sequence[CommunityEntry], *, before: date) -> dict[str, Expected | None]:
+    """What to expect of a day of each entry, by its id, from the days before; None where raw has none of them.
 
     Of each partition only what was created on its day counts: earlier contributions are looks again.
     """
     since = before - timedelta(days=EXPECTED_FROM_DAYS)
-    files = [file for file in _partition_files(home, entry, since) if _day_of(file) < before]
-    return parquet.read_what_can_be(files, _mean_of_days)
+    folders = {entry.entry_id: str(_folder_of(home, entry)) for entry in entries}
+    files = [file for entry in entries for file in _partition_files(home, entry, since, before)]
+    means = parquet.read_what_can_be(files, _means_of_days)
+    return {entry_id: means.get(folder) for entry_id, folder in folders.items()}
 
 
-def _mean_of_days(files: Sequence[Path]) -> Expected | None:
+def _means_of_days(files: Sequence[Path]) -> dict[str, Expected]:
+    """Means over the days that there are files of, by the folder of the community."""
     if not files:
-        return None
-    with duckdb.connect() as connection:
-        row = connection.execute(
-            """
+        return {}
+    days_n = Counter(str(folder.parent) for folder in {file.parent for file in files})
+    with memory_database.cursor() as connection:
+        rows = connection.execute(
+            r"""
             with found as (
-                select distinct contribution_id, kind
-                from read_parquet($files, hive_partitioning = false, filename = true)
-                where cast(timezone('UTC', created_at) as date)
-                    = cast(regexp_extract(filename, 'day=([0-9-]{10})/[^/]*$', 1) as date)
+                select distinct place.folder as folder, contribution_id, kind
+                from (
+                    select contribution_id, kind, created_at,
+                        regexp_extract(filename, '^(.*)/day=([0-9-]{10})/[^/]*$', ['folder', 'day']) as place
+                    from read_parquet($files, hive_partitioning = false, filename = true)
+                )
+                where cast(timezone('UTC', created_at) as date) = cast(place.day as date)
             )
-            select count(*) filter (where kind = 'post') / $days_n, count(*) filter (where kind = 'comment') / $days_n
+            select folder, count(*) filter (where kind = 'post'), count(*) filter (where kind = 'comment')
             from found
+            group by folder
             """,
-            {"files": [str(file) for file in files], "days_n": len({_day_of(file) for file in files})},
-        ).fetchone()
-    return Expected(*row) if row else None
+            {"files": [str(file) for file in files]},
+        ).fetchall()
+    counts = {folder: (posts_n, comments_n) for folder, posts_n, comments_n in rows}
+    none = (0, 0)
+    return {
+        folder: Expected(*(count / of_folder for count in counts.get(folder, none)))
+        for folder, of_folder in days_n.items()
+    }
+
+
+def count_due(
+    home: Home, entries: Sequence[CommunityEntry], *, before: date, now: datetime
+) -> dict[tuple[str, int], int]:
+    """How many contributions of the partitions before a day are due again at a time, by community and age in days.
+
+    One that is due for two ages counts for each. Where there are none, there is no item.
+    """
+    since = before - timedelta(days=REMEMBERED_DAYS)
+    files = [file for entry in entries for file in _partition_files(home, entry, since, before)]
+    return parquet.read_what_can_be(files, lambda readable: _count_due(readable, now))
+
+
+def _count_due(files: Sequence[Path], now: datetime) -> dict[tuple[str, int], int]:
+    if not files:
+        return {}
+    counts = ", ".join(f"count(*) filter (where {_is_due_sql(age_d)})" for age_d in AGES_D)
+    with memory_database.cursor() as connection:
+        rows = connection.execute(
+            f"select community, {counts} from ({_aged_sql(_known_sql(files))}) group by community", {"now": now}
+        ).fetchall()
+    return {
+        (community, age_d): count
+        for community, *of_ages in rows
+        for age_d, count in zip(AGES_D, of_ages, strict=True)
+        if count
+    }
+
+
+def raw_stamp(home: Home, entry: CommunityEntry, *, before: date) -> str:
+    """Tells whether what is remembered of an entry from before a day is the same: its files, by name, size and time.
+
+    Whatever changes raw puts new files in place; one that goes on unnoticed is damaged.
+    """
+    facts = []
+    for file in _partition_files(home, entry, before - timedelta(days=REMEMBERED_DAYS), before):
+        with suppress(FileNotFoundError):  # a promotion takes it away
+            stat = file.stat()
+            facts.append(f"{file.parent.name}/{file.name} {stat.st_size} {stat.st_mtime_ns}")
+    return "\n".join(facts)
 
 
 def due_sql(ages_d: Collection[int]) -> str:
@@ -108,13 +162,15 @@ def due_sql(ages_d: Collection[int]) -> str:
     deleted and is left in peace.
     """
     is_due = " or ".join(f"({_is_due_sql(age_d)})" for age_d in sorted(ages_d))
+    return f"select community, contribution_id, created_at from ({_aged_sql('from known')}) where {is_due or 'false'}"
+
+
+def _aged_sql(known: str) -> str:
+    """Rows of ``known`` that may be due, with their age at ``$now`` and that at which they were last seen."""
     return f"""
-        select community, contribution_id, created_at
-        from (
-            select *, epoch($now) - epoch(created_at) as age_s, epoch(observed_at) - epoch(created_at) as seen_age_s
-            from known
-        )
-        where removal <> 'by_author' and ({is_due or "false"})
+        select *, epoch($now) - epoch(created_at) as age_s, epoch(observed_at) - epoch(created_at) as seen_age_s
+        from ({known})
+        where removal <> 'by_author'
     """
 
 
@@ -132,11 +188,26 @@ def _is_due_sql(age_d: int) -> str:
     )
 
 
-def _partition_files(home: Home, entry: CommunityEntry, since: date) -> list[Path]:
-    """Raw files of an entry's community, of partitions since a day; those of archives too."""
-    folder = home.contributions_dir(entry.platform, entry.community, since).parent
-    return sorted(file for file in folder.glob("day=*/*.parquet") if _day_of(file) >= since)
+def _partition_files(home: Home, entry: CommunityEntry, since: date, before: date | None = None) -> list[Path]:
+    """Raw files of an entry's community, of partitions since a day and before another; those of archives too.
+
+    In order. Folders of other days are not opened: there may be years of them.
+    """
+    first, end = f"day={since}", "day=~" if before is None else f"day={before}"
+    folder = _folder_of(home, entry)
+    files = []
+    for name in _names_in(folder):
+        if first <= name < end:
+            files += [folder / name / file for file in _names_in(folder / name) if file.endswith(".parquet")]
+    return sorted(files)
 
 
-def _day_of(file: Path) -> date:
-    return date.fromisoformat(file.parent.name.removeprefix("day="))
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208  (a tenth of the time, and there are thousands)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _folder_of(home: Home, entry: CommunityEntry) -> Path:
+    return home.community_contributions_dir(entry.platform, entry.community)

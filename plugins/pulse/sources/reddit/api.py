@@ -24,22 +24,34 @@ log = logging.getLogger(__name__)
 def extract(
     entry: RedditApiEntry, window: Window, context: SourceContext, *, live_entries: Sequence[RedditApiEntry]
 ) -> Load:
+    """Land what Reddit shows of the entry's community for the window, with a plan that is reckoned here.
+
+    Args:
+        live_entries: all entries that this window is to be asked for live, in the order of the config.
+
+    Raises:
+        ConfigError: the listings do not fit the budget.
+        PulseError: see :func:`extract_planned`.
+    """
+    return extract_planned(entry, window, context, make_plan(live_entries, window, context))
+
+
+def extract_planned(entry: RedditApiEntry, window: Window, context: SourceContext, plan: Plan) -> Load:
     """Land what Reddit shows of the entry's community for the window.
 
     The first task of a group asks for all its communities; the others find the pages sealed.
 
     Args:
-        live_entries: all entries that this window is to be asked for live, in the order of the config.
+        plan: of this window, with the entry in one of its groups.
 
     Raises:
         DayNotOver: Reddit's own clock stands before the window's end.
         DayNotServable: Reddit's listings no longer reach back to one of the days.
         RateLimited: to be tried again after a wait; the pages so far are kept.
         SourceUnavailable, SourceError, BadCredentials: see :mod:`pulse.sources.reddit.client`.
-        ConfigError: no credentials, or the listings do not fit the budget.
+        ConfigError: no credentials.
         StorageError: landing cannot be written.
     """
-    plan = make_plan(live_entries, window, context)
     group = plan.group_of(entry)
     with open_answers(context, group.entries, window, for_entry=entry, max_calls_n=group.max_calls_n) as answers:
         load = _extract(entry, window, context, answers, group, plan)

@@ -1,20 +1,17 @@
 """The plan of a run of source ``reddit_api``: who is asked together, and whether the calls fit the budget.
 
-It depends on the configuration and on what raw knows from before the window alone, so every task of a run, and a run
-that is repeated, comes to the same plan.
+It depends on the configuration and on what raw knows from before the window alone, so a run that is repeated comes to
+the same plan. Within a run it is reckoned once (:mod:`pulse.sources.reddit.run_plan`).
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-
-import duckdb
 
 from pulse.core.errors import ConfigError
 from pulse.core.window import Window
 from pulse.sources.context import SourceContext
-from pulse.sources.live.known import AGES_D, REMEMBERED_DAYS, Expected, create_known, due_sql, expected
+from pulse.sources.live.known import AGES_D, Expected, count_due, expected_of
 from pulse.sources.reddit.entry import RedditApiEntry, RedditApiPolicy
 
 PAGE_ITEMS = 100
@@ -79,7 +76,7 @@ def make_plan(entries: Sequence[RedditApiEntry], window: Window, context: Source
         ConfigError: not even the listings fit the budget.
     """
     policy = context.policy(RedditApiPolicy)
-    usual = {entry.entry_id: expected(context.home, entry, before=window.first_day) for entry in entries}
+    usual = expected_of(context.home, entries, before=window.first_day)
     members = _grouped(entries, usual, policy)
     listing_n = [_listing_calls_n(of_group, usual, window, policy) for of_group in members]
     if sum(listing_n) > policy.max_calls_per_run:
@@ -89,7 +86,7 @@ def make_plan(entries: Sequence[RedditApiEntry], window: Window, context: Source
             limit=policy.max_calls_per_run,
             next_step="raise it, or listen to fewer communities with this client",
         )
-    due_n = _due_n(members, window, context)
+    due_n = count_due(context.home, entries, before=window.first_day, now=window.end_at)
     ages_d: tuple[int, ...] = AGES_D
     while sum(listing_n) + sum(_pages(of_group, due_n, ages_d) for of_group in members) > policy.max_calls_per_run:
         ages_d = ages_d[:-1]
@@ -151,24 +148,6 @@ def _posts_n(known: Expected | None) -> float:
 
 def _comments_n(known: Expected | None) -> float:
     return float(PAGE_ITEMS) if known is None else known.comments_n
-
-
-def _due_n(
-    members: Sequence[Sequence[RedditApiEntry]], window: Window, context: SourceContext
-) -> dict[tuple[str, int], int]:
-    """How many contributions are due again just after the window, by community and age in days."""
-    found: dict[tuple[str, int], int] = {}
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
-        entries = [entry for of_group in members for entry in of_group]
-        since = window.first_day - timedelta(days=REMEMBERED_DAYS)
-        create_known(connection, context.home, entries, since=since, before=window.first_day)
-        for age_d in AGES_D:
-            counts = connection.execute(
-                f"select community, count(*) from ({due_sql([age_d])}) group by all", {"now": window.end_at}
-            ).fetchall()
-            found |= {(community, age_d): count for community, count in counts}
-    return found
 
 
 def _pages(of_group: Sequence[RedditApiEntry], due_n: Mapping[tuple[str, int], int], ages_d: Sequence[int]) -> int:

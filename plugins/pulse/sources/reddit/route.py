@@ -7,8 +7,8 @@ from pulse.core.window import Window
 from pulse.lake.landing import Load
 from pulse.sources.context import SourceContext
 from pulse.sources.lines import archive
-from pulse.sources.reddit import plan
-from pulse.sources.reddit.entry import RedditApiEntry
+from pulse.sources.reddit import run_plan
+from pulse.sources.reddit.entry import SOURCE, RedditApiEntry
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +26,12 @@ def extract(entry: RedditApiEntry, window: Window, context: SourceContext) -> li
     loads: list[Load] = []
     if entry.path and archive.open_archives(entry, context).holds_any_of(window):
         loads.append(archive.extract(entry, window, context))
-    asked = _window_to_ask(entry, window, context)
+    asked = run_plan.window_to_ask(entry, window, context)
     if asked is None:
         return loads
-    together = [other for other, of_other in _live_windows(window, context) if of_other == asked]
     try:
-        return [*loads, api.extract(entry, asked, context, live_entries=together)]
+        plan = run_plan.plan_for(entry, asked, window, context)
+        return [*loads, api.extract_planned(entry, asked, context, plan)]
     except DayNotServable as error:
         if not loads:
             raise
@@ -50,37 +50,14 @@ def extract(entry: RedditApiEntry, window: Window, context: SourceContext) -> li
 def describe_plan(window: Window, context: SourceContext) -> list[str]:
     """What the window will ask Reddit for, one line per stretch of days.
 
+    Side effects: seals the plan, which each extraction of the run reads (:mod:`pulse.sources.reddit.run_plan`).
+
     Raises:
         ConfigError: the calls do not fit the budget.
+        LockBusy, SourceError, StorageError: see :func:`pulse.sources.reddit.run_plan.plans_of_run`.
     """
-    live = _live_windows(window, context)
-    if not live:
-        return []
     lines = []
-    for asked in dict.fromkeys(of_entry for _, of_entry in live):
-        entries = [entry for entry, of_entry in live if of_entry == asked]
-        days = "" if asked == window else f"; for {asked}, which archives do not prove"
-        lines.append(f"reddit_api: {plan.make_plan(entries, asked, context)}{days}")
+    for asked in run_plan.plans_of_run(window, context):
+        days = "" if asked.window == window else f"; for {asked.window}, which archives do not prove"
+        lines.append(f"{SOURCE}: {asked.require_plan()}{days}")
     return lines
-
-
-def _live_windows(window: Window, context: SourceContext) -> list[tuple[RedditApiEntry, Window]]:
-    """Entries that are to be asked for live, with the days to ask for, in the order of the config."""
-    asked = [
-        (entry, _window_to_ask(entry, window, context))
-        for entry in context.entries
-        if isinstance(entry, RedditApiEntry)
-    ]
-    return [(entry, of_entry) for entry, of_entry in asked if of_entry is not None]
-
-
-def _window_to_ask(entry: RedditApiEntry, window: Window, context: SourceContext) -> Window | None:
-    """From the first to the last day that the entry's archives do not prove; None if they prove all.
-
-    One window, because a listing is read from now backwards: days in between cost nothing more.
-    """
-    if not entry.path:
-        return window
-    proven = archive.open_archives(entry, context).whole_days(window)
-    unproven = [day for day in window.days() if day not in proven]
-    return Window(unproven[0], unproven[-1]) if unproven else None

@@ -6,18 +6,22 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
+from pulse.core import parquet
 from pulse.core.home import Home
+from pulse.platforms.entry import CommunityEntry
 from pulse.sources.live.known import (
     AGES_D,
     EARLIEST_AGE_D,
     EXPECTED_FROM_DAYS,
     REMEMBERED_DAYS,
     Expected,
+    count_due,
     create_known,
     due_sql,
-    expected,
+    expected_of,
 )
 from pulse.sources.reddit.entry import RedditApiEntry
 from support import contribution, write_contract_rows
@@ -261,7 +265,72 @@ def test_due_sql__deleted_at_an_age_is_not_looked_at_later(home: Home, connectio
     assert [due(connection, run) for run in nightly()] == [{}] * LAST_RUN_D
 
 
+def test_count_due__counts_what_is_selected_for_each_age(home: Home, connection: duckdb.DuckDBPyConnection):
+    """Over communities, looks of several loads, and days of which the last is left out."""
+    names = ("tea", "coffee", "mate")
+    for place, name in enumerate(names):
+        for days in range(0, 40, 1 + place):
+            day = DAY + timedelta(days=days)
+            made = [
+                contribution(f"t3_{name}{days}x{hour}", created_at=start_of(day, time(hour)),
+                             observed_at=start_of(day, time(hour, 30)), removal="by_author" if hour == 5 else "none")
+                for hour in range(0, 24, 5)
+            ]  # fmt: skip
+            put(home, day, made, community=name)
+            if days % 3 == 0:
+                again = [row | {"observed_at": row["observed_at"] + timedelta(days=days % 8)} for row in made[:3]]
+                put(home, day + timedelta(days=days % 8), again, community=name, load="again")
+    before, now = DAY + timedelta(days=39), start_of(DAY + timedelta(days=40))
+    entries = [entry(name) for name in names]
+    create_known(connection, home, entries, since=before - timedelta(days=REMEMBERED_DAYS), before=before)
+    selected: Counter[tuple[str, int]] = Counter()
+    for age_d in AGES_D:
+        selected.update((community, age_d) for community, _ in due(connection, now, [age_d]).values())
+    assert {age_d for _, age_d in selected} == set(AGES_D)
+    assert count_due(home, entries, before=before, now=now) == dict(selected)
+    assert count_due(home, [entry("unknown")], before=before, now=now) == {}
+
+
 # ---- what to expect --------------------------------------------------------
+
+
+def expected(home: Home, one: RedditApiEntry, *, before: date) -> Expected | None:
+    return expected_of(home, [one], before=before)[one.entry_id]
+
+
+def reckoned_plainly(home: Home, one: CommunityEntry, *, before: date) -> Expected | None:
+    """One entry by itself, row by row."""
+    seen: dict[date, set[tuple[str, str]]] = {}
+    for file in home.community_contributions_dir("reddit", one.community).glob("day=*/*.parquet"):
+        day = date.fromisoformat(file.parent.name.removeprefix("day="))
+        if before - timedelta(days=EXPECTED_FROM_DAYS) <= day < before and parquet.fault_of(file) is None:
+            rows = pq.read_table(file, columns=["contribution_id", "kind", "created_at"]).to_pylist()
+            own = seen.setdefault(day, set())
+            own.update((row["contribution_id"], row["kind"]) for row in rows if row["created_at"].date() == day)
+    if not seen:
+        return None
+    # A contribution of two communities' folders does not occur; of two days of one neither, for it has one creation.
+    kinds = Counter(kind for of_day in seen.values() for _, kind in of_day)
+    return Expected(kinds["post"] / len(seen), kinds["comment"] / len(seen))
+
+
+def test_expected_of__many_at_once_are_as_each_by_itself(home: Home):
+    """Names that paths encode, days without rows of their own, several loads of a day, a damaged file, none at all."""
+    names = ("Tea", "Coffee.Beans", "x/y", "quiet", "damaged", "unknown")
+    for place, name in enumerate(names[:-1]):
+        for days_ago in range(0, 33, 1 + place):
+            day = DAY - timedelta(days=days_ago)
+            early = some("t1", day - timedelta(days=3), 4, prefix=name)
+            late = some("t3", day, (days_ago * 7 + place) % 5, prefix=name)
+            put(home, day, [*late, *some("t1", day, days_ago % 4, prefix=name), *early], community=name.lower())
+            put(home, day, [*late, *early], community=name.lower(), load="y")
+    cut = next(home.community_contributions_dir("reddit", "damaged").glob("day=*-05/x.parquet"))
+    cut.write_bytes(cut.read_bytes()[:-3])
+    entries = [CommunityEntry(platform="reddit", name=name, source="reddit_api") for name in names]
+    found = expected_of(home, entries, before=DAY)
+    assert found == {one.entry_id: reckoned_plainly(home, one, before=DAY) for one in entries}
+    assert found["reddit/unknown"] is None
+    assert sum(one is not None for one in found.values()) == 5
 
 
 def some(kind: str, day: date, count: int, *, prefix: str = "") -> list[dict[str, Any]]:
