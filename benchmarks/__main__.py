@@ -10,9 +10,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import archive, gate, incremental, marts, reddit_api, runs
+from benchmarks import archive, gate, incremental, marts, reddit_api, reddit_plan, runs
 
-_NAMES = ("archive", "gate", "incremental", "marts", "reddit_api", "runs")
+_NAMES = ("archive", "gate", "incremental", "marts", "reddit_api", "reddit_plan", "runs")
 
 
 def main() -> None:
@@ -40,6 +40,7 @@ def _lines(name: str, folder: Path, *, is_quick: bool) -> list[str]:
         "reddit_api": lambda: reddit_api.run(
             folder, busy_comments_n=reddit_sizes[0], pages_n=reddit_sizes[1], repeat=reddit_sizes[2]
         ),
+        "reddit_plan": lambda: reddit_plan.run(folder, (10, 30) if is_quick else (30, 100, 300)),
         "runs": lambda: runs.run(folder, 20 if is_quick else 300),
         "local_executor": lambda: runs.run_local_executor(folder),
     }

@@ -55,6 +55,27 @@ def create_known(
     parquet.read_what_can_be(files, lambda readable: _create_known(connection, readable))
 
 
+def create_known_once(
+    connection: duckdb.DuckDBPyConnection, home: Home, entries: Sequence[CommunityEntry], kept: Path, *, since: date
+) -> None:
+    """Make table ``known`` as :func:`create_known` does, the first time; after that from a file where it is kept then.
+
+    For communities that are asked for together, by tasks of which each needs all of it: raw is read once, not once for
+    each of them. The caller sees to it that no other task uses the file meanwhile.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    if parquet.fault_of(kept) is None:
+        with suppress(duckdb.Error):  # damaged inside
+            connection.execute(
+                f"create or replace table known as from read_parquet({sql_text(kept)}, hive_partitioning = false)"
+            )
+            return
+    create_known(connection, home, entries, since=since)
+    parquet.write_query(connection, "from known", kept)
+
+
 def _create_known(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
     connection.execute(f"create or replace table known as {_known_sql(files)}")
 

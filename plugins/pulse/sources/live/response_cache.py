@@ -211,6 +211,14 @@ class ResponseCache:
             records_n += len(content.get("ids", ()))
         return dict(sorted(counts.items())), records_n
 
+    def file_beside(self, name: str) -> Path:
+        """Where a source keeps what its tasks share besides answers; it goes with them, when the cache starts anew too.
+
+        Args:
+            name: a file name, of no sealed answer: shorter than their keys.
+        """
+        return self._folder / name
+
     def _seals(self) -> list[Path]:
         return sorted(file for file in self._folder.glob("*.json") if len(file.stem) == _KEY_CHARS)
 

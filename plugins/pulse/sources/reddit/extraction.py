@@ -17,7 +17,7 @@ from pulse.core.errors import CallsSpent, DayNotOver, SourceError
 from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.sources.context import SourceContext
-from pulse.sources.live.known import REMEMBERED_DAYS, create_due, create_known
+from pulse.sources.live.known import REMEMBERED_DAYS, create_due, create_known_once
 from pulse.sources.live.paging import Listing, Progress
 from pulse.sources.live.refusals import is_refusal
 from pulse.sources.live.response_cache import SealedPage
@@ -192,7 +192,8 @@ class Extraction:
         """Ask for what is due by its id, unless the listings showed it; table ``due`` names it all."""
         since = self._window.first_day - timedelta(days=REMEMBERED_DAYS)
         connection = self._answers.cache.connection
-        create_known(connection, self._context.home, self._group.entries, since=since)
+        kept = self._answers.cache.file_beside("known.parquet")
+        create_known_once(connection, self._context.home, self._group.entries, kept, since=since)
         ages_d = self._plan.ages_d if self.is_on_time else ()
         create_due(connection, ages_d, self._now)
         rows = connection.execute(

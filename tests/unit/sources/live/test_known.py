@@ -20,6 +20,7 @@ from pulse.sources.live.known import (
     Expected,
     count_due,
     create_known,
+    create_known_once,
     due_sql,
     expected_of,
 )
@@ -107,6 +108,25 @@ def test_create_known__without_raw_nothing_is_known_and_nothing_due(home: Home, 
     create_known(connection, home, [entry()], since=DAY)
     assert connection.sql("from known").fetchall() == []
     assert due(connection, start_of(DAY)) == {}
+
+
+@pytest.mark.parametrize("damage", [None, 0, 60], ids=["whole", "empty", "cut off"])
+def test_create_known_once__is_read_from_raw_once(
+    home: Home, connection: duckdb.DuckDBPyConnection, damage: int | None
+):
+    """And again if what was kept is damaged."""
+    noon, kept = start_of(DAY, time(12)), home.scratch / "known.parquet"
+    put(home, DAY, [contribution("t3_a", created_at=noon, observed_at=noon, reply_count=3), contribution("t1_b")])
+    create_known(connection, home, [entry()], since=DAY)
+    before = connection.sql("from known order by contribution_id").fetchall()
+    create_known_once(connection, home, [entry()], kept, since=DAY)
+    assert connection.sql("from known order by contribution_id").fetchall() == before
+    put(home, DAY, [contribution("t3_c")], load="later")
+    if damage is not None:
+        kept.write_bytes(kept.read_bytes()[:damage])
+    create_known_once(connection, home, [entry()], kept, since=DAY)
+    ids = [full_id for (full_id,) in connection.sql("select contribution_id from known order by 1").fetchall()]
+    assert ids == (["t1_b", "t3_a"] if damage is None else ["t1_b", "t3_a", "t3_c"])
 
 
 # ---- looks at the ages -----------------------------------------------------
