@@ -146,6 +146,21 @@
     {%- endfor %}
 {%- endmacro %}
 
+{# The share of the rated days on which a contributor wrote, mean over contributors, and its bounds: three columns. #}
+{% macro stickiness_with_bounds() -%}
+    {%- set active_days = share('active_days_sum', 'contributors') -%}
+    {%- set sd = sd_of_sums('active_days_sum', 'active_days_squares', 'contributors') -%}
+        case when {{ is_enough('contributors') }} then {{ active_days }} / nullif(days_rated_n, 0) end as stickiness,
+        case
+            when {{ is_enough('contributors') }}
+                then greatest(0.0, ({{ mean_low(active_days, sd, 'contributors') }}) / nullif(days_rated_n, 0))
+        end as stickiness_low,
+        case
+            when {{ is_enough('contributors') }}
+                then least(1.0, ({{ mean_high(active_days, sd, 'contributors') }}) / nullif(days_rated_n, 0))
+        end as stickiness_high
+{%- endmacro %}
+
 {# Caveats of both marts but for the kinds that were not read. #}
 {% macro caveats_of_a_period() -%}
     {{ return({

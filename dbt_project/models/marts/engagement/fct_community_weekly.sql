@@ -1,6 +1,4 @@
-{% set active_days = share('active_days_sum', 'contributors') %}
 {% set kinds_not_read = kind_caveats('days_{}_known_n') %}
-{% set sd = sd_of_sums('active_days_sum', 'active_days_squares', 'contributors') %}
 
 with
 
@@ -142,15 +140,7 @@ final as (
         cast(case when not is_without_authors then coalesce(contributors, nobody_seen) end as bigint) as contributors,
         cast(case when not is_without_authors then coalesce(active_days_sum, nobody_seen) end as double)
             / nullif(days_rated_n, 0) as contributors_per_day,
-        case when {{ is_enough('contributors') }} then {{ active_days }} / nullif(days_rated_n, 0) end as stickiness,
-        case
-            when {{ is_enough('contributors') }}
-                then greatest(0.0, ({{ mean_low(active_days, sd, 'contributors') }}) / nullif(days_rated_n, 0))
-        end as stickiness_low,
-        case
-            when {{ is_enough('contributors') }}
-                then least(1.0, ({{ mean_high(active_days, sd, 'contributors') }}) / nullif(days_rated_n, 0))
-        end as stickiness_high,
+        {{ stickiness_with_bounds() }},
         {{ told_where('are_both_known', [
             'median_comments_per_post', 'max_depth', 'mean_depth', 'discussion_h_index_max', 'discussion_h_index_mean',
             'median_first_response_h', 'median_first_response_h_low', 'median_first_response_h_high',
