@@ -297,15 +297,7 @@ def open_api(
         on_call: see :class:`JsonApi`; :meth:`pulse.sources.live.budget.CallBudget.take` counts and refuses.
         clock, sleep: the real time, and what sits waits out.
     """
-    pace = CallPace(
-        home,
-        client=f"{endpoint.url} {client}",
-        calls_n=policy.calls_per_window,
-        window_s=policy.window_s,
-        longest_wait_s=policy.longest_wait_s,
-        clock=clock,
-        sleep=sleep,
-    )
+    pace = CallPace.under(policy, home, f"{endpoint.url} {client}", clock=clock, sleep=sleep)
     retries = Retries(policy.retry_wait_s, policy.longest_wait_s, sleep=sleep)
     return JsonApi(endpoint, pace=pace, retries=retries, on_call=on_call, timeout_s=policy.timeout_s)
 

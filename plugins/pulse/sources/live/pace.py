@@ -17,6 +17,7 @@ from pulse.core.errors import RateLimited
 from pulse.core.files import storage_error
 from pulse.core.home import Home
 from pulse.core.locks import exclusive
+from pulse.sources.live.policy import LivePolicy
 
 # Nobody asks for more; a block that ends later was written before the clock was set back.
 _LONGEST_BLOCK_S = 3_600.0
@@ -39,6 +40,19 @@ class CallPace:
     longest_wait_s: float
     clock: Clock = utc_now
     sleep: Callable[[float], None] = time.sleep
+
+    @classmethod
+    def under(
+        cls,
+        policy: LivePolicy,
+        home: Home,
+        client: str,
+        *,
+        clock: Clock = utc_now,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> "CallPace":
+        """The pace that a source's policy sets."""
+        return cls(home, client, policy.calls_per_window, policy.window_s, policy.longest_wait_s, clock, sleep)
 
     def take(self) -> None:
         """Take leave to make one call now; waits for it if that is not long.

@@ -67,14 +67,7 @@ class RedditClient:
         self._policy = policy
         self._retries = Retries(policy.retry_wait_s, policy.longest_wait_s, sleep=sleep)
         self._on_call = on_call
-        self._pace = CallPace(
-            home,
-            client=f"{credentials.url} {credentials.client_id}",
-            calls_n=policy.calls_per_window,
-            window_s=policy.window_s,
-            longest_wait_s=policy.longest_wait_s,
-            sleep=sleep,
-        )
+        self._pace = CallPace.under(policy, home, f"{credentials.url} {credentials.client_id}", sleep=sleep)
         self._observed_at = utc_now()
         self._session = requests.Session()
         # A sandbox on this machine is not to be reached through somebody's proxy.
