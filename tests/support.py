@@ -263,3 +263,26 @@ def _runner() -> Any:
 
     testing._get_command = cache(testing._get_command)
     return testing.CliRunner()
+
+
+class Watch:
+    """A clock that only moves when somebody sleeps, or when it is told to.
+
+    Attributes:
+        slept: seconds of each sleep, in order.
+    """
+
+    def __init__(self, start_s: float) -> None:
+        self._start_s = self.now_s = start_s
+        self.slept: list[float] = []
+
+    def __call__(self) -> datetime:
+        return datetime.fromtimestamp(self.now_s, tz=UTC)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now_s += seconds
+
+    def at(self, seconds: float) -> None:
+        """Show so many seconds after the start."""
+        self.now_s = self._start_s + seconds

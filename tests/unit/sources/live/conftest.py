@@ -13,6 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from support import Watch
+
 ANSWERED_AT = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 
 
@@ -130,24 +132,9 @@ def other_platform() -> Iterator[Platform]:
     running.close()
 
 
-class Watch:
-    """A clock that only moves when somebody waits."""
-
-    def __init__(self) -> None:
-        self.now_s = ANSWERED_AT.timestamp()
-        self.slept: list[float] = []
-
-    def __call__(self) -> datetime:
-        return datetime.fromtimestamp(self.now_s, tz=UTC)
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now_s += seconds
-
-
 @pytest.fixture
 def stopped_clock() -> Watch:
-    return Watch()
+    return Watch(ANSWERED_AT.timestamp())
 
 
 @pytest.fixture

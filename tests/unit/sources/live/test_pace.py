@@ -6,7 +6,6 @@ import subprocess
 import sys
 from bisect import bisect_left
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +14,14 @@ import pytest
 from pulse.core.errors import RateLimited
 from pulse.core.home import REPOSITORY, Home
 from pulse.sources.live.pace import CallPace
+from support import Watch
 
 START_S = 1_800_000_000.0
 
 
-class Watch:
-    """A clock that only moves when somebody sleeps, or when it is told to."""
-
-    def __init__(self) -> None:
-        self.now_s = START_S
-        self.slept: list[float] = []
-
-    def __call__(self) -> datetime:
-        return datetime.fromtimestamp(self.now_s, tz=UTC)
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now_s += seconds
-
-    def at(self, seconds: float) -> None:
-        self.now_s = START_S + seconds
-
-
 @pytest.fixture
 def watch() -> Watch:
-    return Watch()
+    return Watch(START_S)
 
 
 def pace(home: Home, watch: Watch, *, client: str = "someone", **changes: Any) -> CallPace:
