@@ -23,16 +23,6 @@ KINDS: tuple[str, ...] = get_args(Kind)
 AUTHOR_ROLES: tuple[str, ...] = get_args(AuthorRole)
 REMOVALS: tuple[str, ...] = get_args(Removal)
 PROOFS: tuple[str, ...] = get_args(Proof)
-_LIVE_ENDING = "_api"
-
-
-def is_live_source(name: str) -> bool:
-    """Whether a source of that name asks a platform, which shows no state twice.
-
-    The name tells: those of live sources end in ``_api``, and no others do. So a file of raw, which is called after its
-    load and a load after its source, says whether it can be had again, also where nothing else is left of the load.
-    """
-    return name.endswith(_LIVE_ENDING)
 
 
 COLUMNS: tuple[Column, ...] = (

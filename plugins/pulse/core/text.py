@@ -32,3 +32,8 @@ def _visible(char: str) -> str:
         return char
     code = ord(char)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{{{code:x}}}"
+
+
+def words_in(text: str) -> frozenset[str]:
+    """The words of a constant, which reads better so than as a set of many texts."""
+    return frozenset(text.split())

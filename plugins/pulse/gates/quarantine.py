@@ -360,7 +360,13 @@ def find_stopped(home: Home, load_id: str) -> Load | None:
 def _copy_as_new_load(home: Home, given: Load, waive: frozenset[str], clock: Clock) -> Load:
     manifest = given.manifest
     new_id = landing.load_id_for(
-        manifest.source, manifest.entry_id, manifest.window, "released", given.load_id, *sorted(waive)
+        manifest.source,
+        manifest.entry_id,
+        manifest.window,
+        "released",
+        given.load_id,
+        *sorted(waive),
+        is_replayable=manifest.is_replayable,
     )
     folder = landing.draft(home, new_id)
     try:

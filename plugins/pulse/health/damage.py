@@ -23,7 +23,7 @@ from pulse.core.files import read_json, sql_text, storage_error, write_json
 from pulse.core.home import Home, path_value
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.kpi import closing
-from pulse.lake import kpi_store, outcomes, quality, raw
+from pulse.lake import kpi_store, landing, outcomes, quality, raw
 from pulse.sentiment import store as scores
 from pulse.warehouse import builds
 
@@ -299,7 +299,7 @@ def _say_in_outcomes(home: Home, damage: Damage, day: date, *, clock: Clock) -> 
     rows = [row for row in _recorded(home, load_id, day) if path_value(row["community"]) == segment]
     platform = unquote(damage.file.parent.parent.parent.name.removeprefix("platform="))
     if not rows:
-        of_entry = {"entry_id": f"{platform}/{community}", "source": load_id.partition("-")[0]}
+        of_entry = {"entry_id": f"{platform}/{community}", "source": landing.source_of(load_id)}
         rows = [{"load_id": load_id, "platform": platform, "community": community, "day": day, **of_entry}]
     facts = {
         "run_id": f"set-aside__{clock().astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}",

@@ -24,7 +24,6 @@ from pulse.core.contract import (
     COMMUNITY_COLUMNS,
     CONTRACT_VERSION,
     CommunityObservation,
-    is_live_source,
 )
 from pulse.core.errors import StorageError
 from pulse.core.files import fsync_file, fsync_folder, read_json, storage_error, write_json
@@ -35,6 +34,10 @@ from pulse.core.window import Window
 log = logging.getLogger(__name__)
 
 MANIFEST = "load.json"
+_LIVE = "_live"
+# How the first word of a live load's id ends: a platform shows no state twice, so it cannot be had again. The second is
+# that of sources whose own name says so.
+LIVE_ENDINGS = (_LIVE, "_api")
 COMMUNITIES_FILE = "communities.parquet"
 BAD_LINES_COLUMNS = (
     "file VARCHAR, line_number BIGINT, fault VARCHAR, detail VARCHAR, line BLOB, community VARCHAR, day DATE"
@@ -272,18 +275,28 @@ def unplaced_name(content: str) -> str:
 
 def is_replayable(load_id: str) -> bool:
     """Whether a load's id is that of a source that gives the same rows again; for where no manifest is left."""
-    return not is_live_source(load_id.partition("-")[0])
+    return not load_id.partition("-")[0].endswith(LIVE_ENDINGS)
 
 
-def load_id_for(source: str, entry_id: str, window: Window, *identity: str) -> str:
+def source_of(load_id: str) -> str:
+    """Name of the source that made the load; for where no manifest is left."""
+    return load_id.partition("-")[0].removesuffix(_LIVE)
+
+
+def load_id_for(source: str, entry_id: str, window: Window, *identity: str, is_replayable: bool) -> str:
     """A load id that is safe as a file name and tells a reader what it is.
+
+    A file of raw is called after its load: what the id says of the source is known also where all else of it is lost.
 
     Args:
         identity: whatever decides the content (input fingerprints, versions); for a live source also the run.
+        is_replayable: whether the source gives the same rows again. If not, the id's first word ends in one of
+            :data:`LIVE_ENDINGS`.
     """
     digest = hashlib.sha256("\x00".join((source, entry_id, str(window), *identity)).encode()).hexdigest()[:12]
     slug = re.sub(r"[^a-z0-9]+", "-", entry_id.lower()).strip("-")[:40] or "x"
-    return f"{source}-{slug}-{window.first_day:%Y%m%d}-{window.last_day:%Y%m%d}-{digest}"
+    first = source if is_replayable or source.endswith(LIVE_ENDINGS) else f"{source}{_LIVE}"
+    return f"{first}-{slug}-{window.first_day:%Y%m%d}-{window.last_day:%Y%m%d}-{digest}"
 
 
 def draft(home: Home, load_id: str) -> Path:

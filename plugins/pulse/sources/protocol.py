@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
-from pulse.core.contract import is_live_source
 from pulse.core.strict import Strict
 from pulse.platforms.entry import CommunityEntry
 from pulse.sources.credentials import Credentials
@@ -47,7 +46,8 @@ class Source:
 
     Attributes:
         name: as an entry's ``source``, in the contract's column ``source`` and before load ids; also the section of the
-            config with its policy. Lower-case letters, digits and ``_``; a live source's ends in ``_api``.
+            config with its policy. Lower-case letters, digits and ``_``; no ending that the ids of live loads have
+            (:data:`pulse.lake.landing.LIVE_ENDINGS`), but ``_api`` if it is live.
         entry: what the config may say of a community.
         module: where :class:`Extraction` lies; imported when the source is used.
         is_live: asks a platform, which shows no state twice: its loads add to raw. Others replace their days.
@@ -69,9 +69,8 @@ class Source:
         """Refuse a name from which a load's id could not be told apart, or whose loads raw would take for others."""
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"name of a source: {self.name!r} (limit: a-z, then a-z 0-9 _)")
-        if self.is_live != is_live_source(self.name):
-            must = "is live: its name must" if self.is_live else "is not live: its name must not"
-            raise ValueError(f"source {self.name!r} {must} end in _api, which the ids of its loads say of it")
+        if self.name.endswith("_live") or (self.name.endswith("_api") and not self.is_live):
+            raise ValueError(f"source {self.name!r}: the ids of live loads end so, see landing.load_id_for")
 
     def implementation(self) -> Extraction:
         """The module that does the work."""

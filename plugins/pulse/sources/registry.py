@@ -2,11 +2,21 @@
 
 from pulse.sources.credentials import Credentials
 from pulse.sources.discord.source import DISCORD_EXPORT
+from pulse.sources.hacker_news.source import HACKER_NEWS
 from pulse.sources.protocol import Source
 from pulse.sources.reddit.source import REDDIT_API, REDDIT_ARCHIVE
 from pulse.sources.tabular.source import TABULAR
 
-SOURCES: dict[str, Source] = {one.name: one for one in (DISCORD_EXPORT, REDDIT_API, REDDIT_ARCHIVE, TABULAR)}
+SOURCES: dict[str, Source] = {
+    one.name: one
+    for one in (
+        DISCORD_EXPORT,
+        HACKER_NEWS,
+        REDDIT_API,
+        REDDIT_ARCHIVE,
+        TABULAR,
+    )
+}
 
 
 def live_sources() -> tuple[Source, ...]:

@@ -480,7 +480,8 @@ def _write(home: Home, days: Sequence[_Outcome], looks: Sequence[Look]) -> list[
     folder = raw.coverage_folder(home, one.platform, one.community)
     load_ids = []
     for window in _windows(sorted({of_day.day for of_day in days})):
-        load_id = landing.load_id_for(one.source, one.entry_id, window, "derived")
+        is_replayable = one.source not in _LIVE_SOURCES
+        load_id = landing.load_id_for(one.source, one.entry_id, window, "derived", is_replayable=is_replayable)
         file = folder / f"{load_id}.parquet"
         of_window = [look for look in looks if window.first_day <= look.day <= window.last_day]
         with parquet.draft_of(file) as draft:

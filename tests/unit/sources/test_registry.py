@@ -32,13 +32,16 @@ def test_source__its_entry_names_it(source: Source):
 
 @each_source
 def test_source__ids_of_its_loads_say_whether_it_is_live(source: Source):
-    load_id = landing.load_id_for(source.name, "reddit/some_api-tea", Window.one_day(date(2026, 3, 10)), "x")
+    load_id = landing.load_id_for(
+        source.name, "reddit/some_api-tea", Window.one_day(date(2026, 3, 10)), "x", is_replayable=not source.is_live
+    )
     assert landing.is_replayable(load_id) is not source.is_live
+    assert landing.source_of(load_id) == source.name
 
 
 @pytest.mark.parametrize(
     ("name", "is_live"),
-    [("mastodon", True), ("mastodon_archive", True), ("mastodon_api", False), ("mastodon-api", True)],
+    [("mastodon_live", True), ("mastodon_live", False), ("mastodon_api", False), ("mastodon-api", True)],
 )
 def test_source__name_that_would_say_something_else_is_refused(name: str, is_live: bool):
     with pytest.raises(ValueError, match=name):

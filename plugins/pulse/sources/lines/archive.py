@@ -63,6 +63,7 @@ def extract(entry: FileEntry, window: Window, context: SourceContext) -> Load:
         *(file.fingerprint for file in archive.files),
         *named_elsewhere,
         *declared,
+        is_replayable=True,
     )
     with exclusive(context.home, f"load-{load_id}", timeout_s=3_600):
         existing = landing.find(context.home, load_id)

@@ -70,7 +70,7 @@ def listed_looks(entry: CommunityEntry, window: Window, reached: Mapping[str, da
 
 def load_id_of(cache: ResponseCache, entry: CommunityEntry, window: Window) -> str:
     """The id of the load that a community makes of these answers; another generation of the cache makes another."""
-    return landing.load_id_for(cache.source, entry.entry_id, window, cache.token)
+    return landing.load_id_for(cache.source, entry.entry_id, window, cache.token, is_replayable=False)
 
 
 def seal_load(

@@ -1,0 +1,20 @@
+"""Hacker News, as its public search and its own API show it. Ids are numbers that stories and comments share.
+
+Neither states terms for reading (https://github.com/HackerNews/API and https://hn.algolia.com/api, looked up
+2026-11-28); persons are not ranked, for nobody there was asked.
+"""
+
+from datetime import date
+
+from pulse.platforms.platform import Platform
+
+_ID = "[0-9]{1,12}"
+
+HACKER_NEWS = Platform(
+    name="hacker_news",
+    kinds=("post", "comment"),
+    opened_on=date(2006, 10, 9),
+    id_patterns={"post": _ID, "comment": _ID},
+    thread_id_pattern=_ID,
+    longest_title_chars=500,
+)

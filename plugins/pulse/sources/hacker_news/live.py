@@ -1,0 +1,34 @@
+"""Source ``hacker_news``: wired to the live layer."""
+
+from collections.abc import Sequence
+
+from pulse.core.window import Window
+from pulse.lake.landing import Load
+from pulse.sources.context import SourceContext
+from pulse.sources.hacker_news.entry import SOURCE, HackerNewsEntry, HackerNewsPolicy
+from pulse.sources.hacker_news.reading import MAPPING_VERSION, MOST_HITS, SERVICE, HackerNewsReader
+from pulse.sources.live import extraction
+from pulse.sources.live.extraction import LiveSource
+from pulse.sources.live.http import Endpoint
+from pulse.sources.live.run_plan import Costs
+
+HACKER_NEWS = LiveSource(
+    name=SOURCE,
+    service=SERVICE,
+    entry=HackerNewsEntry,
+    policy=HackerNewsPolicy,
+    mapping_version=MAPPING_VERSION,
+    costs=Costs(fixed_n=0, page_items=MOST_HITS, again_items=MOST_HITS),
+    endpoint=lambda _, context: Endpoint(SERVICE, context.policy(HackerNewsPolicy).url),
+    reader=HackerNewsReader,
+)
+
+
+def extract(entry: HackerNewsEntry, window: Window, context: SourceContext) -> list[Load]:
+    """See :func:`pulse.sources.live.extraction.extract`."""
+    return extraction.extract(HACKER_NEWS, entry, window, context)
+
+
+def describe_plan(window: Window, context: SourceContext) -> Sequence[str]:
+    """See :func:`pulse.sources.live.extraction.describe_plan`."""
+    return extraction.describe_plan(HACKER_NEWS, window, context)

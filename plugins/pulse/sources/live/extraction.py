@@ -1,0 +1,340 @@
+"""One extraction of a live source, from its plan to its sealed load; what a source adds is a :class:`Reader`.
+
+The same for every platform that is asked one community at a time: the response cache and its budget, the clock of the
+platform, which contributions are due to be seen again, what was looked at, the community itself, the load.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from pulse.core.contract import CommunityObservation, Kind
+from pulse.core.errors import CallsSpent, DayNotOver, DayNotServable
+from pulse.core.window import Window
+from pulse.lake import landing
+from pulse.lake.landing import Load
+from pulse.platforms.entry import CommunityEntry
+from pulse.sources.context import SourceContext
+from pulse.sources.live.http import Endpoint, JsonAnswer, JsonApi, open_api
+from pulse.sources.live.items import ItemMapping, Understood
+from pulse.sources.live.known import REMEMBERED_DAYS, create_due, create_known
+from pulse.sources.live.paging import Listing, Progress
+from pulse.sources.live.policy import LivePolicy
+from pulse.sources.live.question import Params
+from pulse.sources.live.response_cache import Page, ResponseCache, SealedPage, open_response_cache
+from pulse.sources.live.run_plan import Costs, plan_of_entry, plan_of_run
+from pulse.sources.live.sealing import Statement, listed_looks, load_id_of, seal_load
+
+log = logging.getLogger(__name__)
+
+# A later run is about the past: it does not say what is so today.
+_ON_TIME = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Due:
+    """A contribution that raw knows and that is due to be seen again."""
+
+    contribution_id: str
+    is_post: bool
+    thread_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How far a window was read, for one kind.
+
+    Attributes:
+        since: when the oldest thing was created that the listing came to; None if all was read that was asked for.
+        reason: why not all was read.
+    """
+
+    since: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Members:
+    """How large a community is; None where it cannot be seen."""
+
+    members_n: int | None
+    active_n: int | None = None
+
+
+class Reader(Protocol):
+    """What a source knows of its platform: which questions to ask, and what the answers mean."""
+
+    def read_window(self, asking: "Asking") -> Mapping[Kind, Reached]:
+        """Ask for all that was created in the window; the pages hold it then.
+
+        Returns:
+            For each kind of the entry, how far it was read.
+
+        Raises:
+            DayNotServable: the platform cannot show the window's first day any more.
+            PulseError: what asking raises.
+        """
+
+    def look_again(self, asking: "Asking", due: Sequence[Due]) -> int:
+        """Ask for contributions again; returns how many of them the platform did not give.
+
+        Raises:
+            CallsSpent: the budget ended before all were asked for.
+            PulseError: what else asking raises.
+        """
+
+    def members(self, asking: "Asking") -> Members | None:
+        """Ask how large the community is; None where the platform does not say."""
+
+
+@dataclass(frozen=True)
+class LiveSource:
+    """A source as this module needs it.
+
+    Attributes:
+        service: who is asked, as people call it.
+        entry, policy: its classes of the config.
+        mapping_version: raised whenever the source makes something else of the same records.
+        endpoint: where an entry is asked, under the policy.
+        client: who asks, as the platform counts calls.
+        reader: of one entry.
+    """
+
+    name: str
+    service: str
+    entry: type[CommunityEntry]
+    policy: type[LivePolicy]
+    mapping_version: int
+    costs: Costs
+    endpoint: Callable[[Any, SourceContext], Endpoint]
+    reader: Callable[[Any], Reader]
+    client: Callable[[SourceContext], str] = lambda _: "this machine"
+
+    def entries(self, context: SourceContext) -> list[CommunityEntry]:
+        """Those of the config that this source serves."""
+        return [entry for entry in context.entries if isinstance(entry, self.entry)]
+
+
+@dataclass
+class Asking:
+    """What a reader asks with: every answer is sealed, and asked for once.
+
+    Attributes:
+        now: the platform's own time at the first answer; the window is over by then.
+    """
+
+    entry: CommunityEntry
+    window: Window
+    context: SourceContext
+    cache: ResponseCache
+    policy: LivePolicy
+    api: JsonApi
+    _client: str
+    _held: ExitStack = field(repr=False)
+    now: datetime | None = None
+
+    def page(
+        self, path: str, params: Params, parse: Callable[[JsonAnswer], tuple[Understood, str | None]], *,
+        api: JsonApi | None = None, notes: Callable[[JsonAnswer], Mapping[str, Any]] | None = None,
+    ) -> SealedPage:  # fmt: skip
+        """The records of one answer.
+
+        Args:
+            parse: takes the answer apart, into records and the cursor to go on from; it raises
+                :func:`pulse.sources.live.refusals.wrong_shape` for an answer of another form, which is asked for again.
+            api: another than the entry's own.
+            notes: what else to seal of the answer; no clear name may stand there.
+
+        Raises:
+            DayNotOver: the platform's own clock stands before the window's end.
+            PulseError: see :meth:`pulse.sources.live.http.JsonApi.get`.
+        """
+
+        def told(answer: JsonAnswer) -> Page:
+            self._require_over(answer.answered_at)
+            found, after = parse(answer)
+            return Page(
+                found.records, found.ids, answer.answered_at, after, found.oldest_s, notes(answer) if notes else {}
+            )
+
+        page = self.cache.page(path, params, lambda: (api or self.api).get(path, params, told))
+        self.now = self.now or page.observed_at
+        return page
+
+    def document(
+        self, path: str, params: Params, parse: Callable[[JsonAnswer], Mapping[str, Any]], *, api: JsonApi | None = None
+    ) -> dict[str, Any]:
+        """What ``parse`` makes of an answer without records; ``observed_at`` is added, as ISO time."""
+
+        def told(answer: JsonAnswer) -> dict[str, Any]:
+            self._require_over(answer.answered_at)
+            return {**parse(answer), "observed_at": answer.answered_at.isoformat()}
+
+        content = self.cache.document(path, params, lambda: (api or self.api).get(path, params, told))
+        self.now = self.now or datetime.fromisoformat(content["observed_at"])
+        return content
+
+    def open(self, endpoint: Endpoint) -> JsonApi:
+        """Another address of the same platform, under the same budget; closed with the extraction."""
+        api = open_api(self.context.home, endpoint, self.policy, client=self._client, on_call=self.cache.budget.take)
+        self._held.callback(api.close)
+        return api
+
+    def walk_back(self, listing: Listing, until: datetime) -> Reached:
+        """Read a listing, newest first, back to a time.
+
+        Raises:
+            PulseError: what its pages raise.
+        """
+        oldest_s: float | None = None
+        for page in listing:
+            if page.oldest_s is not None:
+                oldest_s = page.oldest_s if oldest_s is None else min(oldest_s, page.oldest_s)
+            if oldest_s is not None and oldest_s < until.timestamp():
+                return Reached()
+        if listing.cut_off is None:
+            return Reached()
+        since = self.window.end_at if oldest_s is None else datetime.fromtimestamp(oldest_s, UTC)
+        return Reached(since, listing.cut_off)
+
+    def _require_over(self, answered_at: datetime) -> None:
+        if answered_at < self.window.end_at:
+            raise DayNotOver(
+                f"{self.window} of {self.entry.entry_id}",
+                value=f"{answered_at:%Y-%m-%d %H:%M} UTC by the platform's clock",
+                limit=f"after {self.window.end_at:%Y-%m-%d %H:%M} UTC", next_step="run it once the day is over",
+            )  # fmt: skip
+
+
+def back_from(
+    asking: Asking, what: str, ask: Callable[[str | None, Progress], SealedPage], until: datetime, **options: Any
+) -> Reached:
+    """Read a listing of an entry, newest first, from cursor to cursor back to a time.
+
+    Args:
+        what: the listing, as people would name it.
+        ask: gives the page after a cursor; see :class:`pulse.sources.live.paging.Listing`.
+    """
+    reached = asking.walk_back(Listing(ask, **options), until)
+    return Reached(reached.since, f"{what}: {reached.reason}") if reached.reason else reached
+
+
+def extract(source: LiveSource, entry: CommunityEntry, window: Window, context: SourceContext) -> list[Load]:
+    """Land what the platform shows of the entry's community for the window; see ``Extraction`` of the protocol."""
+    policy = context.policy(source.policy)
+    plan = plan_of_entry(source.name, entry, source.entries(context), window, context, policy, source.costs)
+    with _asking(source, entry, window, context, plan.max_calls_n) as asking:
+        load_id = load_id_of(asking.cache, entry, window)
+        load = landing.find(context.home, load_id)
+        if load is None:
+            load = _extract(source, asking, plan.ages_d)
+        else:
+            log.info("%s: %s is sealed already", source.name, load_id)
+        asking.cache.mark_used(entry)
+        return [load]
+
+
+def describe_plan(source: LiveSource, window: Window, context: SourceContext) -> list[str]:
+    """What the window will ask the platform for; see ``Extraction`` of the protocol."""
+    entries = source.entries(context)
+    if not entries:
+        return []
+    plans = plan_of_run(source.name, entries, window, context, context.policy(source.policy), source.costs).values()
+    window_n, again_n = sum(one.window_calls_n for one in plans), sum(one.again_calls_n for one in plans)
+    ages = ", ".join(map(str, next(iter(plans)).ages_d)) or "no"
+    limit_n = context.policy(source.policy).max_calls_per_run
+    line = (
+        f"{source.name}: {len(entries)} communities, about {window_n + again_n} calls of {limit_n}: {window_n} for the "
+        f"window, {again_n} to look again at ages of {ages} days"
+    )
+    return [line]
+
+
+@contextmanager
+def _asking(
+    source: LiveSource, entry: CommunityEntry, window: Window, context: SourceContext, max_calls_n: int
+) -> Iterator[Asking]:
+    mapping = ItemMapping(
+        source.name, entry.platform, entry.observes, context.author_key, "extra" in entry.observes,
+        source.mapping_version,
+    )  # fmt: skip
+    policy = context.policy(source.policy)
+    endpoint = source.endpoint(entry, context)
+    client = source.client(context)
+    with (
+        open_response_cache(
+            context, [entry], window, mapping, for_entry=entry, max_calls_n=max_calls_n, service=source.service
+        ) as cache,
+        ExitStack() as held,
+    ):
+        api = open_api(context.home, endpoint, policy, client=client, on_call=cache.budget.take)
+        held.callback(api.close)
+        yield Asking(entry, window, context, cache, policy, api, client, held)
+
+
+def _extract(source: LiveSource, asking: Asking, ages_d: Sequence[int]) -> Load:
+    entry, window, context, cache = asking.entry, asking.window, asking.context, asking.cache
+    reader = source.reader(entry)
+    reached = reader.read_window(asking)
+    _require_servable(source, entry, window, reached)
+    now = asking.now or context.clock()
+    is_on_time = now - window.end_at < _ON_TIME
+    members, not_returned_n, spent = None, 0, ""
+    if is_on_time:
+        create_known(cache.connection, context.home, [entry], since=window.first_day - timedelta(days=REMEMBERED_DAYS))
+        create_due(cache.connection, ages_d, window.end_at)
+        try:
+            not_returned_n = reader.look_again(asking, _due_of(cache, window))
+            members = reader.members(asking)
+        except CallsSpent:
+            spent = "the calls of this run were spent"
+    reasons = dict.fromkeys(one.reason for one in reached.values() if one.reason)
+    statement = Statement(
+        looks=listed_looks(entry, window, {kind: one.since for kind, one in reached.items()}),
+        is_on_time=is_on_time,
+        observation=None if members is None else _observation(source, entry, members, now),
+        partial_reason="; ".join([*reasons, spent] if spent else reasons),
+        skipped={"not_returned": not_returned_n} if not_returned_n else {},
+        keeps_extra="extra" in entry.observes,
+    )
+    return seal_load(cache, entry, window, context, statement)
+
+
+def _due_of(cache: ResponseCache, window: Window) -> list[Due]:
+    """What is due and was not shown with the window, oldest last: where calls end, the youngest have been seen."""
+    rows = cache.connection.execute(
+        """
+        select due.contribution_id, known.is_post, known.thread_id, due.created_at
+        from due join known using (contribution_id)
+        where due.created_at < $start_at
+        order by due.created_at desc, due.contribution_id
+        """,
+        {"start_at": window.start_at},
+    ).fetchall()
+    return [Due(*row) for row in rows]
+
+
+def _observation(source: LiveSource, entry: CommunityEntry, members: Members, now: datetime) -> CommunityObservation:
+    return CommunityObservation(
+        entry.platform, entry.community, now, members.members_n, members.active_n, source.name, load_id=""
+    )
+
+
+def _require_servable(
+    source: LiveSource, entry: CommunityEntry, window: Window, reached: Mapping[Kind, Reached]
+) -> None:
+    """Refuse a window with a day of which nothing of any kind could be listed any more."""
+    if not reached or any(one.since is None for one in reached.values()):
+        return
+    earliest = min(one.since for one in reached.values() if one.since is not None)
+    if earliest.date() > window.first_day:
+        raise DayNotServable(
+            f"{source.service} of {entry.entry_id}",
+            value=f"nothing from {window.first_day}, it ends at {earliest:%Y-%m-%d %H:%M} UTC",
+            earliest_day=earliest.date(),
+            next_step="choose later days",
+        )
