@@ -1,125 +1,29 @@
 """What every live source must hold to, whatever its platform: each case runs against its double over HTTP."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from fixtures.answering_platform import ANSWERED_AT, Platform, Reply
 from fixtures.live_sources import CASES, Case
+from fixtures.live_stage import DAY, NAMES, NOON, OF_DAY, Stage, rows_of, what_they_say
 from pulse.core.contract import OBSERVABLE
 from pulse.core.errors import BadCredentials, DayNotOver, PulseError, SourceError, SourceUnavailable
 from pulse.core.home import Home
 from pulse.core.window import Window
 from pulse.lake import raw
-from pulse.lake.landing import Load
-from pulse.sandbox.talk import Said, Talk
-from pulse.sources.context import SourceContext
-from pulse.sources.live.extraction import extract
-
-KEY = b"key-for-tests-only"
-DAY = (ANSWERED_AT - timedelta(days=1)).date()
-NOON = datetime(DAY.year, DAY.month, DAY.day, 12, tzinfo=UTC)
-LIMITS: dict[str, Any] = {
-    "calls_per_window": 100_000, "window_s": 0.01, "retry_wait_s": 0, "longest_wait_s": 0.02, "timeout_s": 2,
-}  # fmt: skip
-HOSTILE = (
-    "<script>alert(1)</script> '; drop table raw; -- \x1b[31m\u202e ${HOME} {{ 1 }} =cmd()|'x' ../../etc/passwd",
-    "Ünïcödé 🍵 tea \u200b zero width",
-    "& &amp; < > \" ' \\ /",
-)
-NAMES = ("Nadia_Quill", "bob-the-brewer", "o'hara <b>", "ünder_scøre")
+from pulse.sandbox.talk import Talk
 
 each_source = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-
-
-def said(number: int, at: datetime, *, to: int | None = None, thread: int | None = None, **changes: Any) -> Said:
-    author = changes.pop("author", NAMES[number % len(NAMES)])
-    one = Said(
-        number=number, thread=number if to is None else thread or to, parent=to, created_at=at, author=author,
-        author_number=None if author is None else 500 + NAMES.index(author),
-        title=f"Title {number} {HOSTILE[number % 3]}" if to is None else None,
-        body=f"Body {number} {HOSTILE[(number + 1) % 3]}", score=number % 7, replies_n=0,
-    )  # fmt: skip
-    return replace(one, **changes)
-
-
-def talk() -> list[Said]:
-    """Three days of it: some said before the day, two things in one second, answers to answers, one thing after."""
-    before = [said(10, NOON - timedelta(days=1, hours=3)), said(11, NOON - timedelta(days=1), to=10)]
-    of_day = [
-        said(20, NOON - timedelta(hours=12)),
-        said(21, NOON, to=20),
-        said(22, NOON, to=21, thread=20),
-        said(23, NOON + timedelta(hours=1)),
-        said(24, NOON + timedelta(hours=2), to=23),
-        said(25, NOON + timedelta(hours=3), to=10),
-        said(26, NOON + timedelta(hours=11, minutes=59, seconds=59), to=20),
-    ]
-    return [*before, *of_day, said(30, NOON + timedelta(hours=14))]
-
-
-OF_DAY = ("20", "21", "22", "23", "24", "25", "26")
-
-
-class Stage:
-    """A home, a platform with a double behind it, and what was said there."""
-
-    def __init__(self, case: Case, home: Home, platform: Platform, *, most_n: int = 100) -> None:
-        self.case, self.home, self.platform = case, home, platform
-        self.said: Sequence[Said] = talk()
-        self.now = ANSWERED_AT
-        self.broken: dict[int, Reply] = {}
-        double = case.double(lambda now: Talk([one for one in self.said if one.created_at <= now], 1_234, 12), most_n)
-
-        def answer_to(path: str, params: Any) -> Reply:
-            broken = self.broken.pop(len(platform.asked), None)
-            if broken is not None:
-                return broken
-            told = double.answer(path, params, platform.asked[-1].headers, self.now)
-            return Reply(told.document, status=told.status, headers=told.headers)
-
-        platform.answer_to = answer_to  # type: ignore[method-assign]
-        self.entry = case.entry(platform.url)
-        self.context = self.context_with()
-
-    def context_with(self, **limits: Any) -> SourceContext:
-        policy = self.case.policy(self.platform.url, LIMITS | limits)
-        return SourceContext(self.home, (self.entry,), lambda: self.now, KEY, {type(policy): policy})
-
-    def extract(self, window: Window | None = None) -> Load:
-        (load,) = extract(self.case.source, self.entry, window or Window.one_day(DAY), self.context)
-        return load
-
-    def at(self, now: datetime) -> None:
-        self.now = self.platform.now = now
-
-    def ids(self, *numbers: str) -> set[str]:
-        return {self.case.contribution_id(one) for one in self.said if str(one.number) in numbers}
 
 
 @pytest.fixture(params=CASES.values(), ids=CASES)
 def stage(request: pytest.FixtureRequest, home: Home, platform: Platform) -> Stage:
     return Stage(request.param, home, platform)
-
-
-def rows_of(load: Load) -> list[dict[str, Any]]:
-    files = [str(file) for file in load.rows_files().values()]
-    with duckdb.connect() as connection:
-        found = connection.execute(
-            "select * from read_parquet($files, hive_partitioning = false) order by contribution_id", {"files": files}
-        )
-        names = [column[0] for column in found.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-
-
-def what_they_say(load: Load) -> list[dict[str, Any]]:
-    return [{name: value for name, value in row.items() if name != "load_id"} for row in rows_of(load)]
 
 
 def test_a_day_is_read_whole_and_nothing_else(stage: Stage):
