@@ -4,7 +4,7 @@ Names change and repeat, so a person is the account's id. Its developer policy f
 or page ranks them (https://support-dev.discord.com/hc/en-us/articles/8563934450327, looked up 2026-11-28).
 """
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 from pulse.platforms.platform import Platform
 
@@ -20,3 +20,18 @@ DISCORD = Platform(
     id_patterns={"post": _SNOWFLAKE, "comment": _SNOWFLAKE, "message": _SNOWFLAKE},
     thread_id_pattern=_SNOWFLAKE,
 )
+
+# All whose accounts were deleted before 2023 have this one in common, which is no person.
+DELETED_ACCOUNT = "456226577798135808"
+_SNOWFLAKES_SINCE = datetime(2015, 1, 1, tzinfo=UTC)
+_OTHER_BITS = 22
+
+
+def snowflake_at(at: datetime) -> int:
+    """The least id of what is made at a time or later."""
+    return ((at - _SNOWFLAKES_SINCE) // timedelta(milliseconds=1)) << _OTHER_BITS
+
+
+def snowflake_time(snowflake: int) -> datetime:
+    """When the thing of that id was made, UTC, to the millisecond."""
+    return _SNOWFLAKES_SINCE + timedelta(milliseconds=snowflake >> _OTHER_BITS)

@@ -1,7 +1,7 @@
 """The sources there are. One line each; nothing else of the house lists them."""
 
 from pulse.sources.credentials import Credentials
-from pulse.sources.discord.source import DISCORD_EXPORT
+from pulse.sources.discord.source import DISCORD_BOT, DISCORD_EXPORT
 from pulse.sources.hacker_news.source import HACKER_NEWS
 from pulse.sources.protocol import Source
 from pulse.sources.reddit.source import REDDIT_API, REDDIT_ARCHIVE
@@ -10,6 +10,7 @@ from pulse.sources.tabular.source import TABULAR
 SOURCES: dict[str, Source] = {
     one.name: one
     for one in (
+        DISCORD_BOT,
         DISCORD_EXPORT,
         HACKER_NEWS,
         REDDIT_API,

@@ -62,23 +62,29 @@ def test_what_it_does_not_observe_is_null(stage: Stage):
 
 
 @each_source
-def test_rows_are_the_same_whatever_an_answer_holds(case: Case, tmp_path: Path, platform: Platform):
+def test_rows_are_the_same_whatever_an_answer_holds(
+    case: Case, tmp_path: Path, platform: Platform, monkeypatch: pytest.MonkeyPatch
+):
     found = []
     for most_n in (2, 3, 100):
+        case.ask_for(monkeypatch, most_n)
         home = Home(tmp_path / str(most_n)).create()
         found.append(what_they_say(Stage(case, home, platform, most_n=most_n).extract()))
     assert found[0] == found[1] == found[2]
 
 
 @each_source
-def test_killed_at_any_answer_it_goes_on_and_asks_for_the_rest_only(case: Case, tmp_path: Path, platform: Platform):
+def test_killed_at_any_answer_it_goes_on_and_asks_for_the_rest_only(
+    case: Case, tmp_path: Path, platform: Platform, monkeypatch: pytest.MonkeyPatch
+):
+    case.ask_for(monkeypatch, 2)
     undisturbed = Stage(case, Home(tmp_path / "whole").create(), platform, most_n=2)
     whole = what_they_say(undisturbed.extract())
     calls_n = len(platform.asked)
     for killed_at in range(1, calls_n + 1):
         platform.asked.clear()
         stage = Stage(case, Home(tmp_path / str(killed_at)).create(), platform, most_n=2)
-        stage.broken[killed_at] = Reply({"error": "no"}, status=403)
+        stage.broken[killed_at] = Reply({"error": "no"}, status=401)
         with pytest.raises(SourceError):
             stage.extract()
         assert what_they_say(stage.extract()) == whole
@@ -158,8 +164,8 @@ def test_no_name_and_no_secret_is_in_any_file_or_log(stage: Stage, caplog: pytes
 def test_a_record_that_makes_no_sense_is_kept_apart(stage: Stage):
     """Whatever stands in place of the things of an answer: each is a row, or a fault with a reason."""
     odd: list[Any] = [None, 7, "text", [], {}, {"id": {"x": 1}}, {"id": "1", "created_at": "soon"}]
-    document = _with_things_replaced(stage, odd)
-    stage.broken[1] = Reply(document)
+    number, document = _with_things_replaced(stage, odd)
+    stage.broken[number] = Reply(document)
     try:
         load = stage.extract()
     except PulseError as error:
@@ -170,18 +176,17 @@ def test_a_record_that_makes_no_sense_is_kept_apart(stage: Stage):
     assert account.quarantined_n + account.unplaced_n == len(odd)
 
 
-def _with_things_replaced(stage: Stage, odd: list[Any]) -> Any:
-    """The first answer of the double, with other things in its longest list."""
+def _with_things_replaced(stage: Stage, odd: list[Any]) -> tuple[int, Any]:
+    """The last answer with a list in it, with other things there; and the how many-th it is."""
     stage.extract()
-    first = stage.platform.asked[0]
+    asked = list(stage.platform.asked)
     stage.platform.asked.clear()
     double = stage.case.double(lambda _: Talk(stage.said, 1_234, 12), 100)
-    document = double.answer(first.path, first.params, first.headers, stage.now).document
-    return _replaced(document, odd)
-
-
-def _replaced(document: Any, odd: list[Any]) -> Any:
-    if isinstance(document, list):
-        return odd
-    lists = {name: len(value) for name, value in document.items() if isinstance(value, list)}
-    return {**document, max(lists, key=lists.__getitem__): odd}
+    for number, one in reversed(list(enumerate(asked, start=1))):
+        document = double.answer(one.path, one.params, one.headers, stage.now).document
+        if isinstance(document, list):
+            return number, odd
+        lists = {name: len(value) for name, value in document.items() if isinstance(value, list)} if document else {}
+        if lists:
+            return number, {**document, max(lists, key=lists.__getitem__): odd}
+    raise AssertionError("no answer has a list")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from pulse.core.contract import CommunityObservation, Kind
-from pulse.core.errors import CallsSpent, DayNotOver, DayNotServable
+from pulse.core.errors import CallsSpent, DayNotOver, DayNotServable, SourceError
 from pulse.core.window import Window
 from pulse.lake import landing
 from pulse.lake.landing import Load
@@ -24,6 +24,7 @@ from pulse.sources.live.known import REMEMBERED_DAYS, create_due, create_known
 from pulse.sources.live.paging import Listing, Progress
 from pulse.sources.live.policy import LivePolicy
 from pulse.sources.live.question import Params
+from pulse.sources.live.refusals import is_refusal
 from pulse.sources.live.response_cache import Page, ResponseCache, SealedPage, open_response_cache
 from pulse.sources.live.run_plan import Costs, plan_of_entry, plan_of_run
 from pulse.sources.live.sealing import Statement, listed_looks, load_id_of, seal_load
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 # A later run is about the past: it does not say what is so today.
 _ON_TIME = timedelta(hours=24)
+_OBSERVED_AT, _REFUSED = "observed_at", "refused"
 
 
 @dataclass(frozen=True)
@@ -138,16 +140,21 @@ class Asking:
     now: datetime | None = None
 
     def page(
-        self, path: str, params: Params, parse: Callable[[JsonAnswer], tuple[Understood, str | None]], *,
-        api: JsonApi | None = None, notes: Callable[[JsonAnswer], Mapping[str, Any]] | None = None,
-    ) -> SealedPage:  # fmt: skip
+        self,
+        path: str,
+        params: Params,
+        parse: Callable[[JsonAnswer], tuple[Understood, str | None]],
+        *,
+        api: JsonApi | None = None,
+        may_refuse: bool = False,
+    ) -> SealedPage:
         """The records of one answer.
 
         Args:
             parse: takes the answer apart, into records and the cursor to go on from; it raises
                 :func:`pulse.sources.live.refusals.wrong_shape` for an answer of another form, which is asked for again.
             api: another than the entry's own.
-            notes: what else to seal of the answer; no clear name may stand there.
+            may_refuse: a refusal is an answer too: an empty page that says so (:func:`is_refused`).
 
         Raises:
             DayNotOver: the platform's own clock stands before the window's end.
@@ -157,25 +164,50 @@ class Asking:
         def told(answer: JsonAnswer) -> Page:
             self._require_over(answer.answered_at)
             found, after = parse(answer)
-            return Page(
-                found.records, found.ids, answer.answered_at, after, found.oldest_s, notes(answer) if notes else {}
-            )
+            return Page(found.records, found.ids, answer.answered_at, after, found.oldest_s)
 
-        page = self.cache.page(path, params, lambda: (api or self.api).get(path, params, told))
+        def fetch() -> Page:
+            try:
+                return (api or self.api).get(path, params, told)
+            except SourceError as error:
+                if not (may_refuse and is_refusal(error)):
+                    raise
+                return Page((), (), self.now or self.context.clock(), notes={_REFUSED: True})
+
+        page = self.cache.page(path, params, fetch)
         self.now = self.now or page.observed_at
         return page
 
     def document(
-        self, path: str, params: Params, parse: Callable[[JsonAnswer], Mapping[str, Any]], *, api: JsonApi | None = None
+        self,
+        path: str,
+        params: Params,
+        parse: Callable[[JsonAnswer], Mapping[str, Any]],
+        *,
+        api: JsonApi | None = None,
+        may_refuse: bool = False,
     ) -> dict[str, Any]:
-        """What ``parse`` makes of an answer without records; ``observed_at`` is added, as ISO time."""
+        """What ``parse`` makes of an answer without records, as JSON takes it; empty for a refusal that may be.
+
+        Args and errors as for :meth:`page`.
+        """
 
         def told(answer: JsonAnswer) -> dict[str, Any]:
             self._require_over(answer.answered_at)
-            return {**parse(answer), "observed_at": answer.answered_at.isoformat()}
+            return {**parse(answer), _OBSERVED_AT: answer.answered_at.isoformat()}
 
-        content = self.cache.document(path, params, lambda: (api or self.api).get(path, params, told))
-        self.now = self.now or datetime.fromisoformat(content["observed_at"])
+        def fetch() -> dict[str, Any]:
+            try:
+                return (api or self.api).get(path, params, told)
+            except SourceError as error:
+                if not (may_refuse and is_refusal(error)):
+                    raise
+                return {_REFUSED: True}
+
+        content = self.cache.document(path, params, fetch)
+        if content.get(_REFUSED):
+            return {}
+        self.now = self.now or datetime.fromisoformat(content[_OBSERVED_AT])
         return content
 
     def open(self, endpoint: Endpoint) -> JsonApi:
@@ -208,6 +240,11 @@ class Asking:
                 value=f"{answered_at:%Y-%m-%d %H:%M} UTC by the platform's clock",
                 limit=f"after {self.window.end_at:%Y-%m-%d %H:%M} UTC", next_step="run it once the day is over",
             )  # fmt: skip
+
+
+def is_refused(page: SealedPage) -> bool:
+    """Whether it stands for a refusal."""
+    return bool(page.notes.get(_REFUSED))
 
 
 def back_from(
