@@ -16,6 +16,8 @@ from pulse.core.errors import ConfigError
 
 # Where Airflow's form of a connection has a field of its own; all others are in its extra fields.
 Place = Literal["login", "password", "host", "extra"]
+# Where credentials may be sent besides the service itself: this machine.
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _META = "given"
 
 

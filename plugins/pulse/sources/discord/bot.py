@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
 from pulse.core.errors import ConfigError
 from pulse.platforms.entry import CommunityEntry
-from pulse.sources.credentials import Credentials, given
+from pulse.sources.credentials import LOCAL_HOSTS, Credentials, given
 from pulse.sources.discord.entry import OBSERVES
 from pulse.sources.live.policy import LivePolicy
 
@@ -97,9 +98,7 @@ class DiscordCredentials(Credentials):
                 "token of the Discord bot", value="missing, or with a blank or a character that cannot be sent",
                 limit="the token as the Developer Portal shows it, without `Bot `", next_step="copy it again",
             )  # fmt: skip
-        if self.url != DISCORD_URL and not self.url.startswith(
-            ("http://127.0.0.1", "http://localhost", "http://[::1]")
-        ):
+        if self.url != DISCORD_URL and urlsplit(self.url).hostname not in LOCAL_HOSTS:
             raise ConfigError(
                 "URL of Discord", value="neither Discord's own nor on this machine", limit=DISCORD_URL,
                 next_step="leave it empty: a token goes nowhere else",

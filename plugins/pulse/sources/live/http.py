@@ -21,6 +21,7 @@ from pulse.core.clock import Clock, utc_now
 from pulse.core.errors import ConfigError, RateLimited, SourceError
 from pulse.core.home import Home
 from pulse.core.text import printable
+from pulse.sources.credentials import LOCAL_HOSTS
 from pulse.sources.live.answer_times import answered_at, used_up_for_s, wait_asked_s
 from pulse.sources.live.pace import CallPace
 from pulse.sources.live.policy import LivePolicy
@@ -30,7 +31,6 @@ from pulse.sources.live.retries import Retries
 
 Result = TypeVar("Result")
 
-_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _MOST_REDIRECTS = 3
 _KEPT_REASON_CHARS = 200
 
@@ -93,7 +93,7 @@ class Endpoint:
             url = httpx.URL(self.url)
         except (httpx.InvalidURL, TypeError):
             url = httpx.URL("")
-        is_safe = (url.scheme == "https" and url.host) or (url.scheme == "http" and url.host in _LOCAL_HOSTS)
+        is_safe = (url.scheme == "https" and url.host) or (url.scheme == "http" and url.host in LOCAL_HOSTS)
         if not is_safe or url.userinfo or url.query or url.fragment:
             raise ConfigError(
                 f"address of {self.service}", value=url.host or "no host that can be read",
@@ -108,7 +108,7 @@ class Endpoint:
     @property
     def is_local(self) -> bool:
         """Whether it lies on this machine: no proxy leads there."""
-        return httpx.URL(self.url).host in _LOCAL_HOSTS
+        return httpx.URL(self.url).host in LOCAL_HOSTS
 
     def secrets(self) -> tuple[str, ...]:
         """What must not be shown, in every form in which it travels."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from pulse.core.errors import ConfigError
-from pulse.sources.credentials import Credentials, given
+from pulse.sources.credentials import LOCAL_HOSTS, Credentials, given
 
 REDDIT_URL = "https://www.reddit.com"
 ACCESS_POLICY_URL = "https://support.reddithelp.com/hc/en-us/articles/42728983564564-Responsible-Builder-Policy"
@@ -27,7 +27,6 @@ _BORROWED_USER_AGENTS = (
     "bot/",
 )
 _REDDIT_DOMAIN = "reddit.com"
-_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ class RedditCredentials(Credentials):
     @property
     def oauth_url(self) -> str:
         """Where calls with a token go: Reddit's own host for them; a local server serves both."""
-        return "https://oauth.reddit.com" if _parsed(self.url)[1] not in _LOCAL_HOSTS else self.url
+        return "https://oauth.reddit.com" if _parsed(self.url)[1] not in LOCAL_HOSTS else self.url
 
     @property
     def grant(self) -> str:
@@ -178,7 +177,7 @@ def _require_own_host(url: str) -> None:
     """
     scheme, host, plain = _parsed(url)
     is_reddit = scheme == "https" and (host == _REDDIT_DOMAIN or host.endswith(f".{_REDDIT_DOMAIN}"))
-    is_local = scheme == "http" and host in _LOCAL_HOSTS
+    is_local = scheme == "http" and host in LOCAL_HOSTS
     if url != plain or not (is_reddit or is_local):
         # The host alone is shown: a user name and a password may stand before it.
         raise ConfigError(
