@@ -127,6 +127,7 @@ check: install ## Lint, types, yml style, no secrets in the tree, and the genera
 	@$(BIN)/mypy
 	@$(BIN)/yamllint --strict .
 	@$(BIN)/pulse dev data-dictionary --check
+	@$(BIN)/pulse dev sources --check
 	@if git rev-parse --is-inside-work-tree > /dev/null 2>&1; then \
 		git ls-files -z --cached --others --exclude-standard \
 		| xargs -0 $(BIN)/detect-secrets-hook --no-verify --exclude-secrets '$(NO_SECRETS)'; \

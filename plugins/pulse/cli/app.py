@@ -344,13 +344,16 @@ def doctor(
     deep: Annotated[
         bool, typer.Option("--deep", help="Read every file of raw, scores, quality, kpi, warehouse and published.")
     ] = False,
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask the platform of each live community one question.")
+    ] = False,
 ) -> None:
     """Check this installation: versions, folders, disk, author key, configuration, damaged files."""
     from pulse.cli import doctor as checks
     from pulse.core.home import Home
 
     with _failing_in_one_line():
-        findings = checks.examine(Home.from_environment(), is_deep=deep)
+        findings = checks.examine(Home.from_environment(), is_deep=deep, is_online=online)
     console = Console(highlight=False, soft_wrap=True)
     for finding in findings:
         style = STATE_STYLES[finding.level]
@@ -658,6 +661,20 @@ def ui(
             airflow_ui.serve(home, port=port, say=typer.echo)
         except KeyboardInterrupt:
             typer.echo("stopped")
+
+
+@dev_app.command("sources")
+def sources(
+    check: Annotated[bool, typer.Option("--check", help="Only say whether it is current.")] = False,
+) -> None:
+    """Write docs/sources/README.md from what the sources say of themselves."""
+    from pulse.cli import sources_table
+
+    if not check:
+        sources_table.document_path().write_text(sources_table.render(), encoding="utf-8")
+    elif not sources_table.is_current():
+        typer.echo("docs/sources/README.md is not current. Next: pulse dev sources", err=True)
+        raise typer.Exit(1)
 
 
 @dev_app.command("data-dictionary")

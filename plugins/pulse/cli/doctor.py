@@ -14,10 +14,11 @@ from pulse.config.settings import Settings, config_path, load_settings
 from pulse.core import keys
 from pulse.core.errors import PulseError
 from pulse.core.home import Home
+from pulse.platforms.entry import CommunityEntry
 from pulse.sources.credentials import Credentials
 from pulse.sources.lines.entry import FileEntry
 from pulse.sources.protocol import Source
-from pulse.sources.registry import SOURCES
+from pulse.sources.registry import SOURCES, live_sources
 
 Level = Literal["ok", "warn", "fail"]
 _PACKAGES = ("apache-airflow", "praw", "dbt-core", "dbt-duckdb", "duckdb", "great-expectations")
@@ -34,11 +35,12 @@ class Finding:
     next_step: str = ""
 
 
-def examine(home: Home, *, is_deep: bool = False) -> list[Finding]:
+def examine(home: Home, *, is_deep: bool = False, is_online: bool = False) -> list[Finding]:
     """Run all checks, in the order in which they matter. Makes the home and the author key if there are none.
 
     Args:
         is_deep: read every value of every file that the home keeps, to find damage.
+        is_online: ask each platform that an entry is asked live at one question for each of its addresses.
     """
     checks: tuple[tuple[str, Callable[[Home], Finding]], ...] = (
         ("python", _python),
@@ -49,15 +51,11 @@ def examine(home: Home, *, is_deep: bool = False) -> list[Finding]:
         ("config", _config),
         ("dag files", _dag_files),
         ("sources", _sources),
-        *(
-            (source.name.replace("_", " "), functools.partial(_live, source))
-            for source in SOURCES.values()
-            if source.is_live
-        ),
     )
     _settings_of.cache_clear()
     return [
         *(_guarded(name, check, home) for name, check in checks),
+        *_live_sources(home, is_online=is_online),
         *_coverage(home),
         *_files(home, is_deep=is_deep),
     ]
@@ -231,11 +229,41 @@ def _sources_used(home: Home) -> list[str]:
         return []
 
 
+def _live_sources(home: Home, *, is_online: bool) -> list[Finding]:
+    """Those that are used: their credentials, and what they answer if they are to be asked."""
+    used = _sources_used(home)
+    found = []
+    for source in live_sources():
+        if source.name in used:
+            check = source.name.replace("_", " ")
+            found.append(_guarded(check, functools.partial(_live, source), home))
+            if is_online and found[-1].level == "ok":
+                found += _answers(source, home)
+    return found
+
+
+def _answers(source: Source, home: Home) -> list[Finding]:
+    """What each of its entries is answered with, in the order of the config."""
+    from pulse.config.context import source_context
+    from pulse.core.clock import utc_now
+    from pulse.sources import routes
+
+    def ask(kind: type[Credentials]) -> Credentials:
+        return kind.require(kind.from_environment() or _stored_in_airflow(kind, home))
+
+    settings = _settings_of(home)
+    context = source_context(home, settings, utc_now, keys.author_key_bytes(home), ask)
+    entries = [entry for entry in settings.communities if entry.source == source.name]
+
+    def said(entry: CommunityEntry, _: Home) -> Finding:
+        return Finding("online", "ok", f"{entry.entry_id}: {routes.probe(entry, context)}")
+
+    return [_guarded("online", functools.partial(said, entry), home) for entry in entries]
+
+
 def _live(source: Source, home: Home) -> Finding:
-    """Whether a live source has credentials. Nothing is sent: whether its platform takes them, the first run says."""
+    """Whether a live source has credentials. Nothing is sent: whether its platform takes them, `--online` says."""
     check = source.name.replace("_", " ")
-    if source.name not in _sources_used(home):
-        return Finding(check, "ok", f"not used: no community has source {source.name}")
     kind = source.credentials
     if kind is None:
         return Finding(check, "ok", "needs no credentials")

@@ -39,6 +39,14 @@ class Extraction(Protocol):
             ConfigError: the calls do not fit the budget.
         """
 
+    def probe(self, entry: CommunityEntry, context: "SourceContext") -> str:
+        """Of a live source: ask its platform one question about an entry; what it said, in words.
+
+        Raises:
+            SourceError: it does not answer, or refuses.
+            ConfigError: credentials are missing.
+        """
+
 
 @dataclass(frozen=True)
 class Source:

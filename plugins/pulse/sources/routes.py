@@ -35,6 +35,16 @@ def describe_plan(window: Window, context: SourceContext) -> list[str]:
     ]
 
 
+def probe(entry: CommunityEntry, context: SourceContext) -> str:
+    """Ask the platform of a live entry one question; returns what it said, in words.
+
+    Raises:
+        SourceError, ConfigError: see :meth:`pulse.sources.protocol.Extraction.probe`.
+    """
+    source = SOURCES[entry.source]
+    return source.implementation().probe(entry, _context_of(source, context))
+
+
 def _context_of(source: Source, context: SourceContext) -> SourceContext:
     """The same without what concerns other sources only: a source sees its own policy."""
     return replace(context, policies={kind: one for kind, one in context.policies.items() if kind is source.policy})

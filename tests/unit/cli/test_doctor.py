@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.answering_platform import Platform, Reply
 from pulse.cli import doctor
 from pulse.core.home import Home
 from pulse.sources.reddit.credentials import RedditCredentials
@@ -34,8 +35,29 @@ def configure(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_reddit_api__not_used(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     configure(ARCHIVE, tmp_path, monkeypatch)
-    assert finding(home).level == "ok"
-    assert "not used" in finding(home).found
+    assert not [found for found in doctor.examine(home, is_online=True) if found.check in {"reddit api", "online"}]
+
+
+def test_online__each_live_community_is_asked_one_question(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: Platform
+):
+    platform.replies = [Reply({"hits": []}), Reply({"error": "gone"}, status=404)]
+    configure(
+        f"hacker_news: {{url: '{platform.url}'}}\ncommunities:\n"
+        "  - {platform: hacker_news, name: all, source: hacker_news}\n"
+        "  - {platform: hacker_news, name: tea, source: hacker_news, query: tea}\n",
+        tmp_path,
+        monkeypatch,
+    )
+    assert not [found for found in doctor.examine(home) if found.check == "online"]
+    assert platform.asked == []
+    one, other = (found for found in doctor.examine(home, is_online=True) if found.check == "online")
+    assert (one.level, one.found) == (
+        "ok",
+        "hacker_news/all: Hacker News answers; its clock says 2026-11-28 12:00 UTC",
+    )
+    assert (other.level, len(platform.asked)) == ("fail", 2)
+    assert "HTTP 404" in other.found
 
 
 def test_reddit_api__without_credentials_says_what_else_works(
@@ -79,5 +101,5 @@ def test_reddit_api__looks_into_airflow_where_the_environment_has_none(
 def test_doctor__starts_neither_praw_nor_airflow_for_it(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     configure(ARCHIVE, tmp_path, monkeypatch)
     before = set(sys.modules)
-    finding(home)
+    doctor.examine(home)
     assert not {name.partition(".")[0] for name in set(sys.modules) - before} & {"praw", "prawcore", "airflow"}

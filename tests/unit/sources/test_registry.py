@@ -22,6 +22,7 @@ def test_source__its_module_does_what_the_protocol_asks(source: Source):
     module = source.implementation()
     assert list(signature(module.extract).parameters) == ["entry", "window", "context"]
     assert hasattr(module, "describe_plan") is source.is_live
+    assert hasattr(module, "probe") is source.is_live
 
 
 @each_source

@@ -40,6 +40,7 @@ DISCORD_BOT = LiveSource(
     costs=Costs(fixed_n=4, page_items=PAGE_MESSAGES, again_items=PAGE_MESSAGES, listings_n=20),
     endpoint=_endpoint,
     reader=DiscordBotReader,
+    question=lambda entry: (f"/guilds/{entry.name}", {"with_counts": "true"}),
     client=_client,
 )
 
@@ -52,3 +53,8 @@ def extract(entry: DiscordBotEntry, window: Window, context: SourceContext) -> l
 def describe_plan(window: Window, context: SourceContext) -> Sequence[str]:
     """See :func:`pulse.sources.live.extraction.describe_plan`."""
     return extraction.describe_plan(DISCORD_BOT, window, context)
+
+
+def probe(entry: DiscordBotEntry, context: SourceContext) -> str:
+    """See :func:`pulse.sources.live.extraction.probe`."""
+    return extraction.probe(DISCORD_BOT, entry, context)

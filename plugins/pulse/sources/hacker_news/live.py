@@ -21,6 +21,7 @@ HACKER_NEWS = LiveSource(
     costs=Costs(fixed_n=0, page_items=MOST_HITS, again_items=MOST_HITS),
     endpoint=lambda _, context: Endpoint(SERVICE, context.policy(HackerNewsPolicy).url),
     reader=HackerNewsReader,
+    question=lambda _: ("/api/v1/search_by_date", {"tags": "story", "hitsPerPage": 1}),
 )
 
 
@@ -32,3 +33,8 @@ def extract(entry: HackerNewsEntry, window: Window, context: SourceContext) -> l
 def describe_plan(window: Window, context: SourceContext) -> Sequence[str]:
     """See :func:`pulse.sources.live.extraction.describe_plan`."""
     return extraction.describe_plan(HACKER_NEWS, window, context)
+
+
+def probe(entry: HackerNewsEntry, context: SourceContext) -> str:
+    """See :func:`pulse.sources.live.extraction.probe`."""
+    return extraction.probe(HACKER_NEWS, entry, context)

@@ -6,7 +6,7 @@ platform, which contributions are due to be seen again, what was looked at, the 
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -104,6 +104,7 @@ class LiveSource:
         endpoint: where an entry is asked, under the policy.
         client: who asks, as the platform counts calls.
         reader: of one entry.
+        question: path and query of the cheapest call that tells whether an entry can be had.
     """
 
     name: str
@@ -114,6 +115,7 @@ class LiveSource:
     costs: Costs
     endpoint: Callable[[Any, SourceContext], Endpoint]
     reader: Callable[[Any], Reader]
+    question: Callable[[Any], tuple[str, Params]]
     client: Callable[[SourceContext], str] = lambda _: "this machine"
 
     def entries(self, context: SourceContext) -> list[CommunityEntry]:
@@ -289,6 +291,21 @@ def describe_plan(source: LiveSource, window: Window, context: SourceContext) ->
         f"window, {again_n} to look again at ages of {ages} days"
     )
     return [line]
+
+
+def probe(source: LiveSource, entry: CommunityEntry, context: SourceContext) -> str:
+    """One polite question, outside any budget; see ``Extraction`` of the protocol."""
+    path, params = source.question(entry)
+    api = open_api(
+        context.home,
+        source.endpoint(entry, context),
+        context.policy(source.policy),
+        client=source.client(context),
+        on_call=lambda: None,
+    )
+    with closing(api):
+        answered_at = api.get(path, params, lambda answer: answer.answered_at)
+    return f"{source.service} answers; its clock says {answered_at:%Y-%m-%d %H:%M} UTC"
 
 
 @contextmanager

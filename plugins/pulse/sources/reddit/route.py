@@ -1,6 +1,7 @@
 """Source ``reddit_api``: days that an entry's archives prove are read from them, Reddit is asked for the others."""
 
 import logging
+from contextlib import closing
 
 from pulse.core.errors import DayNotServable
 from pulse.core.window import Window
@@ -8,7 +9,7 @@ from pulse.lake.landing import Load
 from pulse.sources.context import SourceContext
 from pulse.sources.lines import archive
 from pulse.sources.reddit import run_plan
-from pulse.sources.reddit.entry import SOURCE, RedditApiEntry
+from pulse.sources.reddit.entry import SOURCE, RedditApiEntry, RedditApiPolicy
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,18 @@ def extract(entry: RedditApiEntry, window: Window, context: SourceContext) -> li
             return [*loads, api.extract(entry, servable, context, live_entries=[entry])]
         except DayNotServable:  # the listing's end moved on while it was read
             return loads
+
+
+def probe(entry: RedditApiEntry, context: SourceContext) -> str:
+    """Ask what the community says of itself: one call, besides one for a token."""
+    from pulse.sources.reddit.client import RedditClient  # PRAW comes with it
+    from pulse.sources.reddit.credentials import RedditCredentials
+    from pulse.sources.reddit.pages import community_facts
+
+    credentials, policy = context.credentials(RedditCredentials), context.policy(RedditApiPolicy)
+    with closing(RedditClient(context.home, credentials, policy, on_call=lambda: None)) as client:
+        answer = client.get(f"/r/{entry.name}/about", {}, community_facts)
+    return f"Reddit answers; its clock says {answer.observed_at:%Y-%m-%d %H:%M} UTC"
 
 
 def describe_plan(window: Window, context: SourceContext) -> list[str]:

@@ -1,0 +1,81 @@
+"""The table of all sources in ``docs/sources/README.md``: what each is, needs and sees, as the code says."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pulse.core.contract import COLUMN_NAMES, OBSERVABLE
+from pulse.core.home import REPOSITORY
+from pulse.sources.protocol import Source
+from pulse.sources.registry import SOURCES
+
+_HEAD = """\
+# Sources
+
+Written by `pulse dev sources` from the code; edit there, not here. What each needs, costs and may is on its own page.
+
+A column of the contract that a source does not see is NULL in all its rows, and gate 1 holds it to that.
+
+"""
+_ANY = "by the config"
+
+
+def document_path() -> Path:
+    """Where the document lies in the repository."""
+    return REPOSITORY / "docs" / "sources" / "README.md"
+
+
+def is_current() -> bool:
+    """Whether the document is there and says what the code says."""
+    path = document_path()
+    return path.is_file() and path.read_text(encoding="utf-8") == render()
+
+
+def render() -> str:
+    """The whole document: one table of facts, and one of columns."""
+    sources = list(SOURCES.values())
+    facts = [
+        [
+            _page_of(source),
+            ", ".join(_platforms_of(source)),
+            "live" if source.is_live else "files",
+            f"`PULSE_{source.credentials.section}_*`" if source.credentials else "nothing",
+        ]
+        for source in sources
+    ]
+    columns = [column for column in COLUMN_NAMES if column in OBSERVABLE]
+    observed = {source.name: observes(source) for source in sources}
+    rows = [
+        [f"`{name}`", *("?" if seen is None else "x" if column in seen else "" for column in columns)]
+        for name, seen in observed.items()
+    ]
+    return (
+        _HEAD
+        + _table(["source", "platform", "is read from", "credentials"], facts)
+        + "\n## What each can see\n\n"
+        + _table(["source", *(f"`{column}`" for column in columns)], rows)
+        + f"\n`x`: seen; `?`: {_ANY}.\n"
+    )
+
+
+def observes(source: Source) -> frozenset[str] | None:
+    """Columns that its rows may have a value in; None where the entry's mapping decides."""
+    try:
+        seen: frozenset[str] = source.entry.model_construct(name="x", source=source.name).observes
+    except AttributeError:
+        return None
+    return seen
+
+
+def _platforms_of(source: Source) -> Sequence[str]:
+    annotation = source.entry.model_fields["platform"].annotation
+    return getattr(annotation, "__args__", None) or (_ANY,)
+
+
+def _page_of(source: Source) -> str:
+    page = document_path().parent / f"{source.name}.md"
+    return f"[`{source.name}`]({page.name})" if page.is_file() else f"`{source.name}`"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
