@@ -13,8 +13,8 @@ from pulse.platforms.discord import snowflake_at
 from pulse.sandbox.talk import Reply, Said, Talk, TalkAt, number_in
 
 TOKEN = "pulse-sandbox-secret"  # noqa: S105  (of the sandbox)
-SERVER_ID = "600000000000000001"
-_TALK_ID, _FORUM_ID, _CLOSED_ID = "600000000000000101", "600000000000000102", "600000000000000103"
+SERVER_ID = "700000000000000001"
+_TALK_ID, _FORUM_ID, _CLOSED_ID = "700000000000000101", "700000000000000102", "700000000000000103"
 _MOST_MESSAGES = 100
 
 
@@ -51,8 +51,8 @@ class DiscordDouble:
         of_server = f"/guilds/{SERVER_ID}"
         counts = {"approximate_member_count": talk.members_n, "approximate_presence_count": talk.active_n}
         plain: dict[str, Callable[[], Any]] = {
-            "/applications/@me": lambda: {"id": "600000000000000009", "name": "listener", "flags": self._flags},
-            of_server: lambda: {"id": SERVER_ID, "name": "Ink and Nib Lounge"} | counts,
+            "/applications/@me": lambda: {"id": "700000000000000009", "name": "listener", "flags": self._flags},
+            of_server: lambda: {"id": SERVER_ID, "name": "Shutter Attic Darkroom"} | counts,
             f"{of_server}/channels": lambda: self._channels(talk),
             f"{of_server}/threads/active": lambda: {"threads": [self._thread(one, talk) for one in self._posts(talk)]},
         }
@@ -87,7 +87,7 @@ class DiscordDouble:
                 "last_message_id": None if newest_post is None else message_id(newest_post),
             },
             {"id": _CLOSED_ID, "type": 0, "name": "staff", "last_message_id": str(1 << 62)},
-            {"id": "600000000000000104", "type": 4, "name": "a category"},
+            {"id": "700000000000000104", "type": 4, "name": "a category"},
         ]  # fmt: skip
 
     def _thread(self, post: Said, talk: Talk) -> dict[str, Any]:

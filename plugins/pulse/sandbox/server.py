@@ -13,11 +13,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pulse.core.errors import ConfigError
 from pulse.sandbox import reddit_tokens
+from pulse.sandbox.discord import TOKEN as DISCORD_TOKEN
 from pulse.sandbox.faults import Fault
+from pulse.sandbox.other_platforms import Doubles, OtherPlatforms
 from pulse.sandbox.reddit_data import RedditData
 from pulse.sandbox.reddit_endpoints import make_app
 from pulse.sandbox.reddit_gate import ABORT, App, Gate, Receive, Scope, Send
 from pulse.sandbox.sandbox_state import Behaviour, Call, SandboxState
+from pulse.sources.live.extraction import SANDBOX_VARIABLE
 
 LOCALHOST = "127.0.0.1"
 USER_AGENT = "linux:community-pulse-sandbox:1 (by /u/nobody)"
@@ -26,7 +29,7 @@ _STOP_TIMEOUT_S = 5.0
 
 
 class SandboxServer:
-    """Reddit's API on this machine, at a simulated now. Ready when entered, gone when left."""
+    """Reddit's API, and other platforms', on this machine at a simulated now. Ready when entered, gone when left."""
 
     client_id = reddit_tokens.CLIENT_ID
     client_secret = reddit_tokens.CLIENT_SECRET
@@ -35,17 +38,26 @@ class SandboxServer:
     refresh_token = reddit_tokens.REFRESH_TOKEN
 
     def __init__(
-        self, data: RedditData, *, now: datetime, host: str = LOCALHOST, port: int = 0, **behaviour: Any
+        self,
+        data: RedditData,
+        *,
+        now: datetime,
+        host: str = LOCALHOST,
+        port: int = 0,
+        others: Doubles | None = None,
+        **behaviour: Any,
     ) -> None:
         """Nothing is opened before it is entered.
 
         Args:
             now: simulated time that the first answers show; it stands still until :meth:`set_now`.
             port: 0 chooses a free one.
+            others: platforms besides Reddit.
             behaviour: as :class:`~pulse.sandbox.sandbox_state.Behaviour` names it.
         """
         self._state = SandboxState(Behaviour(**behaviour), now)
-        self._gate = Gate(make_app(data, self._state), self._state)
+        app = OtherPlatforms(make_app(data, self._state), others or {}, self._state)
+        self._gate = Gate(app, self._state)
         self._address = (host, port)
         self._socket: socket.socket | None = None
         self._server: _Uvicorn | None = None
@@ -94,6 +106,8 @@ class SandboxServer:
             "PULSE_REDDIT_CLIENT_SECRET": self.client_secret,
             "PULSE_REDDIT_USER_AGENT": USER_AGENT,
             "PULSE_REDDIT_URL": self.url,
+            "PULSE_DISCORD_TOKEN": DISCORD_TOKEN,
+            SANDBOX_VARIABLE: self.url,
         }
 
     @property

@@ -5,14 +5,16 @@ platform, which contributions are due to be seen again, what was looked at, the 
 """
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from pulse.core.contract import CommunityObservation, Kind
-from pulse.core.errors import CallsSpent, DayNotOver, DayNotServable, SourceError
+from pulse.core.errors import CallsSpent, ConfigError, DayNotOver, DayNotServable, SourceError
 from pulse.core.window import Window
 from pulse.lake import landing
 from pulse.lake.landing import Load
@@ -33,6 +35,8 @@ log = logging.getLogger(__name__)
 
 # A later run is about the past: it does not say what is so today.
 _ON_TIME = timedelta(hours=24)
+# Where every source of this layer is asked instead of its platform: a sandbox on this machine.
+SANDBOX_VARIABLE = "PULSE_SANDBOX_URL"
 _OBSERVED_AT, _REFUSED = "observed_at", "refused"
 
 
@@ -214,7 +218,8 @@ class Asking:
 
     def open(self, endpoint: Endpoint) -> JsonApi:
         """Another address of the same platform, under the same budget; closed with the extraction."""
-        api = open_api(self.context.home, endpoint, self.policy, client=self._client, on_call=self.cache.budget.take)
+        led = _led_to_sandbox(endpoint, self.cache.source, self.entry)
+        api = open_api(self.context.home, led, self.policy, client=self._client, on_call=self.cache.budget.take)
         self._held.callback(api.close)
         return api
 
@@ -298,7 +303,7 @@ def probe(source: LiveSource, entry: CommunityEntry, context: SourceContext) -> 
     path, params = source.question(entry)
     api = open_api(
         context.home,
-        source.endpoint(entry, context),
+        _led_to_sandbox(source.endpoint(entry, context), source.name, entry),
         context.policy(source.policy),
         client=source.client(context),
         on_call=lambda: None,
@@ -317,7 +322,7 @@ def _asking(
         source.mapping_version,
     )  # fmt: skip
     policy = context.policy(source.policy)
-    endpoint = source.endpoint(entry, context)
+    endpoint = _led_to_sandbox(source.endpoint(entry, context), source.name, entry)
     client = source.client(context)
     with (
         open_response_cache(
@@ -328,6 +333,24 @@ def _asking(
         api = open_api(context.home, endpoint, policy, client=client, on_call=cache.budget.take)
         held.callback(api.close)
         yield Asking(entry, window, context, cache, policy, api, client, held)
+
+
+def _led_to_sandbox(endpoint: Endpoint, source: str, entry: CommunityEntry) -> Endpoint:
+    """The same endpoint, at the sandbox if there is one.
+
+    Raises:
+        ConfigError: the variable names no server on this machine.
+    """
+    sandbox_url = os.environ.get(SANDBOX_VARIABLE, "").strip().rstrip("/")
+    if not sandbox_url:
+        return endpoint
+    led = replace(endpoint, url=f"{sandbox_url}/{source}/{quote(entry.community, safe='')}")
+    if not led.is_local:
+        raise ConfigError(
+            SANDBOX_VARIABLE, value="another machine", limit="a sandbox on this one",
+            next_step="unset it, or start `pulse sandbox serve` and take the address it prints",
+        )  # fmt: skip
+    return led
 
 
 def _extract(source: LiveSource, asking: Asking, ages_d: Sequence[int]) -> Load:

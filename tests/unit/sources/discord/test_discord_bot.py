@@ -116,7 +116,7 @@ def test_a_bot_that_is_not_shown_texts_is_one_clear_error(home: Home, platform: 
 
 def test_a_closed_channel_is_left_out_and_too_many_are_an_error(stage: Stage):
     stage.extract()
-    assert sum(one.path.startswith("/channels/600000000000000103/") for one in stage.platform.asked) == 2
+    assert sum(one.path.startswith("/channels/700000000000000103/") for one in stage.platform.asked) == 2
     stage.at(stage.now + timedelta(hours=7))  # answers of before are not used any more
     stage.context = stage.context_with(most_refused_channels=0)
     with pytest.raises(SourceError, match="View Channels"):
@@ -124,7 +124,7 @@ def test_a_closed_channel_is_left_out_and_too_many_are_an_error(stage: Stage):
 
 
 def test_a_channel_that_is_left_out_is_not_asked(home: Home, platform: Platform):
-    case = replace(CASE, entry=lambda _: ENTRY.model_copy(update={"leave_out": ("600000000000000102",)}))
+    case = replace(CASE, entry=lambda _: ENTRY.model_copy(update={"leave_out": ("700000000000000102",)}))
     stage = Stage(case, home, platform)
     rows = rows_of(stage.extract())
     assert {row["channel"] for row in rows} == {"general-0101"}

@@ -1,0 +1,61 @@
+"""A sandbox server stands in for more than Reddit: one variable leads every live source there."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from fixtures.live_sources import CASES, Case
+from fixtures.live_stage import KEY, LIMITS, rows_of
+from pulse.core.errors import ConfigError
+from pulse.core.home import Home
+from pulse.core.window import Window
+from pulse.sandbox.faults import Fault
+from pulse.sandbox.reddit_data import WorldData
+from pulse.sandbox.server import SandboxServer
+from pulse.sandbox.talk import talk_of
+from pulse.sources.context import SourceContext
+from pulse.sources.live.extraction import SANDBOX_VARIABLE, extract, probe
+from support import world_of_seed_7
+
+pytestmark = pytest.mark.integration
+
+COMMUNITY = "ShutterAttic"
+DAY = date(2026, 6, 9)
+NOW = datetime(2026, 6, 10, 0, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_sandbox__shows_the_world_as_any_platform_would(case: Case, home: Home, monkeypatch: pytest.MonkeyPatch):
+    world = world_of_seed_7(40)
+    entry = case.entry("https://elsewhere.example")
+    talk_at = talk_of(world, COMMUNITY)
+    double = case.double(talk_at, 100)
+    policy = case.policy("https://elsewhere.example", LIMITS)
+    asks: dict[str, Any] = {}
+    with SandboxServer(WorldData(world), now=NOW, others={(case.source.name, entry.community): double}) as server:
+        monkeypatch.setenv(SANDBOX_VARIABLE, server.url)
+        if case.credentials is not None:
+            credentials = case.credentials(server.url)
+            asks = {"ask_credentials": lambda _: credentials}
+        context = SourceContext(home, (entry,), lambda: NOW, KEY, {type(policy): policy}, **asks)
+        assert "its clock says 2026-06-10 00:30 UTC" in probe(case.source, entry, context)
+        server.add_fault(Fault("503", path=f"/{case.source.name}/"))
+        (load,) = extract(case.source, entry, Window.one_day(DAY), context)
+    said = [
+        one
+        for one in talk_at(NOW).said
+        if one.removal == "none" and DAY <= one.created_at.date() < DAY + timedelta(days=1)
+    ]
+    assert len(said) > 10
+    assert {row["contribution_id"] for row in rows_of(load)} == {case.contribution_id(one) for one in said}
+    assert load.manifest.partial_reason is None
+
+
+def test_sandbox__is_only_believed_on_this_machine(home: Home, monkeypatch: pytest.MonkeyPatch):
+    case = CASES["hacker_news"]
+    entry, policy = case.entry(""), case.policy("https://elsewhere.example", LIMITS)
+    context = SourceContext(home, (entry,), lambda: NOW, KEY, {type(policy): policy})
+    monkeypatch.setenv(SANDBOX_VARIABLE, "https://elsewhere.example")
+    with pytest.raises(ConfigError, match=SANDBOX_VARIABLE):
+        probe(case.source, entry, context)
