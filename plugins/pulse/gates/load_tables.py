@@ -52,7 +52,7 @@ _PARTITION_DAY = "cast(regexp_extract(filename, 'day=([0-9-]{10})\\.parquet$', 1
 # What load rules may name besides the rules' own columns.
 _KEPT_COLUMNS = (
     "community", "contribution_id", "observed_at", "created_at", "author_key", "author_role", "text_sha256", "removal",
-    "score", "length(body) as body_chars", "is_permalink_strayed", "is_chat",
+    "score", "length(body) as body_chars", "is_permalink_strayed", "is_chat", "is_scored",
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ def row_columns(platform: Platform, observes: Collection[str] | None) -> dict[st
     - ``is_notice``: title or text is the platform's own notice in place of one that is gone.
     - ``is_permalink_strayed``: the address names another community than the row.
     - ``is_chat``: people write its kind as chat there.
+    - ``is_scored``: the platform shows scores of its kind, and it is not gone.
     - ``is_unobservable_null``: whatever the source cannot see is NULL.
 
     Args:
@@ -33,6 +34,7 @@ def row_columns(platform: Platform, observes: Collection[str] | None) -> dict[st
         "is_notice": _is_notice(platform),
         "is_permalink_strayed": _is_permalink_strayed(platform),
         "is_chat": _is_one_of("kind", platform.chat_kinds),
+        "is_scored": f"{_is_one_of('kind', platform.scored_kinds)} and removal = 'none'",
         "is_unobservable_null": _is_unobservable_null(observes),
     }
 

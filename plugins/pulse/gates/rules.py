@@ -434,9 +434,10 @@ LOAD_RULES: tuple[LoadRule, ...] = (
     ),
     LoadRule(
         "score_missing_share",
-        f"case when not facts.is_score_observed or count(*) < {_ENOUGH_ROWS} then 0 "
-        "else count(*) filter (where score is null) / count(*) end",
-        "Where the source can see scores, a fifth missing is a renamed field. One that cannot is held to NULL by "
+        f"case when not facts.is_score_observed or count(*) filter (where is_scored) < {_ENOUGH_ROWS} then 0 "
+        "else count(*) filter (where is_scored and score is null) / count(*) filter (where is_scored) end",
+        "Where the source can see scores, a fifth missing is a renamed field. Some platforms show them of some kinds "
+        "only. One that cannot is held to NULL by "
         "unobservable_is_null; loads from before sources said so are asked.",
         maximum=0.2,
     ),

@@ -17,4 +17,5 @@ HACKER_NEWS = Platform(
     id_patterns={"post": _ID, "comment": _ID},
     thread_id_pattern=_ID,
     longest_title_chars=500,
+    scored_kinds=("post",),  # points of a comment are shown to its author
 )

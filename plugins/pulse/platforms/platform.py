@@ -22,6 +22,7 @@ class Platform:
         longest_title_chars, longest_body_chars: more than the platform lets anybody write is a fault of a mapping.
         least_score: the score that everything begins with, if all zeros show a column that is not one; None where zero
             is usual.
+        scored_kinds: of which kinds it shows scores, if it shows any.
         notice_sql: given a text as a DuckDB expression, one for whether the text is the platform's own notice in place
             of one that is gone.
         permalink_community_prefix: what stands before the community's name in a permalink, and a slash behind it; None
@@ -41,6 +42,7 @@ class Platform:
     longest_title_chars: int = 2_000
     longest_body_chars: int = 200_000
     least_score: int | None = None
+    scored_kinds: tuple[str, ...] = KINDS
     notice_sql: Callable[[str], str] | None = None
     permalink_community_prefix: str | None = None
     community_prefix_pattern: str | None = None
