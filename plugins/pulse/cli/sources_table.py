@@ -5,6 +5,8 @@ from pathlib import Path
 
 from pulse.core.contract import COLUMN_NAMES, OBSERVABLE
 from pulse.core.home import REPOSITORY
+from pulse.platforms.platform import Platform
+from pulse.platforms.registry import PLATFORMS
 from pulse.sources.protocol import Source
 from pulse.sources.registry import SOURCES
 
@@ -14,6 +16,12 @@ _HEAD = """\
 Written by `pulse dev sources` from the code; edit there, not here. What each needs, costs and may is on its own page.
 
 A column of the contract that a source does not see is NULL in all its rows, and gate 1 holds it to that.
+
+"""
+_TERMS_HEAD = """
+## Terms, as far as they concern a listener
+
+A summary for engineers, not advice of a lawyer. A platform without a line has the careful defaults: nobody is ranked.
 
 """
 _ANY = "by the config"
@@ -54,6 +62,19 @@ def render() -> str:
         + "\n## What each can see\n\n"
         + _table(["source", *(f"`{column}`" for column in columns)], rows)
         + f"\n`x`: seen; `?`: {_ANY}.\n"
+        + _TERMS_HEAD
+        + _table(
+            [
+                "platform",
+                "persons may be ranked",
+                "deletions within",
+                "text may be kept",
+                "beside texts",
+                "training",
+                "remark",
+            ],
+            [_terms_of(platform) for platform in PLATFORMS.values()],
+        )
     )
 
 
@@ -74,6 +95,22 @@ def _platforms_of(source: Source) -> Sequence[str]:
 def _page_of(source: Source) -> str:
     page = document_path().parent / f"{source.name}.md"
     return f"[`{source.name}`]({page.name})" if page.is_file() else f"`{source.name}`"
+
+
+def _terms_of(platform: Platform) -> list[str]:
+    terms = platform.terms
+    training = {True: "allowed", False: "forbidden", None: "not stated"}[terms.may_train]
+    addresses = ", ".join(f"[{number}]({address})" for number, address in enumerate(terms.addresses, start=1))
+    read = f" ({addresses}, {terms.looked_up_on})" if terms.looked_up_on else " (not read)"
+    return [
+        f"`{platform.name}`",
+        "yes" if terms.may_rank_persons else "no",
+        "not stated" if terms.delete_within_h is None else f"{terms.delete_within_h} h",
+        "not stated" if terms.keep_text_days is None else f"{terms.keep_text_days} days",
+        terms.attribution or "nothing",
+        training,
+        f"{terms.remark}{read}".strip(),
+    ]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

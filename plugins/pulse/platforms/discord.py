@@ -1,12 +1,12 @@
 """Discord: a community is a server, and its channels are the contract's ``channel``.
 
-Names change and repeat, so a person is the account's id. Its developer policy forbids profiling of users, so no table
-or page ranks them (https://support-dev.discord.com/hc/en-us/articles/8563934450327, looked up 2026-11-28).
+Names change and repeat, so a person is the account's id.
 """
 
 from datetime import UTC, date, datetime, timedelta
 
 from pulse.platforms.platform import Platform
+from pulse.platforms.terms import Terms
 
 # An id is a snowflake: milliseconds since 2015 in its upper bits.
 _SNOWFLAKE = "[0-9]{15,20}"
@@ -19,6 +19,13 @@ DISCORD = Platform(
     opened_on=date(2015, 1, 1),
     id_patterns={"post": _SNOWFLAKE, "comment": _SNOWFLAKE, "message": _SNOWFLAKE},
     thread_id_pattern=_SNOWFLAKE,
+    terms=Terms(
+        addresses=("https://support-dev.discord.com/hc/en-us/articles/8563934450327",),
+        looked_up_on=date(2026, 11, 28),
+        may_train=False,
+        remark="No profiles of users, their identities or relationships; data is used for the stated function alone, "
+        "encrypted at rest, and deleted promptly when a user or Discord asks.",
+    ),
 )
 
 # All whose accounts were deleted before 2023 have this one in common, which is no person.

@@ -1,12 +1,9 @@
-"""Hacker News, as its public search and its own API show it. Ids are numbers that stories and comments share.
-
-Neither states terms for reading (https://github.com/HackerNews/API and https://hn.algolia.com/api, looked up
-2026-11-28); persons are not ranked, for nobody there was asked.
-"""
+"""Hacker News, as its public search and its own API show it. Ids are numbers that stories and comments share."""
 
 from datetime import date
 
 from pulse.platforms.platform import Platform
+from pulse.platforms.terms import Terms
 
 _ID = "[0-9]{1,12}"
 
@@ -17,5 +14,10 @@ HACKER_NEWS = Platform(
     id_patterns={"post": _ID, "comment": _ID},
     thread_id_pattern=_ID,
     longest_title_chars=500,
+    terms=Terms(
+        addresses=("https://github.com/HackerNews/API", "https://hn.algolia.com/api"),
+        looked_up_on=date(2026, 11, 28),
+        remark="Neither interface states terms for reading; persons are not ranked, for nobody there was asked.",
+    ),
     scored_kinds=("post",),  # points of a comment are shown to its author
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from pulse.core.contract import KINDS
+from pulse.platforms.terms import Terms
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Platform:
             where a permalink names none.
         community_prefix_pattern: what people write before a community's name, and is none of it.
         has_profiles: whether a community may be one account's own page, whose name is a person's.
-        may_rank_persons: whether its terms let a table or a page show which persons lead.
+        terms: what they say of those who listen.
     """
 
     name: str
@@ -47,4 +48,4 @@ class Platform:
     permalink_community_prefix: str | None = None
     community_prefix_pattern: str | None = None
     has_profiles: bool = False
-    may_rank_persons: bool = False
+    terms: Terms = field(default_factory=Terms)

@@ -1,9 +1,10 @@
-"""Reddit. Terms and limits: https://redditinc.com/policies/data-api-terms, looked up 2026-11-28."""
+"""Reddit."""
 
 from datetime import date
 
 from pulse.platforms.platform import Platform
 from pulse.platforms.reddit_notices import is_notice_sql
+from pulse.platforms.terms import Terms
 
 # Reddit allows 300 and 40,000 characters today; archives hold longer texts of other years.
 REDDIT = Platform(
@@ -18,5 +19,16 @@ REDDIT = Platform(
     permalink_community_prefix="/r/",
     community_prefix_pattern="^/?r/(?=[^/]+$)",
     has_profiles=True,
-    may_rank_persons=True,
+    terms=Terms(
+        addresses=(
+            "https://redditinc.com/policies/data-api-terms",
+            "https://support.reddithelp.com/hc/en-us/articles/42728983564564-Responsible-Builder-Policy",
+        ),
+        looked_up_on=date(2026, 11, 28),
+        may_rank_persons=True,
+        delete_within_h=48,
+        may_train=False,
+        remark="The 48 hours for deletions are what is commonly cited; confirm the wording before relying on more. "
+        "Commercial use needs an agreement.",
+    ),
 )

@@ -28,5 +28,5 @@ def test_registry__names_each_platform_by_its_own_name():
 def test_platform_named__is_careful_about_one_it_does_not_know():
     unknown = platform_named("some_forum")
     assert not unknown.ignores_case
-    assert not unknown.may_rank_persons
+    assert not unknown.terms.may_rank_persons
     assert unknown.kinds == ("post", "comment", "message")
