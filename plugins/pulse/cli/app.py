@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -568,13 +568,15 @@ def set_aside(
 def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
-    """Remove what is older than the retention in the config: quarantine, landing, quality results."""
+    """Remove what is older than the retention in the config, and compact settled days of raw and scores."""
     from pulse.core.clock import utc_now
     from pulse.steps import retention
 
     with _failing_in_one_line():
         home, settings = _home_and_settings()
-        for item in retention.prune(home, settings.retention, clock=utc_now, is_dry_run=dry_run):
+        pruned = retention.prune(home, settings.retention, clock=utc_now, is_dry_run=dry_run)
+        yesterday = utc_now().date() - timedelta(days=1)
+        for item in (*pruned, retention.compact(home, through=yesterday, is_run=False, is_dry_run=dry_run)):
             verb = "would remove" if dry_run else "removed"
             typer.echo(
                 f"{item.kind}: {verb} {item.items_n} items older than {item.days} days, {item.freed_bytes / 1e6:.1f} MB"

@@ -18,7 +18,7 @@ holds the same text and is the operator's own; published files, which the next b
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,9 +26,9 @@ import duckdb
 
 from pulse.core import parquet
 from pulse.core.files import fsync_file, fsync_folder, sql_text
-from pulse.core.home import Home
+from pulse.core.home import Home, path_value
 from pulse.core.strict import WILDCARD
-from pulse.lake import landing
+from pulse.lake import compacted, landing
 from pulse.lake.landing import Load
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ def prepare(
     if touched:
         _gather(connection, [*(file for community in touched for file in known[community]), *written.values()])
         rewritten = _erase_arriving(connection, [file for community in touched for file in arriving[community]])
-        held = [file for community in sorted(fresh) for file in _raw_files(home, community) if file not in untouched]
+        held = [file for file in _raw_files(home, fresh) if file not in untouched]
         erased = {
             file: _rewrite(connection, file, staging / f"erased-{number:06d}.parquet")
             # One that is damaged shows nobody anything; whatever makes it again is held against the tombstones.
@@ -143,13 +143,24 @@ def remake_tombstones(home: Home, file: Path) -> bool:
 
     Only whoever holds the lock of raw may call this.
     """
-    of_community = home.raw / "contributions" / file.parent.relative_to(home.raw / "tombstones")
+    contributions = home.raw / "contributions"
+    of_community = contributions / file.parent.relative_to(home.raw / "tombstones")
     files = sorted(of_community.glob(f"day=*/{file.name}"))
+    # The true names are in the rows.
+    files += [
+        compacted_file
+        for compacted_file in sorted((of_community.parent / compacted.FOLDER).glob("day=*/*.parquet"))
+        if any(
+            held.load_id == file.stem and path_value(held.community) == file.parent.name.removeprefix("community=")
+            for held in compacted.contents(compacted_file) or ()
+        )
+    ]
     if not files or len(parquet.whole(files, is_deep=True)) < len(files):
         return False
     with _connect(home.scratch / "erasure") as connection:
         with_authors = not landing.is_replayable(file.stem)
-        communities = _find_tombstones(connection, {("", ""): files}, with_authors=with_authors)
+        communities = _find_tombstones(connection, {("", ""): files}, with_authors=with_authors, load_id=file.stem)
+        communities = {one for one in communities if home.tombstones_dir(*one) == file.parent}
         for community in communities:  # one: the files are of one folder
             with parquet.draft_of(file) as draft:
                 _write_tombstones(connection, community, draft)
@@ -163,12 +174,17 @@ def _connect(spill: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _find_tombstones(
-    connection: duckdb.DuckDBPyConnection, arriving: Mapping[Community, Sequence[Path]], *, with_authors: bool
+    connection: duckdb.DuckDBPyConnection,
+    arriving: Mapping[Community, Sequence[Path]],
+    *,
+    with_authors: bool,
+    load_id: str | None = None,
 ) -> set[Community]:
     """Make table ``fresh`` of what the rows say is gone; returns the communities it is about.
 
     Args:
         with_authors: whether a row without an author says that the account is gone.
+        load_id: look at the rows of that load only.
     """
     connection.execute(f"create temp table fresh ({_TOMBSTONE_COLUMNS})")
     files = [str(file) for of_community in arriving.values() for file in of_community]
@@ -180,10 +196,11 @@ def _find_tombstones(
                 max(observed_at) filter (where removal <> 'none') as content_gone_at,
                 max(observed_at) filter (where $with_authors and author_key is null) as author_gone_at
             from read_parquet($files, hive_partitioning = false)
-            where removal <> 'none' or ($with_authors and author_key is null)
+            where (removal <> 'none' or ($with_authors and author_key is null))
+                and load_id = coalesce($load_id, load_id)
             group by platform, community, contribution_id
             """,
-            {"files": files, "with_authors": with_authors},
+            {"files": files, "with_authors": with_authors, "load_id": load_id},
         )
     return set(connection.execute("select distinct platform, community from fresh").fetchall())
 
@@ -216,9 +233,22 @@ def _gather(connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> Non
 # ---- rows ----------------------------------------------------------------------
 
 
-def _raw_files(home: Home, community: Community) -> list[Path]:
-    """All raw files of a community, whichever source they are of."""
-    return sorted(home.community_contributions_dir(*community).glob("day=*/*.parquet"))
+def _raw_files(home: Home, communities: Collection[Community]) -> list[Path]:
+    """All raw files that hold rows of some communities, whichever source they are of; compacted ones too."""
+    small = [
+        file
+        for community in sorted(communities)
+        for file in sorted(home.community_contributions_dir(*community).glob("day=*/*.parquet"))
+    ]
+    names: dict[str, set[str]] = {}
+    for platform, name in communities:
+        names.setdefault(platform, set()).add(name)
+    return small + [
+        file
+        for platform in sorted(names)
+        for file in compacted.files_of_platform(home.raw / "contributions", platform)
+        if (held := compacted.contents(file)) is None or any(one.community in names[platform] for one in held)
+    ]
 
 
 def _erase_arriving(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> set[Path]:

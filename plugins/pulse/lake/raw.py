@@ -3,6 +3,9 @@
 Contributions and what was seen of communities have partitions of their own. A promotion may touch many files. It is
 written down first (a journal, flushed), then carried out by renames and removals that can be repeated; whoever comes
 next finishes what a killed process left half done. So a partition is always either as before or as after.
+
+Settled days are compacted (:mod:`pulse.lake.compacted`). A promotion first takes out of them what it may replace: then
+these rows are small files again, and nothing else here has to know both forms.
 """
 
 import contextlib
@@ -10,7 +13,7 @@ import glob
 import logging
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -30,7 +33,8 @@ from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.core.strict import WILDCARD
 from pulse.core.table import Column
 from pulse.core.window import Window
-from pulse.lake import erasure, landing
+from pulse.lake import compacted, erasure, landing
+from pulse.lake.compacted import Change, Held, Record
 from pulse.lake.landing import Load, LoadManifest, coverage_of
 
 log = logging.getLogger(__name__)
@@ -133,11 +137,16 @@ def promote(home: Home, load: Load, *, timeout_s: float = 600.0) -> Promotion:
         StorageError: disk full or not writable; raw is as before.
     """
     with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
-        _finish_all(home)
+        finish_all(home)
         staging = home.raw / "_promotions" / load.load_id
         try:
-            promotion = _prepare(home, load, staging)
-            _finish(home, staging)
+            concerned = _concerned(home, load)
+            if _is_held_already(home, load, concerned, staging):
+                promotion = Promotion(load.load_id, (), (), load.manifest.rows_n)
+            else:
+                _take_out(home, [concerned], staging)
+                promotion = _prepare(home, load, staging, damaged=concerned.damaged)
+                _finish(home, staging)
         except (OSError, duckdb.IOException, duckdb.InvalidInputException) as error:
             damaged = damaged_files(home, is_deep=True)
             if damaged:
@@ -150,10 +159,35 @@ def promote(home: Home, load: Load, *, timeout_s: float = 600.0) -> Promotion:
     return promotion
 
 
-def recover(home: Home, *, timeout_s: float = 600.0) -> int:
-    """Finish promotions that a killed process left half done. Returns how many there were."""
+def make_way(home: Home, loads: Sequence[Load], *, timeout_s: float = 600.0) -> None:
+    """Take out of compacted days what the promotions of these loads may replace; raw holds the same rows after it.
+
+    A promotion does so for itself. Where there are several, each compacted day is written once for all of them.
+
+    Raises:
+        LockBusy: another process writes to raw or the warehouse.
+        StorageError: disk full or not writable; raw holds what it held.
+    """
+    if not loads:
+        return
     with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
-        return _finish_all(home)
+        finish_all(home)
+        staging = home.raw / "_promotions" / "make-way"
+        try:
+            changing = [
+                concerned
+                for load in loads
+                if not _is_held_already(home, load, concerned := _concerned(home, load), staging)
+            ]
+            _take_out(home, changing, staging)
+        except (OSError, duckdb.IOException) as error:
+            raise storage_error(staging, error) from error
+
+
+def recover(home: Home, *, timeout_s: float = 600.0) -> int:
+    """Finish changes that a killed process left half done. Returns how many there were."""
+    with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
+        return finish_all(home)
 
 
 def heal(home: Home, *, is_deep: bool = False, timeout_s: float = 600.0) -> tuple[Path, ...]:
@@ -171,14 +205,14 @@ def heal(home: Home, *, is_deep: bool = False, timeout_s: float = 600.0) -> tupl
         The damaged files that are left.
     """
     with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
-        _finish_all(home)
+        finish_all(home)
         ensure_empty_file(home)
         damaged = damaged_files(home, is_deep=is_deep)
         left = damaged
         for _ in range(2):  # tombstones are made from rows, and rows are held against tombstones
             for file in left:
                 _make_again(home, file)
-            left = [file for file in left if parquet.fault_of(file, is_deep=is_deep) is not None]
+            left = [file for file in left if _is_damaged(file, is_deep=is_deep)]
     for file in damaged:
         log.warning("raw: %s was damaged; %s", file, "it still is" if file in left else "it was made again")
     return tuple(left)
@@ -190,8 +224,18 @@ def damaged_files(home: Home, *, is_deep: bool = False) -> list[Path]:
         file
         for record in (_CONTRIBUTIONS, _COMMUNITIES, "coverage", _TOMBSTONES, "business_results")
         for file in sorted((home.raw / record).rglob("*.parquet"))
-        if parquet.fault_of(file, is_deep=is_deep) is not None
+        if _is_damaged(file, is_deep=is_deep)
+    ] + [
+        beside.with_name(compacted.ROWS_FILE)
+        for beside in sorted(home.raw.glob(f"*/platform=*/{compacted.FOLDER}/*/{compacted.CONTENTS_FILE}"))
+        if not beside.with_name(compacted.ROWS_FILE).exists()
     ]
+
+
+def _is_damaged(file: Path, *, is_deep: bool) -> bool:
+    if compacted.is_compacted(file) and not compacted.is_damaged(file):
+        return file.exists() and parquet.fault_of(file, is_deep=is_deep) is not None
+    return parquet.fault_of(file, is_deep=is_deep) is not None
 
 
 def damage_error(home: Home, damaged: Sequence[Path]) -> DamagedFile:
@@ -209,10 +253,21 @@ def way_back(home: Home, file: Path) -> str:
     if file.name.startswith("_empty") or can_be_replayed(home, file):
         return "`pulse rebuild` makes it again"
     day = file.parent.name.removeprefix("day=")
+    if compacted.is_compacted(file):
+        return _way_back_of_compacted(file, aside)
     if is_replayable(file.stem):
         which = f"`pulse run --day {day}`" if record in {_CONTRIBUTIONS, _COMMUNITIES} else "running its days again"
         return f"{which} makes it again from its archive; without that archive, {aside}, which says what is lost"
     return f"it cannot be made again: {aside} says what is lost and goes on without it"
+
+
+def _way_back_of_compacted(file: Path, aside: str) -> str:
+    held = compacted.contents(file)
+    period = file.parent.name.partition("=")[2]
+    if held and all(is_replayable(one.load_id) for one in held):
+        days = f"`pulse run --day {period}`" if compacted.day_of(file) else f"running the days of {period} again"
+        return f"{days} makes it again from its archives; without them, {aside}, which says what is lost"
+    return f"it cannot be made again, or not all of it: {aside} says what is lost and goes on without it"
 
 
 def is_replayable(load_id: str) -> bool:
@@ -221,8 +276,11 @@ def is_replayable(load_id: str) -> bool:
 
 
 def can_be_replayed(home: Home, file: Path) -> bool:
-    """Whether the load that brought a file of raw is in landing still."""
-    return _load_in_landing(home, file.stem) is not None
+    """Whether the load that brought a file of raw is in landing still; all of them for a compacted file."""
+    if not compacted.is_compacted(file):
+        return _load_in_landing(home, file.stem) is not None
+    held = compacted.contents(file)
+    return bool(held) and all(_load_in_landing(home, one.load_id) is not None for one in held or ())
 
 
 def _make_again(home: Home, file: Path) -> None:
@@ -233,16 +291,46 @@ def _make_again(home: Home, file: Path) -> None:
         return
     if _TOMBSTONES in file.relative_to(home.raw).parts[:1] and erasure.remake_tombstones(home, file):
         return
+    if compacted.is_compacted(file):
+        _make_compacted_again(home, file)
+        return
     load = _load_in_landing(home, file.stem)
     if load is None:
         return
+    _replay(home, load, only=frozenset({file}))
+
+
+def _replay(home: Home, load: Load, *, only: frozenset[Path]) -> None:
     staging = home.raw / "_promotions" / load.load_id
     try:
-        _prepare(home, load, staging, only=frozenset({file}))
+        damaged = {
+            (record, file): lost
+            for (record, file), held in _concerned(home, load).damaged.items()
+            if (lost := frozenset(one for one in held if compacted.small_file(record, file, one) in only))
+        }
+        _prepare(home, load, staging, only=only, damaged=damaged)
         _finish(home, staging)
     except (OSError, duckdb.Error) as error:
         shutil.rmtree(staging, ignore_errors=True)
         log.warning("raw: %s cannot be replayed from landing: %s", load.load_id, storage_error(staging, error))
+
+
+def _make_compacted_again(home: Home, file: Path) -> None:
+    """Bring again what landing has of a damaged compacted file, as small files; the file goes when nothing is left."""
+    record = compacted.RECORDS[file.relative_to(home.raw).parts[0]]
+    by_load: dict[str, set[Held]] = {}
+    for held in compacted.contents(file) or ():
+        by_load.setdefault(held.load_id, set()).add(held)
+    for load_id, of_load in by_load.items():
+        load = _load_in_landing(home, load_id)
+        if load is None:
+            continue
+        if record is compacted.COVERAGE:  # a small file has all its months
+            for of_record, other in _concerned(home, load).whole:
+                if of_record is record:
+                    own = [held for held in compacted.contents(other) or () if held.load_id == load_id]
+                    take_out(home, record, other, own)
+        _replay(home, load, only=frozenset(compacted.small_file(record, file, held) for held in of_load))
 
 
 def _load_in_landing(home: Home, load_id: str) -> Load | None:
@@ -253,8 +341,13 @@ def _load_in_landing(home: Home, load_id: str) -> Load | None:
 
 
 def partition_files(home: Home, partition: Partition) -> list[Path]:
-    """The files of a partition, in order; empty when there is none."""
+    """The small files of a partition, in order; none where all of it is compacted (:func:`compacted_file`)."""
     return sorted(home.contributions_dir(partition.platform, partition.community, partition.day).glob("*.parquet"))
+
+
+def compacted_file(home: Home, platform: str, day: date) -> Path:
+    """Where compacted contributions of a platform and day lie, if there are any."""
+    return compacted.file_of(home.raw / _CONTRIBUTIONS, platform, day)
 
 
 def partitions_of(load: Load) -> tuple[Partition, ...]:
@@ -308,10 +401,13 @@ def pending_files(home: Home) -> list[Path]:
 # ---- preparing: nothing visible changes ------------------------------------
 
 
-def _prepare(home: Home, load: Load, staging: Path, *, only: frozenset[Path] | None = None) -> Promotion:
+def _prepare(
+    home: Home, load: Load, staging: Path, *, damaged: "_Parts", only: frozenset[Path] | None = None
+) -> Promotion:
     """Copy the load's rows beside raw, split by partition, and write the journal.
 
     Args:
+        damaged: what is brought again, or replaced, of compacted files that cannot be read.
         only: of all that the load brings, write these files of raw and touch no other rows.
     """
     shutil.rmtree(staging, ignore_errors=True)
@@ -328,27 +424,194 @@ def _prepare(home: Home, load: Load, staging: Path, *, only: frozenset[Path] | N
         is_replayable = load.manifest.is_replayable and only is None
         leaving = _files_to_remove(home, load, _CONTRIBUTIONS, puts) if is_replayable else []
         leaving_communities = _files_to_remove(home, load, _COMMUNITIES, puts) if is_replayable else []
-        is_changed = bool(leaving or leaving_communities or (looked.is_changed and only is None))
+        is_changed = bool(leaving or leaving_communities or damaged or (looked.is_changed and only is None))
         if not is_changed and len(parquet.whole(puts, is_deep=True)) == len(puts):
             return Promotion(load.load_id, (), (), load.manifest.rows_n)  # promoted before, nothing to change
-        dates = tuple(sorted({*_contribution_dates([*leaving, *arriving.values()]), *looked.days}))
+        days = {day for _, file in damaged if (day := compacted.day_of(file)) is not None}
+        dates = tuple(sorted({*_contribution_dates([*leaving, *arriving.values()]), *looked.days, *days}))
         erased = erasure.prepare(
             home, load, _by_community(arriving), staging, connection=connection,
             untouched=frozenset({*puts, *leaving}),
         )  # fmt: skip
         puts |= erased.puts
+        rest = Change()
+        for (_, file), lost in damaged.items():
+            rest = compacted.stage_forgotten(file, lost, staging, rest)
+        puts |= rest.puts
     shutil.rmtree(staging / "spill", ignore_errors=True)
     write_json(
         staging / JOURNAL,
         {
             "load_id": load.load_id,
             "puts": [[file.name, str(target.relative_to(home.raw))] for target, file in puts.items()],
-            "removes": [str(file.relative_to(home.raw)) for file in (*leaving, *leaving_communities, *looked.leaving)],
+            "removes": [
+                str(file.relative_to(home.raw))
+                for file in (*leaving, *leaving_communities, *looked.leaving, *rest.removes)
+            ],
             "tombstones": [str(file.relative_to(home.raw)) for file in erased.tombstones],
             "contribution_dates": [day.isoformat() for day in dates],
         },
     )
     return Promotion(load.load_id, tuple(sorted(arriving)), dates, load.manifest.rows_n)
+
+
+# ---- compacted days ----------------------------------------------------------
+
+
+def rearrange(home: Home, staging: Path, change: Change) -> None:
+    """Carry out a prepared change after which raw holds the same rows; nothing has to be built for it.
+
+    Only whoever holds the lock of raw may call this.
+    """
+    write_json(
+        staging / JOURNAL,
+        {
+            "load_id": None,
+            "puts": [[file.name, str(target.relative_to(home.raw))] for target, file in change.puts.items()],
+            "removes": [str(file.relative_to(home.raw)) for file in change.removes],
+        },
+    )
+    _finish(home, staging)
+
+
+# By record and compacted file: some of what the file holds.
+_Parts = Mapping[tuple[Record, Path], frozenset[Held]]
+
+
+@dataclass(frozen=True)
+class _Concerned:
+    """What compacted files hold that a load brought before, or that its promotion replaces.
+
+    Attributes:
+        whole, damaged: in files that can be read, and in those that cannot.
+    """
+
+    whole: _Parts
+    damaged: _Parts
+
+
+def _concerned(home: Home, load: Load) -> _Concerned:
+    manifest = load.manifest
+    platform, days = manifest.platform, manifest.window.days()
+    contributions, communities, of_coverage = compacted.CONTRIBUTIONS, compacted.COMMUNITIES, compacted.COVERAGE
+    files: set[tuple[Record, Path]] = set()
+    for day in days:
+        files.add((contributions, compacted.file_of(home.raw / _CONTRIBUTIONS, platform, day)))
+        files.add((communities, compacted.file_of(home.raw / _COMMUNITIES, platform, day)))
+        files.add((of_coverage, compacted.coverage_file_of(home.raw / _COVERAGE, platform, day)))
+    whole: dict[tuple[Record, Path], frozenset[Held]] = {}
+    damaged: dict[tuple[Record, Path], frozenset[Held]] = {}
+    for record, file in sorted(files, key=lambda one: one[1]):
+        held = frozenset(held for held in compacted.contents(file) or () if _concerns(manifest, record, held))
+        if held:
+            (damaged if compacted.is_damaged(file, is_deep=True) else whole)[record, file] = held
+    return _Concerned(whole, damaged)
+
+
+def _concerns(manifest: LoadManifest, record: Record, held: Held) -> bool:
+    """Whether a load brought these rows, or replaces them as it does small files.
+
+    See :func:`_files_to_remove` and :func:`_coverage_to_replace`.
+    """
+    if held.load_id == manifest.load_id:
+        return True
+    if not manifest.is_replayable or not held.load_id.startswith(f"{manifest.source}-"):
+        return False
+    if record is compacted.COVERAGE:
+        return held.community == manifest.community and _may_speak_of(held.load_id, manifest.window)
+    if manifest.community != WILDCARD:
+        return held.community == manifest.community
+    return held.community not in manifest.named_elsewhere
+
+
+def _take_out(home: Home, concerned: Iterable[_Concerned], staging: Path) -> None:
+    """Make small files again of what compacted files hold that promotions may replace.
+
+    Those that are damaged cannot give it: they lose it with the promotion.
+    """
+    leaving: dict[tuple[Record, Path], set[Held]] = {}
+    for of_load in concerned:
+        for place, held in of_load.whole.items():
+            leaving.setdefault(place, set()).update(held)
+    for (record, file), of_all_loads in leaving.items():
+        take_out(home, record, file, of_all_loads, staging=staging)
+
+
+def take_out(home: Home, record: Record, file: Path, leaving: Collection[Held], *, staging: Path | None = None) -> None:
+    """Make small files again of some of what a compacted file holds; raw holds the same rows after it.
+
+    Only whoever holds the lock of raw may call this.
+    """
+    staging = staging or home.raw / "_promotions" / "take-out"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    spill = staging / "spill"
+    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(spill)}) as connection:
+        connection.execute("set timezone = 'UTC'")
+        change = compacted.stage_taken_out(connection, record, file, leaving, staging, Change())
+    shutil.rmtree(spill, ignore_errors=True)
+    rearrange(home, staging, change)
+
+
+def _is_held_already(home: Home, load: Load, concerned: _Concerned, staging: Path) -> bool:
+    """Whether raw holds exactly what the load brings, some or all of it compacted, so that there is nothing to do."""
+    if concerned.damaged or not concerned.whole:
+        return False
+    if any(held.load_id != load.load_id for of_file in concerned.whole.values() for held in of_file):
+        return False
+    held_n = {
+        (record.name, held.community, compacted.day_of(file)): held.rows_n
+        for (record, file), of_file in concerned.whole.items()
+        for held in of_file
+        if record is not compacted.COVERAGE
+    }
+    brought = [(_CONTRIBUTIONS, day, file) for day, file in load.accepted_files().items()]
+    if load.community_file.exists():
+        brought.append((_COMMUNITIES, load.manifest.last_day, load.community_file))
+    small: list[Path] = []
+    with memory_database.cursor() as connection:
+        for record_name, day, file in brought:
+            for platform, community, rows_n in connection.execute(
+                "select platform, community, count(*) from read_parquet(?, hive_partitioning = false) group by all",
+                [str(file)],
+            ).fetchall():
+                of_partition = held_n.pop((record_name, community, day), None)
+                if of_partition is None:
+                    small.append(_partition_file(home, load, record_name, Partition(platform, community, day)))
+                elif of_partition != rows_n:
+                    return False
+        if held_n or parquet.whole(small) != small:
+            return False
+        if load.manifest.is_replayable and any(
+            _files_to_remove(home, load, record_name, small) for record_name in (_CONTRIBUTIONS, _COMMUNITIES)
+        ):
+            return False
+        return _said(connection, home, load, concerned, staging) == coverage.in_order(coverage_of(load))
+
+
+def _said(
+    connection: duckdb.DuckDBPyConnection, home: Home, load: Load, concerned: _Concerned, staging: Path
+) -> list[coverage.Look]:
+    """What raw has of what the load looked at, in both forms."""
+    manifest = load.manifest
+    small = coverage_folder(home, manifest.platform, manifest.community) / f"{load.load_id}.parquet"
+    looks = coverage.read(small) if small.exists() else []
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    for record, file in concerned.whole:
+        if record is compacted.COVERAGE:
+            own = staging / "coverage-of-before.parquet"
+            connection.execute(
+                "copy (select * from read_parquet($file, hive_partitioning = false) where load_id = $load_id) "
+                f"to {sql_text(own)} (format parquet)",
+                {"file": str(file), "load_id": load.load_id},
+            )
+            looks += coverage.read(own)
+    shutil.rmtree(staging, ignore_errors=True)
+    return coverage.in_order(looks)
+
+
+# ---- what a load brings ------------------------------------------------------
 
 
 @contextmanager
@@ -450,13 +713,17 @@ def _stage_coverage(connection: duckdb.DuckDBPyConnection, home: Home, load: Loa
 
 def _coverage_to_replace(target: Path, manifest: LoadManifest) -> list[Path]:
     """What other loads of the same source and entry said, if their names tell that their days meet the window."""
-    first, last = f"{manifest.first_day:%Y%m%d}", f"{manifest.last_day:%Y%m%d}"
-    found = []
-    for file in sorted(target.parent.glob(f"{manifest.source}-*.parquet")):
-        days = _DAYS_OF_LOAD.search(file.stem)
-        if file != target and (days is None or (days[1] <= last and first <= days[2])):
-            found.append(file)
-    return found
+    return [
+        file
+        for file in sorted(target.parent.glob(f"{manifest.source}-*.parquet"))
+        if file != target and _may_speak_of(file.stem, manifest.window)
+    ]
+
+
+def _may_speak_of(load_id: str, window: Window) -> bool:
+    """Whether the days that a load's id names meet the window; also where it names none."""
+    days = _DAYS_OF_LOAD.search(load_id)
+    return days is None or (days[1] <= f"{window.last_day:%Y%m%d}" and f"{window.first_day:%Y%m%d}" <= days[2])
 
 
 def _coverage_outside(connection: duckdb.DuckDBPyConnection, file: Path, window: Window, rest: Path) -> Path | None:
@@ -556,8 +823,12 @@ def _dates_in(files: Iterable[Path]) -> tuple[date, ...]:
 # ---- carrying out: every step can be repeated ------------------------------
 
 
-def _finish_all(home: Home) -> int:
-    """Carry out promotions that were written down, and drop those that were not."""
+def finish_all(home: Home) -> int:
+    """Carry out what was written down, and drop what was not; only whoever holds the lock of raw may call this.
+
+    Returns:
+        How many changes a killed process had left half done.
+    """
     finished = 0
     for staging in sorted((home.raw / "_promotions").glob("*")):
         if (staging / JOURNAL).is_file() and _has_readable_journal(home, staging):
@@ -566,7 +837,7 @@ def _finish_all(home: Home) -> int:
         else:
             shutil.rmtree(staging, ignore_errors=True)
     if finished:
-        log.warning("raw: finished %d promotions that an earlier run left half done", finished)
+        log.warning("raw: finished %d changes that an earlier run left half done", finished)
     return finished
 
 
@@ -585,15 +856,18 @@ def _finish(home: Home, staging: Path) -> None:
     """Carry out the journal if there is one, then remove the staging folder."""
     if (staging / JOURNAL).is_file():
         journal = read_json(staging / JOURNAL)
-        prefix, suffix = f"{_CONTRIBUTIONS}/", f"/{journal['load_id']}.parquet"
-        files = [
-            relative for _, relative in journal["puts"] if relative.startswith(prefix) and relative.endswith(suffix)
-        ]
-        _note_dates(home, journal["load_id"], journal["contribution_dates"], files)
+        if journal["load_id"] is not None:
+            _note_what_came(home, journal)
         _carry_out(home, staging, journal)
         erasure.erase_landed(home, [home.raw / relative for relative in journal.get("tombstones", ())])
         (staging / JOURNAL).unlink()
     shutil.rmtree(staging, ignore_errors=True)
+
+
+def _note_what_came(home: Home, journal: Mapping[str, Any]) -> None:
+    prefix, suffix = f"{_CONTRIBUTIONS}/", f"/{journal['load_id']}.parquet"
+    files = [relative for _, relative in journal["puts"] if relative.startswith(prefix) and relative.endswith(suffix)]
+    _note_dates(home, journal["load_id"], journal["contribution_dates"], files)
 
 
 def _note_dates(home: Home, load_id: str, days: Sequence[str], files: Sequence[str] = ()) -> None:
@@ -635,3 +909,5 @@ def _carry_out(home: Home, staging: Path, journal: dict[str, list[Any]]) -> None
     for folder in changed:
         if folder.is_dir():
             fsync_folder(folder)
+            with contextlib.suppress(OSError):  # it is not empty, and stays
+                folder.rmdir()

@@ -4,6 +4,7 @@ A text is judged once per model. An edited text has another hash and is judged a
 the old one. No text is kept here.
 """
 
+import contextlib
 import glob
 import hashlib
 import logging
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
@@ -20,10 +22,14 @@ import pyarrow.parquet as pq
 
 from pulse.core import memory_database, parquet
 from pulse.core.contract import scored_text_sql
-from pulse.core.files import storage_error
-from pulse.core.home import Home
+from pulse.core.files import sql_text, storage_error
+from pulse.core.home import Home, path_value
+from pulse.core.strict import WILDCARD
 from pulse.core.table import Column, Table
-from pulse.lake.raw import Partition, partition_files
+from pulse.lake import compacted, compaction, raw
+from pulse.lake.compacted import ROWS_FILE
+from pulse.lake.compaction import Compacted
+from pulse.lake.raw import compacted_file, partition_files
 from pulse.sentiment.scorer import JUDGEMENT, Scorer
 
 log = logging.getLogger(__name__)
@@ -100,11 +106,18 @@ def drop_damaged(home: Home, *, is_deep: bool = False) -> list[Path]:
     return damaged
 
 
-def score_partitions(home: Home, scorer: Scorer, partitions: Iterable[tuple[str, str, date]]) -> ScoreCounts:
+# Platform, community and day; no community for the contributions of a day that are compacted.
+Partition = tuple[str, str | None, date]
+
+
+def score_partitions(home: Home, scorer: Scorer, partitions: Iterable[Partition]) -> ScoreCounts:
     """Judge the texts of raw partitions that this model has not judged yet; one new file per partition that has any.
 
     Can be repeated: nothing is judged twice. Memory: one batch of texts. A partition of raw that is damaged is left to
     :func:`pulse.lake.raw.heal`, and so are its scores.
+
+    Args:
+        partitions: small files of a community and day, or, without a community, what is compacted of a day.
 
     Raises:
         StorageError: the scores cannot be written.
@@ -112,24 +125,86 @@ def score_partitions(home: Home, scorer: Scorer, partitions: Iterable[tuple[str,
     ensure_empty_file(home)
     totals = [0, 0, 0, 0]
     with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(home.scratch / "scoring")}) as connection:
-        for platform, community, day in partitions:
-            partition = Partition(platform, community, day)
+        for partition in partitions:
             scored = _score_partition(connection, home, scorer, partition)
             for place, count in enumerate((1, *scored)):
                 totals[place] += count
     return ScoreCounts(*totals)
 
 
-def unjudged_partitions(home: Home, model_id: str) -> list[tuple[str, str, date]]:
-    """Raw partitions with texts of which this model has judged none: the whole history after a change of the model."""
-    raw, judged = home.raw / "contributions", home.model_scores_dir(model_id)
+def unjudged_partitions(home: Home, model_id: str) -> list[Partition]:
+    """Raw partitions with texts of which this model has judged none: the whole history after a change of the model.
+
+    Of a compacted day, those in which it has judged nothing of some community.
+    """
+    return [*_unjudged_small(home, model_id), *_unjudged_compacted(home, model_id)]
+
+
+def _unjudged_small(home: Home, model_id: str) -> list[Partition]:
+    contributions, judged = home.raw / "contributions", home.model_scores_dir(model_id)
     files = [
         file
-        for folder in sorted(raw.glob("*/*/day=*"))
-        if not (judged / folder.relative_to(raw)).exists()
+        for folder in sorted(contributions.glob("*/*/day=*"))
+        if folder.parent.name != compacted.FOLDER and not (judged / folder.relative_to(contributions)).exists()
         for file in sorted(folder.glob("*.parquet"))
     ]
-    return parquet.read_what_can_be(files, _partitions_with_texts)
+    with_texts: list[tuple[str, str, date]] = parquet.read_what_can_be(files, _partitions_with_texts)
+    places = {(platform, day) for platform, _, day in with_texts}
+    known = {
+        (platform, community, day)
+        for platform, day in places
+        for community in _judged_communities(_compacted_scores(judged, platform, day))
+    }
+    return [partition for partition in with_texts if partition not in known]
+
+
+def _unjudged_compacted(home: Home, model_id: str) -> list[Partition]:
+    contributions, judged = home.raw / "contributions", home.model_scores_dir(model_id)
+    found: list[Partition] = []
+    for file in compacted.files_of_platform(contributions, WILDCARD):
+        of_day = sorted((judged / file.parent.relative_to(contributions)).glob("*.parquet"))
+        # What is written there is whole: a day is judged, and its scores are compacted, only as a whole.
+        if any(scores.stat().st_mtime_ns > file.stat().st_mtime_ns for scores in of_day):
+            continue
+        known = _judged_communities(of_day)
+        small = {folder.name for folder in _small_folders(judged, file)}
+        held = compacted.contents(file)
+        if held is not None and all(one.community in known or _folder_name(one.community) in small for one in held):
+            continue
+        with_texts: list[tuple[str, str, date]] = parquet.read_what_can_be([file], _partitions_with_texts)
+        missing = [
+            (platform, day)
+            for platform, community, day in with_texts
+            if community not in known and _folder_name(community) not in small
+        ]
+        found += [(platform, None, day) for platform, day in missing[:1]]
+    return found
+
+
+def _small_folders(judged: Path, file: Path) -> list[Path]:
+    """Folders of the communities that have small files of scores of a compacted file's day."""
+    platform = judged / file.parents[2].name
+    return [folder.parent for folder in platform.glob(f"community=*/{file.parent.name}")]
+
+
+def _folder_name(community: str) -> str:
+    return f"community={path_value(community)}"
+
+
+def _compacted_scores(judged: Path, platform: str, day: date) -> list[Path]:
+    """The files with scores of all communities of a day."""
+    return sorted(compacted.file_of(judged, platform, day).parent.glob("*.parquet"))
+
+
+def _judged_communities(files: Sequence[Path]) -> set[str]:
+    if not files:
+        return set()
+    with memory_database.cursor() as connection:
+        rows = connection.execute(
+            "select distinct community from read_parquet($files, hive_partitioning = false)",
+            {"files": list(map(str, files))},
+        ).fetchall()
+    return {community for (community,) in rows}
 
 
 def _partitions_with_texts(files: Sequence[Path]) -> list[tuple[str, str, date]]:
@@ -153,26 +228,29 @@ def _score_partition(
     connection: duckdb.DuckDBPyConnection, home: Home, scorer: Scorer, partition: Partition
 ) -> tuple[int, int, int]:
     """Returns texts judged now, judged before, and how many of the new ones are not scorable."""
-    raw_files = partition_files(home, partition)
-    folder = home.scores_dir(scorer.model_id, partition.platform, partition.community, partition.day)
+    platform, community, day = partition
+    judged = home.model_scores_dir(scorer.model_id)
+    if community is None:
+        folder = compacted.file_of(judged, platform, day).parent
+        raw_files = [file for file in [compacted_file(home, platform, day)] if file.exists()]
+    else:
+        folder = home.scores_dir(scorer.model_id, platform, community, day)
+        raw_files = partition_files(home, raw.Partition(platform, community, day))
     if not raw_files:
         return 0, 0, 0
     if not parquet.read_what_can_be(raw_files, lambda readable: _find_asked(connection, readable) == len(raw_files)):
         return 0, 0, 0  # the build names the file; judged without it, the partition would count as judged
-    known_files = [str(home.scores / "_empty.parquet"), *(str(file) for file in sorted(folder.glob("*.parquet")))]
-    connection.execute(
-        """
-        create or replace temp table unjudged as
-        select * from asked anti join read_parquet($known_files, hive_partitioning = false) as known
-            using (contribution_id, text_sha256)
-        order by contribution_id, text_sha256
-        """,
-        {"known_files": known_files},
-    )
+
+    def known_now() -> list[Path]:
+        communities = "*" if community is None else folder.parent.name
+        small = (judged / f"platform={path_value(platform)}").glob(f"{communities}/{folder.name}/*.parquet")
+        return [home.scores / "_empty.parquet", *sorted(small), *_compacted_scores(judged, platform, day)]
+
+    compacted.read_current(known_now, lambda readable: _find_unjudged(connection, readable))
     asked_n, new_n = (int(value) for value in _counts(connection))
     if new_n == 0:
         return 0, asked_n, 0
-    unscorable_n = _judge_and_write(connection, folder, scorer, partition)
+    unscorable_n = _judge_and_write(connection, folder, scorer)
     return new_n, asked_n - new_n, unscorable_n
 
 
@@ -183,14 +261,92 @@ def _find_asked(connection: duckdb.DuckDBPyConnection, raw_files: Sequence[Path]
     connection.execute(
         f"""
         create or replace temp table asked as
-        select contribution_id, text_sha256, any_value({scored_text_sql("title", "body")}) as scored_text
+        select platform, community, contribution_id, text_sha256,
+            any_value({scored_text_sql("title", "body")}) as scored_text
         from read_parquet($raw_files, hive_partitioning = false, union_by_name = true)
         where text_sha256 is not null
-        group by contribution_id, text_sha256
+        group by platform, community, contribution_id, text_sha256
         """,
         {"raw_files": list(map(str, raw_files))},
     )
     return len(raw_files)
+
+
+def _find_unjudged(connection: duckdb.DuckDBPyConnection, known_files: Sequence[Path]) -> None:
+    """Make table ``unjudged`` of the texts in ``asked`` that these files have no scores of."""
+    connection.execute(
+        """
+        create or replace temp table unjudged as
+        select * from asked anti join read_parquet($known_files, hive_partitioning = false) as known
+            using (platform, community, contribution_id, text_sha256)
+        order by platform, community, contribution_id, text_sha256
+        """,
+        {"known_files": list(map(str, known_files))},
+    )
+
+
+# ---- compaction --------------------------------------------------------------
+
+
+def compact(home: Home, *, through: date, most_n: int | None = None, is_dry_run: bool = False) -> Compacted:
+    """Make one file of the scores of each settled day, as :func:`pulse.lake.compaction.compact` does for raw.
+
+    Only whoever holds the lock of raw and the warehouse may call this. Days of which texts are not judged yet are left.
+    Can be repeated, and stopped at any moment: scores that stand in both forms meanwhile are the same, and count once.
+
+    Raises:
+        StorageError: disk full or not writable.
+    """
+    done = Compacted()
+    last = compaction.settled_before(through)
+    for model in sorted(home.scores.glob("model_id=*")):
+        settled = [
+            (target, sorted(files))
+            for platform in sorted(model.glob("platform=*"))
+            for day, files in sorted(compaction.small_files_by_day(platform).items())
+            if day <= last
+            and compaction.are_settled(files, target := platform / compacted.FOLDER / f"day={day}" / ROWS_FILE, last)
+        ]
+        if not settled:
+            continue
+        model_id = unquote(model.name.removeprefix("model_id="))
+        unjudged = {f"day={day}" for _, _, day in unjudged_partitions(home, model_id)}
+        for target, files in settled[:most_n]:
+            if target.parent.name not in unjudged:
+                done += Compacted(1, len(files), 0) if is_dry_run else _compact(home, target, files)
+    return done
+
+
+def _compact(home: Home, target: Path, files: Sequence[Path]) -> Compacted:
+    given = [*files, *sorted(target.parent.glob("*.parquet"))]
+    if parquet.whole(given) != given:
+        log.warning("scores: a file of %s is damaged or went, so it is left", target.parent)
+        return Compacted()
+    before_bytes = sum(file.stat().st_size for file in given)
+    spill = home.scratch / "scoring"
+    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(spill)}) as connection:
+        try:
+            parquet.write_query(
+                connection,
+                f"select distinct {', '.join(SCORES.names)} from read_parquet([{', '.join(map(sql_text, given))}], "
+                "hive_partitioning = false, union_by_name = true) order by community, contribution_id, text_sha256",
+                target,
+            )
+        except duckdb.Error as error:
+            if parquet.whole(given, is_deep=True) == given:
+                raise storage_error(target, error) from error
+            log.warning("scores: a file of %s is damaged, so it is left", target.parent)
+            return Compacted()
+    try:
+        for file in given:
+            if file != target:
+                file.unlink(missing_ok=True)
+        for folder in {file.parent for file in files}:
+            with contextlib.suppress(OSError):  # something came meanwhile
+                folder.rmdir()
+    except OSError as error:
+        raise storage_error(target, error) from error
+    return Compacted(1, len(files), before_bytes - target.stat().st_size)
 
 
 def _counts(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
@@ -198,7 +354,7 @@ def _counts(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     return row or (0, 0)
 
 
-def _judge_and_write(connection: duckdb.DuckDBPyConnection, folder: Path, scorer: Scorer, partition: Partition) -> int:
+def _judge_and_write(connection: duckdb.DuckDBPyConnection, folder: Path, scorer: Scorer) -> int:
     """Judge table ``unjudged`` batch by batch into one file, named by what is in it."""
     draft = folder / f".draft-{os.getpid()}.tmp"
     digest = hashlib.sha256()
@@ -206,7 +362,7 @@ def _judge_and_write(connection: duckdb.DuckDBPyConnection, folder: Path, scorer
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with pq.ParquetWriter(draft, SCORE_SCHEMA, compression="zstd") as writer:
-            for batch in _judged_batches(connection, scorer, partition):
+            for batch in _judged_batches(connection, scorer):
                 writer.write_batch(batch)
                 digest.update(batch.column("contribution_id").to_string().encode())
                 digest.update("".join(batch.column("text_sha256").to_pylist()).encode())
@@ -218,16 +374,14 @@ def _judge_and_write(connection: duckdb.DuckDBPyConnection, folder: Path, scorer
     return unscorable_n
 
 
-def _judged_batches(
-    connection: duckdb.DuckDBPyConnection, scorer: Scorer, partition: Partition
-) -> Iterator[pa.RecordBatch]:
+def _judged_batches(connection: duckdb.DuckDBPyConnection, scorer: Scorer) -> Iterator[pa.RecordBatch]:
     reader = connection.execute("from unjudged").to_arrow_reader(_BATCH_ROWS)
     for texts in reader:
         judged = scorer.score(texts.column("scored_text"))
         rows_n = texts.num_rows
         columns = [
-            pa.repeat(partition.platform, rows_n),
-            pa.repeat(partition.community, rows_n),
+            texts.column("platform"),
+            texts.column("community"),
             texts.column("contribution_id"),
             texts.column("text_sha256"),
             pa.repeat(scorer.model_id, rows_n),

@@ -12,6 +12,7 @@ Heavy libraries are imported inside the steps: a step of one kind should not pay
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -166,7 +167,9 @@ class Pipeline:
         self._bring_coverage_up_to_date()
         counts = {"loads_n": 0, "rows_n": 0, "partitions_n": 0}
         arrived: list[dict[str, Any]] = []
-        for load in self._passed_loads(verdicts):
+        loads = self._passed_loads(verdicts)
+        raw.make_way(self.home, loads)
+        for load in loads:
             promotion = raw.promote(self.home, load)
             entry = self.settings.entry(load.manifest.entry_id)
             arrived += outcomes.arrival_rows(self.home, entry, load, run_id=run_id, recorded_at=self.clock())
@@ -192,9 +195,9 @@ class Pipeline:
         drop_damaged(self.home, is_deep=is_deep)
         arrived = {part for load in self._passed_loads(verdicts) for part in raw.partitions_of(load)}
         scorer = get_scorer(self.settings.sentiment_model)
-        partitions = {(part.platform, part.community, part.day) for part in arrived}
+        partitions: set[tuple[str, str | None, date]] = {(part.platform, part.community, part.day) for part in arrived}
         partitions.update(unjudged_partitions(self.home, scorer.model_id))
-        scored = score_partitions(self.home, scorer, sorted(partitions))
+        scored = score_partitions(self.home, scorer, sorted(partitions, key=str))
         counts: dict[str, int] = asdict(scored)
         log.info("score: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
         return counts
@@ -317,7 +320,9 @@ class Pipeline:
                 limit=f"a share of {policy.min_communities_arrived_share:g}",
                 next_step="see `pulse status` for the reason of each; mend the sources and run the day again",
             )  # fmt: skip
-        return {"state_id": self._publish(gated), "communities_arrived_share": share}
+        state_id = self._publish(gated)
+        self._compact(window)
+        return {"state_id": state_id, "communities_arrived_share": share}
 
     # ---- by hand -----------------------------------------------------------
 
@@ -429,6 +434,17 @@ class Pipeline:
         retention.prune(self.home, self.settings.retention, clock=self.clock)
         quotes.renew_reports(self.home, clock=self.clock)
         return state.state_id
+
+    def _compact(self, window: Window) -> None:
+        """Compact what is settled for this run. What goes wrong is left to a later run: this one published."""
+        from pulse.steps import retention
+
+        try:
+            done = retention.compact(self.home, through=window.last_day, is_run=True)
+        except PulseError as error:
+            log.warning("compaction: left to a later run: %s", error)
+        else:
+            log.info("compaction: %d small files became fewer", done.items_n)
 
     def _passed_loads(self, verdicts: Iterable[EntryVerdict]) -> list[landing.Load]:
         return [

@@ -1,4 +1,4 @@
-"""Keeping no longer than needed: what ``pulse prune`` and every publish remove."""
+"""Keeping no longer than needed, and in no more files than needed: what ``pulse prune`` and every publish do."""
 
 import os
 import re
@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from pulse.config.settings import Retention
@@ -17,9 +17,13 @@ from pulse.core.locks import exclusive
 from pulse.gates import quarantine
 from pulse.health import damage
 from pulse.lake import quality
+from pulse.lake.compaction import SETTLED_AFTER_DAYS, Compacted
 from pulse.sources.live.caches import RESUME_WITHIN, cache_lock, caches_folder
 from pulse.sources.registry import live_sources
 
+# Days that are compacted while the lock is held once: some ten seconds at 300 communities. What is left after a run, as
+# after an upgrade, the next runs compact.
+_DAYS_AT_ONCE = 31
 # No step takes so long without touching what it is working on.
 _SCRATCH_DAYS = 1
 # ``.<name>.<pid>.tmp``, see :mod:`pulse.core.files`.
@@ -52,6 +56,29 @@ def prune(home: Home, policy: Retention, *, clock: Clock, is_dry_run: bool = Fal
     ]
     pruned = [_remove(kind, days, paths, is_dry_run=is_dry_run) for kind, days, paths in plan]
     return [*pruned, _remove_spent_caches(home, now, is_dry_run=is_dry_run)]
+
+
+def compact(home: Home, *, through: date, is_run: bool, is_dry_run: bool = False) -> Pruned:
+    """Compact settled days of raw and scores (:func:`pulse.warehouse.builds.compact`); nothing that they hold goes.
+
+    Args:
+        through: UTC day of the run, or the last one that is over. No file that came less than a week before goes.
+        is_run: compact no more than a few days, because others wait.
+
+    Returns:
+        The small files that went, and the bytes that became free.
+
+    Raises:
+        LockBusy, StorageError: see there.
+    """
+    from pulse.warehouse import builds
+
+    most_n = None if is_dry_run else _DAYS_AT_ONCE
+    total = done = builds.compact(home, through=through, most_n=most_n, is_dry_run=is_dry_run)
+    while done != Compacted() and not is_run and not is_dry_run:
+        done = builds.compact(home, through=through, most_n=most_n)
+        total += done
+    return Pruned("small files of settled days", SETTLED_AFTER_DAYS, total.files_n, total.freed_bytes)
 
 
 def _before(now: datetime, days: float) -> datetime:

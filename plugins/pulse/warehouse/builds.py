@@ -27,7 +27,8 @@ from pulse.core.errors import BuildFailed, BuildReplaced, DamagedFile, NothingPu
 from pulse.core.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
 from pulse.core.home import PUBLISHED_NAME, Home
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
-from pulse.lake import quality, raw
+from pulse.lake import compaction, quality, raw
+from pulse.lake.compaction import Compacted
 from pulse.sentiment import get_scorer
 from pulse.sentiment import store as scores
 from pulse.warehouse import creation_times, transform
@@ -149,7 +150,7 @@ def build(
     with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
         transform.ensure_inputs(home)
         identity = {"project": transform.project_digest(), "sentiment_model_id": model_id}
-        inputs = transform.inputs_digest(home)
+        inputs = transform.inputs_digests(home)
         if not is_full_refresh and select is None and _is_published_already(home, identity, inputs):
             return BuildReport(True, (), (), model_id, is_nothing_new=True)
         _undo_unpublished(home)
@@ -236,6 +237,43 @@ def sentiment_model_id(settings: Settings) -> str:
     return get_scorer(settings.sentiment_model).model_id
 
 
+# ---- compaction --------------------------------------------------------------
+
+
+def compact(
+    home: Home, *, through: date, most_n: int | None = None, is_dry_run: bool = False, timeout_s: float = 600.0
+) -> Compacted:
+    """Compact what is settled of raw and scores for a run of that day (:mod:`pulse.lake.compaction`).
+
+    What dbt reads is the same after it, so a build that is published stays the build of what there is.
+
+    Args:
+        through: UTC day of the run.
+        most_n: how many days of raw, and of each model's scores, at most.
+
+    Raises:
+        LockBusy: another process writes to raw or the warehouse.
+        StorageError: disk full or not writable; the day is as before.
+    """
+    with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
+        before = transform.inputs_digests(home)
+        done = compaction.compact(home, through=through, most_n=most_n, is_dry_run=is_dry_run)
+        done += scores.compact(home, through=through, most_n=most_n, is_dry_run=is_dry_run)
+        state = _WorkingState.read(home)
+        if done.days_n and not is_dry_run and isinstance(state.inputs, dict):
+            after = transform.inputs_digests(home)
+            same = {
+                table: after[table] if digest == before[table] else digest
+                for table, digest in state.inputs.items()
+                if table in _COMPACTED_TABLES
+            }
+            replace(state, inputs=state.inputs | same).write(home)
+    return done
+
+
+_COMPACTED_TABLES = frozenset({"contributions", "community_observations", "coverage", "sentiment_scores"})
+
+
 # ---- the working file's state ----------------------------------------------
 
 
@@ -247,7 +285,7 @@ class _WorkingState:
         identity: the project and model it is built with; None when there is none.
         notes: pending notes that are built in, by name and time of writing; to be removed once it is published.
         build_id: of the build; None where it is the copy of a published state.
-        inputs: what dbt read (``transform.inputs_digest``); None where that is not known.
+        inputs: what dbt read (``transform.inputs_digests``); None where that is not known.
         files: size and time of writing of the working and the published file, once published.
         contribution_dates: dates that the build touched, ISO; None for all.
         is_publishable: a build of everything pending ended well.
@@ -257,7 +295,7 @@ class _WorkingState:
     identity: dict[str, str] | None = None
     notes: dict[str, int] = field(default_factory=dict)
     build_id: str | None = None
-    inputs: str | None = None
+    inputs: dict[str, str] | None = None
     files: list[list[int]] | None = None
     contribution_dates: list[str] | None = None
     is_publishable: bool = False
@@ -286,7 +324,7 @@ def _working_state_file(home: Home) -> Path:
     return home.warehouse / "state.json"
 
 
-def _is_published_already(home: Home, identity: Mapping[str, str], inputs: str) -> bool:
+def _is_published_already(home: Home, identity: Mapping[str, str], inputs: Mapping[str, str]) -> bool:
     """Whether a build would give what readers see already.
 
     Whatever is in doubt is built: notes of dates to build, files that are gone or not as the publish left them.

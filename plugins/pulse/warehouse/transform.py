@@ -233,24 +233,26 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def inputs_digest(home: Home) -> str:
-    """Tells one state of all that dbt reads from another: by names, sizes and times of the files, not by their content.
+def inputs_digests(home: Home) -> dict[str, str]:
+    """Tells one state of what dbt reads from another, by source table.
 
-    A file that was written again, even with the same content, makes another state.
+    By names, sizes and times of the files, not by their content: a file that was written again, even with the same
+    content, makes another state.
 
     Raises:
         StorageError: a file cannot be looked at.
     """
-    digest = hashlib.sha256()
+    digests = {}
     for table, pattern in _globs(home).items():
-        digest.update(f"{table}\x00".encode())
+        digest = hashlib.sha256()
         for file in sorted(glob(pattern, recursive=True)):
             try:
                 facts = Path(file).stat()
             except OSError as error:
                 raise storage_error(Path(file), error) from error
             digest.update(f"{file}\x00{facts.st_size}\x00{facts.st_mtime_ns}\x00".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+        digests[table] = digest.hexdigest()
+    return digests
 
 
 def _globs(home: Home) -> dict[str, str]:

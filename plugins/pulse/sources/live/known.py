@@ -1,7 +1,6 @@
 """What raw already knows of communities: what to look at again, and how much to expect."""
 
 import os
-from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pulse.core.contract import COLUMNS
 from pulse.core.files import sql_text
 from pulse.core.home import Home
 from pulse.core.table import no_rows_sql
+from pulse.lake import compacted
 from pulse.platforms.entry import CommunityEntry
 
 # Counts drift for days; a contribution is seen again at about these ages, in days: by the daily run that meets the age
@@ -50,9 +50,11 @@ def create_known(
     Columns: ``community``, ``contribution_id``, ``is_post``, ``thread_id``, ``created_at``, ``observed_at``,
     ``reply_count``, ``removal``.
     """
-    files = [file for entry in entries for file in _partition_files(home, entry, since, before)]
     # Where a file is damaged, what it held is looked at again too early or not at all; everything else goes on.
-    parquet.read_what_can_be(files, lambda readable: _create_known(connection, readable))
+    compacted.read_current(
+        lambda: _files(home, entries, since, before),
+        lambda readable: connection.execute(f"create or replace table known as {_known_sql(readable, entries)}"),
+    )
 
 
 def create_known_once(
@@ -76,11 +78,7 @@ def create_known_once(
     parquet.write_query(connection, "from known", kept)
 
 
-def _create_known(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
-    connection.execute(f"create or replace table known as {_known_sql(files)}")
-
-
-def _known_sql(files: Sequence[Path]) -> str:
+def _known_sql(files: Sequence[Path], entries: Sequence[CommunityEntry]) -> str:
     """Select the columns of table ``known``."""
     names = ", ".join(map(sql_text, files))
     rows = f"read_parquet([{names}], hive_partitioning = false)" if files else f"({no_rows_sql(COLUMNS)})"
@@ -88,6 +86,7 @@ def _known_sql(files: Sequence[Path]) -> str:
         select community, contribution_id, kind = 'post' as is_post, thread_id, created_at, observed_at, reply_count,
             removal
         from {rows}
+        where {_is_of_sql(entries)}
         qualify row_number() over (partition by contribution_id order by observed_at desc, load_id desc) = 1
     """
 
@@ -98,40 +97,39 @@ def expected_of(home: Home, entries: Sequence[CommunityEntry], *, before: date) 
     Of each partition only what was created on its day counts: earlier contributions are looks again.
     """
     since = before - timedelta(days=EXPECTED_FROM_DAYS)
-    folders = {entry.entry_id: str(_folder_of(home, entry)) for entry in entries}
-    files = [file for entry in entries for file in _partition_files(home, entry, since, before)]
-    means = parquet.read_what_can_be(files, _means_of_days)
-    return {entry_id: means.get(folder) for entry_id, folder in folders.items()}
+    means: dict[tuple[str, str], Expected] = compacted.read_current(
+        lambda: _files(home, entries, since, before), lambda readable: _means_of_days(readable, entries)
+    )
+    return {entry.entry_id: means.get((entry.platform, entry.community)) for entry in entries}
 
 
-def _means_of_days(files: Sequence[Path]) -> dict[str, Expected]:
-    """Means over the days that there are files of, by the folder of the community."""
+def _means_of_days(files: Sequence[Path], entries: Sequence[CommunityEntry]) -> dict[tuple[str, str], Expected]:
+    """Means over the days of which there are rows, by platform and community."""
     if not files:
         return {}
-    days_n = Counter(str(folder.parent) for folder in {file.parent for file in files})
     with memory_database.cursor() as connection:
         rows = connection.execute(
-            r"""
+            rf"""
             with found as (
-                select distinct place.folder as folder, contribution_id, kind
+                select platform, community, contribution_id, kind, day,
+                    day = cast(timezone('UTC', created_at) as date) as is_new
                 from (
-                    select contribution_id, kind, created_at,
-                        regexp_extract(filename, '^(.*)/day=([0-9-]{10})/[^/]*$', ['folder', 'day']) as place
+                    select *, cast(regexp_extract(filename, '/day=([0-9-]{{10}})/[^/]*$', 1) as date) as day
                     from read_parquet($files, hive_partitioning = false, filename = true)
+                    where {_is_of_sql(entries)}
                 )
-                where cast(timezone('UTC', created_at) as date) = cast(place.day as date)
             )
-            select folder, count(*) filter (where kind = 'post'), count(*) filter (where kind = 'comment')
+            select platform, community, count(distinct day),
+                count(distinct contribution_id) filter (where is_new and kind = 'post'),
+                count(distinct contribution_id) filter (where is_new and kind = 'comment')
             from found
-            group by folder
+            group by platform, community
             """,
             {"files": [str(file) for file in files]},
         ).fetchall()
-    counts = {folder: (posts_n, comments_n) for folder, posts_n, comments_n in rows}
-    none = (0, 0)
     return {
-        folder: Expected(*(count / of_folder for count in counts.get(folder, none)))
-        for folder, of_folder in days_n.items()
+        (platform, community): Expected(posts_n / days_n, comments_n / days_n)
+        for platform, community, days_n, posts_n, comments_n in rows
     }
 
 
@@ -143,17 +141,20 @@ def count_due(
     One that is due for two ages counts for each. Where there are none, there is no item.
     """
     since = before - timedelta(days=REMEMBERED_DAYS)
-    files = [file for entry in entries for file in _partition_files(home, entry, since, before)]
-    return parquet.read_what_can_be(files, lambda readable: _count_due(readable, now))
+    counts: dict[tuple[str, int], int] = compacted.read_current(
+        lambda: _files(home, entries, since, before), lambda readable: _count_due(readable, entries, now)
+    )
+    return counts
 
 
-def _count_due(files: Sequence[Path], now: datetime) -> dict[tuple[str, int], int]:
+def _count_due(files: Sequence[Path], entries: Sequence[CommunityEntry], now: datetime) -> dict[tuple[str, int], int]:
     if not files:
         return {}
     counts = ", ".join(f"count(*) filter (where {_is_due_sql(age_d)})" for age_d in AGES_D)
     with memory_database.cursor() as connection:
         rows = connection.execute(
-            f"select community, {counts} from ({_aged_sql(_known_sql(files))}) group by community", {"now": now}
+            f"select community, {counts} from ({_aged_sql(_known_sql(files, entries))}) group by community",
+            {"now": now},
         ).fetchall()
     return {
         (community, age_d): count
@@ -169,8 +170,8 @@ def raw_stamp(home: Home, entry: CommunityEntry, *, before: date) -> str:
     Whatever changes raw puts new files in place; one that goes on unnoticed is damaged.
     """
     facts = []
-    for file in _partition_files(home, entry, before - timedelta(days=REMEMBERED_DAYS), before):
-        with suppress(FileNotFoundError):  # a promotion takes it away
+    for file in _files(home, [entry], before - timedelta(days=REMEMBERED_DAYS), before):
+        with suppress(FileNotFoundError):  # a promotion or a compaction takes it away
             stat = file.stat()
             facts.append(f"{file.parent.name}/{file.name} {stat.st_size} {stat.st_mtime_ns}")
     return "\n".join(facts)
@@ -209,18 +210,36 @@ def _is_due_sql(age_d: int) -> str:
     )
 
 
-def _partition_files(home: Home, entry: CommunityEntry, since: date, before: date | None = None) -> list[Path]:
-    """Raw files of an entry's community, of partitions since a day and before another; those of archives too.
+def _files(home: Home, entries: Sequence[CommunityEntry], since: date, before: date | None = None) -> list[Path]:
+    """Raw files with rows of the entries' communities, of partitions since a day and before another, in both forms.
 
-    In order. Folders of other days are not opened: there may be years of them.
+    Those of archives too. Compacted files, which hold rows of others as well, come last. Folders of other days are not
+    opened: there may be years of them.
     """
+    folders = [_folder_of(home, entry) for entry in entries]
+    together = sorted({folder.parent / compacted.FOLDER for folder in folders})
+    return [file for folder in (*folders, *together) for file in _files_in(folder, since, before)]
+
+
+def _files_in(folder: Path, since: date, before: date | None) -> list[Path]:
     first, end = f"day={since}", "day=~" if before is None else f"day={before}"
-    folder = _folder_of(home, entry)
     files = []
     for name in _names_in(folder):
         if first <= name < end:
             files += [folder / name / file for file in _names_in(folder / name) if file.endswith(".parquet")]
     return sorted(files)
+
+
+def _is_of_sql(entries: Sequence[CommunityEntry]) -> str:
+    """Whether a row is of one of the entries' communities."""
+    names: dict[str, set[str]] = {}
+    for entry in entries:
+        names.setdefault(entry.platform, set()).add(entry.community)
+    of_platforms = [
+        f"platform = {sql_text(platform)} and community in ({', '.join(map(sql_text, sorted(of_platform)))})"
+        for platform, of_platform in sorted(names.items())
+    ]
+    return f"({' or '.join(of_platforms) or 'false'})"
 
 
 def _names_in(folder: Path) -> list[str]:
