@@ -23,7 +23,7 @@ from pulse.core.files import read_json, sql_text, storage_error, write_json
 from pulse.core.home import Home, path_value
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.kpi import closing
-from pulse.lake import kpi_store, landing, outcomes, quality, raw
+from pulse.lake import compacted, kpi_store, landing, outcomes, quality, raw
 from pulse.sentiment import store as scores
 from pulse.warehouse import builds
 
@@ -101,7 +101,8 @@ def require(home: Home, given: Path) -> Damage:
     if lost:
         return _of_lost(home, lost[0])
     found = next((damage for damage in _in_warehouse(home, is_deep=True) if damage.file == file), None)
-    if found is None and file.suffix == ".parquet" and file.exists() and parquet.fault_of(file, is_deep=True):
+    is_there = file.exists() or compacted.is_damaged(file)
+    if found is None and file.suffix == ".parquet" and is_there and parquet.fault_of(file, is_deep=True):
         found = _of_parquet(home, file)
     if found is None:
         raise ConfigError(
@@ -137,6 +138,8 @@ def set_aside(home: Home, damage: Damage, *, clock: Clock) -> SetAside:
             _forget_what_it_held(home, damage, clock=clock)
             if damage.file.exists():
                 damage.file.rename(target)
+            if compacted.is_compacted(damage.file):
+                damage.file.with_name(compacted.CONTENTS_FILE).unlink(missing_ok=True)
             write_json(_note_of(target), {name: str(value) for name, value in vars(done).items()})
         except OSError as error:
             raise storage_error(damage.file, error) from error
@@ -227,11 +230,24 @@ def _of_parquet(home: Home, file: Path) -> Damage:
         )
     if folder == "scores":
         return Damage(file, fault, "nothing: the next run or `pulse rebuild` judges its texts again", None)
+    if folder == "raw" and compacted.is_compacted(file):
+        return Damage(file, fault, raw.way_back(home, file), _loss_of_compacted(file, parts[0]))
     if folder == "raw":
         facts = {"load": unquote(file.stem), "community": _community_of(file), "day": _day_of(file) or "its day"}
         return Damage(file, fault, raw.way_back(home, file), _RECORDS[parts[0]].format(**facts))
     way_back = f"restore it from its backup; without one, {_command(home, file)} says what is lost"
     return Damage(file, fault, way_back, f"{file.stem}: {_TABLES[parts[0]]}")
+
+
+def _loss_of_compacted(file: Path, record: str) -> str:
+    period, held = file.parent.name.partition("=")[2], compacted.contents(file)
+    if held is None:
+        return f"all that {record} of every community hold of {period}: unknown until loaded again"
+    loads_n, communities_n = len({one.load_id for one in held}), len({one.community for one in held})
+    return (
+        f"what {loads_n} loads brought to the {record} of {communities_n} communities on {period}, "
+        f"{sum(one.rows_n for one in held)} rows: unknown until loaded again"
+    )
 
 
 def _command(home: Home, file: Path) -> str:
@@ -262,13 +278,25 @@ def _forget_what_it_held(home: Home, damage: Damage, *, clock: Clock) -> None:
     if folder == "kpi":
         kpi_store.mark_lost(damage.file, damage.fault)
         return
-    if folder == "raw" and parts[0] == "contributions":
-        day = _day_of(damage.file)
-        if day is not None:
+    day = _day_of(damage.file)
+    if folder == "raw" and parts[0] == "contributions" and day is not None:
+        if compacted.is_compacted(damage.file):
+            _forget_compacted(home, damage, day, clock=clock)
+        else:
             _forget_coverage(home, damage.file, day)
-            _say_in_outcomes(home, damage, day, clock=clock)
+            _say_in_outcomes(home, damage, day, damage.file, clock=clock)
     if folder == "raw" or parts[0] == quality.LOAD_OUTCOMES:
         raw.require_everything(home, f"without {damage.file.relative_to(home.root)}")
+
+
+def _forget_compacted(home: Home, damage: Damage, day: date, *, clock: Clock) -> None:
+    """The same as for a small file, of each load and community that the compacted file held."""
+    held = compacted.contents(damage.file) or ()
+    raw.take_out_coverage(home, damage.file.parents[2].name, {one.load_id for one in held})
+    for one in held:
+        small = compacted.small_file(compacted.CONTRIBUTIONS, damage.file, one)
+        _forget_coverage(home, small, day)
+        _say_in_outcomes(home, damage, day, small, clock=clock)
 
 
 def _forget_coverage(home: Home, file: Path, day: date) -> None:
@@ -278,10 +306,17 @@ def _forget_coverage(home: Home, file: Path, day: date) -> None:
     days, as far as those have no file of their own, is lost with it.
     """
     of_community = file.parent.parent
+    compacted_days = [
+        _day_of(other)
+        for other in sorted((of_community.parent / compacted.FOLDER).glob("day=*/*.parquet"))
+        for held in compacted.contents(other) or ()
+        if held.load_id == file.stem and f"community={path_value(held.community)}" == of_community.name
+    ]
     coverage = home.raw / "coverage" / of_community.relative_to(home.raw / "contributions") / file.name
     if not coverage.is_file() or parquet.fault_of(coverage, is_deep=True):
         return
-    others = [_day_of(other) for other in of_community.glob(f"day=*/{file.name}") if other != file]
+    small_days = [_day_of(other) for other in of_community.glob(f"day=*/{file.name}")]
+    others = [other for other in (*small_days, *compacted_days) if other != day]
     is_live = not raw.is_replayable(file.stem)
     with memory_database.cursor() as connection:
         rows = f"read_parquet({sql_text(coverage)}, hive_partitioning = false)"
@@ -292,12 +327,16 @@ def _forget_coverage(home: Home, file: Path, day: date) -> None:
         parquet.write_query(connection, f"from {rows} where not {lost}", coverage)
 
 
-def _say_in_outcomes(home: Home, damage: Damage, day: date, *, clock: Clock) -> None:
-    """Record the day of the lost file as failed, in the words of whoever recorded it before."""
-    load_id, community = damage.file.stem, _community_of(damage.file)
-    segment = damage.file.parent.parent.name.removeprefix("community=")
+def _say_in_outcomes(home: Home, damage: Damage, day: date, file: Path, *, clock: Clock) -> None:
+    """Record the day of the lost file as failed, in the words of whoever recorded it before.
+
+    Args:
+        file: the small file that was lost, or that the rows would be which were lost with a compacted one.
+    """
+    load_id, community = file.stem, _community_of(file)
+    segment = file.parent.parent.name.removeprefix("community=")
     rows = [row for row in _recorded(home, load_id, day) if path_value(row["community"]) == segment]
-    platform = unquote(damage.file.parent.parent.parent.name.removeprefix("platform="))
+    platform = unquote(file.parent.parent.parent.name.removeprefix("platform="))
     if not rows:
         of_entry = {"entry_id": f"{platform}/{community}", "source": landing.source_of(load_id)}
         rows = [{"load_id": load_id, "platform": platform, "community": community, "day": day, **of_entry}]
@@ -336,6 +375,8 @@ def _recorded(home: Home, load_id: str, day: date) -> list[dict[str, Any]]:
 def _community_of(file: Path) -> str:
     """The community of a raw file, from its folder; a hash where the name is too long for one."""
     for part in file.parts:
+        if part == compacted.FOLDER:
+            break
         if part.startswith("community="):
             return unquote(part.removeprefix("community="))
     return "every community"

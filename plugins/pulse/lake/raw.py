@@ -326,10 +326,7 @@ def _make_compacted_again(home: Home, file: Path) -> None:
         if load is None:
             continue
         if record is compacted.COVERAGE:  # a small file has all its months
-            for of_record, other in _concerned(home, load).whole:
-                if of_record is record:
-                    own = [held for held in compacted.contents(other) or () if held.load_id == load_id]
-                    take_out(home, record, other, own)
+            take_out_coverage(home, file.parents[2].name, {load_id})
         _replay(home, load, only=frozenset(compacted.small_file(record, file, held) for held in of_load))
 
 
@@ -542,6 +539,8 @@ def take_out(home: Home, record: Record, file: Path, leaving: Collection[Held], 
 
     Only whoever holds the lock of raw may call this.
     """
+    if not leaving:
+        return
     staging = staging or home.raw / "_promotions" / "take-out"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
@@ -551,6 +550,20 @@ def take_out(home: Home, record: Record, file: Path, leaving: Collection[Held], 
         change = compacted.stage_taken_out(connection, record, file, leaving, staging, Change())
     shutil.rmtree(spill, ignore_errors=True)
     rearrange(home, staging, change)
+
+
+def take_out_coverage(home: Home, platform_folder: str, load_ids: Collection[str]) -> None:
+    """Make small files again of what some loads say that they looked at; raw holds the same rows after it.
+
+    Only whoever holds the lock of raw may call this.
+
+    Args:
+        platform_folder: ``platform=…``.
+    """
+    for file in sorted((home.raw / _COVERAGE / platform_folder / compacted.FOLDER).glob(f"*/{compacted.ROWS_FILE}")):
+        own = [held for held in compacted.contents(file) or () if held.load_id in load_ids]
+        if own and not compacted.is_damaged(file, is_deep=True):
+            take_out(home, compacted.COVERAGE, file, own)
 
 
 def _is_held_already(home: Home, load: Load, concerned: _Concerned, staging: Path) -> bool:

@@ -34,7 +34,7 @@ from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.core.strict import WILDCARD
 from pulse.core.text import printable
 from pulse.core.window import Window
-from pulse.lake import landing, outcomes, quality, raw
+from pulse.lake import compacted, landing, outcomes, quality, raw
 from pulse.platforms import profiles
 from pulse.platforms.reddit import REDDIT
 from pulse.sources.reddit.entry import RedditEntry
@@ -268,11 +268,18 @@ def _forget_profiles(home: Home) -> None:
 
 def profiles_kept_by_name(home: Home) -> int:
     """How many profiles raw holds under the names of their accounts, from a version that kept them so."""
-    folders = (home.raw / "contributions").glob("platform=*/community=*")
-    return sum(
-        profiles.is_clear_name(unquote(folder.name.removeprefix("community="))) and any(folder.glob("day=*/*.parquet"))
-        for folder in folders
-    )
+    root = home.raw / "contributions"
+    names = {
+        (folder.parent.name, unquote(folder.name.removeprefix("community=")))
+        for folder in root.glob("platform=*/community=*")
+        if folder.name != compacted.FOLDER and any(folder.glob("day=*/*.parquet"))
+    }
+    names |= {
+        (file.parents[2].name, held.community)
+        for file in compacted.files_of_platform(root, WILDCARD)
+        for held in compacted.contents(file) or ()
+    }
+    return sum(profiles.is_clear_name(name) for _, name in names)
 
 
 def _uncovered(home: Home) -> list[_Outcome]:
@@ -449,17 +456,19 @@ def _kinds_in_raw(home: Home, one: _Outcome) -> set[str]:
         return set()
     with memory_database.cursor() as connection:
         rows = connection.execute(
-            "select distinct kind from read_parquet($raw, hive_partitioning = false, union_by_name = true)",
-            {"raw": files},
+            "select distinct kind from read_parquet($raw, hive_partitioning = false, union_by_name = true) "
+            f"where $community in ('{WILDCARD}', community)",
+            {"raw": files, "community": one.community},
         ).fetchall()
     return {kind for (kind,) in rows}
 
 
 def _raw_files(home: Home, one: _Outcome) -> list[str]:
-    """What raw holds of the community; for a wildcard, of the platform."""
+    """The files with rows of the community; for a wildcard, of the platform. Compacted ones have rows of others too."""
+    root = home.raw / "contributions"
     community = "*" if one.community == WILDCARD else escape(path_value(one.community))
-    folder = home.raw / "contributions" / f"platform={path_value(one.platform)}"
-    return sorted(map(str, folder.glob(f"community={community}/day=*/*.parquet")))
+    small = (root / f"platform={path_value(one.platform)}").glob(f"community={community}/day=*/*.parquet")
+    return sorted({*map(str, small), *map(str, compacted.files_of_platform(root, one.platform))})
 
 
 def _windows(days: Sequence[date]) -> Iterable[Window]:
