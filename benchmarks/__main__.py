@@ -36,7 +36,11 @@ def _lines(name: str, folder: Path, *, is_quick: bool) -> list[str]:
         "archive": lambda: archive.run(folder, {"25 MB": 25_000_000} if is_quick else archive.SIZES),
         "gate": lambda: gate.run(folder, 50_000 if is_quick else 1_000_000),
         "incremental": lambda: incremental.run(folder, (100_000, 200_000) if is_quick else (1_000_000, 10_000_000)),
-        "marts": lambda: marts.run(folder, (100_000,) if is_quick else (1_000_000,)),
+        "marts": lambda: [
+            *marts.run(folder, (100_000,) if is_quick else (1_000_000,)),
+            "",
+            *marts.run_compacted(folder, ((30_000, 30),) if is_quick else marts.COMPACTED_SIZES),
+        ],
         "reddit_api": lambda: reddit_api.run(
             folder, busy_comments_n=reddit_sizes[0], pages_n=reddit_sizes[1], repeat=reddit_sizes[2]
         ),

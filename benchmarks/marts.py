@@ -3,7 +3,8 @@
 Wall seconds, dbt's start and data tests included but for the one more day, which is the models' own time.
 
 A made-up quarter: 300 communities of very different size over 90 days, a partition for each community and day as in any
-home, so some 27,000 files of contributions and as many of scores.
+home before its days are settled, so some 27,000 files of contributions and as many of scores. Then the same home once
+its days are compacted, beside it, in seconds of CPU.
 """
 
 import json
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pulse.core.home import Home
 
 COMMUNITIES_N = 300
+# Contributions and communities of the homes that are compacted.
+COMPACTED_SIZES = ((333_000, 100), (1_000_000, 300))
 DAYS_N = 90
 FIRST_DAY = date(2026, 1, 1)
 LOAD_ID = "reddit_archive-bench"
@@ -30,6 +33,8 @@ FIVE = (
 )  # fmt: skip
 LIMIT_RATIO = 3.0
 LIMIT_MB = 4_000
+# Of the larger home, compacted.
+REACH_CPU_S, REACH_MB, REACH_DAY_CPU_S = 70.0, 3_000, 15.0
 
 
 def run(folder: Path, sizes: tuple[int, ...]) -> list[str]:
@@ -42,12 +47,12 @@ def run(folder: Path, sizes: tuple[int, ...]) -> list[str]:
     ]
     for rows_n in sizes:
         with tempfile.TemporaryDirectory(dir=folder) as root:
-            in_own_process("benchmarks.marts:make_raw", root, rows_n)
+            in_own_process("benchmarks.marts:make_raw", root, rows_n, COMMUNITIES_N)
             five = in_own_process("benchmarks.marts:build_five", root)
             script = in_own_process("benchmarks.marts:script_of_five", root)
             check_equal(Path(root))
             whole = in_own_process("benchmarks.marts:build_all", root)
-            day = in_own_process("benchmarks.marts:one_more_day", root)
+            day = in_own_process("benchmarks.marts:one_more_day", root, 0)
         lines.append(
             f"| {rows_n:,} | {whole.wall_s:.1f} | {whole.peak_mb:,.0f} ({LIMIT_MB:,}) | {five.wall_s:.1f} "
             f"| {script.wall_s:.1f} | {five.wall_s / script.wall_s:.2f} ({LIMIT_RATIO:g}) | {day.wall_s:.1f} |"
@@ -55,15 +60,44 @@ def run(folder: Path, sizes: tuple[int, ...]) -> list[str]:
     return lines
 
 
+def run_compacted(folder: Path, sizes: tuple[tuple[int, int], ...]) -> list[str]:
+    """Measure homes of small files, and the same ones compacted; returns lines to show."""
+    lines = [
+        f"## The same from small files and from compacted days ({DAYS_N} days)",
+        "",
+        f"Reach at a million: {REACH_CPU_S:g} s, {REACH_MB:,} MB; one more day {REACH_DAY_CPU_S:g} s.",
+        "",
+        "| contributions | communities | raw and scores | files | all marts, CPU s | peak MB | one more day, CPU s |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for rows_n, communities_n in sizes:
+        with tempfile.TemporaryDirectory(dir=folder) as root:
+            in_own_process("benchmarks.marts:make_raw", root, rows_n, communities_n)
+            for form, number in (("small files", 0), ("compacted", 1)):
+                if form == "compacted":
+                    packing = in_own_process("benchmarks.marts:compact", root)
+                files_n = len(list(Path(root).glob("raw/contributions/**/*.parquet")))
+                files_n += len(list(Path(root).glob("scores/**/*.parquet")))
+                whole = in_own_process("benchmarks.marts:build_all", root)
+                day = in_own_process("benchmarks.marts:one_more_day", root, number)
+                lines.append(
+                    f"| {rows_n:,} | {communities_n} | {form} | {files_n:,} | {whole.cpu_s:.1f} | {whole.peak_mb:,.0f} "
+                    f"| {day.cpu_s:.1f} |"
+                )
+            once = f"{packing.cpu_s:.1f} | {packing.peak_mb:,.0f}"
+            lines.append(f"| {rows_n:,} | {communities_n} | compacting all of it | | {once} | |")
+    return lines
+
+
 # ---- raw -------------------------------------------------------------------
 
 
-def make_raw(root: str, rows_n: int) -> Cost:
+def make_raw(root: str, rows_n: int, communities_n: int) -> Cost:
     """Write contributions and scores; threads are a post and nine comments, some answering each other."""
     with measured() as cost:
         home, _ = _home(root)
         with _connection() as connection:
-            connection.execute(f"create table made as {_contributions(rows_n)}")
+            connection.execute(f"create table made as {_contributions(rows_n, communities_n)}")
             _write_partitions(connection, home, "made")
     return cost()
 
@@ -76,7 +110,7 @@ def _connection() -> "duckdb.DuckDBPyConnection":
     return connection
 
 
-def _contributions(rows_n: int) -> str:
+def _contributions(rows_n: int, communities_n: int) -> str:
     """Contract rows; each thread begins somewhere in the quarter and goes on for hours."""
     from pulse.core.contract import projection
 
@@ -84,7 +118,7 @@ def _contributions(rows_n: int) -> str:
     words = "['good', 'bad', 'the', 'kettle', 'works', 'fine', 'love', 'broke', 'again', 'never', 'tea', 'asks']"
     word = f"{words}[1 + ((n * 7 + i * i * 13) % 12)::int]"
     text = f"array_to_string(list_transform(range(8 + n % 40), i -> {word}), ' ')"
-    place = f"floor(pow((of_thread % 1000003) / 1000003.0, 2) * {COMMUNITIES_N})::int"
+    place = f"floor(pow((of_thread % 1000003) / 1000003.0, 2) * {communities_n})::int"
     person = f"(of_row % 1000) * (of_row // 1000 % 1000) * {max(rows_n // 10, 1)} // 1000000"
     post = "'t3_' || lower(to_base(1000000000 + n - k, 36))"
     chosen = projection(
@@ -118,6 +152,7 @@ def _contributions(rows_n: int) -> str:
             "source": "'reddit_archive'",
             "load_id": f"'{LOAD_ID}'",
             "extra": "null",
+            "channel": "null",
         }
     )
     posted_us = f"(n // 10 * 10.0 / {rows_n} * {quarter_us})::bigint"
@@ -186,16 +221,34 @@ def _build(root: str, *, select: str | None) -> Cost:
     return cost()
 
 
-def one_more_day(root: str) -> Cost:
-    """A day more for all communities, built onto what is published; the models' own time, in ``wall_s``."""
+def compact(root: str) -> Cost:
+    """Everything, as if it had come more than a week ago."""
+    from pulse.core.clock import utc_now
+    from pulse.lake.compaction import SETTLED_AFTER_DAYS
+    from pulse.warehouse import builds
+
+    home, _ = _home(root)
+    with measured() as cost:
+        done = builds.compact(home, through=utc_now().date() + timedelta(days=SETTLED_AFTER_DAYS + 1))
+        assert done.days_n >= DAYS_N
+    return cost()
+
+
+def one_more_day(root: str, number: int) -> Cost:
+    """A day more for all communities, built onto what is published; the models' own time, in ``wall_s``.
+
+    Args:
+        number: of the day, from 0; those before are there.
+    """
+    from pulse.core.contract import COLUMN_NAMES
     from pulse.core.files import write_json
     from pulse.warehouse import builds
 
     home, settings = _home(root)
-    day = FIRST_DAY + timedelta(days=DAYS_N)
+    day = FIRST_DAY + timedelta(days=DAYS_N + number)
     with _connection() as connection:
         files = f"{home.raw}/contributions/*/*/day={day - timedelta(days=1)}/*.parquet"
-        source = f"read_parquet('{files}', hive_partitioning = false)"
+        source = f"(select {', '.join(COLUMN_NAMES)} from read_parquet('{files}', hive_partitioning = false))"
         connection.execute(
             f"create table added as select * replace (created_at + interval 1 day as created_at, "
             "observed_at + interval 1 day as observed_at, contribution_id || 'x' as contribution_id, "

@@ -48,7 +48,12 @@ from pulse.warehouse import builds
 IS_LONG_FORM = os.environ.get("PULSE_FAULTS") == "long"
 STAGES = (
     "extract page", "seal", "gate 1", "promote", "score", "dbt build", "gate 2", "publish copy", "publish rename",
+    "compaction",
 )  # fmt: skip
+# Where a run ends that is not to compact: its days are too young for that.
+PUBLISHED = "publish rename"
+# For a run of that day all is settled, whenever it came.
+LONG_AFTER = date(2100, 1, 1)
 # Where a run begins that is to come to a stage: it hands nothing over in between.
 BEGINNINGS = {"seal": "extract page", "publish rename": "publish copy"}
 # What is counted as `file`, by the name of Python's audit event; the first argument is a path.
@@ -114,7 +119,7 @@ class Orders:
     run_id: str
     handover: Path
     begin_at: str = STAGES[0]
-    end_with: str = STAGES[-1]
+    end_with: str = PUBLISHED
     kill_at: Moment | None = None
     pause_at: Moment | None = None
     room: Room | None = None
@@ -417,24 +422,33 @@ def _steps(orders: Orders, watch: "_Watch") -> None:
         if not first <= number <= last:
             continue
         watch.enter(stage)
-        match stage:
-            case "extract page":
-                told |= _extract_all(pipeline, window, run_id, watch, is_last=last <= STAGES.index("seal"))
-            case "gate 1":
-                told["verdicts"] = pipeline.gate_loads(window, told["entries"], told["loads"], run_id=run_id)
-            case "promote":
-                pipeline.promote(told["verdicts"], run_id=run_id)
-            case "score":
-                pipeline.score(told["verdicts"])
-            case "dbt build":
-                told["nodes"] = pipeline.build()
-                pipeline.require_built(told["nodes"])
-            case "gate 2":
-                told["gated"] = pipeline.gate_marts(run_id=run_id)
-            case "publish copy":
-                pipeline.publish(window, told["verdicts"], told["gated"])
+        if stage == "extract page":
+            told |= _extract_all(pipeline, window, run_id, watch, is_last=last <= STAGES.index("seal"))
+        else:
+            _step(pipeline, stage, orders, told)
         watch.leave()
         write_json(orders.handover, told)
+
+
+def _step(pipeline: Pipeline, stage: str, orders: Orders, told: dict[str, Any]) -> None:
+    """One step; what it hands over goes where it finds what it needs."""
+    window, run_id = orders.window, orders.run_id
+    match stage:
+        case "gate 1":
+            told["verdicts"] = pipeline.gate_loads(window, told["entries"], told["loads"], run_id=run_id)
+        case "promote":
+            pipeline.promote(told["verdicts"], run_id=run_id)
+        case "score":
+            pipeline.score(told["verdicts"])
+        case "dbt build":
+            told["nodes"] = pipeline.build()
+            pipeline.require_built(told["nodes"])
+        case "gate 2":
+            told["gated"] = pipeline.gate_marts(run_id=run_id)
+        case "publish copy":
+            pipeline.publish(window, told["verdicts"], told["gated"])
+        case "compaction":
+            builds.compact(pipeline.home, through=LONG_AFTER)
 
 
 def _extract_all(pipeline: Pipeline, window: Window, run_id: str, watch: "_Watch", *, is_last: bool) -> dict[str, Any]:

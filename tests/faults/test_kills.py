@@ -21,11 +21,12 @@ MOMENTS: dict[str, dict[str, tuple[float, ...]]] = {
     "gate 2": {"file": (0.5, 1), "sql": (0.5,)},
     "publish copy": {"file": (0, 0.5, 1), "sql": (0, 0.5)},
     "publish rename": {"file": (0, 0.2, 0.5, 0.8, 1), "flush": (0.5,)},
+    "compaction": {"file": (0, 0.2, 0.4, 0.6, 0.8, 1), "flush": (0.3, 0.7), "sql": (0.5,)},
 }
 # No file may grow beyond so many bytes: the kernel kills in the middle of the write that would.
 WRITES = {
     "extract page": 4_096, "gate 1": 100_000, "promote": 4_096, "score": 4_096, "dbt build": 1_000_000,
-    "publish copy": 1_000_000,
+    "publish copy": 1_000_000, "compaction": 4_096,
 }  # fmt: skip
 # One of each stage, for the short form.
 UP_TO_BUILD = (
@@ -33,6 +34,7 @@ UP_TO_BUILD = (
     ("score", "file", 1), ("dbt build", "sql", 0.3),
 )  # fmt: skip
 AFTER_IT = (("gate 2", "sql", 0.5), ("publish copy", "file", 1), ("publish rename", "file", 0.5))
+COMPACTING = (("compaction", "sql", 0.5), ("compaction", "file", 0.4), ("compaction", "file", 0.7))
 
 only_long = pytest.mark.skipif(not IS_LONG_FORM, reason="part of the long form: make test-faults")
 
@@ -60,6 +62,21 @@ def test_killed_at_every_stage_after_the_build_in_turn__the_last_task_tried_agai
     require_same(undisturbed)
 
 
+def test_killed_while_it_compacts_again_and_again__a_plain_rerun_gives_the_same_marts(
+    undisturbed: Scene, record_property: Callable[[str, object], None]
+):
+    undisturbed.start_from("compaction")
+    kill_in_turn(undisturbed, COMPACTING[:1], told=record_property)
+    for moment in COMPACTING[1:]:
+        undisturbed.start_from("compaction")
+        kill_in_turn(undisturbed, [moment], told=record_property)
+    run(undisturbed.orders.only("compaction")).require_well()
+    raw = undisturbed.home.raw / "contributions"
+    assert [file.name for file in raw.glob("platform=*/*/*/*.parquet")].count("compacted.parquet") > 0
+    undisturbed.rerun().require_well()
+    require_same(undisturbed)
+
+
 def kill_in_turn(
     undisturbed: Scene, moments: Iterable[tuple[str, str, float]], *, told: Callable[[str, object], None]
 ) -> None:
@@ -68,7 +85,8 @@ def kill_in_turn(
     for stage, action, share in moments:
         beginning = BEGINNINGS.get(stage, stage)
         moment = undisturbed.moment(stage, action, share)
-        ended = run(replace(undisturbed.orders, run_id="killed", begin_at=begin_at or beginning, kill_at=moment))
+        orders = replace(undisturbed.orders, run_id="killed", begin_at=begin_at or beginning, end_with=stage)
+        ended = run(replace(orders, kill_at=moment))
         assert ended.signal == signal.SIGKILL, (moment, ended.error)
         told("killed", str(moment))
         assert undisturbed.is_published_whole(), moment
@@ -115,4 +133,4 @@ def kill_and_rerun(
 
 def test_moments__there_are_at_least_forty_and_of_every_stage():
     assert sum(len(shares) for actions in MOMENTS.values() for shares in actions.values()) >= 40
-    assert set(MOMENTS) == set(STAGES) == {stage for stage, _, _ in (*UP_TO_BUILD, *AFTER_IT)}
+    assert set(MOMENTS) == set(STAGES) == {stage for stage, _, _ in (*UP_TO_BUILD, *AFTER_IT, *COMPACTING)}
