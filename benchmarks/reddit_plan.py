@@ -1,12 +1,13 @@
 """The plan of a run of source ``reddit_api``: reckoned in task ``plan``, and what each extraction adds without calls.
 
 An extraction reads the plan, and what raw knows of the communities that it asks for together with its own. Made-up raw
-of 90 days, of which 38 are read, a file for each community and day. All was last seen half an hour after midnight, so
-that something is due for each age.
+of 90 days, of which 38 are read: a file for each community and day, and the same once its settled days are compacted.
+All was last seen half an hour after midnight, so that something is due for each age.
 """
 
+import os
 import tempfile
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,20 +32,26 @@ def run(folder: Path, sizes: tuple[int, ...]) -> list[str]:
     lines = [
         f"## The plan of a live run (raw of {DAYS_N} days, {ROWS_A_DAY} contributions a day and community)",
         "",
-        "| communities | plan, CPU s | all extractions, CPU s | together | limit | per community, ms |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| communities | raw | plan, CPU s | all extractions, CPU s | together | limit | per community, ms |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for communities_n in sizes:
         with tempfile.TemporaryDirectory(dir=folder) as root:
             in_own_process("benchmarks.reddit_plan:make_raw", root, communities_n)
-            planned = in_own_process("benchmarks.reddit_plan:plan", root, communities_n)
-            extracted = in_own_process("benchmarks.reddit_plan:extract_all", root, communities_n)
-        cpu_s = planned.cpu_s + extracted.cpu_s
-        lines.append(
-            f"| {communities_n} | {planned.cpu_s:.2f} | {extracted.cpu_s:.2f} | {cpu_s:.2f} "
-            f"| {LIMIT_CPU_S * communities_n / LIMIT_COMMUNITIES_N:.0f} | {1_000 * cpu_s / communities_n:.0f} |"
-        )
+            lines.append(_line(root, communities_n, "small files"))
+            in_own_process("benchmarks.reddit_plan:compact", root)
+            lines.append(_line(root, communities_n, "compacted"))
     return lines
+
+
+def _line(root: str, communities_n: int, form: str) -> str:
+    planned = in_own_process("benchmarks.reddit_plan:plan", root, communities_n)
+    extracted = in_own_process("benchmarks.reddit_plan:extract_all", root, communities_n)
+    cpu_s = planned.cpu_s + extracted.cpu_s
+    return (
+        f"| {communities_n} | {form} | {planned.cpu_s:.2f} | {extracted.cpu_s:.2f} | {cpu_s:.2f} "
+        f"| {LIMIT_CPU_S * communities_n / LIMIT_COMMUNITIES_N:.0f} | {1_000 * cpu_s / communities_n:.0f} |"
+    )
 
 
 def make_raw(root: str, communities_n: int) -> Cost:
@@ -81,6 +88,23 @@ def _write_partition(connection: "duckdb.DuckDBPyConnection", home: "Home", comm
     )
 
 
+def compact(root: str) -> Cost:
+    """As the run of the day before did: each file came when its day was over."""
+    from pulse.core.home import Home
+    from pulse.warehouse import builds, transform
+
+    home = Home(Path(root))
+    transform.ensure_inputs(home)
+    for folder in (home.raw / "contributions").glob("platform=*/*/day=*"):
+        came = datetime.fromisoformat(folder.name.removeprefix("day=")).replace(tzinfo=UTC) + timedelta(days=1)
+        for file in folder.iterdir():
+            os.utime(file, (came.timestamp(),) * 2)
+    with measured() as cost:
+        done = builds.compact(home, through=DAY - timedelta(days=1))
+        assert done.days_n > 0
+    return cost()
+
+
 def plan(root: str, communities_n: int) -> Cost:
     """What task ``plan`` spends on it."""
     from pulse.core.window import Window
@@ -88,6 +112,8 @@ def plan(root: str, communities_n: int) -> Cost:
     from pulse.sources.reddit import route  # noqa: F401  (imports are not measured)
 
     context = _context(root, communities_n)
+    for sealed in (context.home.landing / "plans").glob("*.json"):
+        sealed.unlink()
     with measured() as cost:
         routes.describe_plan(Window.one_day(DAY), context)
     return cost()
@@ -109,7 +135,7 @@ def extract_all(root: str, communities_n: int) -> Cost:
         for entry in entries:
             plan = run_plan.plan_for(entry, window, window, context)
             members = plan.group_of(entry).entries
-            kept = context.home.scratch / f"{members[0].community}.parquet"
+            kept = context.home.scratch / f"{os.getpid()}-{members[0].community}.parquet"
             with duckdb.connect(config={"threads": "1"}) as connection:  # as that of a response cache
                 connection.execute("set timezone = 'UTC'")
                 create_known_once(connection, context.home, members, kept, since=since)

@@ -86,14 +86,15 @@ def settled(home: Home, through: date) -> list[Settled]:
                 continue
             for day, files in sorted(small_files_by_day(platform).items()):
                 target = platform / compacted.FOLDER / f"day={day}" / compacted.ROWS_FILE
-                if day <= last and are_settled(files, target, last) and pending.isdisjoint(files):
+                if day <= last and are_settled(files, target.parent, last) and pending.isdisjoint(files):
                     found.append(Settled(record, {target: tuple(sorted(files))}))
     return found
 
 
-def are_settled(files: Sequence[Path], target: Path, last: date) -> bool:
-    """Whether small files are all old enough, and more than what they would become."""
-    return len(files) + target.exists() > 1 and all(is_old_enough(file, last) for file in files)
+def are_settled(files: Sequence[Path], together: Path, last: date) -> bool:
+    """Whether small files are all old enough, and more than one with those of the folder that they would go into."""
+    files_n = len(files) + len(list(together.glob("*.parquet")))
+    return files_n > 1 and all(is_old_enough(file, last) for file in files)
 
 
 def _settled_coverage(platform: Path, last: date) -> list[Settled]:

@@ -301,11 +301,11 @@ def compact(home: Home, *, through: date, most_n: int | None = None, is_dry_run:
     last = compaction.settled_before(through)
     for model in sorted(home.scores.glob("model_id=*")):
         settled = [
-            (target, sorted(files))
+            (together / ROWS_FILE, sorted(files))
             for platform in sorted(model.glob("platform=*"))
             for day, files in sorted(compaction.small_files_by_day(platform).items())
             if day <= last
-            and compaction.are_settled(files, target := platform / compacted.FOLDER / f"day={day}" / ROWS_FILE, last)
+            and compaction.are_settled(files, together := platform / compacted.FOLDER / f"day={day}", last)
         ]
         if not settled:
             continue
