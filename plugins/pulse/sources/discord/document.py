@@ -52,7 +52,7 @@ _NOTICES = frozenset(
     }
 )  # fmt: skip
 # All whose accounts were deleted before 2023 have this one in common, which is no person.
-_DELETED_ACCOUNT = "456226577798135808"
+DELETED_ACCOUNT = "456226577798135808"
 
 # Of a message, whether or not a line holds them.
 MESSAGE_KEYS = frozenset(
@@ -303,7 +303,7 @@ def _microseconds(at: datetime | None) -> int | None:
 def _is_gone(author: dict[str, Any]) -> bool:
     """Whether the account was deleted: then all who were share one name, and one id or none."""
     is_placeholder = author.get("name") == "Deleted User" and author.get("discriminator") == "0000"
-    return author.get("id") == _DELETED_ACCOUNT or (is_placeholder and author.get("isBot") is not True)
+    return author.get("id") == DELETED_ACCOUNT or (is_placeholder and author.get("isBot") is not True)
 
 
 def _reaction_counts(reactions: object) -> object:

@@ -1,16 +1,34 @@
 """What the config may say of communities on Discord."""
 
+from collections.abc import Hashable
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
-from pulse.core.strict import WILDCARD
+from pulse.core.strict import WILDCARD, Strict
 from pulse.sources.lines.entry import FileEntry
+from pulse.sources.lines.patterns import OneGroup
+from pulse.sources.lines.zones import Zone
 
 # No scores, awards, views or shares are there, and replies are not counted.
 OBSERVES = frozenset(
     {"parent_id", "edited_at", "title", "body", "permalink", "author_key", "reactions", "channel", "extra"}
 )
+CSV_OBSERVES = frozenset({"body", "author_key", "reactions", "channel"})
+_PACKED = (".zst", ".gz")
+
+
+class CsvExports(Strict):
+    """What CSV exports do not say themselves.
+
+    Attributes:
+        zone: of the machine that made them, for their times have none.
+        channel: a pattern with one group, searched in a file's path; the group holds the channel's name.
+    """
+
+    zone: Zone
+    channel: OneGroup
 
 
 class DiscordExportEntry(FileEntry):
@@ -19,19 +37,27 @@ class DiscordExportEntry(FileEntry):
     Attributes:
         name: the server's id or its name, exactly as the files have it; rows carry what stands here. A name may change
             and is not unique: where it did or is not, the id tells servers apart.
-        path: JSON exports, one for each channel, thread and forum post.
+        path: exports, one for each channel, thread and forum post: JSON, or CSV.
+        csv: what CSV exports do not say; needed where there are any. Their rows are of the server ``name``.
         team_accounts, bot_accounts: ids of accounts: names change and repeat.
     """
 
     platform: Literal["discord"]
     source: Literal["discord_export"]
 
+    csv: CsvExports | None = None
+
     files_module: ClassVar[str] = "pulse.sources.discord.export"
 
     @property
     def observes(self) -> frozenset[str]:
         """What an export shows."""
-        return OBSERVES
+        return CSV_OBSERVES if self.path and all(is_csv(path) for path in self.path) else OBSERVES
+
+    @property
+    def reading(self) -> Hashable:
+        """CSV exports do not name their server: what is read of them is the entry's own."""
+        return self.files_module if self.csv is None else (self.files_module, self.csv, self.community)
 
     @field_validator("name")
     @classmethod
@@ -50,3 +76,9 @@ class DiscordExportEntry(FileEntry):
                     "change)"
                 )
         return value
+
+
+def is_csv(path: Path) -> bool:
+    """Whether a file's name says that it is a CSV."""
+    endings = [ending.lower() for ending in path.suffixes if ending.lower() not in _PACKED]
+    return endings[-1:] == [".csv"]

@@ -221,7 +221,8 @@ class EntryArchive:
         stretches = within_day(proven, day)
         if not stretches:
             return [coverage.nothing(platform, community, day, kind, except_communities=others)]
-        proof: Proof = "listed" if self.speaks_for_parts else "spanned"
+        is_listed = self.speaks_for_parts and all(file.coverage.is_listed for file in self.files)
+        proof: Proof = "listed" if is_listed else "spanned"
         return [
             Look(
                 platform, community, day, kind, minute_at(one.first_min), minute_at(one.end_min), proof,

@@ -110,14 +110,15 @@ def as_line(record: object) -> bytes:
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
-def cut(lines: Iterable[bytes], *, chunk_bytes: int) -> Iterator[Chunk | LineTooLong]:
+def cut(lines: Iterable[bytes], *, chunk_bytes: int, first_line: int = 1) -> Iterator[Chunk | LineTooLong]:
     """Lines in chunks; where one ends depends on the lines and the limits alone.
 
     Args:
         lines: without their line ends.
+        first_line: the number of the first.
     """
     held: list[bytes] = []
-    held_bytes, line_number = 0, 1
+    held_bytes, line_number = 0, first_line
     for line in lines:
         is_too_long = len(line) > ndjson.MAX_LINE_BYTES
         if held and (is_too_long or held_bytes + len(line) >= chunk_bytes or len(held) == ndjson.MAX_CHUNK_LINES):

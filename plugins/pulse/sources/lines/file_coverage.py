@@ -14,7 +14,7 @@ that somebody holds are (:func:`common`).
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, floor
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ class FileStatement:
         kinds: what is written in such a part, whether or not the file holds any.
         first_s, end_s: from when to when it lists all of the part, seconds since 1970; None where it cannot say.
         partial_reason: why it lacks what it was meant to hold; None where it lacks nothing.
+        spans_records: it says whose part it holds and not from when to when: that is from its first record to its last.
     """
 
     community: str
@@ -57,6 +58,11 @@ class FileStatement:
     first_s: float | None
     end_s: float | None
     partial_reason: str | None = None
+    spans_records: bool = False
+
+    def reaching(self, first_s: float | None, last_s: float | None) -> "FileStatement":
+        """The same, and its stretch where its records tell it: from the first to the last."""
+        return replace(self, first_s=first_s, end_s=last_s) if self.spans_records else self
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ class FileCoverage:
         stretches: by kind, then community (``*`` for a site-wide dump).
         part: the part of a community that the file speaks for; None where it speaks for whole ones.
         partial_reason: why the file lacks what it was meant to hold.
+        is_listed: whether the file itself says from when to when it lists its part.
     """
 
     kinds: tuple[str, ...] = ()
@@ -78,6 +85,7 @@ class FileCoverage:
     stretches: dict[str, dict[str, list[Stretch]]] = field(default_factory=dict)
     part: str | None = None
     partial_reason: str | None = None
+    is_listed: bool = True
 
     def of(self, kind: str, community: str) -> list[Stretch]:
         """What it proves of that kind for one community; ``*`` asks for all communities together."""
@@ -102,6 +110,7 @@ class FileCoverage:
             },
             "part": self.part,
             "partial_reason": self.partial_reason,
+            "is_listed": self.is_listed,
         }
 
     @classmethod
@@ -118,6 +127,7 @@ class FileCoverage:
             # Archives that were staged before files spoke for parts do not have these.
             content.get("part"),
             content.get("partial_reason"),
+            content.get("is_listed", True),
         )
 
 
@@ -135,6 +145,7 @@ def coverage_of_statement(statement: FileStatement) -> FileCoverage:
         stretches=stretches,
         part=statement.part,
         partial_reason=statement.partial_reason,
+        is_listed=not statement.spans_records,
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pulse.sources.lines.file_coverage import FileStatement
-from pulse.sources.lines.ndjson import Chunk, Fault, LineTooLong, Record
+from pulse.sources.lines.ndjson import Chunk, Fault, LineTooLong, Record, TableChunk
 
 
 class Mapping(Protocol):
@@ -33,8 +33,14 @@ class Mapping(Protocol):
     def record_limit(self) -> str:
         """What a line must be, in words."""
 
-    def chunks(self, path: Path, *, chunk_bytes: int, scratch: Path) -> Iterator[Chunk | LineTooLong | FileStatement]:
+    def chunks(
+        self, path: Path, *, chunk_bytes: int, scratch: Path
+    ) -> Iterator[Chunk | LineTooLong | TableChunk | FileStatement]:
         """The file as lines of JSON, cut into chunks; see :func:`pulse.sources.lines.ndjson.read_chunks`.
+
+        What is a table already comes as rows with the fields of :meth:`raw_columns`, all of them text. Of these nothing
+        is looked at slowly: :meth:`identified_sql` has a further column ``fault``, which is ``name: detail`` for a row
+        that cannot be used and NULL for a good one, and all that :meth:`contract_select` needs.
 
         A file that says itself what it holds ends with its statement; of any other its records have to tell.
 

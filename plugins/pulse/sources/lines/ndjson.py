@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Literal, Protocol
 
 import numpy as np
+import pyarrow as pa
 import zstandard
 
 from pulse.core.errors import ArchiveUnreadable, SourceUnavailable
@@ -34,6 +35,9 @@ MAX_LINE_BYTES = 8 * 1024 * 1024
 MAX_NESTING = 200
 ZSTD_MAX_WINDOW_BYTES = 2**31
 KEPT_LINE_BYTES = 64 * 1024
+# Archives of real texts are packed to a tenth. What unpacks to more than this was made to fill a disk; small files may.
+MAX_UNPACKED_RATIO = 200
+MIN_REFUSED_BYTES = 1024**3
 _READ_BYTES = 4 * 1024 * 1024
 _SPARE_BYTES = 256 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -83,6 +87,24 @@ class Chunk:
         return len(self.ends)
 
 
+@dataclass(frozen=True)
+class TableChunk:
+    """Rows of a table, in file order: what is a table already need not become lines first.
+
+    Attributes:
+        first_line: number of its first row, from 1.
+        table: the columns that the mapping reads, all of them text.
+    """
+
+    first_line: int
+    table: pa.Table
+
+    @property
+    def lines_n(self) -> int:
+        """How many rows it holds."""
+        return int(self.table.num_rows)
+
+
 # Fault of a record that is whole but nothing that anybody said: a notice of the platform, such as who joined. It is a
 # documented skip, no bad line.
 NOT_SPEECH = "not_speech"
@@ -128,7 +150,7 @@ def opened(path: Path) -> "Iterator[ByteStream]":
     """
     before = fingerprint_of(path)
     try:
-        _refuse_foreign(path)
+        refuse_foreign(path)
         with decompressed(path) as stream:
             yield stream
     except DECOMPRESSION_ERRORS as error:
@@ -182,19 +204,59 @@ def decompressed(path: Path) -> Iterator[ByteStream]:
 
     Raises:
         OSError, EOFError, zlib.error, zstandard.ZstdError: ``DECOMPRESSION_ERRORS``.
+        ArchiveUnreadable: it unpacks to far more than any archive of texts does.
     """
     kind = compression_of(path)
     with path.open("rb") as file:
         if kind == "gzip":
             with gzip.GzipFile(fileobj=file) as stream:
-                yield stream
+                yield _Bounded(stream, path)
         elif kind == "zstd":
             _require_whole_frames(file)
             decompressor = zstandard.ZstdDecompressor(max_window_size=ZSTD_MAX_WINDOW_BYTES)
             with decompressor.stream_reader(file, read_across_frames=True, closefd=False) as stream:
-                yield stream
+                yield _Bounded(stream, path)
         else:
             yield file
+
+
+class _Bounded:
+    """A decompressing stream that ends in an error where it was made to fill a disk."""
+
+    def __init__(self, stream: ByteStream, path: Path) -> None:
+        self._stream = stream
+        self._path = path
+        self._packed_bytes = path.stat().st_size
+        self._unpacked_bytes = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._stream.read(size)
+        self._count(len(data))
+        return data
+
+    def readinto(self, room: memoryview, /) -> int:
+        size = self._stream.readinto(room)
+        self._count(size)
+        return size
+
+    def _count(self, size: int) -> None:
+        self._unpacked_bytes += size
+        refuse_bomb(self._path, packed_bytes=self._packed_bytes, unpacked_bytes=self._unpacked_bytes)
+
+
+def refuse_bomb(path: Path, *, packed_bytes: int, unpacked_bytes: int) -> None:
+    """Stop at content that was made to fill a disk.
+
+    Raises:
+        ArchiveUnreadable: it is over ``MIN_REFUSED_BYTES`` and ``MAX_UNPACKED_RATIO`` times what the file takes.
+    """
+    if unpacked_bytes >= max(MIN_REFUSED_BYTES, MAX_UNPACKED_RATIO * packed_bytes):
+        raise ArchiveUnreadable(
+            f"archive {path}",
+            value=f"unpacks to {unpacked_bytes:,} bytes or more, and takes {packed_bytes:,}",
+            limit=f"{MAX_UNPACKED_RATIO} times its size once over {MIN_REFUSED_BYTES:,} bytes",
+            next_step="look at what it is; if it is meant so, unpack it yourself and name the result in the config",
+        )
 
 
 def compression_of(path: Path) -> Compression:
@@ -212,14 +274,20 @@ def _magic_of(path: Path) -> bytes:
         return file.read(4)
 
 
-def _refuse_foreign(path: Path) -> None:
+def refuse_foreign(path: Path, *, limit: str = "lines of JSON in UTF-8: plain, gzip or Zstandard") -> None:
+    """Name what a file is that is packed, or written, in a way that is not read here.
+
+    Raises:
+        ArchiveUnreadable: it is.
+        OSError: it cannot be opened.
+    """
     magic = _magic_of(path)
     for foreign, name in _FOREIGN_MAGICS.items():
         if magic.startswith(foreign):
             raise ArchiveUnreadable(
                 f"archive {path}",
                 value=f"looks like {name}",
-                limit="lines of JSON in UTF-8: plain, gzip or Zstandard",
+                limit=limit,
                 next_step="unpack or convert it, and name the result in the config",
             )
 

@@ -50,7 +50,7 @@ from pulse.sources.lines.file_coverage import (
     write_minutes,
 )
 from pulse.sources.lines.mapping import Mapping
-from pulse.sources.lines.ndjson import Chunk, LineTooLong
+from pulse.sources.lines.ndjson import Chunk, LineTooLong, TableChunk
 from pulse.sources.lines.reader import MAX_UNKNOWN_KEYS, BadLine, ChunkReader
 from pulse.sources.lines.rows import FAULT_SCHEMA, day_of, fault_table, write_faults, write_rows
 
@@ -62,6 +62,7 @@ _COMPRESSION = "lz4_raw"
 BLANK_LINE = "blank_line"
 # Lines that are left out on purpose: they are counted, and are no fault of the file.
 SKIPPED_FAULTS = frozenset({BLANK_LINE, ndjson.NOT_SPEECH})
+_Item = Chunk | LineTooLong | TableChunk
 SEAL = "archive.json"
 UNPLACED = "unplaced.parquet"
 
@@ -292,7 +293,7 @@ class _Staging:
                 draft.unlink()
             self._scratch.mkdir(parents=True, mode=0o700)
             with self._workers, ThreadPoolExecutor(_WORKERS_N, thread_name_prefix="parse") as pool:
-                started: deque[tuple[Chunk | LineTooLong, Future[_Parsed]]] = deque()
+                started: deque[tuple[_Item, Future[_Parsed]]] = deque()
                 for item in self._mapping.chunks(self._path, chunk_bytes=self._chunk_bytes, scratch=self._scratch):
                     if isinstance(item, FileStatement):
                         self.statement = item
@@ -335,16 +336,16 @@ class _Staging:
 
     # ---- one chunk ---------------------------------------------------------
 
-    def _files_of(self, item: Chunk | LineTooLong) -> tuple[Path, Path, Path]:
+    def _files_of(self, item: _Item) -> tuple[Path, Path, Path]:
         """Seal, rows and faults of a chunk."""
-        number = f"{item.first_line:012d}-{'lines' if isinstance(item, Chunk) else 'too-long'}"
+        number = f"{item.first_line:012d}-{'too-long' if isinstance(item, LineTooLong) else 'lines'}"
         return (
             self._folder / f"tally-{number}.json",
             self._folder / f"chunk-{number}.parquet",
             self._folder / f"faults-{number}.parquet",
         )
 
-    def _parse_unless_sealed(self, item: Chunk | LineTooLong) -> "_Parsed":
+    def _parse_unless_sealed(self, item: _Item) -> "_Parsed":
         """In a worker's thread: write the chunk's rows, unless a run before sealed them."""
         seal, rows_file, _ = self._files_of(item)
         if seal.is_file() and (isinstance(item, LineTooLong) or rows_file.is_file()):
@@ -358,7 +359,7 @@ class _Staging:
         finally:
             self._free_workers.put(worker)
 
-    def _seal_chunk(self, item: Chunk | LineTooLong, parsing: "Future[_Parsed]") -> "_Tally":
+    def _seal_chunk(self, item: _Item, parsing: "Future[_Parsed]") -> "_Tally":
         """Write the chunk's faults, then its tally, which is its seal."""
         parsed = parsing.result()
         if not parsed.is_sealed:
@@ -368,9 +369,12 @@ class _Staging:
             write_json(seal, vars(parsed.tally))
         return parsed.tally
 
-    def _parse_chunk(self, worker: "_Worker", chunk: Chunk, rows_file: Path) -> "_Parsed":
+    def _parse_chunk(self, worker: "_Worker", chunk: Chunk | TableChunk, rows_file: Path) -> "_Parsed":
         reader = ChunkReader(worker.connection, worker.scratch, self._mapping)
-        reader.read(chunk)
+        if isinstance(chunk, TableChunk):
+            reader.read_table(chunk)
+        else:
+            reader.read(chunk)
         is_wanted = "true" if self.wanted is None else "list_contains($wanted, community_name)"
         row = worker.connection.execute(
             f"select min(created_s), max(created_s), count(*), count(*) filter (where not {is_wanted}) from identified",
@@ -422,7 +426,7 @@ def _seal_archive(path: Path, folder: Path, tally: _Tally, staging: _Staging) ->
     except OSError as error:
         raise storage_error(folder, error) from error
     if staging.statement is not None:
-        proven = coverage_of_statement(staging.statement)
+        proven = coverage_of_statement(staging.statement.reaching(tally.first_s, tally.last_s))
     else:
         proven = coverage_of_minutes(sorted(folder.glob("minutes-*.parquet")), wanted=staging.wanted)
     known = {"unknown_keys": tally.unknown_keys, "unknown_keys_sampled_n": tally.unknown_keys_sampled_n}

@@ -1,16 +1,19 @@
 """What the config may say of a community that is read from tables: which column means what."""
 
-import re
 from collections.abc import Hashable
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
 from pulse.core.contract import OBSERVABLE
+from pulse.core.errors import ConfigError
 from pulse.core.strict import Strict
+from pulse.core.text import printable
 from pulse.platforms.registry import NAME
 from pulse.sources.lines.entry import FileEntry
+from pulse.sources.lines.patterns import OneGroup
+from pulse.sources.lines.zones import Zone
 
 TEXTS = ("title", "body", "url", "permalink", "channel")
 NUMBERS = ("score", "upvote_ratio", "reply_count", "award_count", "view_count", "share_count")
@@ -18,8 +21,12 @@ TIMES = ("created_at", "edited_at", "observed_at")
 IDS = ("contribution_id", "thread_id", "parent_id")
 FIELDS = (*IDS, *TIMES, *TEXTS, *NUMBERS, "kind", "community", "author", "tags", "reactions", "removal")
 Repair = Literal["python_bytes", "latin1_utf8"]
-_OFFSET = re.compile(r"([+-])([01][0-9]|2[0-3]):?([0-5][0-9])")
+_ORIGINS = ("column", "constant", "file_part", "path_part", "made_from", "columns")
 _EPOCHS = ("epoch_s", "epoch_ms")
+Format = Literal["csv", "tsv", "ndjson", "json", "parquet"]
+_ENDINGS: dict[str, Format] = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".ndjson": "ndjson", ".jsonl": "ndjson",
+                               ".json": "json", ".parquet": "parquet"}  # fmt: skip
+_PACKED = (".zst", ".gz")
 
 
 class Take(Strict):
@@ -28,7 +35,8 @@ class Take(Strict):
     Attributes:
         column: its name; in JSON, parts of a nested object with dots between.
         constant: the same text for all rows.
-        file_part: a pattern with one group, searched in the file's name; the value is what the group holds.
+        file_part, path_part: a pattern with one group, searched in the file's name, or in its whole path; the value is
+            what the group holds.
         made_from: columns that together tell a row from others, where a table has no ids. Such an id begins with
             ``made_``: it is the same for the same values, and nothing on the platform has it.
         columns: of ``reactions``: the column that counts each kind.
@@ -43,13 +51,14 @@ class Take(Strict):
 
     column: str | None = None
     constant: str | None = None
-    file_part: str | None = None
+    file_part: OneGroup | None = None
+    path_part: OneGroup | None = None
     made_from: tuple[str, ...] = ()
     columns: dict[str, str] = Field(default_factory=dict)
     prefix: str = ""
     values: dict[str, str] = Field(default_factory=dict)
     time: tuple[str, ...] = ()
-    zone: str | None = None
+    zone: Zone | None = None
     repair: tuple[Repair, ...] = ()
     split: str | None = None
 
@@ -58,35 +67,11 @@ class Take(Strict):
     def _as_list(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
 
-    @field_validator("zone")
-    @classmethod
-    def _refuse_unknown_zone(cls, value: str | None) -> str | None:
-        if value is not None and offset_minutes(value) is None:
-            try:
-                ZoneInfo(value)
-            except (ZoneInfoNotFoundError, ValueError, OSError):
-                raise ValueError(f"unknown zone {value!r} (limit: a name such as Europe/Paris, or -05:00)") from None
-        return value
-
-    @field_validator("file_part")
-    @classmethod
-    def _refuse_useless_pattern(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                groups_n = re.compile(value).groups
-            except re.error as error:
-                raise ValueError(f"no pattern: {error}") from None
-            if groups_n != 1:
-                raise ValueError(f"{groups_n} groups in {value!r} (limit: one, in parentheses)")
-        return value
-
     @model_validator(mode="after")
     def _require_one_origin(self) -> "Take":
-        given = [name for name in ("column", "constant", "file_part", "made_from", "columns") if getattr(self, name)]
+        given = [name for name in _ORIGINS if getattr(self, name)]
         if len(given) != 1:
-            raise ValueError(
-                f"{' and '.join(given) or 'nothing'} (limit: one of column, constant, file_part, made_from, columns)"
-            )
+            raise ValueError(f"{' and '.join(given) or 'nothing'} (limit: one of {', '.join(_ORIGINS)})")
         return self
 
     @property
@@ -105,7 +90,7 @@ class Table(Strict):
             keyed hash is kept; ``community`` may be left out where all rows are the entry's.
     """
 
-    format: Literal["csv", "tsv", "ndjson", "json", "parquet"] | None = None
+    format: Format | None = None
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     encoding: Literal["utf-8", "latin-1", "utf-16"] = "utf-8"
     columns: dict[Literal[FIELDS], Take]  # type: ignore[valid-type]
@@ -179,11 +164,21 @@ class TabularEntry(FileEntry):
         own = "" if "community" in self.table.columns else self.community
         return self.files_module, self.platform, self.table.model_dump_json(), own
 
+    def format_of(self, path: Path) -> Format:
+        """How a file is written: as the config says, or by its name.
 
-def offset_minutes(zone: str) -> int | None:
-    """Minutes east of UTC of a fixed offset; None for the name of a zone."""
-    match = _OFFSET.fullmatch(zone)
-    if match is None:
-        return None
-    minutes = int(match[2]) * 60 + int(match[3])
-    return minutes if match[1] == "+" else -minutes
+        Raises:
+            ConfigError: neither tells.
+        """
+        if self.table.format is not None:
+            return self.table.format
+        endings = [ending.lower() for ending in path.suffixes if ending.lower() not in _PACKED]
+        found = _ENDINGS.get(endings[-1]) if endings else None
+        if found is None:
+            raise ConfigError(
+                f"table.format of {self.entry_id}",
+                value=f"not given, and the name {printable(path.name)} does not tell",
+                limit="csv, tsv, ndjson, json or parquet",
+                next_step="give it",
+            )
+        return found

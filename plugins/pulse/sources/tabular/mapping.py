@@ -4,9 +4,8 @@ A row that breaks a rule is found in bulk, and named by the same expression when
 """
 
 import json
-import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,21 +13,23 @@ from pathlib import Path
 import duckdb
 
 from pulse.core.contract import KINDS, OBSERVABLE, REMOVALS, projection
-from pulse.core.errors import ConfigError
 from pulse.core.files import sql_name, sql_text
 from pulse.core.text import printable
 from pulse.platforms.names import author_key_sql, canonical_name_sql
 from pulse.platforms.registry import platform_named
-from pulse.sources.lines.ndjson import Chunk, Fault, LineTooLong, Record, read_chunks
-from pulse.sources.tabular.entry import IDS, NUMBERS, TEXTS, TIMES, TabularEntry, Take, offset_minutes
+from pulse.sources.lines.ndjson import Chunk, Fault, LineTooLong, Record, TableChunk, read_chunks
+from pulse.sources.lines.patterns import part_of
+from pulse.sources.lines.tables import FAULT_FIELD, TableFile
+from pulse.sources.lines.zones import in_zone_sql
+from pulse.sources.tabular.entry import IDS, NUMBERS, TEXTS, TIMES, TabularEntry, Take
 from pulse.sources.tabular.repairs import repaired_sql
-from pulse.sources.tabular.transcode import FAULT_FIELD, format_of, transcoded
 
 SOURCE = "tabular"
 VERSION = 1
 _LATEST = "2100-01-01"
 # No count on any platform comes near; what is larger would not fit into the contract's whole numbers.
 _LARGEST_NUMBER = 10**15
+_DERIVED = "pulse_"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class TabularMapping:
         self._entry = entry
         self._table = entry.table
         self._author_key = author_key
-        self._format = format_of(path, entry)
+        self._format = entry.format_of(path)
         self._parts = {name: _part_of(path, take, name, entry) for name, take in self._table.columns.items()}
         self._probing = threading.Lock()
 
@@ -79,13 +80,20 @@ class TabularMapping:
         """What a row must have."""
         return "rows with contribution_id, created_at and kind, as the entry's table.columns says"
 
-    def chunks(self, path: Path, *, chunk_bytes: int, scratch: Path) -> Iterator[Chunk | LineTooLong]:
-        """The table's rows as lines; line numbers are those of its rows, from 1."""
+    def chunks(self, path: Path, *, chunk_bytes: int, scratch: Path) -> Iterator[Chunk | LineTooLong | TableChunk]:
+        """The table's rows; their numbers are from 1."""
         if self._format == "ndjson":
             yield from read_chunks(path, chunk_bytes=chunk_bytes)
             return
-        with transcoded(path, self._entry, self._format, list(self.raw_columns()), scratch) as lines:
-            yield from read_chunks(lines, chunk_bytes=chunk_bytes)
+        table = self._table
+        file = TableFile(
+            path,
+            self._format,
+            f"table.columns of {self._entry.entry_id}",
+            table.delimiter or ("\t" if self._format == "tsv" else ","),
+            table.encoding,
+        )
+        yield from file.chunks([name for name in self.raw_columns() if name != FAULT_FIELD], scratch)
 
     def raw_columns(self) -> dict[str, str]:
         """All as text; values that are no text come as JSON."""
@@ -96,7 +104,7 @@ class TabularMapping:
 
     def needs_slow_look_sql(self) -> str:
         """Whether the row breaks a rule."""
-        return f"(({self._fault_sql()}) is not null)"
+        return f"(({self._fault_sql(self._value_sql)}) is not null)"
 
     def check_record(self, record: Record) -> Fault | None:
         """The first rule that the row breaks."""
@@ -124,7 +132,8 @@ class TabularMapping:
     def _look_sql(self) -> str:
         row = ", ".join(f"?::varchar as {sql_name(name)}" for name in self.raw_columns())
         created_s = f"epoch({self._time_sql('created_at')})"
-        return f"select {self._fault_sql()}, {self._community_sql()}, {created_s} from (select {row})"
+        fault = self._fault_sql(self._value_sql)
+        return f"select {fault}, {self._community_sql()}, {created_s} from (select {row})"
 
     @cached_property
     def _probe(self) -> duckdb.DuckDBPyConnection:
@@ -133,37 +142,42 @@ class TabularMapping:
         connection.execute("set timezone = 'UTC'")
         return connection
 
-    def _fault_sql(self) -> str:
-        """Name and detail of the first rule that a row breaks; NULL for a good one."""
-        malformed = f"when {sql_name(FAULT_FIELD)} is not null then 'malformed_row: ' || {sql_name(FAULT_FIELD)}"
-        return f"case {malformed} {' '.join(rule.sql() for rule in self._rules())} end"
+    def _fault_sql(self, value_sql: Callable[[str], str]) -> str:
+        """Name and detail of the first rule that a row breaks; NULL for a good one.
 
-    def _rules(self) -> Iterator["_Rule"]:
+        Args:
+            value_sql: a field's value: its expression, or the column that holds it already.
+        """
+        malformed = f"when {sql_name(FAULT_FIELD)} is not null then 'malformed_row: ' || {sql_name(FAULT_FIELD)}"
+        return f"case {malformed} {' '.join(rule.sql() for rule in self._rules(value_sql))} end"
+
+    def _rules(self, value_sql: Callable[[str], str]) -> Iterator["_Rule"]:
         columns = self._table.columns
         for field in ("contribution_id", "created_at", "community"):
             if field in columns:
                 yield self._rule("missing", field, f"{self._raw_sql(field)} is null")
         for field in (name for name in TIMES if name in columns):
-            yield self._rule("not_a_time", field, self._is_told_but_not_sql(field, self._time_sql(field)))
+            yield self._rule("not_a_time", field, self._is_told_but_not_sql(field, value_sql(field)))
         for field in (name for name in NUMBERS if name in columns):
-            yield self._rule("not_a_number", field, _is_odd_number_sql(self._raw_sql(field)))
+            raw, number = self._raw_sql(field), value_sql(field)
+            yield self._rule("not_a_number", field, _is_odd_number_sql(raw, number))
         for name in columns["reactions"].columns.values() if "reactions" in columns else ():
             value = self._column_sql(name)
-            yield _Rule("not_a_number", "reactions", name, value, _is_odd_number_sql(value))
-        yield from self._rules_of_values()
+            yield _Rule("not_a_number", "reactions", name, value, _is_odd_number_sql(value, _number_sql(value)))
+        yield from self._rules_of_values(value_sql)
 
-    def _rules_of_values(self) -> Iterator["_Rule"]:
+    def _rules_of_values(self, value_sql: Callable[[str], str]) -> Iterator["_Rule"]:
         columns = self._table.columns
-        is_kind = f"coalesce({self._text_sql('kind')} in {KINDS}, false)"
+        is_kind = f"coalesce({value_sql('kind')} in {KINDS}, false)"
         yield self._rule("unknown_value", "kind", f"not {is_kind}")
         if "removal" in columns:
-            is_known = f"coalesce({self._text_sql('removal')} in {REMOVALS}, false)"
+            is_known = f"coalesce({value_sql('removal')} in {REMOVALS}, false)"
             yield self._rule("unknown_value", "removal", f"{self._raw_sql('removal')} is not null and not {is_known}")
         for field in (name for name, take in columns.items() if take.values and name not in ("kind", "removal")):
-            yield self._rule("unknown_value", field, self._is_told_but_not_sql(field, self._text_sql(field)))
+            yield self._rule("unknown_value", field, self._is_told_but_not_sql(field, value_sql(field)))
         if "thread_id" in columns:
-            is_comment = f"{self._text_sql('kind')} = 'comment'"
-            yield self._rule("missing", "thread_id", f"{is_comment} and {self._text_sql('thread_id')} is null")
+            is_comment = f"{value_sql('kind')} = 'comment'"
+            yield self._rule("missing", "thread_id", f"{is_comment} and {value_sql('thread_id')} is null")
 
     def _rule(self, fault: str, field: str, condition_sql: str) -> "_Rule":
         column = ", ".join(self._table.columns[field].names) or "none: the config gives it"
@@ -191,7 +205,7 @@ class TabularMapping:
         take = self._table.columns[field]
         if take.constant is not None:
             return sql_text(take.constant)
-        if take.file_part is not None:
+        if take.file_part is not None or take.path_part is not None:
             return sql_text(self._parts[field] or "")
         if take.made_from:
             cells = ", ".join(f"coalesce({self._column_sql(name)}, '')" for name in take.made_from)
@@ -208,6 +222,12 @@ class TabularMapping:
             cases = " ".join(f"when {sql_text(told)} then {sql_text(means)}" for told, means in take.values.items())
             value = f"case {value} {cases} end"
         return f"{sql_text(take.prefix)} || {value}" if take.prefix else value
+
+    def _value_sql(self, field: str) -> str:
+        """What a field's cells mean; NULL where there is nothing, or something that means nothing."""
+        if field in TIMES:
+            return self._time_sql(field)
+        return _number_sql(self._raw_sql(field)) if field in NUMBERS else self._text_sql(field)
 
     def _time_sql(self, field: str) -> str:
         take = self._table.columns[field]
@@ -229,19 +249,21 @@ class TabularMapping:
     def identified_sql(self, rows_sql: str) -> str:
         """Derived columns only: a table may have columns of any name."""
         columns = self._table.columns
-        fields = [name for name in (*IDS, *TEXTS, "kind", "removal") if name in columns]
-        derived = {f"of_{name}": self._text_sql(name) for name in fields}
-        derived |= {f"of_{name}": self._time_sql(name) for name in TIMES if name in columns}
-        derived |= {f"of_{name}": _number_sql(self._raw_sql(name)) for name in NUMBERS if name in columns}
+        fields = [name for name in (*IDS, *TEXTS, *TIMES, *NUMBERS, "kind", "removal") if name in columns]
+        derived = {f"of_{name}": self._value_sql(name) for name in fields}
         derived["of_author"] = self._text_sql("author") if "author" in columns else "cast(null as varchar)"
         derived["of_tags"] = self._tags_sql()
         derived["of_reactions"] = self._reactions_sql()
         derived["community_name"] = self._community_sql()
-        selected = ", ".join(f"{sql} as {name}" for name, sql in derived.items())
+        # Names that no table has: a fault shows what stands in the table.
+        selected = ", ".join(f"{sql} as {_DERIVED}{name}" for name, sql in derived.items())
+        shown = ", ".join(f"{_DERIVED}{name} as {name}" for name in derived)
+        fault = self._fault_sql(lambda field: f"{_DERIVED}of_{field}")
         return f"""
-            select *, of_kind as kind, epoch(of_created_at) as created_s,
-                {canonical_name_sql(self._entry.platform, "of_author")} as author_name
-            from (select {selected}, line_number from ({rows_sql}))
+            select {shown}, {_DERIVED}of_kind as kind, epoch({_DERIVED}of_created_at) as created_s,
+                {canonical_name_sql(self._entry.platform, f"{_DERIVED}of_author")} as author_name,
+                {fault} as fault, line_number
+            from (select *, {selected} from ({rows_sql}))
         """
 
     def understood_sql(self, rows_sql: str) -> str:
@@ -304,16 +326,23 @@ class TabularMapping:
         take = self._table.columns.get("reactions")
         if take is None:
             return "cast(null as map(varchar, bigint))"
-        pairs = ", ".join(
-            f"struct_pack(k := {sql_text(name)}, v := cast(round({_number_sql(self._column_sql(column))}) as bigint))"
+        counts = {
+            name: f"try_cast(round({_number_sql(self._column_sql(column))}) as bigint)"
             for name, column in take.columns.items()
+        }
+        # Most rows have all of them, and a struct becomes a map in a fifth of the time that a list takes.
+        all_there = " and ".join(f"{count} is not null" for count in counts.values())
+        struct = ", ".join(f"{sql_name(name)} := {count}" for name, count in counts.items())
+        pairs = ", ".join(f"struct_pack(k := {sql_text(name)}, v := {count})" for name, count in counts.items())
+        listed = f"list_filter([{pairs}], pair -> pair.v is not null)"
+        return (
+            f"case when {all_there} then cast(struct_pack({struct}) as map(varchar, bigint)) "
+            f"when len({listed}) > 0 then map_from_entries({listed}) end"
         )
-        counted = f"list_filter([{pairs}], pair -> pair.v is not null)"
-        return f"case when len({counted}) > 0 then map_from_entries({counted}) end"
 
 
-def _is_odd_number_sql(value_sql: str) -> str:
-    return f"{value_sql} is not null and not coalesce(abs({_number_sql(value_sql)}) <= {_LARGEST_NUMBER}, false)"
+def _is_odd_number_sql(raw_sql: str, number_sql: str) -> str:
+    return f"{raw_sql} is not null and not coalesce(abs({number_sql}) <= {_LARGEST_NUMBER}, false)"
 
 
 def _number_sql(value_sql: str) -> str:
@@ -332,30 +361,17 @@ def _time_of_form_sql(value_sql: str, form: str, take: Take) -> str:
         zoned = f"when {says_zone} then try_cast({value_sql} as timestamptz)"
         if take.zone is None:
             return f"case {zoned} end"
-        return f"case {zoned} else {_in_zone_sql(f'try_cast({value_sql} as timestamp)', take.zone)} end"
+        return f"case {zoned} else {in_zone_sql(f'try_cast({value_sql} as timestamp)', take.zone)} end"
     parsed = f"try_strptime({value_sql}, {sql_text(form)})"
     # With a zone in the pattern, DuckDB gives a time with zone at once.
-    return f"cast({parsed} as timestamptz)" if "%z" in form else _in_zone_sql(parsed, str(take.zone))
-
-
-def _in_zone_sql(local_sql: str, zone: str) -> str:
-    minutes = offset_minutes(zone)
-    if minutes is None:
-        return f"timezone({sql_text(zone)}, {local_sql})"
-    return f"timezone('UTC', {local_sql} - interval ({minutes}) minute)"
+    return f"cast({parsed} as timestamptz)" if "%z" in form else in_zone_sql(parsed, str(take.zone))
 
 
 def _part_of(path: Path, take: Take, field: str, entry: TabularEntry) -> str | None:
-    if take.file_part is None:
-        return None
-    match = re.search(take.file_part, path.name)
-    if match is None or not match[1]:
-        raise ConfigError(
-            f"table.columns.{field} of {entry.entry_id}",
-            value=f"no part of the file name {printable(path.name)} is {take.file_part}",
-            next_step="mend the pattern, or let `path` name other files only",
-        )
-    return match[1]
+    key = f"table.columns.{field} of {entry.entry_id}"
+    if take.file_part is not None:
+        return part_of(path.name, take.file_part, path, key=key)
+    return None if take.path_part is None else part_of(str(path), take.path_part, path, key=key)
 
 
 def _as_text(value: object) -> str | None:

@@ -33,6 +33,7 @@ from fixtures.discord_documents import (
     written,
 )
 from fixtures.reddit_lines import FILE_S, KEY, bad_lines_of, read, rows_of
+from pulse.config.settings import load_settings
 from pulse.core.coverage import whole_days
 from pulse.core.errors import ArchiveUnreadable, DayNotServable
 from pulse.core.home import Home
@@ -40,6 +41,7 @@ from pulse.core.window import Window
 from pulse.lake.landing import Load, coverage_of, unproven_days
 from pulse.platforms.names import author_key
 from pulse.sources.discord.document import open_export
+from pulse.sources.discord.entry import DiscordExportEntry
 from pulse.sources.lines import documents
 from pulse.sources.lines.archive import extract
 from pulse.sources.lines.review import review
@@ -178,6 +180,30 @@ def test_reactions__are_counted_by_emoji_not_by_who_is_listed(home: Home):
     (row,) = rows_of(load)
     assert row["reactions"] == {"👍": 11, "party": 5, family: 0}
     assert Counter(line["fault"] for line in bad_lines_of(load)) == {"reactions_unreadable": len(odd)}
+
+
+def test_reactions__of_exports_that_list_nobody_are_counted_too(home: Home):
+    old = [{"emoji": {"id": None, "name": "👍", "isAnimated": False, "imageUrl": "x"}, "count": 2}]
+    assert row_of(home, message(1, reactions=old))["reactions"] == {"👍": 2}
+
+
+def test_poll__is_a_message_without_words(home: Home):
+    row = row_of(home, message(1, content="", poll={"question": {"text": "which kettle"}}))
+    assert (row["kind"], row["body"]) == ("message", None)
+
+
+ODD_NAMES = ("TPM's [1] general_ (a).json", "what?.json", "all*.json", "naïve 'x' \N{TEACUP WITHOUT HANDLE}.json")
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_file_names__with_odd_characters_are_found_as_they_are(home: Home, name: str):
+    write(home.root / "exports" / name, document(message(1)))
+    config = home.root / "communities.yml"
+    one = {"platform": "discord", "name": GUILD, "source": "discord_export", "path": f"exports/{name}"}
+    config.write_text(json.dumps({"communities": [one]}, ensure_ascii=False), encoding="utf-8")
+    (found,) = load_settings(config, home=home).communities
+    assert isinstance(found, DiscordExportEntry)
+    assert bodies(extract(found, ONE_DAY, context(home, found))) == ["text 1"]
 
 
 def test_author__is_the_account_unless_it_is_gone(home: Home):
