@@ -8,7 +8,8 @@ One that is wrong before its end is damaged, and refused.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,9 +70,19 @@ class Records:
         is_cut_off: whether the document just ended; known once all items were read.
     """
 
-    def __init__(self, path: Path, *, array: str) -> None:
+    def __init__(
+        self, path: Path, *, array: str, opened: Callable[[], AbstractContextManager[ByteStream]] | None = None
+    ) -> None:
+        """Items that are not read yet.
+
+        Args:
+            path: the file, for messages too.
+            array: the key of the array in the document's outermost object; empty where the document is the array.
+            opened: gives the document, where it is a part of the file.
+        """
         self._path = path
         self._array = array
+        self._opened = opened or (lambda: ndjson.opened(path))
         self._tail = b""
         self.is_cut_off = False
 
@@ -80,11 +91,11 @@ class Records:
         ArchiveUnreadable: damaged before its end; and as :func:`pulse.sources.lines.ndjson.opened`.
         SourceUnavailable: the file changed while it was read.
         """
-        with ndjson.opened(self._path) as stream:
+        with self._opened() as stream:
             watched = _Watched(stream)
             items_n = 0
             try:
-                for item in ijson.items(watched, f"{self._array}.item", use_float=True):
+                for item in ijson.items(watched, f"{self._array}.item".lstrip("."), use_float=True):
                     items_n += 1
                     yield item
             except ijson.JSONError:
@@ -92,7 +103,8 @@ class Records:
                 if not watched.has_ended:
                     raise ArchiveUnreadable(
                         f"archive {self._path}",
-                        value=f"no JSON after item {items_n} of {self._array}, before byte {watched.read_n}",
+                        value=f"no JSON after item {items_n} of {self._array or 'its list'}, "
+                        f"before byte {watched.read_n}",
                         limit="one JSON document in UTF-8",
                         next_step="export it again; nothing of it was taken",
                     ) from None
@@ -103,6 +115,27 @@ class Records:
     def tail(self) -> bytes:
         """The document's last bytes, once all items were read."""
         return self._tail
+
+
+def arrays_of(path: Path, *, opened: Callable[[], AbstractContextManager[ByteStream]] | None = None) -> tuple[str, ...]:
+    """Keys of the outermost object that hold arrays, in order; one empty text where the document is an array itself.
+
+    None where it is neither, or no JSON. A document that just ends has what began before.
+
+    Raises:
+        ArchiveUnreadable, SourceUnavailable: see :func:`pulse.sources.lines.ndjson.opened`.
+    """
+    found: dict[str, None] = {}
+    with (opened or (lambda: ndjson.opened(path)))() as stream:
+        try:
+            for place, event, _ in ijson.parse(_Watched(stream), use_float=True):
+                if event == "start_array" and "." not in place:
+                    found[place] = None
+                    if not place:
+                        break
+        except ijson.JSONError:
+            pass
+    return tuple(found)
 
 
 def as_line(record: object) -> bytes:

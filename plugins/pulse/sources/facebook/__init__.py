@@ -1,0 +1,1 @@
+"""Facebook Groups, from what a member can download of their own account."""
