@@ -49,7 +49,7 @@ class FileStatement:
         kinds: what is written in such a part, whether or not the file holds any.
         first_s, end_s: from when to when it lists all of the part, seconds since 1970; None where it cannot say.
         partial_reason: why it lacks what it was meant to hold; None where it lacks nothing.
-        spans_records: it says whose part it holds and not from when to when: that is from its first record to its last.
+        spans_records: it says whose part it holds and not from when to when: its records tell that, as in any file.
     """
 
     community: str
@@ -59,10 +59,6 @@ class FileStatement:
     end_s: float | None
     partial_reason: str | None = None
     spans_records: bool = False
-
-    def reaching(self, first_s: float | None, last_s: float | None) -> "FileStatement":
-        """The same, and its stretch where its records tell it: from the first to the last."""
-        return replace(self, first_s=first_s, end_s=last_s) if self.spans_records else self
 
 
 @dataclass(frozen=True)
@@ -145,7 +141,18 @@ def coverage_of_statement(statement: FileStatement) -> FileCoverage:
         stretches=stretches,
         part=statement.part,
         partial_reason=statement.partial_reason,
-        is_listed=not statement.spans_records,
+    )
+
+
+def coverage_of_part(statement: FileStatement, spanned: FileCoverage) -> FileCoverage:
+    """What a file proves that says whose part it holds, and whose records tell from when to when."""
+    return replace(
+        spanned,
+        is_site_wide=False,
+        communities=spanned.communities or frozenset({statement.community}),
+        part=statement.part,
+        partial_reason=statement.partial_reason,
+        is_listed=False,
     )
 
 

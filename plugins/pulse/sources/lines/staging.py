@@ -46,6 +46,7 @@ from pulse.sources.lines.file_coverage import (
     FileCoverage,
     FileStatement,
     coverage_of_minutes,
+    coverage_of_part,
     coverage_of_statement,
     write_minutes,
 )
@@ -425,10 +426,12 @@ def _seal_archive(path: Path, folder: Path, tally: _Tally, staging: _Staging) ->
         content = _gather_unplaced(folder, tally)
     except OSError as error:
         raise storage_error(folder, error) from error
-    if staging.statement is not None:
-        proven = coverage_of_statement(staging.statement.reaching(tally.first_s, tally.last_s))
+    statement = staging.statement
+    if statement is not None and not statement.spans_records:
+        proven = coverage_of_statement(statement)
     else:
         proven = coverage_of_minutes(sorted(folder.glob("minutes-*.parquet")), wanted=staging.wanted)
+        proven = proven if statement is None else coverage_of_part(statement, proven)
     known = {"unknown_keys": tally.unknown_keys, "unknown_keys_sampled_n": tally.unknown_keys_sampled_n}
     counts = {"lines_n": tally.lines_n, "other_rows_n": tally.other_rows_n, "unplaced_content": content}
     write_json(folder / SEAL, {"coverage": proven.to_json(), **known, **counts})

@@ -2,12 +2,14 @@
 
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+import yaml
 from pydantic import Field, field_validator, model_validator
 
 from pulse.core.contract import OBSERVABLE
 from pulse.core.errors import ConfigError
+from pulse.core.home import REPOSITORY
 from pulse.core.strict import Strict
 from pulse.core.text import printable
 from pulse.platforms.registry import NAME
@@ -27,6 +29,7 @@ Format = Literal["csv", "tsv", "ndjson", "json", "parquet"]
 _ENDINGS: dict[str, Format] = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".ndjson": "ndjson", ".jsonl": "ndjson",
                                ".json": "json", ".parquet": "parquet"}  # fmt: skip
 _PACKED = (".zst", ".gz")
+MAPPINGS = REPOSITORY / "config" / "mappings"
 
 
 class Take(Strict):
@@ -84,16 +87,31 @@ class Table(Strict):
     """How to read the files of an entry.
 
     Attributes:
+        mapping: a ready mapping: the name of a file in ``config/mappings``, which holds the keys below. What stands
+            beside it here is added to it, or taken instead.
+        zone: of all times that tell none and for which nothing else is said.
         format: by the file's name if it is left out.
         delimiter: between the cells of a CSV; a comma, or a tab in TSV, if it is left out.
         columns: what each field of the contract is taken from. ``author`` is the account's name or id, of which only a
             keyed hash is kept; ``community`` may be left out where all rows are the entry's.
     """
 
+    mapping: str | None = None
+    zone: Zone | None = None
     format: Format | None = None
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     encoding: Literal["utf-8", "latin-1", "utf-16"] = "utf-8"
     columns: dict[Literal[FIELDS], Take]  # type: ignore[valid-type]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _begin_with_ready_mapping(cls, value: object) -> object:
+        if not isinstance(value, dict) or value.get("mapping") is None:
+            return value
+        ready = ready_mapping(value["mapping"])
+        columns = value.get("columns") or {}
+        both = ready.get("columns", {}) | columns if isinstance(columns, dict) else columns
+        return ready | value | {"columns": both}
 
     @field_validator("columns", mode="before")
     @classmethod
@@ -115,12 +133,16 @@ class Table(Strict):
             self._check(name, take)
         return self
 
+    def zone_of(self, take: Take) -> str | None:
+        """The zone of times that do not tell theirs; None where nothing is said of it."""
+        return take.zone or self.zone
+
     def _check(self, name: str, take: Take) -> None:
         if (name in TIMES) != bool(take.time):
             raise ValueError(f"columns.{name}: time says how a time is written (limit: for {', '.join(TIMES)} only)")
         for form in take.time:
             needs_zone = form not in _EPOCHS and form != "iso" and "%z" not in form
-            if needs_zone and take.zone is None:
+            if needs_zone and self.zone_of(take) is None:
                 raise ValueError(f"columns.{name}: zone is missing, and {form!r} does not tell one")
         if take.made_from and name not in IDS:
             raise ValueError(f"columns.{name}: made_from is for ids")
@@ -128,6 +150,25 @@ class Table(Strict):
             raise ValueError(f"columns.{name}: columns is for reactions, and reactions need it")
         if take.split is not None and name != "tags":
             raise ValueError(f"columns.{name}: split is for tags")
+
+
+def ready_mapping(name: object) -> dict[str, Any]:
+    """The keys of a table that a file of ``config/mappings`` gives.
+
+    Raises:
+        ValueError: there is no such file, or it is none.
+    """
+    names = sorted(file.stem for file in MAPPINGS.glob("*.yml"))
+    if name not in names:
+        raise ValueError(f"no ready mapping {name!r} in {MAPPINGS} (limit: {', '.join(names) or 'there is none'})")
+    file = MAPPINGS / f"{name}.yml"
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"mapping {file}: {str(error).splitlines()[0]}") from None
+    if not isinstance(content, dict) or "mapping" in content:
+        raise ValueError(f"mapping {file} is none (limit: keys of a table, without `mapping`)")
+    return content
 
 
 class TabularEntry(FileEntry):

@@ -17,6 +17,8 @@ from pulse.core.files import sql_name, sql_text
 from pulse.core.text import printable
 from pulse.platforms.names import author_key_sql, canonical_name_sql
 from pulse.platforms.registry import platform_named
+from pulse.sources.lines import tables
+from pulse.sources.lines.file_coverage import FileStatement
 from pulse.sources.lines.ndjson import Chunk, Fault, LineTooLong, Record, TableChunk, read_chunks
 from pulse.sources.lines.patterns import part_of
 from pulse.sources.lines.tables import FAULT_FIELD, TableFile
@@ -80,17 +82,27 @@ class TabularMapping:
         """What a row must have."""
         return "rows with contribution_id, created_at and kind, as the entry's table.columns says"
 
-    def chunks(self, path: Path, *, chunk_bytes: int, scratch: Path) -> Iterator[Chunk | LineTooLong | TableChunk]:
-        """The table's rows; their numbers are from 1."""
+    def chunks(
+        self, path: Path, *, chunk_bytes: int, scratch: Path
+    ) -> Iterator[Chunk | LineTooLong | TableChunk | FileStatement]:
+        """The table's rows; their numbers are from 1. A file that is one channel speaks for that channel alone."""
         if self._format == "ndjson":
             yield from read_chunks(path, chunk_bytes=chunk_bytes)
-            return
+        else:
+            yield from self._rows_of(path, self._format, scratch)
+        channel = self._table.columns.get("channel")
+        if channel is not None and not channel.names:
+            part = self._parts["channel"] or str(channel.constant)
+            kinds = platform_named(self._entry.platform).kinds
+            yield FileStatement(self._entry.community, part, kinds, None, None, spans_records=True)
+
+    def _rows_of(self, path: Path, form: tables.Format, scratch: Path) -> Iterator[Chunk | LineTooLong | TableChunk]:
         table = self._table
         file = TableFile(
             path,
-            self._format,
+            form,
             f"table.columns of {self._entry.entry_id}",
-            table.delimiter or ("\t" if self._format == "tsv" else ","),
+            table.delimiter or ("\t" if form == "tsv" else ","),
             table.encoding,
         )
         yield from file.chunks([name for name in self.raw_columns() if name != FAULT_FIELD], scratch)
@@ -233,7 +245,7 @@ class TabularMapping:
         take = self._table.columns[field]
         value = f"trim({self._raw_sql(field)})"
         opened = platform_named(self._entry.platform).opened_on
-        tried = ", ".join(_time_of_form_sql(value, form, take) for form in take.time)
+        tried = ", ".join(_time_of_form_sql(value, form, self._table.zone_of(take)) for form in take.time)
         found = f"coalesce({tried})" if len(take.time) > 1 else tried
         is_possible = f"{found} between timestamptz '{opened} 00:00:00+00' and timestamptz '{_LATEST} 00:00:00+00'"
         return f"case when {is_possible} then {found} end"
@@ -330,15 +342,16 @@ class TabularMapping:
             name: f"try_cast(round({_number_sql(self._column_sql(column))}) as bigint)"
             for name, column in take.columns.items()
         }
-        # Most rows have all of them, and a struct becomes a map in a fifth of the time that a list takes.
         all_there = " and ".join(f"{count} is not null" for count in counts.values())
         struct = ", ".join(f"{sql_name(name)} := {count}" for name, count in counts.items())
         pairs = ", ".join(f"struct_pack(k := {sql_text(name)}, v := {count})" for name, count in counts.items())
         listed = f"list_filter([{pairs}], pair -> pair.v is not null)"
-        return (
-            f"case when {all_there} then cast(struct_pack({struct}) as map(varchar, bigint)) "
-            f"when len({listed}) > 0 then map_from_entries({listed}) end"
-        )
+        in_general = f"when len({listed}) > 0 then map_from_entries({listed}) end"
+        # Most rows have all of them, and a struct becomes a map in a fifth of the time that a list takes. It holds no
+        # two names that differ in case alone.
+        if len({name.lower() for name in counts}) < len(counts):
+            return f"case {in_general}"
+        return f"case when {all_there} then cast(struct_pack({struct}) as map(varchar, bigint)) {in_general}"
 
 
 def _is_odd_number_sql(raw_sql: str, number_sql: str) -> str:
@@ -349,7 +362,7 @@ def _number_sql(value_sql: str) -> str:
     return f"try_cast(trim({value_sql}) as double)"
 
 
-def _time_of_form_sql(value_sql: str, form: str, take: Take) -> str:
+def _time_of_form_sql(value_sql: str, form: str, zone: str | None) -> str:
     """A time with zone; NULL where the text has another form."""
     if form in ("epoch_s", "epoch_ms"):
         seconds = f"try_cast({value_sql} as double)" + (" / 1000" if form == "epoch_ms" else "")
@@ -359,12 +372,12 @@ def _time_of_form_sql(value_sql: str, form: str, take: Take) -> str:
             f"regexp_matches({value_sql}, '(Z|z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$') and contains({value_sql}, ':')"
         )
         zoned = f"when {says_zone} then try_cast({value_sql} as timestamptz)"
-        if take.zone is None:
+        if zone is None:
             return f"case {zoned} end"
-        return f"case {zoned} else {in_zone_sql(f'try_cast({value_sql} as timestamp)', take.zone)} end"
+        return f"case {zoned} else {in_zone_sql(f'try_cast({value_sql} as timestamp)', zone)} end"
     parsed = f"try_strptime({value_sql}, {sql_text(form)})"
     # With a zone in the pattern, DuckDB gives a time with zone at once.
-    return f"cast({parsed} as timestamptz)" if "%z" in form else in_zone_sql(parsed, str(take.zone))
+    return f"cast({parsed} as timestamptz)" if "%z" in form else in_zone_sql(parsed, str(zone))
 
 
 def _part_of(path: Path, take: Take, field: str, entry: TabularEntry) -> str | None:

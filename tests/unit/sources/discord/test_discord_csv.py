@@ -106,7 +106,7 @@ def test_coverage__is_of_each_channel_between_its_records(home: Home):
     general = file(home, "general/1.csv", OLD, old("01-Jun-19 01:00 AM"), old("07-Jun-19 01:00 AM"))
     short = file(home, "help/1.csv", OLD, old("01-Jun-19 01:00 AM"), old("04-Jun-19 01:00 AM"))
     load = loaded(home, general, short)
-    whole = {date(2019, 6, day) for day in (1, 2)}
+    whole = {date(2019, 6, day) for day in (1, 2, 3)}
     assert set(WEEK.days()) - unproven_days(load) == whole, "one channel's later days prove nothing of the other"
     assert {look.proof for look in coverage_of(load) if look.looked_from} == {"spanned"}
 

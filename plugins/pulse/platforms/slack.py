@@ -1,0 +1,20 @@
+"""Slack: a community is a workspace, its public channels are the contract's ``channel``, and replies stand in threads.
+
+A message is known by its channel and its time. Its API terms forbid passing on what members wrote and profiles made of
+it, so no table or page ranks persons (https://slack.com/terms-of-service/api, looked up 2026-11-28).
+"""
+
+from datetime import date
+
+from pulse.platforms.platform import Platform
+
+_ID = "[A-Z0-9]{3,30}_[0-9]{9,11}[.][0-9]{6}"
+
+SLACK = Platform(
+    name="slack",
+    kinds=("comment", "message"),
+    chat_kinds=("comment", "message"),
+    opened_on=date(2013, 8, 12),
+    id_patterns={"comment": _ID, "message": _ID},
+    thread_id_pattern=_ID,
+)

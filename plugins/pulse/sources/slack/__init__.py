@@ -1,0 +1,1 @@
+"""Slack, from exports of a workspace."""

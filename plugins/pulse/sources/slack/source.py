@@ -1,0 +1,6 @@
+"""The ways to Slack."""
+
+from pulse.sources.protocol import Source
+from pulse.sources.slack.entry import SlackExportEntry
+
+SLACK_EXPORT = Source("slack_export", SlackExportEntry, "pulse.sources.slack.export")

@@ -1,0 +1,1 @@
+"""Telegram, from exports of a group or channel."""
