@@ -8,7 +8,7 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -110,7 +110,7 @@ class TableFile:
                     yield TableChunk(rows_n + 1, table)
                     rows_n += table.num_rows
                 if self.format in ("csv", "tsv"):
-                    yield from _rejects(connection, rows_n + 1)
+                    yield from _as_lines([*_rejects(connection), *self._cut_off_row(plain)], rows_n + 1)
         except _REFUSALS as error:
             raise self.unreadable(_without_address(error, folder)) from None
         finally:
@@ -140,6 +140,17 @@ class TableFile:
         except DECOMPRESSION_ERRORS as error:
             raise self.unreadable(getattr(error, "strerror", None) or str(error)) from error
         return plain
+
+    def _cut_off_row(self, plain: Path) -> Iterator[dict[str, str]]:
+        """A last row that ends within a quote: DuckDB neither gives nor rejects it."""
+        if not _has_odd_quotes(plain):
+            return
+        with plain.open(encoding=self.encoding, errors="replace", newline="") as file:
+            try:
+                for _ in csv.reader(file, delimiter=self.delimiter, strict=True):
+                    pass
+            except csv.Error:
+                yield {FAULT_FIELD: "the file ends within a quote, or a quote in it is out of place"}
 
     def _batches(
         self, connection: duckdb.DuckDBPyConnection, plain: Path, columns: Sequence[str]
@@ -224,17 +235,27 @@ def _text_bytes(table: pa.Table) -> int:
     return sum(pc.sum(pc.binary_length(column)).as_py() or 0 for column in table.columns)
 
 
-def _rejects(connection: duckdb.DuckDBPyConnection, first_line: int) -> Iterator[Chunk | LineTooLong]:
+def _rejects(connection: duckdb.DuckDBPyConnection) -> Iterator[dict[str, str]]:
     """What DuckDB could not take for a row, each line of the file once."""
     rejects = connection.execute(
         "select line, first(error_type), left(first(csv_line), 2000) from reject_errors group by line order by line"
     ).fetchall()
-    # The line itself goes with it, for whoever looks at what was kept out.
-    lines = (
-        json.dumps({FAULT_FIELD: f"line {line} of the file: {fault.lower()}", "pulse:line": text}).encode()
-        for line, fault, text in rejects
-    )
-    yield from cut(lines, chunk_bytes=_CHUNK_BYTES, first_line=first_line)
+    for line, fault, text in rejects:
+        # The line itself goes with it, for whoever looks at what was kept out.
+        yield {FAULT_FIELD: f"line {line} of the file: {fault.lower()}", "pulse:line": text}
+
+
+def _as_lines(faults: Iterable[dict[str, str]], first_line: int) -> Iterator[Chunk | LineTooLong]:
+    yield from cut((json.dumps(fault).encode() for fault in faults), chunk_bytes=_CHUNK_BYTES, first_line=first_line)
+
+
+def _has_odd_quotes(path: Path) -> bool:
+    """Whether a quote was left open, or stands in a cell that has none around it."""
+    quotes_n = 0
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            quotes_n += piece.count(b'"')
+    return quotes_n % 2 == 1
 
 
 def _without_address(error: duckdb.Error, folder: Path) -> str:

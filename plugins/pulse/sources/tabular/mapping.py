@@ -19,7 +19,7 @@ from pulse.platforms.names import author_key_sql, canonical_name_sql
 from pulse.platforms.registry import platform_named
 from pulse.sources.lines import tables
 from pulse.sources.lines.file_coverage import FileStatement
-from pulse.sources.lines.ndjson import Chunk, Fault, LineTooLong, Record, TableChunk, read_chunks
+from pulse.sources.lines.ndjson import MAX_LINE_BYTES, Chunk, Fault, LineTooLong, Record, TableChunk, read_chunks
 from pulse.sources.lines.patterns import part_of
 from pulse.sources.lines.tables import FAULT_FIELD, TableFile
 from pulse.sources.lines.zones import in_zone_sql
@@ -165,6 +165,11 @@ class TabularMapping:
 
     def _rules(self, value_sql: Callable[[str], str]) -> Iterator["_Rule"]:
         columns = self._table.columns
+        for name in dict.fromkeys(name for take in columns.values() for name in take.names):
+            top = sql_name(self._top(name))
+            yield _Rule(
+                "line_too_long", f"limit {MAX_LINE_BYTES} bytes", name, top, f"strlen({top}) > {MAX_LINE_BYTES}"
+            )
         for field in ("contribution_id", "created_at", "community"):
             if field in columns:
                 yield self._rule("missing", field, f"{self._raw_sql(field)} is null")

@@ -1,0 +1,399 @@
+"""Bad files, for every source that reads files: rows kept apart with reasons, or one clear error; what was there stays.
+
+Each source writes the same 40 records in its own form; each damage is done to that file, and to nothing else.
+"""
+
+import gzip
+import io
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+
+from fixtures.discord_documents import document, message, snowflake
+from fixtures.export_files import FILE_S, context_of, entry_of, written
+from fixtures.reddit_lines import lines, post, read, rows_of
+from pulse.core.errors import ConfigError, PulseError, SourceError
+from pulse.core.home import Home
+from pulse.core.window import Window
+from pulse.lake.landing import Load
+from pulse.sources.lines import ndjson
+from pulse.sources.registry import SOURCES
+from pulse.sources.routes import extract
+
+WINDOW = Window(date(2026, 3, 1), date(2026, 3, 3))
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+RECORDS_N = 40
+TABLE = {
+    "contribution_id": "id",
+    "kind": {"constant": "post"},
+    "created_at": {"column": "at", "time": "iso"},
+    "body": "text",
+    "score": "likes",
+}
+Records = Sequence[dict[str, Any]]
+
+
+def records(count: int = RECORDS_N, **of_last: Any) -> Records:
+    """What each source writes in its own form; the last may be odd."""
+    usual = [{"id": n, "at": NOON + timedelta(minutes=n), "text": f"té {n}", "likes": n} for n in range(1, count + 1)]
+    usual[-1] |= of_last
+    return usual
+
+
+@dataclass(frozen=True)
+class Form:
+    """A source's way to write the records.
+
+    Attributes:
+        facts: of its entry.
+        file: the name of its file.
+        write: gives the file's bytes.
+        is_line: whether each record is a line, so that damage stays within it.
+    """
+
+    facts: dict[str, Any]
+    file: str
+    write: Callable[[Records], bytes]
+    is_line: bool = False
+
+
+def _iso(at: object) -> object:
+    return at.isoformat() if isinstance(at, datetime) else at
+
+
+def _reddit(rows: Records) -> bytes:
+    return lines(
+        post(f"p{row['id']}", created_utc=int(row["at"].timestamp()), selftext=row["text"], score=row["likes"])
+        for row in rows
+    )
+
+
+def _discord(rows: Records) -> bytes:
+    messages = [
+        message(row["id"], id=snowflake(NOON, row["id"]), timestamp=_iso(row["at"]), content=row["text"])
+        for row in rows
+    ]
+    whole = document(*messages, exportedAt="2026-05-01T00:00:00+00:00")
+    return json.dumps(whole, indent=1, ensure_ascii=False).encode()
+
+
+def _discord_csv(rows: Records) -> bytes:
+    cells = [f'1;"x";"{row["at"]:%d-%b-%y %I:%M %p}";"{row["text"]}";"";"";' for row in rows]
+    return "\n".join(["AuthorID;Author;Date;Content;Attachments;Reactions;", *cells]).encode() + b"\n"
+
+
+def _csv(rows: Records) -> bytes:
+    cells = [f'{row["id"]},{_iso(row["at"])},"{row["text"]}",{row["likes"]}' for row in rows]
+    return "\n".join(["id,at,text,likes", *cells]).encode() + b"\n"
+
+
+def _objects(rows: Records) -> list[dict[str, Any]]:
+    return [row | {"at": _iso(row["at"])} for row in rows]
+
+
+def _ndjson(rows: Records) -> bytes:
+    return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in _objects(rows))
+
+
+def _json(rows: Records) -> bytes:
+    return json.dumps(_objects(rows), indent=1, ensure_ascii=False).encode()
+
+
+def _parquet(rows: Records, folder: Path | None = None) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    assert folder is None
+    held = io.BytesIO()
+    texts = [{key: str(value) for key, value in row.items()} for row in _objects(rows)]
+    pq.write_table(pa.Table.from_pylist(texts), held)
+    return held.getvalue()
+
+
+def _zip(members: dict[str, bytes]) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return held.getvalue()
+
+
+def _facebook_items(rows: Records) -> bytes:
+    items = [
+        {"timestamp": int(row["at"].timestamp()), "title": "Ann posted in tea.", "data": [{"post": row["text"]}]}
+        for row in rows
+    ]
+    return json.dumps({"group_posts_v2": items}, indent=1).encode()
+
+
+def _facebook(rows: Records) -> bytes:
+    return _zip({"groups/group_posts_and_comments.json": _facebook_items(rows)})
+
+
+def _slack(rows: Records) -> bytes:
+    messages = [
+        {"type": "message", "user": "U1", "text": row["text"], "ts": f"{int(row['at'].timestamp())}.{row['id']:06}"}
+        for row in rows
+    ]
+    channels = json.dumps([{"id": "C024BE7LR", "name": "general"}]).encode()
+    return _zip({"channels.json": channels, "general/2026-03-02.json": json.dumps(messages).encode()})
+
+
+def _telegram(rows: Records) -> bytes:
+    messages = [
+        {"id": row["id"], "type": "message", "date": "2026-03-02T12:00:00", "text": row["text"]}
+        | ({"date_unixtime": str(int(row["at"].timestamp()))} if isinstance(row["at"], datetime) else {})
+        for row in rows
+    ]
+    return json.dumps(
+        {"name": "tea", "type": "public_channel", "id": 12, "messages": messages}, indent=1, ensure_ascii=False
+    ).encode()
+
+
+def _tabular(**table: Any) -> dict[str, Any]:
+    return {"platform": "some_forum", "name": "tea", "source": "tabular", "table": {"columns": TABLE} | table}
+
+
+FORMS: dict[str, Form] = {
+    "reddit_archive": Form({"platform": "reddit", "name": "tea", "source": "reddit_archive"}, "tea.ndjson", _reddit,
+                           is_line=True),
+    "discord_export": Form({"platform": "discord", "name": "Tea & Talk", "source": "discord_export"}, "tea.json",
+                           _discord),
+    "discord_export csv": Form(
+        {"platform": "discord", "name": "tea", "source": "discord_export", "csv": {"zone": "UTC", "channel": "(tea)"}},
+        "tea.csv", _discord_csv, is_line=True,
+    ),
+    "tabular csv": Form(_tabular(), "tea.csv", _csv, is_line=True),
+    "tabular ndjson": Form(_tabular(), "tea.ndjson", _ndjson, is_line=True),
+    "tabular json": Form(_tabular(), "tea.json", _json),
+    "tabular parquet": Form(_tabular(), "tea.parquet", _parquet),
+    "facebook_download": Form({"platform": "facebook_groups", "name": "tea", "source": "facebook_download"}, "tea.zip",
+                              _facebook),
+    "facebook_download json": Form({"platform": "facebook_groups", "name": "tea", "source": "facebook_download"},
+                                   "group_posts_and_comments.json", _facebook_items),
+    "slack_export": Form({"platform": "slack", "name": "tea", "source": "slack_export"}, "tea.zip", _slack),
+    "telegram_export": Form({"platform": "telegram", "name": "tea", "source": "telegram_export"}, "result.json",
+                            _telegram),
+}  # fmt: skip
+ZIPS = ("facebook_download", "slack_export")
+CSVS = ("tabular csv", "discord_export csv")
+DOCUMENTS = ("discord_export", "telegram_export", "facebook_download json")
+TEXTS = tuple(name for name in FORMS if name not in {*ZIPS, "tabular parquet"})
+each_form = pytest.mark.parametrize("name", FORMS)
+
+
+def load_of(home: Home, name: str, content: bytes, **facts: Any) -> Load:
+    """What becomes of a file of that content."""
+    form = FORMS[name]
+    path = written(home.root / "files" / form.file, content)
+    changed_s = FILE_S + zlib.crc32(content) % 1_000_000  # a file of the same size and time would pass for the same
+    os.utime(path, (changed_s, changed_s))
+    one = entry_of(path, **(form.facts | facts))
+    (load,) = extract(one, WINDOW, context_of(home, one))
+    assert not any(account.unaccounted_n for account in load.manifest.files), "a line that nobody accounts for"
+    return load
+
+
+def kept_apart(load: Load) -> list[str]:
+    """Faults of all lines that gave no row, in any place."""
+    files = [load.bad_lines_file, *load.folder.glob("unplaced*.parquet")]
+    return sorted(row["fault"] for file in files if file.is_file() for row in read([file], order_by="fault"))
+
+
+def refused(home: Home, name: str, content: bytes, **facts: Any) -> PulseError:
+    """The one error of a file, which leaves what was there: the load of a good file that stood there before."""
+    before = load_of(home, name, FORMS[name].write(records()))
+    held = {file: file.read_bytes() for file in before.folder.rglob("*") if file.is_file()}
+    with pytest.raises((SourceError, ConfigError)) as caught:
+        load_of(home, name, content, **facts)
+    assert {file: file.read_bytes() for file in held} == held
+    assert not list((home.landing / "loads").glob(".draft-*"))
+    assert "\n" not in str(caught.value)
+    assert "té" not in str(caught.value), "an error quotes what people wrote"
+    return caught.value
+
+
+def test_forms__are_those_of_all_sources_that_read_files():
+    assert {form.facts["source"] for form in FORMS.values()} == {
+        source.name for source in SOURCES.values() if not source.is_live
+    }
+
+
+@each_form
+def test_good_file__gives_all_rows(home: Home, name: str):
+    load = load_of(home, name, FORMS[name].write(records()))
+    assert (load.manifest.rows_n, kept_apart(load), load.manifest.skipped) == (RECORDS_N, [], {})
+    assert sorted(row["body"] for row in rows_of(load)) == sorted(row["text"] for row in records())
+
+
+@each_form
+def test_truncated(home: Home, name: str):
+    whole = FORMS[name].write(records())
+    cut = whole[: len(whole) - 70]
+    if name in ("tabular json", "tabular parquet", *ZIPS):
+        refused(home, name, cut)
+        return
+    load = load_of(home, name, cut)
+    assert RECORDS_N - 3 <= load.manifest.rows_n < RECORDS_N
+    assert (load.manifest.partial_reason is not None) is (name in DOCUMENTS)
+    assert len(kept_apart(load)) == (0 if name in DOCUMENTS else 1)
+
+
+@each_form
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress], ids=["gzip", "zstd"])
+def test_packed__means_the_same_and_cut_off_is_refused(home: Home, name: str, pack: Callable[[bytes], bytes]):
+    if name in (*ZIPS, "tabular parquet"):
+        pytest.skip("these are packed already")
+    packed = pack(FORMS[name].write(records()))
+    assert load_of(home, name, packed).manifest.rows_n == RECORDS_N
+    refused(home, name, packed[:-9])
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_wrong_encoding__utf_16_is_refused(home: Home, name: str):
+    refused(home, name, FORMS[name].write(records()).decode().encode("utf-16"))
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_wrong_encoding__latin_1_in_one_record(home: Home, name: str):
+    if name in ("facebook_download json", "reddit_archive"):
+        pytest.skip("its texts are ASCII with escapes")
+    content = FORMS[name].write(records()).replace("té 7".encode(), "té 7".encode("latin-1"))
+    if FORMS[name].is_line:
+        load = load_of(home, name, content)
+        assert (load.manifest.rows_n, len(kept_apart(load))) == (RECORDS_N - 1, 1)
+    else:
+        refused(home, name, content)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_byte_order_mark__is_no_part_of_the_content(home: Home, name: str):
+    assert load_of(home, name, b"\xef\xbb\xbf" + FORMS[name].write(records())).manifest.rows_n == RECORDS_N
+
+
+@pytest.mark.parametrize("name", CSVS)
+def test_wrong_delimiter__is_refused(home: Home, name: str):
+    content = FORMS[name].write(records())
+    refused(home, name, content.replace(b";", b"|") if b";" in content else content.replace(b",", b";"))
+
+
+@pytest.mark.parametrize(
+    ("name", "column"), [("tabular csv", b"text"), ("discord_export csv", b"Content"), ("tabular parquet", b"text")]
+)
+def test_missing_column__is_refused(home: Home, name: str, column: bytes):
+    content = FORMS[name].write(records())
+    if name == "tabular parquet":
+        content = _parquet([{key: value for key, value in row.items() if key != "text"} for row in records()])
+    error = refused(home, name, content.replace(column, b"elsewhere", 1))
+    assert "olumn" in str(error) or "Content" in str(error)
+
+
+@each_form
+def test_repeated_ids__are_counted_once(home: Home, name: str):
+    twice = [*records(), records()[-1]]
+    load = load_of(home, name, FORMS[name].write(twice))
+    assert (load.manifest.rows_n, load.manifest.skipped) == (RECORDS_N, {"duplicate_record": 1})
+
+
+@pytest.mark.parametrize("name", ["tabular csv", "tabular ndjson", "tabular json", "tabular parquet"])
+def test_two_date_forms_in_one_column__must_both_be_named(home: Home, name: str):
+    content = FORMS[name].write(records(at="02/03/2026 13:00"))
+    load = load_of(home, name, content)
+    assert (load.manifest.rows_n, kept_apart(load)) == (RECORDS_N - 1, ["not_a_time"])
+    both = {"column": "at", "time": ["iso", "%d/%m/%Y %H:%M"], "zone": "UTC"}
+    assert load_of(home, name, content, table={"columns": TABLE | {"created_at": both}}).manifest.rows_n == RECORDS_N
+
+
+@pytest.mark.parametrize(
+    "name", ["discord_export", "telegram_export", "tabular csv", "tabular ndjson", "tabular json", "tabular parquet"]
+)
+def test_time_without_zone__is_kept_apart(home: Home, name: str):
+    load = load_of(home, name, FORMS[name].write(records(at="2026-03-02T13:00:00")))
+    assert (load.manifest.rows_n, kept_apart(load)) == (RECORDS_N - 1, ["not_a_time"])
+
+
+@pytest.mark.parametrize("name", ["tabular csv", "tabular ndjson", "tabular json", "tabular parquet"])
+def test_numbers_as_text__are_numbers_or_kept_apart(home: Home, name: str):
+    load = load_of(home, name, FORMS[name].write(records(likes="12")))
+    assert rows_of(load)[-1]["score"] == 12
+    load = load_of(home, name, FORMS[name].write(records(likes="a dozen")))
+    assert (load.manifest.rows_n, kept_apart(load)) == (RECORDS_N - 1, ["not_a_number"])
+
+
+@each_form
+def test_cell_of_10_mb__is_kept_apart(home: Home, name: str):
+    content = FORMS[name].write(records(text="x" * 10_000_000))
+    load = load_of(home, name, content)
+    assert (load.manifest.rows_n, len(kept_apart(load))) == (RECORDS_N - 1, 1)
+
+
+@each_form
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"\x00" * 1_000, b"<html><body>503</body></html>"])
+def test_file_of_nothing__is_one_error(home: Home, name: str, content: bytes):
+    before = load_of(home, name, FORMS[name].write(records()))
+    with pytest.raises(PulseError) as caught:
+        load_of(home, name, content)
+    assert before.folder.is_dir()
+    assert "\n" not in str(caught.value)
+
+
+@each_form
+def test_directory__is_one_error(home: Home, name: str):
+    form = FORMS[name]
+    folder = home.root / form.file
+    folder.mkdir()
+    one = entry_of(folder, **form.facts)
+    with pytest.raises(PulseError) as caught:
+        extract(one, WINDOW, context_of(home, one))
+    assert "\n" not in str(caught.value)
+
+
+@each_form
+@pytest.mark.parametrize("filling", [b"\x00", b"\n", b"1,2\n"], ids=["zeros", "line ends", "rows"])
+def test_bomb__is_refused(home: Home, name: str, filling: bytes, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ndjson, "MIN_REFUSED_BYTES", 4_000_000)
+    content = filling * (8_000_000 // len(filling))
+    if name in ZIPS:
+        members = {"channels.json": b"[]", "groups/group_posts_and_comments.json": content}
+        assert "unpacks to" in str(refused(home, name, _zip(members)))
+    elif name != "tabular parquet":
+        for pack in (zstandard.compress, gzip.compress):
+            error = str(refused(home, name, pack(FORMS[name].write(records()) + content)))
+            # A document ends where its outermost bracket does, and what follows is refused at once.
+            assert "unpacks to" in error or (name in DOCUMENTS and "no JSON after item 40" in error)
+
+
+@pytest.mark.parametrize("name", ZIPS)
+def test_macosx_twins__are_left_out(home: Home, name: str):
+    held = io.BytesIO(FORMS[name].write(records()))
+    with zipfile.ZipFile(held, "a") as archive:
+        for member in archive.namelist():
+            folder, _, file = member.rpartition("/")
+            archive.writestr(f"__MACOSX/{folder}/._{file}", b"\x00\x05\x16\x07")
+            archive.writestr(f"{folder}/._{file}".lstrip("/"), b"\x00\x05\x16\x07")
+    assert load_of(home, name, held.getvalue()).manifest.rows_n == RECORDS_N
+
+
+@pytest.mark.parametrize("name", ZIPS)
+def test_zip__damaged_encrypted_or_of_unknown_packing_is_refused(home: Home, name: str):
+    whole = FORMS[name].write(records())
+    at = whole.index(b"PK\x03\x04", 4) if name == "slack_export" else 0
+    begins = at + 30 + int.from_bytes(whole[at + 26 : at + 28], "little")
+    refused(home, name, whole[: begins + 40] + bytes(byte ^ 0xFF for byte in whole[begins + 40 : begins + 60])
+            + whole[begins + 60 :])  # fmt: skip
+    directory = whole.rindex(b"PK\x01\x02")
+    encrypted = bytearray(whole)
+    encrypted[directory + 8] |= 1
+    refused(home, name, bytes(encrypted))
+    unknown = bytearray(whole)
+    unknown[directory + 10] = 99
+    refused(home, name, bytes(unknown))
