@@ -7,8 +7,22 @@ from pulse.platforms.facebook_groups import FACEBOOK_GROUPS
 from pulse.platforms.hacker_news import HACKER_NEWS
 from pulse.platforms.platform import Platform
 from pulse.platforms.reddit import REDDIT
+from pulse.platforms.slack import SLACK
+from pulse.platforms.telegram import TELEGRAM
+from pulse.platforms.youtube import YOUTUBE
 
-PLATFORMS: dict[str, Platform] = {one.name: one for one in (DISCORD, FACEBOOK_GROUPS, HACKER_NEWS, REDDIT)}
+PLATFORMS: dict[str, Platform] = {
+    one.name: one
+    for one in (
+        DISCORD,
+        FACEBOOK_GROUPS,
+        HACKER_NEWS,
+        REDDIT,
+        SLACK,
+        TELEGRAM,
+        YOUTUBE,
+    )
+}
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 

@@ -2,20 +2,26 @@
 
 from pulse.sources.credentials import Credentials
 from pulse.sources.discord.source import DISCORD_BOT, DISCORD_EXPORT
+from pulse.sources.facebook.source import FACEBOOK_DOWNLOAD
 from pulse.sources.hacker_news.source import HACKER_NEWS
 from pulse.sources.protocol import Source
 from pulse.sources.reddit.source import REDDIT_API, REDDIT_ARCHIVE
+from pulse.sources.slack.source import SLACK_EXPORT
 from pulse.sources.tabular.source import TABULAR
+from pulse.sources.telegram.source import TELEGRAM_EXPORT
 
 SOURCES: dict[str, Source] = {
     one.name: one
     for one in (
         DISCORD_BOT,
         DISCORD_EXPORT,
+        FACEBOOK_DOWNLOAD,
         HACKER_NEWS,
         REDDIT_API,
         REDDIT_ARCHIVE,
+        SLACK_EXPORT,
         TABULAR,
+        TELEGRAM_EXPORT,
     )
 }
 
