@@ -12,11 +12,13 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from glob import escape as glob_escape
 from glob import glob
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import duckdb
 
@@ -93,7 +95,7 @@ def run(
         manifest = parsed.deepcopy()
         for source in manifest.sources.values():
             source.meta["external_location"] = _as_template(readers[source.name])
-        with _environment(_variables(home, database, readers)), _dbt_log(home) as write_event:
+        with _environment(_variables(home, database, readers)), _made_once(), _dbt_log(home) as write_event:
             result = dbtRunner(manifest=manifest, callbacks=[write_event]).invoke(
                 [*_flags(home), *arguments, "--vars", json.dumps(variables), *_places(home)],
             )
@@ -129,9 +131,10 @@ def _dbt_log(home: Home) -> Iterator[Callable[[Any], None]]:
     """What writes dbt's events to its log file, those that say something to a person.
 
     dbt's own writer makes a line of each of some 2,500 events and then drops nearly all: a tenth of a build. Even to
-    complete the events that nobody writes, with time, thread and text, takes a twentieth of it.
+    complete the events that nobody writes, with time, thread and text, takes a twentieth of it, and to check what they
+    are made of another.
     """
-    from dbt_common.events.base_types import EventLevel
+    from dbt_common.events.base_types import BaseEvent, DebugLevel, EventLevel
     from dbt_common.events.event_manager import EventManager
     from dbt_common.events.event_manager_client import ctx_set_event_manager, get_event_manager
 
@@ -139,6 +142,15 @@ def _dbt_log(home: Home) -> Iterator[Callable[[Any], None]]:
         def fire_event(self, e: Any, level: Any = None, node: Any = None, *args: Any, **options: Any) -> None:
             if (level or e.level_tag()) != EventLevel.DEBUG:
                 super().fire_event(e, level, node, *args, **options)
+
+    def keep(event: Any, **facts: Any) -> None:
+        event.__dict__["facts"] = facts
+
+    def make_when_asked(event: Any, name: str) -> Any:
+        if "facts" in event.__dict__:
+            BaseEvent.__init__(event, **event.__dict__.pop("facts"))
+        message = event.__dict__["pb_msg"]
+        return message if name == "pb_msg" else getattr(message, name)
 
     folder = home.dbt / "logs"
     folder.mkdir(parents=True, exist_ok=True)
@@ -154,10 +166,27 @@ def _dbt_log(home: Home) -> Iterator[Callable[[Any], None]]:
     before = get_event_manager()
     ctx_set_event_manager(WithoutDebug())
     try:
-        yield write
+        with patch.multiple(DebugLevel, __init__=keep, __getattr__=make_when_asked, create=True):
+            yield write
     finally:
         ctx_set_event_manager(before)
         handler.close()
+
+
+@contextmanager
+def _made_once() -> Iterator[None]:
+    """Have dbt make once what it makes anew for each statement and each node, a tenth of a build, and only reads.
+
+    That is the table without rows that every statement without a result gets, and the modules that templates see.
+    """
+    from dbt.context import base
+    from dbt_common.clients import agate_helper
+
+    with (
+        patch.object(agate_helper, "empty_table", cache(agate_helper.empty_table)),
+        patch.object(base, "get_context_modules", cache(base.get_context_modules)),
+    ):
+        yield
 
 
 def _places(home: Home) -> list[str]:
