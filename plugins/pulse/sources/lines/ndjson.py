@@ -7,6 +7,7 @@ decides good or bad, and a good line goes back to the bulk path, so a line means
 import gzip
 import json
 import math
+import mmap
 import os
 import re
 import zlib
@@ -348,7 +349,7 @@ class _Buffer:
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
-        self._room = bytearray()
+        self._room: bytearray | mmap.mmap = bytearray()
         self._start = self._end = 0  # of what is held
         self._has_ended = False
 
@@ -374,7 +375,7 @@ class _Buffer:
 
     def starts_with(self, prefix: bytes) -> bool:
         """Whether these are the next bytes."""
-        return self._room.startswith(prefix, self._start, self._end)
+        return self.peek(min(len(prefix), self._end - self._start)) == prefix
 
     def chunk_size(self, chunk_bytes: int) -> int:
         """Size of the next whole lines: as many as fit into ``chunk_bytes``, or one; 0 if that one is too long."""
@@ -400,7 +401,8 @@ class _Buffer:
         held = self.peek(self._end - self._start)
         if size + _SPARE_BYTES > len(self._room):
             self._room = bytearray()  # not kept beside its successor
-            self._room = bytearray(size + _SPARE_BYTES)
+            # Not zeroed beforehand, which took longer than reading a small file.
+            self._room = mmap.mmap(-1, size + _SPARE_BYTES)
         self._room[: len(held)] = held
         self._start, self._end = 0, len(held)
 
