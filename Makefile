@@ -104,6 +104,10 @@ test-slow: install ## Long proofs: recorded data, simulated weeks, training (som
 test-faults-short: install ## Nine kills, full disks, two at once, hostile text (some 2 minutes)
 	@$(BIN)/python -m pytest --numprocesses 2 tests/faults
 
+.PHONY: test-long
+test-long: install ## Both of these in one go, so that no core waits for the other (some 4 minutes)
+	@$(BIN)/python -m pytest --numprocesses 2 -m "slow or real_data or faults"
+
 .PHONY: test-faults
 test-faults: install ## Kill, starve and crowd runs at every stage, feed them hostile text (some 25 minutes)
 	@PULSE_FAULTS=long $(BIN)/python -m pytest --numprocesses 2 tests/faults

@@ -204,7 +204,8 @@ def _svg(chart: alt.LayerChart | alt.FacetChart, *, height: int = _HEIGHT_PX) ->
     sized = chart.properties(
         width=WIDTH_PX, height=height, autosize=alt.AutoSizeParams(type="fit", contains="padding"), padding=2
     )
-    spec = sized.to_dict()
+    # Altair would hold each chart against Vega-Lite's whole schema, which takes as long as to draw it. The tests do.
+    spec = sized.to_dict(validate=False)
     spec["config"] = _CONFIG
     # No address is allowed: a chart that asked for one would fail instead of going out.
     drawn = vl_convert.vegalite_to_svg(spec, vl_version=_vega_lite(), allowed_base_urls=[])
