@@ -61,7 +61,8 @@ _OF_ONE_FOLDER = ("dbt", "faults")
 # Of a folder, but with no fixture in common with the rest of it.
 _APART = ("test_incremental.py",)
 _FIRST = (
-    "world", "demo", "dbt", "test_incremental.py", "test_reddit_week.py", "test_real_data_through_pipeline.py",
+    "world", "demo", "faults", "dbt", "test_incremental.py", "test_reddit_week.py",
+    "test_real_data_through_pipeline.py",
 )  # fmt: skip
 # What imports Airflow, dbt and Great Expectations, parses the dbt project and makes Airflow's database, at some 20 s of
 # CPU a process: the first worker takes these groups and the others the rest. Each helps out when its own are done.
