@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,12 @@ def coverage_file_of(root: Path, platform: str, day: date) -> Path:
     return root / f"platform={path_value(platform)}" / FOLDER / f"{_MONTH}{day:%Y-%m}" / ROWS_FILE
 
 
+def state_of(file: Path) -> tuple[str, int, int]:
+    """Tells one state of a file from another: it is only ever replaced whole."""
+    facts = file.stat()
+    return str(file), facts.st_ino, facts.st_mtime_ns
+
+
 def is_compacted(file: Path) -> bool:
     """Whether a file of raw or of scores holds a compacted day."""
     return file.parent.parent.name == FOLDER
@@ -131,24 +138,42 @@ def files_of_platform(root: Path, platform: str) -> list[Path]:
 # ---- what is in one -------------------------------------------------------------
 
 
-def contents(file: Path) -> tuple[Held, ...] | None:
+def contents(file: Path, *, community: str | None = None) -> tuple[Held, ...] | None:
     """What a compacted file holds, or held before it was damaged and nobody brought again since, in order.
+
+    Args:
+        community: what it holds of that one only.
 
     Returns:
         Nothing where there is no such file; None where neither the file nor what stands beside it can be read.
     """
     beside = file.with_name(CONTENTS_FILE)
-    if not file.exists() and not beside.exists():
-        return ()
-    with suppress(StorageError, KeyError, TypeError, ValueError):
-        return tuple(
-            sorted(Held(str(name), str(load_id), int(n)) for name, load_id, n in read_json(beside)["contents"])
-        )
+    try:
+        facts = beside.stat()
+    except FileNotFoundError:
+        if not file.exists():
+            return ()
+    else:
+        with suppress(StorageError, KeyError, TypeError, ValueError):
+            by_community = _read_contents(beside, facts.st_ino, facts.st_mtime_ns)
+            if community is not None:
+                return by_community.get(community, ())
+            return tuple(held for of_community in by_community.values() for held in of_community)
     try:
         with memory_database.cursor() as connection:
-            return _count(connection, RECORDS.get(_record_name(file)), file)
+            found = _count(connection, RECORDS.get(_record_name(file)), file)
     except duckdb.Error:
         return None
+    return tuple(held for held in found if community in (None, held.community))
+
+
+# Many promotions in a row ask about the same few files.
+@lru_cache(maxsize=128)
+def _read_contents(beside: Path, *_version: int) -> dict[str, tuple[Held, ...]]:
+    found: dict[str, list[Held]] = {}
+    for community, load_id, rows_n in sorted(read_json(beside)["contents"]):
+        found.setdefault(str(community), []).append(Held(str(community), str(load_id), int(rows_n)))
+    return {community: tuple(held) for community, held in found.items()}
 
 
 def is_damaged(file: Path, *, is_deep: bool = False) -> bool:

@@ -21,6 +21,8 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import duckdb
 
@@ -72,6 +74,7 @@ def prepare(
     *,
     connection: duckdb.DuckDBPyConnection,
     untouched: frozenset[Path],
+    erased: Collection[tuple[str, int, int]] = frozenset(),
 ) -> Erasure:
     """Hold a load's rows and raw against each other; nothing visible changes.
 
@@ -82,6 +85,7 @@ def prepare(
         arriving: the load's accepted rows in ``staging``, by community; those that must lose something are rewritten.
         connection: the promotion's, which gets the temporary tables ``fresh`` and ``gone``.
         untouched: raw files that the promotion replaces or removes anyway.
+        erased: states of compacted files that hold nothing that has to go.
     """
     fresh = _find_tombstones(connection, arriving, with_authors=not load.manifest.is_replayable)
     targets = {community: home.tombstones_dir(*community) / f"{load.load_id}.parquet" for community in arriving}
@@ -95,27 +99,62 @@ def prepare(
     }
     touched = [community for community in arriving if known[community] or community in fresh]
     rewritten: set[Path] = set()
-    erased: dict[Path, Path] = {}
+    without: dict[Path, Path] = {}
     if touched:
         _gather(connection, [*(file for community in touched for file in known[community]), *written.values()])
         rewritten = _erase_arriving(connection, [file for community in touched for file in arriving[community]])
-        held = [file for file in _raw_files(home, fresh) if file not in untouched]
-        erased = {
+        held = [
+            file
+            for file in _raw_files(home, fresh)
+            if file not in untouched and not (erased and compacted.state_of(file) in erased)
+        ]
+        without = {
             file: _rewrite(connection, file, staging / f"erased-{number:06d}.parquet")
             # One that is damaged shows nobody anything; whatever makes it again is held against the tombstones.
             for number, file in enumerate(
                 parquet.read_what_can_be(held, lambda files: _files_to_erase(connection, files))
             )
         }
-    if erased:
-        log.info("erasure: %d raw files lose what %s saw removed", len(erased), load.load_id)
+    if without:
+        log.info("erasure: %d raw files lose what %s saw removed", len(without), load.load_id)
     tombstones = [
         file
         for community in touched
         if community in fresh or rewritten.intersection(arriving[community])
         for file in (*known[community], *((targets[community],) if community in fresh else ()))
     ]
-    return Erasure(written | erased, tuple(tombstones))
+    return Erasure(written | without, tuple(tombstones))
+
+
+def prepare_compacted(
+    home: Home, loads: Sequence[Load], staging: Path, *, connection: duckdb.DuckDBPyConnection
+) -> dict[Path, Path]:
+    """Prepare compacted files without what any of several loads saw removed; nothing visible changes.
+
+    Each file is searched and written once, whatever the number of loads.
+
+    Returns:
+        Prepared file by where it belongs.
+    """
+    connection.execute(f"create or replace temp table all_fresh ({_TOMBSTONE_COLUMNS})")
+    communities: set[Community] = set()
+    for with_authors in (False, True):
+        files = [
+            file
+            for load in loads
+            if load.manifest.is_replayable is not with_authors
+            for file in load.accepted_files().values()
+        ]
+        communities |= _find_tombstones(connection, {("", ""): files}, with_authors=with_authors)
+        connection.execute("insert into all_fresh from fresh; drop table fresh")
+    if not communities:
+        return {}
+    _gather_from(connection, "all_fresh")
+    held = [file for file in _raw_files(home, communities) if compacted.is_compacted(file)]
+    found = parquet.read_what_can_be(held, lambda files: _files_to_erase(connection, files))
+    return {
+        file: _rewrite(connection, file, staging / f"erased-{number:06d}.parquet") for number, file in enumerate(found)
+    }
 
 
 def erase_landed(home: Home, tombstones: Iterable[Path]) -> None:
@@ -218,15 +257,23 @@ def _write_tombstones(connection: duckdb.DuckDBPyConnection, community: Communit
 
 def _gather(connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> None:
     """Make table ``gone``: one row per contribution, of all that the files say."""
+    _gather_from(
+        connection, "read_parquet($files, hive_partitioning = false)", {"files": [str(file) for file in files]}
+    )
+
+
+def _gather_from(
+    connection: duckdb.DuckDBPyConnection, tombstones: str, parameters: Mapping[str, Any] = MappingProxyType({})
+) -> None:
     connection.execute(
-        """
+        f"""
         create or replace temp table gone as
         select platform, community, contribution_id,
             max(content_gone_at) as content_gone_at, max(author_gone_at) as author_gone_at
-        from read_parquet($files, hive_partitioning = false)
+        from {tombstones}
         group by platform, community, contribution_id
         """,
-        {"files": [str(file) for file in files]},
+        dict(parameters),
     )
 
 

@@ -124,13 +124,18 @@ def has_earlier_columns(home: Home) -> bool:
     return any(home.raw.glob(f"*/{_EARLIER}*.parquet"))
 
 
-def promote(home: Home, load: Load, *, timeout_s: float = 600.0) -> Promotion:
+def promote(
+    home: Home, load: Load, *, erased: Collection[tuple[str, int, int]] = frozenset(), timeout_s: float = 600.0
+) -> Promotion:
     """Bring a load that gate 1 accepted into raw.
 
     A replayable load replaces every day of its window for the communities it speaks for, days without rows included;
     a live load adds its rows. What either saw removed goes from older rows (:mod:`pulse.lake.erasure`). Repeating a
     promotion changes nothing. The dates to build again are noted under ``warehouse/pending`` before the first visible
     change, and stay until a publish that included them.
+
+    Args:
+        erased: compacted files, and their state, that need not be searched for what has to go (:func:`make_way`).
 
     Raises:
         LockBusy: another process writes to raw or the warehouse.
@@ -145,7 +150,7 @@ def promote(home: Home, load: Load, *, timeout_s: float = 600.0) -> Promotion:
                 promotion = Promotion(load.load_id, (), (), load.manifest.rows_n)
             else:
                 _take_out(home, [concerned], staging)
-                promotion = _prepare(home, load, staging, damaged=concerned.damaged)
+                promotion = _prepare(home, load, staging, damaged=concerned.damaged, erased=erased)
                 _finish(home, staging)
         except (OSError, duckdb.IOException, duckdb.InvalidInputException) as error:
             damaged = damaged_files(home, is_deep=True)
@@ -159,29 +164,51 @@ def promote(home: Home, load: Load, *, timeout_s: float = 600.0) -> Promotion:
     return promotion
 
 
-def make_way(home: Home, loads: Sequence[Load], *, timeout_s: float = 600.0) -> None:
-    """Take out of compacted days what the promotions of these loads may replace; raw holds the same rows after it.
+def make_way(home: Home, loads: Sequence[Load], *, timeout_s: float = 600.0) -> frozenset[tuple[str, int, int]]:
+    """Do to compacted days, once for all loads of a run, what each promotion would do for itself.
 
-    A promotion does so for itself. Where there are several, each compacted day is written once for all of them.
+    What the loads may replace becomes small files again, and raw holds the same rows after it. What they saw removed
+    goes from the days that are compacted: that much earlier than the promotion leaves its tombstone.
+
+    Returns:
+        States of compacted files, for :func:`promote`: they hold nothing that has to go.
 
     Raises:
         LockBusy: another process writes to raw or the warehouse.
         StorageError: disk full or not writable; raw holds what it held.
     """
-    if not loads:
-        return
+    files = {
+        file
+        for platform in {load.manifest.platform for load in loads}
+        for file in compacted.files_of_platform(home.raw / _CONTRIBUTIONS, platform)
+    }
+    if not files:
+        return frozenset()
     with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
         finish_all(home)
         staging = home.raw / "_promotions" / "make-way"
         try:
             changing = [
-                concerned
+                (load, concerned)
                 for load in loads
                 if not _is_held_already(home, load, concerned := _concerned(home, load), staging)
             ]
-            _take_out(home, changing, staging)
+            _take_out(home, [concerned for _, concerned in changing], staging)
+            _erase_compacted(home, [load for load, _ in changing], staging)
+            return frozenset(compacted.state_of(file) for file in files if file.exists())
         except (OSError, duckdb.IOException) as error:
             raise storage_error(staging, error) from error
+
+
+def _erase_compacted(home: Home, loads: Sequence[Load], staging: Path) -> None:
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    spill = staging / "spill"
+    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(spill)}) as connection:
+        connection.execute("set timezone = 'UTC'")
+        puts = erasure.prepare_compacted(home, loads, staging, connection=connection)
+    shutil.rmtree(spill, ignore_errors=True)
+    rearrange(home, staging, Change(puts))
 
 
 def recover(home: Home, *, timeout_s: float = 600.0) -> int:
@@ -399,12 +426,19 @@ def pending_files(home: Home) -> list[Path]:
 
 
 def _prepare(
-    home: Home, load: Load, staging: Path, *, damaged: "_Parts", only: frozenset[Path] | None = None
+    home: Home,
+    load: Load,
+    staging: Path,
+    *,
+    damaged: "_Parts",
+    erased: Collection[tuple[str, int, int]] = frozenset(),
+    only: frozenset[Path] | None = None,
 ) -> Promotion:
     """Copy the load's rows beside raw, split by partition, and write the journal.
 
     Args:
         damaged: what is brought again, or replaced, of compacted files that cannot be read.
+        erased: states of compacted files that hold nothing that has to go.
         only: of all that the load brings, write these files of raw and touch no other rows.
     """
     shutil.rmtree(staging, ignore_errors=True)
@@ -426,11 +460,11 @@ def _prepare(
             return Promotion(load.load_id, (), (), load.manifest.rows_n)  # promoted before, nothing to change
         days = {day for _, file in damaged if (day := compacted.day_of(file)) is not None}
         dates = tuple(sorted({*_contribution_dates([*leaving, *arriving.values()]), *looked.days, *days}))
-        erased = erasure.prepare(
+        erasing = erasure.prepare(
             home, load, _by_community(arriving), staging, connection=connection,
-            untouched=frozenset({*puts, *leaving}),
+            untouched=frozenset({*puts, *leaving}), erased=erased,
         )  # fmt: skip
-        puts |= erased.puts
+        puts |= erasing.puts
         rest = Change()
         for (_, file), lost in damaged.items():
             rest = compacted.stage_forgotten(file, lost, staging, rest)
@@ -445,7 +479,7 @@ def _prepare(
                 str(file.relative_to(home.raw))
                 for file in (*leaving, *leaving_communities, *looked.leaving, *rest.removes)
             ],
-            "tombstones": [str(file.relative_to(home.raw)) for file in erased.tombstones],
+            "tombstones": [str(file.relative_to(home.raw)) for file in erasing.tombstones],
             "contribution_dates": [day.isoformat() for day in dates],
         },
     )
@@ -456,7 +490,7 @@ def _prepare(
 
 
 def rearrange(home: Home, staging: Path, change: Change) -> None:
-    """Carry out a prepared change after which raw holds the same rows; nothing has to be built for it.
+    """Carry out a prepared change that no figure depends on; nothing has to be built for it.
 
     Only whoever holds the lock of raw may call this.
     """
@@ -499,7 +533,10 @@ def _concerned(home: Home, load: Load) -> _Concerned:
     whole: dict[tuple[Record, Path], frozenset[Held]] = {}
     damaged: dict[tuple[Record, Path], frozenset[Held]] = {}
     for record, file in sorted(files, key=lambda one: one[1]):
-        held = frozenset(held for held in compacted.contents(file) or () if _concerns(manifest, record, held))
+        # A wildcard's promotion may concern any community; in coverage a load stands under the community of its entry.
+        is_of_all = manifest.community == WILDCARD and record is not of_coverage
+        held_there = compacted.contents(file, community=None if is_of_all else manifest.community)
+        held = frozenset(held for held in held_there or () if _concerns(manifest, record, held))
         if held:
             (damaged if compacted.is_damaged(file, is_deep=True) else whole)[record, file] = held
     return _Concerned(whole, damaged)

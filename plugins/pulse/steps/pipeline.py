@@ -168,9 +168,9 @@ class Pipeline:
         counts = {"loads_n": 0, "rows_n": 0, "partitions_n": 0}
         arrived: list[dict[str, Any]] = []
         loads = self._passed_loads(verdicts)
-        raw.make_way(self.home, loads)
+        erased = raw.make_way(self.home, loads)
         for load in loads:
-            promotion = raw.promote(self.home, load)
+            promotion = raw.promote(self.home, load, erased=erased)
             entry = self.settings.entry(load.manifest.entry_id)
             arrived += outcomes.arrival_rows(self.home, entry, load, run_id=run_id, recorded_at=self.clock())
             counts["loads_n"] += 1

@@ -294,6 +294,48 @@ def test_promote__takes_back_from_compacted_days(home: Home):
     assert b"never to be" not in b"".join(one.read_bytes() for one in home.raw.rglob("*") if one.is_file())
 
 
+def test_make_way__takes_back_from_compacted_days_for_all_loads_together(home: Home):
+    for name in ("tea", "mate", "cocoa"):
+        archive(home, contribution(f"t3_{name}", body=f"secret of {name}"), community=name)
+    built(home)
+    compact(home)
+    file = raw.compacted_file(home, "reddit", DAY)
+    later = {"observed_at": NOON + timedelta(days=40), "source": "reddit_api"}
+    gone = {"removal": "by_author", "title": None, "body": None, "author_key": None}
+    loads = [
+        sealed_load(
+            home, [contribution(f"t3_{name}", community=name, **later, **changes)],
+            load_id=f"reddit_api-look-{name}", community=name, window=TWO_DAYS, **LIVE,
+        )
+        for name, changes in (("tea", gone), ("mate", {"author_key": None}), ("cocoa", {}))
+    ]  # fmt: skip
+    erased = raw.make_way(home, loads)
+    wanted = [("cocoa", "secret of cocoa", True), ("mate", "secret of mate", False), ("tea", None, False)]
+    query = f"select community, body, author_key is not null from {read(file)} order by all"
+    assert ask(query).fetchall() == wanted
+    assert erased == {compacted.state_of(file)}
+    written_at = file.stat().st_mtime_ns
+    for load in loads:
+        raw.promote(home, load, erased=erased)
+    assert file.stat().st_mtime_ns == written_at, "it is not written for each load"
+    assert len(list(home.raw.glob("tombstones/*/*/*.parquet"))) == 2
+
+
+def test_promote__searches_a_day_that_was_compacted_after_the_way_was_made(home: Home):
+    archive(home, contribution("t3_mate"), community="mate")
+    archive(home, contribution("t3_tea", body="secret"), community="tea", name="before")
+    built(home)
+    gone = {"removal": "by_author", "title": None, "body": None, "author_key": None, "source": "reddit_api"}
+    look = contribution("t3_tea", observed_at=NOON + timedelta(days=40), **gone)
+    load = sealed_load(home, [look], load_id="reddit_api-look", window=TWO_DAYS, **LIVE)
+    erased = raw.make_way(home, [load])
+    compact(home)  # of another process
+    raw.promote(home, load, erased=erased)
+    assert b"secret" not in raw.compacted_file(home, "reddit", DAY).read_bytes()
+    texts = ask(f"select community, body from {read(raw.compacted_file(home, 'reddit', DAY))} order by 1").fetchall()
+    assert texts == [("mate", "Some text"), ("tea", None)]
+
+
 def test_heal__tombstones_are_made_again_from_compacted_rows(home: Home):
     gone = {"removal": "by_author", "title": None, "body": None, "author_key": None}
     live(home, contribution("t3_a", **gone), community="tea")
