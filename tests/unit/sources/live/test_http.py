@@ -322,6 +322,17 @@ def test_redirect__without_end_is_one_error(platform: Any, reply: Any, make: Cal
     assert len(platform.asked) == 4
 
 
+def test_answer_status__is_an_answer_where_the_endpoint_says_so(
+    platform: Any, reply: Any, make: Callable[..., JsonApi]
+):
+    platform.replies = [reply({"why": "gone"}, status=404), reply(body=b"<html>", status=404), reply(None, status=403)]
+    api = make(answer_statuses=frozenset({404}))
+    told = [api.get("/things/1", {}, lambda answer: (answer.status, answer.document)) for _ in range(2)]
+    assert told == [(404, {"why": "gone"}), (404, None)]
+    with pytest.raises(SourceError, match="HTTP 403"):
+        api.get("/things/1", {}, document_of)
+
+
 def test_redirect__to_another_place_is_refused_and_nothing_is_sent_there(
     platform: Any, other_platform: Any, reply: Any, make: Callable[..., JsonApi]
 ):
