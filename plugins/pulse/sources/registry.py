@@ -2,6 +2,7 @@
 
 from pulse.sources.credentials import Credentials
 from pulse.sources.discord.source import DISCORD_EXPORT
+from pulse.sources.discourse.source import DISCOURSE
 from pulse.sources.hacker_news.source import HACKER_NEWS
 from pulse.sources.protocol import Source
 from pulse.sources.reddit.source import REDDIT_API, REDDIT_ARCHIVE
@@ -11,6 +12,7 @@ SOURCES: dict[str, Source] = {
     one.name: one
     for one in (
         DISCORD_EXPORT,
+        DISCOURSE,
         HACKER_NEWS,
         REDDIT_API,
         REDDIT_ARCHIVE,
