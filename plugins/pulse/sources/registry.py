@@ -4,6 +4,7 @@ from pulse.sources.credentials import Credentials
 from pulse.sources.discord.source import DISCORD_EXPORT
 from pulse.sources.discourse.source import DISCOURSE
 from pulse.sources.hacker_news.source import HACKER_NEWS
+from pulse.sources.lemmy.source import LEMMY
 from pulse.sources.protocol import Source
 from pulse.sources.reddit.source import REDDIT_API, REDDIT_ARCHIVE
 from pulse.sources.tabular.source import TABULAR
@@ -14,6 +15,7 @@ SOURCES: dict[str, Source] = {
         DISCORD_EXPORT,
         DISCOURSE,
         HACKER_NEWS,
+        LEMMY,
         REDDIT_API,
         REDDIT_ARCHIVE,
         TABULAR,
