@@ -13,7 +13,7 @@ OBSERVES = frozenset({
     "parent_id", "edited_at", "title", "body", "permalink", "author_key", "score", "reply_count", "view_count",
     "reactions", "channel", "extra",
 })  # fmt: skip
-_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?(/[a-z0-9._-]+)*", re.IGNORECASE)
+_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?(/[a-z0-9_-][a-z0-9._-]*)*", re.IGNORECASE)
 
 
 class DiscourseEntry(CommunityEntry):

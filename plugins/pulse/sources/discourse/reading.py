@@ -16,8 +16,8 @@ from itertools import groupby
 from typing import Any
 
 from pulse.core.contract import Kind, Removal
-from pulse.core.errors import SourceError
-from pulse.core.text import words_in
+from pulse.core.errors import BadCredentials, SourceError
+from pulse.core.text import printable, words_in
 from pulse.sources.context import SourceContext
 from pulse.sources.discourse.credentials import DiscourseCredentials
 from pulse.sources.discourse.entry import DiscourseEntry, DiscoursePolicy, account_at
@@ -54,8 +54,7 @@ _FIELDS = words_in(
     "user_status user_created_at user_cakedate user_date_of_birth reactions current_user_reaction reaction_users_count "
     "current_user_used_main_reaction likeable can_accept_answer can_unaccept_answer accepted_answer "
     "topic_accepted_answer can_vote polls polls_votes event calendar_details reviewable_id reviewable_score_count "
-    "reviewable_score_pending_count locale is_localized language can_translate retorts "
-    "thread_id"  # ours, of what is gone
+    "reviewable_score_pending_count locale is_localized language can_translate retorts"
 )
 
 
@@ -256,11 +255,11 @@ class DiscourseReader:
         # All that a topic has between two posts that it shows stands here, and so does the number that was asked for.
         first = 1 if around is None else min(shown | {around})
         last = max(shown | {around or 0})
-        gone = [_as_record(due) for one, due in wanted.items() if first <= one <= last and one not in shown]
+        gone = [_Gone(due) for one, due in wanted.items() if first <= one <= last and one not in shown]
         return self._understood([*posts, *gone], partial(self._post, about=about)), None
 
     def _gone(self, due: Any) -> Understood:
-        return self._understood([_as_record(one) for one in due], partial(self._post, about=_About({}, {})))
+        return self._understood([_Gone(one) for one in due], partial(self._post, about=_About({}, {})))
 
     # ---- a post ------------------------------------------------------------
 
@@ -268,9 +267,9 @@ class DiscourseReader:
         return understood(posts, understand, community=self._entry.community, known_fields=_FIELDS)
 
     def _post(self, fields: Fields, *, about: "_About") -> Item:
-        created_at = required(fields.time("created_at"), "created_at")
         if isinstance(fields.document, _Gone):
-            return self._tombstone(fields, created_at)
+            return fields.document.due.gone(self._entry, "by_moderator")
+        created_at = required(fields.time("created_at"), "created_at")
         if fields.whole("post_type") in {_SMALL_ACTION, _WHISPER}:
             raise NotSpeech(created_at)
         topic_id, number = (
@@ -308,16 +307,6 @@ class DiscourseReader:
             extra=None if accepted is None else {"accepted": accepted},
         )
 
-    def _tombstone(self, fields: Fields, created_at: Any) -> Item:
-        contribution_id = required(fields.text("id"), "id")
-        thread_id = required(fields.text("thread_id"), "thread_id")
-        is_first = contribution_id == thread_id
-        return Item(
-            id=contribution_id, kind="post" if is_first else "comment", community=self._entry.community,
-            created_at=created_at, thread_id=thread_id, parent_id=None if is_first else thread_id,
-            removal="by_moderator",
-        )  # fmt: skip
-
     def _author(self, fields: Fields) -> str | None:
         name = fields.text("username")
         return account_at(name, self._entry.community) if name else None
@@ -338,11 +327,22 @@ class DiscourseReader:
                 f"forum {self._entry.name}", value="shows itself only to who is logged in",
                 next_step=f"set `needs_key` in its entry, and {DiscourseCredentials.how}; or take it out of the config",
             )  # fmt: skip
-        raise refusal(f"forum {self._entry.name}", path, answer.status, reason="", credentials="")
+        errors = document.get("errors")
+        reason = printable(str(errors[0]), max_chars=200) if isinstance(errors, list) and errors else ""
+        if self._entry.needs_key:
+            raise BadCredentials(
+                f"forum {self._entry.name}", value=f"HTTP {answer.status}, {reason}",
+                next_step="check that the key is not revoked, and that its account may read",
+            )  # fmt: skip
+        raise refusal(f"forum {self._entry.name}", path, answer.status, reason=reason, credentials="")
 
 
 class _Gone(dict[str, Any]):
-    """In place of a post that is not there any more: what raw knows of it."""
+    """In place of a post that is not there any more."""
+
+    def __init__(self, due: Due) -> None:
+        super().__init__(id=due.contribution_id)
+        self.due = due
 
 
 class _Topic:
@@ -382,10 +382,6 @@ def endpoint_of(entry: DiscourseEntry, context: SourceContext) -> Endpoint:
         SERVICE, entry.address, headers=headers, answer_statuses=frozenset({403}),
         credentials_hint=f"check the key: {DiscourseCredentials.how}",
     )  # fmt: skip
-
-
-def _as_record(due: Due) -> _Gone:
-    return _Gone(id=due.contribution_id, thread_id=due.thread_id, created_at=due.created_at.isoformat())
 
 
 def _number_of(due: Due) -> int:

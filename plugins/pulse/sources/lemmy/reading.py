@@ -62,6 +62,7 @@ class LemmyReader:
 
     def __init__(self, entry: LemmyEntry) -> None:
         self._entry = entry
+        self._found: _Home | None = None
 
     def read_window(self, asking: Asking) -> Mapping[Kind, Reached]:
         """All posts and comments of the window."""
@@ -95,13 +96,16 @@ class LemmyReader:
     # ---- the community -----------------------------------------------------
 
     def _home(self, asking: Asking) -> _Home:
-        """The community's id; an instance that does not know version 4 is asked in version 3."""
+        """The community's id, asked for once; an instance that does not know version 4 is asked in version 3."""
+        if self._found is not None:
+            return self._found
         params = {"name": self._entry.local_name}
         api = asking.open(replace(endpoint_of(self._entry), answer_statuses=frozenset({404})))
         found = asking.document("/api/v4/community", params, partial(self._community, version=4), api=api)
         if found["community_id"] is None:
             found = asking.document("/api/v3/community", params, partial(self._community, version=3))
-        return _Home(found["version"], found["community_id"], found["members_n"], found["active_n"])
+        self._found = _Home(found["version"], found["community_id"], found["members_n"], found["active_n"])
+        return self._found
 
     def _community(self, answer: JsonAnswer, *, version: int) -> dict[str, Any]:
         document = answer.document if isinstance(answer.document, dict) else {}
@@ -218,11 +222,7 @@ class LemmyReader:
             raise refusal(f"{SERVICE} at {self._entry.instance}", f"/{kind}", status, reason=error[:40], credentials="")
 
     def _gone(self, due: Due, by: Removal) -> Understood:
-        item = Item(
-            id=due.contribution_id, kind="post" if due.is_post else "comment", community=self._entry.community,
-            created_at=due.created_at, thread_id=due.thread_id, parent_id=None if due.is_post else due.thread_id,
-            removal=by,
-        )  # fmt: skip
+        item = due.gone(self._entry, by)
         return self._understood([{}], lambda _: item)
 
     # ---- records -----------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -14,11 +15,12 @@ import yaml
 import zstandard
 
 from fixtures.answering_platform import ANSWERED_AT, Platform, Reply
-from pulse.core.errors import ConfigError, SourceError
+from pulse.core.errors import BadCredentials, ConfigError, SourceError
 from pulse.core.home import Home
 from pulse.core.window import Window
 from pulse.lake import raw
 from pulse.lake.landing import Load
+from pulse.orchestration import ui_notice
 from pulse.platforms.names import author_key
 from pulse.sandbox.discourse import DiscourseDouble
 from pulse.sandbox.talk import Said, Talk
@@ -292,13 +294,45 @@ def test_login__key_is_sent_to_its_own_forum_only(home: Home, platform: Platform
     assert platform.asked == []
 
 
+def test_login__key_that_is_refused_is_bad_credentials(home: Home, platform: Platform):
+    forum = Forum(home, platform, small(), key="another")
+    forum.entry = forum.entry.model_copy(update={"needs_key": True})
+    forum.credentials = credentials(platform)
+    refused = {"errors": ["You are not permitted to view the requested resource."], "error_type": "invalid_access"}
+    forum.instead["/site.json"] = Reply(refused, status=403)
+    with pytest.raises(BadCredentials, match="not permitted") as caught:
+        forum.extract()
+    assert SECRET not in str(caught.value)
+
+
+def test_forum__under_a_path_of_its_host(home: Home, platform: Platform):
+    forum = Forum(home, platform, small())
+    forum.entry = DiscourseEntry(
+        platform="discourse", name="tea.example/forum", source="discourse", url=platform.url + "/forum/"
+    )
+    answer = platform.answer_to
+    platform.answer_to = lambda path, params: answer(path.removeprefix("/forum"), params)  # type: ignore[method-assign]
+    load = forum.extract()
+    assert {row["permalink"] for row in rows_of(load).values()} >= {"https://tea.example/forum/t/20/1"}
+    raw.promote(home, load)
+
+
+def test_notice__forum_without_a_key_is_asked_all_the_same():
+    lines = ui_notice.lines(
+        [SimpleNamespace(entry_id="discourse/tea.example", source="discourse")],
+        {"discourse": ui_notice.Credentials(None)}, day=DAY, is_switched_on=False,
+    )  # fmt: skip
+    assert "asked live, source discourse: 1 entry: discourse/tea.example" in "\n".join(lines)
+    assert "WITHOUT" not in "\n".join(lines)
+
+
 def test_credentials__are_whole(platform: Platform):
     with pytest.raises(ConfigError, match="account name"):
         credentials(platform, api_username="")
 
 
 @pytest.mark.parametrize(
-    "name", ["*", "https://tea.example", "tea", "tea.example?x=1", "tea.example/../x y", "a@tea.example"]
+    "name", ["*", "https://tea.example", "tea", "tea.example?x=1", "tea.example/../x", "a@tea.example"]
 )
 def test_entry__name_that_is_no_host_is_refused(name: str):
     with pytest.raises(ValueError, match="not a forum's host"):
