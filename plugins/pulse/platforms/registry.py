@@ -7,11 +7,12 @@ from pulse.platforms.discourse import DISCOURSE
 from pulse.platforms.facebook_groups import FACEBOOK_GROUPS
 from pulse.platforms.hacker_news import HACKER_NEWS
 from pulse.platforms.lemmy import LEMMY
+from pulse.platforms.mastodon import MASTODON
 from pulse.platforms.platform import Platform
 from pulse.platforms.reddit import REDDIT
 
 PLATFORMS: dict[str, Platform] = {
-    one.name: one for one in (DISCORD, DISCOURSE, FACEBOOK_GROUPS, HACKER_NEWS, LEMMY, REDDIT)
+    one.name: one for one in (DISCORD, DISCOURSE, FACEBOOK_GROUPS, HACKER_NEWS, LEMMY, MASTODON, REDDIT)
 }
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 

@@ -5,6 +5,7 @@ from pulse.sources.discord.source import DISCORD_EXPORT
 from pulse.sources.discourse.source import DISCOURSE
 from pulse.sources.hacker_news.source import HACKER_NEWS
 from pulse.sources.lemmy.source import LEMMY
+from pulse.sources.mastodon.source import MASTODON
 from pulse.sources.protocol import Source
 from pulse.sources.reddit.source import REDDIT_API, REDDIT_ARCHIVE
 from pulse.sources.tabular.source import TABULAR
@@ -16,6 +17,7 @@ SOURCES: dict[str, Source] = {
         DISCOURSE,
         HACKER_NEWS,
         LEMMY,
+        MASTODON,
         REDDIT_API,
         REDDIT_ARCHIVE,
         TABULAR,

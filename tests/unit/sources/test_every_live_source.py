@@ -12,11 +12,13 @@ import pytest
 
 from fixtures.answering_platform import ANSWERED_AT, Platform, Reply
 from fixtures.live_sources import CASES, Case
+from pulse.config.settings import Settings
 from pulse.core.contract import OBSERVABLE
 from pulse.core.errors import BadCredentials, DayNotOver, PulseError, SourceError, SourceUnavailable
 from pulse.core.home import Home
 from pulse.core.window import Window
-from pulse.lake import raw
+from pulse.gates import check_loads
+from pulse.lake import quality, raw
 from pulse.lake.landing import Load
 from pulse.sandbox.talk import Said, Talk
 from pulse.sources.context import SourceContext
@@ -232,11 +234,31 @@ def test_what_is_deleted_later_becomes_a_tombstone(stage: Stage):
     for number, by in gone.items():
         (full_id,) = stage.ids(str(number))
         if by in stage.case.tells_removals:
-            assert (rows[full_id]["removal"], rows[full_id]["body"], rows[full_id]["title"]) == (by, None, None)
+            told = stage.case.told_as.get(by, by)
+            assert (rows[full_id]["removal"], rows[full_id]["body"], rows[full_id]["title"]) == (told, None, None)
         else:
             assert full_id not in rows
     (kept,) = stage.ids("22")
     assert rows[kept]["removal"] == "none"
+
+
+def test_gate_1_lets_it_pass_tombstones_too(stage: Stage):
+    quality.ensure_tables(stage.home)
+    first = stage.extract()
+    raw.promote(stage.home, first)
+    stage.said = [
+        replace(one, removal="by_author", body=None, title=None, author=None, author_number=None)
+        if one.number in {21, 22}
+        else one
+        for one in stage.said
+    ]
+    stage.at(ANSWERED_AT + timedelta(days=3))
+    loads = [first, stage.extract(Window.one_day(DAY + timedelta(days=3)))]
+    settings = Settings(communities=(stage.entry,))
+    verdicts = check_loads(loads, home=stage.home, settings=settings, run_id="run", clock=lambda: stage.now)
+    assert {finding.rule for verdict in verdicts for finding in verdict.stopped_by} == set()
+    assert [verdict.quarantined_n for verdict in verdicts] == [0, 0]
+    assert verdicts[0].accepted_n == len(OF_DAY)
 
 
 def test_no_name_and_no_secret_is_in_any_file_or_log(stage: Stage, caplog: pytest.LogCaptureFixture):
