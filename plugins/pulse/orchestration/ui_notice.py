@@ -57,7 +57,7 @@ def lines(
 
 def _asked_live(source: Source, entry_ids: Sequence[str], credentials: Credentials | None) -> list[str]:
     kind = source.credentials
-    if kind is None or credentials is None:
+    if kind is None or credentials is None or (kind.is_optional and credentials.fault is None):
         return [f"  asked live, source {source.name}: {_listed(entry_ids)}"]
     said = [f"  asked live at {credentials.url or kind.own_url()}: {_listed(entry_ids)}"]
     if credentials.fault is not None:

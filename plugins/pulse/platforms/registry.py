@@ -3,8 +3,11 @@
 import re
 
 from pulse.platforms.discord import DISCORD
+from pulse.platforms.discourse import DISCOURSE
 from pulse.platforms.facebook_groups import FACEBOOK_GROUPS
 from pulse.platforms.hacker_news import HACKER_NEWS
+from pulse.platforms.lemmy import LEMMY
+from pulse.platforms.mastodon import MASTODON
 from pulse.platforms.platform import Platform
 from pulse.platforms.reddit import REDDIT
 from pulse.platforms.slack import SLACK
@@ -15,8 +18,11 @@ PLATFORMS: dict[str, Platform] = {
     one.name: one
     for one in (
         DISCORD,
+        DISCOURSE,
         FACEBOOK_GROUPS,
         HACKER_NEWS,
+        LEMMY,
+        MASTODON,
         REDDIT,
         SLACK,
         TELEGRAM,

@@ -63,6 +63,7 @@ class Credentials:
         section: begins the variables ``PULSE_<SECTION>_<FIELD>``; in lower case, Airflow's connection type, and with
             ``_default`` its connection.
         key_field: without it nothing was given.
+        is_optional: whether the source asks without them too, as far as its platform lets anybody look.
         how: what to set where nothing was given, and what works without.
         way_to_get: where a newcomer gets them, and what works without.
     """
@@ -70,6 +71,7 @@ class Credentials:
     service: ClassVar[str]
     section: ClassVar[str]
     key_field: ClassVar[str]
+    is_optional: ClassVar[bool] = False
     how: ClassVar[str]
     way_to_get: ClassVar[str]
 

@@ -2,8 +2,11 @@
 
 from pulse.sources.credentials import Credentials
 from pulse.sources.discord.source import DISCORD_BOT, DISCORD_EXPORT
+from pulse.sources.discourse.source import DISCOURSE
 from pulse.sources.facebook.source import FACEBOOK_DOWNLOAD
 from pulse.sources.hacker_news.source import HACKER_NEWS
+from pulse.sources.lemmy.source import LEMMY
+from pulse.sources.mastodon.source import MASTODON
 from pulse.sources.protocol import Source
 from pulse.sources.reddit.source import REDDIT_API, REDDIT_ARCHIVE
 from pulse.sources.slack.source import SLACK_EXPORT
@@ -15,8 +18,11 @@ SOURCES: dict[str, Source] = {
     for one in (
         DISCORD_BOT,
         DISCORD_EXPORT,
+        DISCOURSE,
         FACEBOOK_DOWNLOAD,
         HACKER_NEWS,
+        LEMMY,
+        MASTODON,
         REDDIT_API,
         REDDIT_ARCHIVE,
         SLACK_EXPORT,

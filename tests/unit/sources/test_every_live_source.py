@@ -11,11 +11,13 @@ import pytest
 from fixtures.answering_platform import ANSWERED_AT, Platform, Reply
 from fixtures.live_sources import CASES, Case
 from fixtures.live_stage import DAY, NAMES, NOON, OF_DAY, Stage, rows_of, what_they_say
+from pulse.config.settings import Settings
 from pulse.core.contract import OBSERVABLE
 from pulse.core.errors import BadCredentials, DayNotOver, PulseError, SourceError, SourceUnavailable
 from pulse.core.home import Home
 from pulse.core.window import Window
-from pulse.lake import raw
+from pulse.gates import check_loads
+from pulse.lake import quality, raw
 from pulse.sandbox.talk import Talk
 
 each_source = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -142,11 +144,31 @@ def test_what_is_deleted_later_becomes_a_tombstone(stage: Stage):
     for number, by in gone.items():
         (full_id,) = stage.ids(str(number))
         if by in stage.case.tells_removals:
-            assert (rows[full_id]["removal"], rows[full_id]["body"], rows[full_id]["title"]) == (by, None, None)
+            told = stage.case.told_as.get(by, by)
+            assert (rows[full_id]["removal"], rows[full_id]["body"], rows[full_id]["title"]) == (told, None, None)
         else:
             assert full_id not in rows
     (kept,) = stage.ids("22")
     assert rows[kept]["removal"] == "none"
+
+
+def test_gate_1_lets_it_pass_tombstones_too(stage: Stage):
+    quality.ensure_tables(stage.home)
+    first = stage.extract()
+    raw.promote(stage.home, first)
+    stage.said = [
+        replace(one, removal="by_author", body=None, title=None, author=None, author_number=None)
+        if one.number in {21, 22}
+        else one
+        for one in stage.said
+    ]
+    stage.at(ANSWERED_AT + timedelta(days=3))
+    loads = [first, stage.extract(Window.one_day(DAY + timedelta(days=3)))]
+    settings = Settings(communities=(stage.entry,))
+    verdicts = check_loads(loads, home=stage.home, settings=settings, run_id="run", clock=lambda: stage.now)
+    assert {finding.rule for verdict in verdicts for finding in verdict.stopped_by} == set()
+    assert [verdict.quarantined_n for verdict in verdicts] == [0, 0]
+    assert verdicts[0].accepted_n == len(OF_DAY)
 
 
 def test_no_name_and_no_secret_is_in_any_file_or_log(stage: Stage, caplog: pytest.LogCaptureFixture):
@@ -164,8 +186,8 @@ def test_no_name_and_no_secret_is_in_any_file_or_log(stage: Stage, caplog: pytes
 def test_a_record_that_makes_no_sense_is_kept_apart(stage: Stage):
     """Whatever stands in place of the things of an answer: each is a row, or a fault with a reason."""
     odd: list[Any] = [None, 7, "text", [], {}, {"id": {"x": 1}}, {"id": "1", "created_at": "soon"}]
-    number, document = _with_things_replaced(stage, odd)
-    stage.broken[number] = Reply(document)
+    document = _with_things_replaced(stage, odd)
+    stage.broken[stage.case.listing_call] = Reply(document)
     try:
         load = stage.extract()
     except PulseError as error:
@@ -176,17 +198,14 @@ def test_a_record_that_makes_no_sense_is_kept_apart(stage: Stage):
     assert account.quarantined_n + account.unplaced_n == len(odd)
 
 
-def _with_things_replaced(stage: Stage, odd: list[Any]) -> tuple[int, Any]:
-    """The last answer with a list in it, with other things there; and the how many-th it is."""
+def _with_things_replaced(stage: Stage, odd: list[Any]) -> Any:
+    """The first answer of the double that lists what was said, with other things in its longest list."""
     stage.extract()
-    asked = list(stage.platform.asked)
+    first = stage.platform.asked[stage.case.listing_call - 1]
     stage.platform.asked.clear()
     double = stage.case.double(lambda _: Talk(stage.said, 1_234, 12), 100)
-    for number, one in reversed(list(enumerate(asked, start=1))):
-        document = double.answer(one.path, one.params, one.headers, stage.now).document
-        if isinstance(document, list):
-            return number, odd
-        lists = {name: len(value) for name, value in document.items() if isinstance(value, list)} if document else {}
-        if lists:
-            return number, {**document, max(lists, key=lists.__getitem__): odd}
-    raise AssertionError("no answer has a list")
+    document = double.answer(first.path, first.params, first.headers, stage.now).document
+    if isinstance(document, list):
+        return odd
+    lists = {name: len(value) for name, value in document.items() if isinstance(value, list)}
+    return {**document, max(lists, key=lists.__getitem__): odd}

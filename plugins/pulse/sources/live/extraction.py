@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from pulse.core.contract import CommunityObservation, Kind
+from pulse.core.contract import CommunityObservation, Kind, Removal
 from pulse.core.errors import CallsSpent, ConfigError, DayNotOver, DayNotServable, SourceError
 from pulse.core.window import Window
 from pulse.lake import landing
@@ -21,7 +21,7 @@ from pulse.lake.landing import Load
 from pulse.platforms.entry import CommunityEntry
 from pulse.sources.context import SourceContext
 from pulse.sources.live.http import Endpoint, JsonAnswer, JsonApi, open_api
-from pulse.sources.live.items import ItemMapping, Understood
+from pulse.sources.live.items import Item, ItemMapping, Understood
 from pulse.sources.live.known import REMEMBERED_DAYS, create_due, create_known
 from pulse.sources.live.paging import Listing, Progress
 from pulse.sources.live.policy import LivePolicy
@@ -42,12 +42,22 @@ _OBSERVED_AT, _REFUSED = "observed_at", "refused"
 
 @dataclass(frozen=True)
 class Due:
-    """A contribution that raw knows and that is due to be seen again."""
+    """A contribution that raw knows and that is due to be seen again; fields as in the contract."""
 
     contribution_id: str
     is_post: bool
     thread_id: str
     created_at: datetime
+    parent_id: str | None = None
+    channel: str | None = None
+
+    def gone(self, entry: CommunityEntry, by: Removal) -> Item:
+        """What is left to say of it where the platform has it no more."""
+        return Item(
+            id=self.contribution_id, kind="post" if self.is_post else "comment", community=entry.community,
+            channel=self.channel, created_at=self.created_at, thread_id=self.thread_id, parent_id=self.parent_id,
+            removal=by,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -57,10 +67,13 @@ class Reached:
     Attributes:
         since: when the oldest thing was created that the listing came to; None if all was read that was asked for.
         reason: why not all was read.
+        until: of a listing that is read from the window's beginning on, when the newest thing was created that it came
+            to; None if it was read to the window's end.
     """
 
     since: datetime | None = None
     reason: str = ""
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -152,6 +165,7 @@ class Asking:
         parse: Callable[[JsonAnswer], tuple[Understood, str | None]],
         *,
         api: JsonApi | None = None,
+        notes: Callable[[JsonAnswer], Mapping[str, Any]] | None = None,
         may_refuse: bool = False,
     ) -> SealedPage:
         """The records of one answer.
@@ -160,6 +174,7 @@ class Asking:
             parse: takes the answer apart, into records and the cursor to go on from; it raises
                 :func:`pulse.sources.live.refusals.wrong_shape` for an answer of another form, which is asked for again.
             api: another than the entry's own.
+            notes: what else to seal of the answer; no clear name may stand there.
             may_refuse: a refusal is an answer too: an empty page that says so (:func:`is_refused`).
 
         Raises:
@@ -170,7 +185,9 @@ class Asking:
         def told(answer: JsonAnswer) -> Page:
             self._require_over(answer.answered_at)
             found, after = parse(answer)
-            return Page(found.records, found.ids, answer.answered_at, after, found.oldest_s)
+            return Page(
+                found.records, found.ids, answer.answered_at, after, found.oldest_s, notes(answer) if notes else {}
+            )
 
         def fetch() -> Page:
             try:
@@ -371,7 +388,12 @@ def _extract(source: LiveSource, asking: Asking, ages_d: Sequence[int]) -> Load:
             spent = "the calls of this run were spent"
     reasons = dict.fromkeys(one.reason for one in reached.values() if one.reason)
     statement = Statement(
-        looks=listed_looks(entry, window, {kind: one.since for kind, one in reached.items()}),
+        looks=listed_looks(
+            entry,
+            window,
+            {kind: one.since for kind, one in reached.items()},
+            {kind: one.until for kind, one in reached.items()},
+        ),
         is_on_time=is_on_time,
         observation=None if members is None else _observation(source, entry, members, now),
         partial_reason="; ".join([*reasons, spent] if spent else reasons),
@@ -385,7 +407,7 @@ def _due_of(cache: ResponseCache, window: Window) -> list[Due]:
     """What is due and was not shown with the window, oldest last: where calls end, the youngest have been seen."""
     rows = cache.connection.execute(
         """
-        select due.contribution_id, known.is_post, known.thread_id, due.created_at
+        select due.contribution_id, known.is_post, known.thread_id, due.created_at, known.parent_id, known.channel
         from due join known using (contribution_id)
         where due.created_at < $start_at
         order by due.created_at desc, due.contribution_id

@@ -48,21 +48,29 @@ class Statement:
     keeps_extra: bool = False
 
 
-def listed_looks(entry: CommunityEntry, window: Window, reached: Mapping[str, datetime | None]) -> list[Look]:
+def listed_looks(
+    entry: CommunityEntry,
+    window: Window,
+    reached: Mapping[str, datetime | None],
+    until: Mapping[str, datetime | None] | None = None,
+) -> list[Look]:
     """What listings looked at of a window that is over, by day and kind: from where each ended to the end of the day.
 
     Args:
         reached: by kind, the oldest thing that its listing came to; None if it was read to its end, or as far as was
             asked.
+        until: by kind, the newest thing that a listing came to which was read forwards; None if it was read to the end.
     """
     looks = []
     for day in window.days():
         end = day_start(day + timedelta(days=1))
         for kind, since in reached.items():
             start = day_start(day) if since is None else max(since, day_start(day))
+            last = (until or {}).get(kind)
+            seen_to = end if last is None else min(last, end)
             looks.append(
-                Look(entry.platform, entry.community, day, kind, start, end, "listed")
-                if start < end
+                Look(entry.platform, entry.community, day, kind, start, seen_to, "listed")
+                if start < seen_to
                 else nothing(entry.platform, entry.community, day, kind)
             )
     return looks

@@ -86,7 +86,7 @@ def test_get__asks_as_this_project_and_gives_the_answer_with_its_time_and_links(
     assert f"{answer.answered_at:%Y-%m-%d %H:%M:%S %Z}" == "2026-11-28 12:00:00 UTC"
     assert answer.links["next"] == "https://tea.example/posts?max_id=7"
     (asked,) = platform.asked
-    assert (asked.path, asked.params) == ("/api/v1/posts", {"tag": "a&b", "ids[]": "2", "key": KEY})
+    assert (asked.path, asked.params) == ("/api/v1/posts", {"tag": "a&b", "ids[]": "1,2", "key": KEY})
     assert asked.headers["User-Agent"] == user_agent() == "community-pulse/0.1.0"
     assert asked.headers["Authorization"] == f"Bearer {SECRET}"
     assert len(calls) == 1
@@ -320,6 +320,17 @@ def test_redirect__without_end_is_one_error(platform: Any, reply: Any, make: Cal
     error = error_of(make(), SourceError)
     assert error.limit == "3 redirects"
     assert len(platform.asked) == 4
+
+
+def test_answer_status__is_an_answer_where_the_endpoint_says_so(
+    platform: Any, reply: Any, make: Callable[..., JsonApi]
+):
+    platform.replies = [reply({"why": "gone"}, status=404), reply(body=b"<html>", status=404), reply(None, status=403)]
+    api = make(answer_statuses=frozenset({404}))
+    told = [api.get("/things/1", {}, lambda answer: (answer.status, answer.document)) for _ in range(2)]
+    assert told == [(404, {"why": "gone"}), (404, None)]
+    with pytest.raises(SourceError, match="HTTP 403"):
+        api.get("/things/1", {}, document_of)
 
 
 def test_redirect__to_another_place_is_refused_and_nothing_is_sent_there(

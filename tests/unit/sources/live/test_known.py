@@ -73,11 +73,12 @@ def test_create_known__has_each_contribution_as_last_observed(home: Home, connec
     put(home, DAY + timedelta(days=3), [again], load="2")
     create_known(connection, home, [entry()], since=DAY)
     assert connection.sql("from known order by contribution_id").columns == [
-        "community", "contribution_id", "is_post", "thread_id", "created_at", "observed_at", "reply_count", "removal",
+        "community", "contribution_id", "is_post", "thread_id", "parent_id", "channel", "created_at", "observed_at",
+        "reply_count", "removal",
     ]  # fmt: skip
     assert connection.sql("from known order by contribution_id").fetchall() == [
-        ("tea", "t1_b", False, "t3_a", noon, noon + timedelta(days=1), None, "none"),
-        ("tea", "t3_a", True, "t3_a", noon, noon + timedelta(days=3), 5, "by_moderator"),
+        ("tea", "t1_b", False, "t3_a", "t3_a", None, noon, noon + timedelta(days=1), None, "none"),
+        ("tea", "t3_a", True, "t3_a", None, None, noon, noon + timedelta(days=3), 5, "by_moderator"),
     ]
 
 

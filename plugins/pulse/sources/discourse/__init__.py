@@ -1,0 +1,1 @@
+"""Discourse: forums asked live, public ones without a key."""

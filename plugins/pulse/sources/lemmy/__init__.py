@@ -1,0 +1,1 @@
+"""Lemmy, without a key: communities asked at their home instances."""

@@ -1,0 +1,1 @@
+"""Mastodon, without a key: tags as an instance sees them, and an instance's own public timeline."""
