@@ -216,7 +216,9 @@ def _dag_files(_: Home) -> Finding:
 
 
 def _sources(home: Home) -> Finding:
-    without = sorted(source.name for source in SOURCES.values() if source.credentials is None)
+    without = sorted(
+        source.name for source in SOURCES.values() if source.credentials is None or source.credentials.is_optional
+    )
     return Finding(
         "sources",
         "ok",
@@ -242,6 +244,8 @@ def _live(source: Source, home: Home) -> Finding:
     given, place = kind.from_environment(), "the environment"
     if given is None:
         given, place = _stored_in_airflow(kind, home), f"Airflow's connection {kind.connection_id()}"
+    if given is None and kind.is_optional:
+        return Finding(check, "ok", f"asked without credentials: {kind.way_to_get}")
     if given is None:
         return Finding(
             check, "fail", f"no credentials, neither in PULSE_{kind.section}_* nor in {place}", kind.way_to_get

@@ -63,6 +63,7 @@ class Credentials:
         key_field: without it nothing was given.
         how: what to set where nothing was given, and what works without.
         way_to_get: where a newcomer gets them, and what works without.
+        is_optional: the service answers without them too, if less: where nothing was given, all fields are empty.
     """
 
     service: ClassVar[str]
@@ -70,6 +71,7 @@ class Credentials:
     key_field: ClassVar[str]
     how: ClassVar[str]
     way_to_get: ClassVar[str]
+    is_optional: ClassVar[bool] = False
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be pickled: secrets stay in the process that read them, out of XCom and files."""
@@ -152,6 +154,8 @@ class Credentials:
         Raises:
             ConfigError: nothing was given.
         """
+        if found is None and cls.is_optional:
+            return cls.of({})
         if found is None:
             raise ConfigError(
                 f"{cls.service} credentials", value="none",
