@@ -7,8 +7,11 @@ from pulse.platforms.facebook_groups import FACEBOOK_GROUPS
 from pulse.platforms.hacker_news import HACKER_NEWS
 from pulse.platforms.platform import Platform
 from pulse.platforms.reddit import REDDIT
+from pulse.platforms.stack_exchange import STACK_EXCHANGE
 
-PLATFORMS: dict[str, Platform] = {one.name: one for one in (DISCORD, FACEBOOK_GROUPS, HACKER_NEWS, REDDIT)}
+PLATFORMS: dict[str, Platform] = {
+    one.name: one for one in (DISCORD, FACEBOOK_GROUPS, HACKER_NEWS, REDDIT, STACK_EXCHANGE)
+}
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 

@@ -5,6 +5,7 @@ from pulse.sources.discord.source import DISCORD_EXPORT
 from pulse.sources.hacker_news.source import HACKER_NEWS
 from pulse.sources.protocol import Source
 from pulse.sources.reddit.source import REDDIT_API, REDDIT_ARCHIVE
+from pulse.sources.stack_exchange.source import STACK_EXCHANGE
 from pulse.sources.tabular.source import TABULAR
 
 SOURCES: dict[str, Source] = {
@@ -14,6 +15,7 @@ SOURCES: dict[str, Source] = {
         HACKER_NEWS,
         REDDIT_API,
         REDDIT_ARCHIVE,
+        STACK_EXCHANGE,
         TABULAR,
     )
 }

@@ -255,7 +255,7 @@ def test_a_record_that_makes_no_sense_is_kept_apart(stage: Stage):
     """Whatever stands in place of the things of an answer: each is a row, or a fault with a reason."""
     odd: list[Any] = [None, 7, "text", [], {}, {"id": {"x": 1}}, {"id": "1", "created_at": "soon"}]
     document = _with_things_replaced(stage, odd)
-    stage.broken[1] = Reply(document)
+    stage.broken[stage.case.first_listing_n] = Reply(document)
     try:
         load = stage.extract()
     except PulseError as error:
@@ -267,9 +267,9 @@ def test_a_record_that_makes_no_sense_is_kept_apart(stage: Stage):
 
 
 def _with_things_replaced(stage: Stage, odd: list[Any]) -> Any:
-    """The first answer of the double, with other things in its longest list."""
+    """The first answer of the double that lists things, with others in its longest list."""
     stage.extract()
-    first = stage.platform.asked[0]
+    first = stage.platform.asked[stage.case.first_listing_n - 1]
     stage.platform.asked.clear()
     double = stage.case.double(lambda _: Talk(stage.said, 1_234, 12), 100)
     document = double.answer(first.path, first.params, first.headers, stage.now).document
