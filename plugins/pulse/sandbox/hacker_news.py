@@ -4,13 +4,12 @@ Recorded answers tell those; that a search leaves out what is gone, and what Fir
 documentation (https://github.com/HackerNews/API).
 """
 
-import html
 import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pulse.sandbox.talk import Reply, Said, Talk, TalkAt, number_in
+from pulse.sandbox.talk import Reply, Said, Talk, TalkAt, as_html, number_in
 
 _MOST_HITS = 1_000
 _BOUND = re.compile(r"created_at_i(>=|<=|<|>)(\d+)")
@@ -92,11 +91,3 @@ def _item(one: Said) -> dict[str, Any]:
     if one.is_post:
         facts |= {"title": one.title, "score": one.score, "descendants": one.replies_n}
     return facts
-
-
-def as_html(text: str | None) -> str | None:
-    """A text as platforms send it: escaped, its paragraphs marked up."""
-    if text is None:
-        return None
-    paragraphs = (html.escape(part, quote=True).replace("\n", "<br>") for part in text.split("\n\n"))
-    return "".join(f"<p>{part}</p>" for part in paragraphs)

@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pulse.sandbox.hacker_news import as_html
-from pulse.sandbox.talk import Reply, Said, Talk, TalkAt, number_in
+from pulse.sandbox.talk import Reply, Said, Talk, TalkAt, as_html, number_in
 
 _MOST_ITEMS = 100
 # What the filter of the name "default" holds of each type; all else must be asked for.

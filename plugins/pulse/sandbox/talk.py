@@ -1,5 +1,6 @@
 """What people said in one community, apart from any platform: each double of a platform shows it in its own shape."""
 
+import html
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -127,3 +128,11 @@ def number_in(text: str | None, default: int) -> int:
         return int(text or "")
     except ValueError:
         return default
+
+
+def as_html(text: str | None) -> str | None:
+    """A text as platforms send it: escaped, its paragraphs marked up."""
+    if text is None:
+        return None
+    paragraphs = (html.escape(part, quote=True).replace("\n", "<br>") for part in text.split("\n\n"))
+    return "".join(f"<p>{part}</p>" for part in paragraphs)

@@ -140,10 +140,14 @@ class Asking:
     def page(
         self, path: str, params: Params, parse: Callable[[JsonAnswer], tuple[Understood, str | None]], *,
         api: JsonApi | None = None, notes: Callable[[JsonAnswer], Mapping[str, Any]] | None = None,
+        asked_with: Params | None = None,
     ) -> SealedPage:  # fmt: skip
         """The records of one answer.
 
         Args:
+            params: what is asked, as it is sealed with the answer; no clear name may stand here.
+            asked_with: what the platform is really asked with, where that would name somebody; ``params`` tell one such
+                question from another.
             parse: takes the answer apart, into records and the cursor to go on from; it raises
                 :func:`pulse.sources.live.refusals.wrong_shape` for an answer of another form, which is asked for again.
             api: another than the entry's own.
@@ -161,7 +165,8 @@ class Asking:
                 found.records, found.ids, answer.answered_at, after, found.oldest_s, notes(answer) if notes else {}
             )
 
-        page = self.cache.page(path, params, lambda: (api or self.api).get(path, params, told))
+        query = params if asked_with is None else asked_with
+        page = self.cache.page(path, params, lambda: (api or self.api).get(path, query, told))
         self.now = self.now or page.observed_at
         return page
 

@@ -71,6 +71,8 @@ class Endpoint:
         is_rate_limit: whether an answer asks to wait, by its status and its JSON (None if it is no JSON); for platforms
             that do not say 429.
         default_wait_s: how long to wait where the platform does not say.
+        answer_statuses: statuses that are answers here and no refusals, such as 404 where one asks whether a thing is
+            still there; what is no JSON then is None.
         answer_timeout_s: how long a whole answer may take, once it has begun.
         max_answer_bytes: of an answer, unpacked.
 
@@ -85,6 +87,7 @@ class Endpoint:
     secret_params: Mapping[str, str] = field(default_factory=dict, repr=False)
     is_rate_limit: Callable[[int, object], bool] = says_429
     default_wait_s: float = 60.0
+    answer_statuses: frozenset[int] = frozenset()
     answer_timeout_s: float = 120.0
     max_answer_bytes: int = 32 * 1024 * 1024
 
@@ -124,11 +127,13 @@ class JsonAnswer:
         document: its JSON; None is an answer too.
         answered_at: the answer's own time, UTC, whole seconds: when its counts and texts were so.
         links: addresses of the ``Link`` header by their relation, such as ``next``.
+        status: of HTTP; a good one, or one of the endpoint's ``answer_statuses``.
     """
 
     document: Any
     answered_at: datetime
     links: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
 
 
 class JsonApi:
@@ -254,17 +259,18 @@ class JsonApi:
             raise RateLimited(f"{endpoint.service} at {path}", retry_after_s=wait_s)
         if is_passing(status):
             raise unavailable(endpoint.service, value=f"HTTP {status} at {path}")
-        if not response.is_success:
+        is_told = status in endpoint.answer_statuses
+        if not response.is_success and not is_told:
             raise refusal(
                 endpoint.service, path, status, reason=self._reason_in(document), credentials=endpoint.credentials_hint
             )
-        if fault is not None:
+        if fault is not None and not is_told:
             raise no_answer(endpoint.service, path, value=fault)
         pause_s = used_up_for_s(headers, document)
         if pause_s > 0:
             self._pace.block(pause_s)
         links = {relation: str(link["url"]) for relation, link in response.links.items() if relation and "url" in link}
-        return JsonAnswer(document, answered_at(headers), links)
+        return JsonAnswer(document, answered_at(headers), links, status)
 
     def _reason_in(self, document: object) -> str:
         """What the platform says of a refusal, without credentials that it may repeat."""

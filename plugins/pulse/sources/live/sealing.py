@@ -193,12 +193,12 @@ def _write_bad_lines(
             select file, line_number, fault, detail, line, community,
                 case when community = $community then least(greatest(day, $first_day), $last_day) else day end as day,
                 case
+                    when list_contains($skips, fault) then 'skipped'
                     when community is null or day is null then 'unplaced'
                     when community = $community then 'load'
                     else 'outside'
                 end as place
             from read_parquet($files, hive_partitioning = false)
-            where not list_contains($skips, fault)
             """,
             {
                 "files": files,
@@ -213,6 +213,9 @@ def _write_bad_lines(
         f"copy ({kept.format('load')}) to {sql_text(folder / 'bad_lines.parquet')} (format parquet, compression zstd)"
     )
     places = dict(connection.execute("select place, count(*) from faults group by all").fetchall())
+    skipped = dict(
+        connection.execute("select fault, count(*) from faults where place = 'skipped' group by all").fetchall()
+    )
     records_n = cache.records_n()
     rows_n = _count(connection, f"select count(*) from {cache.rows_sql()}")
     content = UnplacedContent(cache.token)
@@ -231,6 +234,7 @@ def _write_bad_lines(
         landed_n=landed_n,
         quarantined_n=places.get("load", 0),
         unplaced_n=places.get("unplaced", 0),
+        skipped=skipped,
         outside_n=rows_n - landed_n + places.get("outside", 0),
     )
 

@@ -86,7 +86,7 @@ def test_get__asks_as_this_project_and_gives_the_answer_with_its_time_and_links(
     assert f"{answer.answered_at:%Y-%m-%d %H:%M:%S %Z}" == "2026-11-28 12:00:00 UTC"
     assert answer.links["next"] == "https://tea.example/posts?max_id=7"
     (asked,) = platform.asked
-    assert (asked.path, asked.params) == ("/api/v1/posts", {"tag": "a&b", "ids[]": "2", "key": KEY})
+    assert (asked.path, asked.params) == ("/api/v1/posts", {"tag": "a&b", "ids[]": "1,2", "key": KEY})
     assert asked.headers["User-Agent"] == user_agent() == "community-pulse/0.1.0"
     assert asked.headers["Authorization"] == f"Bearer {SECRET}"
     assert len(calls) == 1
