@@ -1,5 +1,6 @@
 """The sources there are. One line each; nothing else of the house lists them."""
 
+from pulse.sources.bluesky.source import BLUESKY
 from pulse.sources.credentials import Credentials
 from pulse.sources.discord.source import DISCORD_EXPORT
 from pulse.sources.hacker_news.source import HACKER_NEWS
@@ -11,6 +12,7 @@ from pulse.sources.tabular.source import TABULAR
 SOURCES: dict[str, Source] = {
     one.name: one
     for one in (
+        BLUESKY,
         DISCORD_EXPORT,
         HACKER_NEWS,
         REDDIT_API,

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from fixtures.answering_platform import ANSWERED_AT, Platform, Reply
-from fixtures.live_sources import CASES, Case
+from fixtures.live_sources import CASES, KEY, Case
 from pulse.core.contract import OBSERVABLE
 from pulse.core.errors import BadCredentials, DayNotOver, PulseError, SourceError, SourceUnavailable
 from pulse.core.home import Home
@@ -22,7 +22,6 @@ from pulse.sandbox.talk import Said, Talk
 from pulse.sources.context import SourceContext
 from pulse.sources.live.extraction import extract
 
-KEY = b"key-for-tests-only"
 DAY = (ANSWERED_AT - timedelta(days=1)).date()
 NOON = datetime(DAY.year, DAY.month, DAY.day, 12, tzinfo=UTC)
 LIMITS: dict[str, Any] = {
@@ -255,7 +254,7 @@ def test_a_record_that_makes_no_sense_is_kept_apart(stage: Stage):
     """Whatever stands in place of the things of an answer: each is a row, or a fault with a reason."""
     odd: list[Any] = [None, 7, "text", [], {}, {"id": {"x": 1}}, {"id": "1", "created_at": "soon"}]
     document = _with_things_replaced(stage, odd)
-    stage.broken[stage.case.first_listing_n] = Reply(document)
+    stage.broken[stage.case.listing_call] = Reply(document)
     try:
         load = stage.extract()
     except PulseError as error:
@@ -267,9 +266,9 @@ def test_a_record_that_makes_no_sense_is_kept_apart(stage: Stage):
 
 
 def _with_things_replaced(stage: Stage, odd: list[Any]) -> Any:
-    """The first answer of the double that lists things, with others in its longest list."""
+    """The first answer of the double that lists what was said, with other things in its longest list."""
     stage.extract()
-    first = stage.platform.asked[stage.case.first_listing_n - 1]
+    first = stage.platform.asked[stage.case.listing_call - 1]
     stage.platform.asked.clear()
     double = stage.case.double(lambda _: Talk(stage.said, 1_234, 12), 100)
     document = double.answer(first.path, first.params, first.headers, stage.now).document
