@@ -18,6 +18,7 @@ from pulse.lake import landing
 from pulse.lake.landing import Load
 from pulse.platforms.entry import CommunityEntry
 from pulse.sources.context import SourceContext
+from pulse.sources.lines.mapping import Mapping as RecordMapping
 from pulse.sources.live.http import Endpoint, JsonAnswer, JsonApi, open_api
 from pulse.sources.live.items import ItemMapping, Understood
 from pulse.sources.live.known import REMEMBERED_DAYS, create_due, create_known
@@ -102,6 +103,7 @@ class LiveSource:
         endpoint: where an entry is asked, under the policy.
         client: who asks, as the platform counts calls.
         reader: of one entry.
+        mapping: what its records mean, if they are not made of items: of an entry, with the key that hashes authors.
     """
 
     name: str
@@ -113,6 +115,16 @@ class LiveSource:
     endpoint: Callable[[Any, SourceContext], Endpoint]
     reader: Callable[[Any], Reader]
     client: Callable[[SourceContext], str] = lambda _: "this machine"
+    mapping: Callable[[Any, SourceContext], RecordMapping] | None = None
+
+    def mapping_of(self, entry: CommunityEntry, context: SourceContext) -> RecordMapping:
+        """What the records of an entry mean."""
+        if self.mapping is not None:
+            return self.mapping(entry, context)
+        return ItemMapping(
+            self.name, entry.platform, entry.observes, context.author_key, "extra" in entry.observes,
+            self.mapping_version,
+        )  # fmt: skip
 
     def entries(self, context: SourceContext) -> list[CommunityEntry]:
         """Those of the config that this source serves."""
@@ -263,10 +275,7 @@ def describe_plan(source: LiveSource, window: Window, context: SourceContext) ->
 def _asking(
     source: LiveSource, entry: CommunityEntry, window: Window, context: SourceContext, max_calls_n: int
 ) -> Iterator[Asking]:
-    mapping = ItemMapping(
-        source.name, entry.platform, entry.observes, context.author_key, "extra" in entry.observes,
-        source.mapping_version,
-    )  # fmt: skip
+    mapping = source.mapping_of(entry, context)
     policy = context.policy(source.policy)
     endpoint = source.endpoint(entry, context)
     client = source.client(context)

@@ -21,8 +21,9 @@ from pulse.lake import landing
 from pulse.lake.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest, UnplacedContent, unplaced_name
 from pulse.platforms.entry import CommunityEntry
 from pulse.sources.context import SourceContext
+from pulse.sources.lines.ndjson import NOT_SPEECH
 from pulse.sources.lines.rows import write_days
-from pulse.sources.lines.staging import SKIPPED_FAULTS
+from pulse.sources.lines.staging import BLANK_LINE
 from pulse.sources.live.response_cache import ResponseCache
 
 
@@ -193,19 +194,21 @@ def _write_bad_lines(
             select file, line_number, fault, detail, line, community,
                 case when community = $community then least(greatest(day, $first_day), $last_day) else day end as day,
                 case
-                    when list_contains($skips, fault) then 'skipped'
+                    when fault = $not_speech then 'not_speech'
                     when community is null or day is null then 'unplaced'
                     when community = $community then 'load'
                     else 'outside'
                 end as place
             from read_parquet($files, hive_partitioning = false)
+            where fault <> $blank_line
             """,
             {
                 "files": files,
                 "community": entry.community,
                 "first_day": window.first_day,
                 "last_day": window.last_day,
-                "skips": sorted(SKIPPED_FAULTS),
+                "not_speech": NOT_SPEECH,
+                "blank_line": BLANK_LINE,
             },
         )
     kept = "select * exclude (place) from faults where place = '{}' order by file, line_number"
@@ -213,9 +216,8 @@ def _write_bad_lines(
         f"copy ({kept.format('load')}) to {sql_text(folder / 'bad_lines.parquet')} (format parquet, compression zstd)"
     )
     places = dict(connection.execute("select place, count(*) from faults group by all").fetchall())
-    skipped = dict(
-        connection.execute("select fault, count(*) from faults where place = 'skipped' group by all").fetchall()
-    )
+    # An answer without records is a blank line, and none of what is counted.
+    skipped = {NOT_SPEECH: not_speech_n} if (not_speech_n := places.get("not_speech", 0)) else {}
     records_n = cache.records_n()
     rows_n = _count(connection, f"select count(*) from {cache.rows_sql()}")
     content = UnplacedContent(cache.token)
