@@ -5,6 +5,7 @@ is left out, that a post that is gone is answered with 400, and the limits are f
 (https://docs.bsky.app/docs/api, looked up 2026-11-28).
 """
 
+import string
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from pulse.sandbox.talk import Reply, Said, Talk, TalkAt, number_in
 
 _MOST_POSTS = 100
 _MOST_NAMED = 25
-_ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
+_ALPHABET = "234567" + string.ascii_lowercase
 
 
 def uri_of(said: Said) -> str:

@@ -5,13 +5,14 @@ from pulse.sources.credentials import Credentials
 from pulse.sources.discord.source import DISCORD_EXPORT
 from pulse.sources.hacker_news.source import HACKER_NEWS
 from pulse.sources.protocol import Source
-from pulse.sources.reddit.source import REDDIT_API, REDDIT_ARCHIVE
+from pulse.sources.reddit.source import ARCTIC_SHIFT, REDDIT_API, REDDIT_ARCHIVE
 from pulse.sources.stack_exchange.source import STACK_EXCHANGE
 from pulse.sources.tabular.source import TABULAR
 
 SOURCES: dict[str, Source] = {
     one.name: one
     for one in (
+        ARCTIC_SHIFT,
         BLUESKY,
         DISCORD_EXPORT,
         HACKER_NEWS,
