@@ -65,7 +65,7 @@ def hand_written(folder: str, rows_n: int) -> Cost:
     from pulse.gates.rules import LOAD_RULES, ROW_RULES
     from pulse.platforms.reddit import REDDIT
 
-    derived = ", ".join(f"{sql} as {name}" for name, sql in row_columns(REDDIT, None).items())
+    derived = ", ".join(f"{sql} as {name}" for name, sql in row_columns(REDDIT, None, counts_settle_after_s=0).items())
 
     with tempfile.TemporaryDirectory(dir=folder) as root:
         load = _sealed_load(Path(root), rows_n)

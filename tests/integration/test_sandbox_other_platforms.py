@@ -13,7 +13,7 @@ from pulse.core.window import Window
 from pulse.sandbox.faults import Fault
 from pulse.sandbox.reddit_data import WorldData
 from pulse.sandbox.server import SandboxServer
-from pulse.sandbox.talk import talk_of
+from pulse.sandbox.talk import Said, Talk, talk_of
 from pulse.sources.context import SourceContext
 from pulse.sources.live.extraction import SANDBOX_VARIABLE, extract, probe
 from support import world_of_seed_7
@@ -48,8 +48,21 @@ def test_sandbox__shows_the_world_as_any_platform_would(case: Case, home: Home, 
         if one.removal == "none" and DAY <= one.created_at.date() < DAY + timedelta(days=1)
     ]
     assert len(said) > 10
-    assert {row["contribution_id"] for row in rows_of(load)} == {case.contribution_id(one) for one in said}
+    found = {row["contribution_id"] for row in rows_of(load) if row["removal"] == "none"}
+    by_id = {case.contribution_id(one): one for one in said}
+    assert found <= set(by_id)
+    # What hangs below something gone is out of reach where a platform shows threads from their beginning only.
+    below_gone = {full_id for full_id, one in by_id.items() if _is_below_gone(one, talk_at(NOW))}
+    assert set(by_id) - found <= below_gone
     assert load.manifest.partial_reason is None
+
+
+def _is_below_gone(one: Said, talk: Talk) -> bool:
+    while one.parent is not None:
+        one = talk.by_number[one.parent]
+        if one.removal != "none":
+            return True
+    return False
 
 
 def test_sandbox__is_only_believed_on_this_machine(home: Home, monkeypatch: pytest.MonkeyPatch):

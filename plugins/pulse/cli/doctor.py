@@ -214,7 +214,9 @@ def _dag_files(_: Home) -> Finding:
 
 
 def _sources(home: Home) -> Finding:
-    without = sorted(source.name for source in SOURCES.values() if source.credentials is None)
+    without = sorted(
+        source.name for source in SOURCES.values() if source.credentials is None or source.credentials.is_optional
+    )
     return Finding(
         "sources",
         "ok",

@@ -214,6 +214,7 @@ def _facts(
         "source": ("VARCHAR", manifest.source),
         "load_id": ("VARCHAR", manifest.load_id),
         "is_replayable": ("BOOLEAN", manifest.is_replayable),
+        "is_relay": ("BOOLEAN", manifest.is_relay),
         "first_day": ("DATE", manifest.first_day),
         "last_day": ("DATE", manifest.last_day),
         "end_at": ("TIMESTAMPTZ", manifest.window.end_at),
@@ -322,7 +323,9 @@ def _judge_rows(
         if files
         else f"({_no_rows()})"
     )
-    derived = {"partition_day": _PARTITION_DAY} | row_columns(platform_named(manifest.platform), manifest.observes)
+    derived = {"partition_day": _PARTITION_DAY} | row_columns(
+        platform_named(manifest.platform), manifest.observes, counts_settle_after_s=manifest.counts_settle_after_s
+    )
     given = ", ".join(f"{sql} as {name}" for name, sql in derived.items())
     judged = ", ".join(f"coalesce({rule.predicate}, false) as {rule.name}" for rule in ROW_RULES)
     accepted = " and ".join(rule.name for rule in deciding_rules(waived)) or "true"

@@ -12,7 +12,7 @@ from pulse.core.files import sql_text
 from pulse.platforms.platform import Platform
 
 
-def row_columns(platform: Platform, observes: Collection[str] | None) -> dict[str, str]:
+def row_columns(platform: Platform, observes: Collection[str] | None, *, counts_settle_after_s: int) -> dict[str, str]:
     """DuckDB expressions over contract columns, all boolean, by the name under which rules know them.
 
     - ``is_id_well_formed``: the id looks like one of the platform's, of whatever kind.
@@ -21,11 +21,12 @@ def row_columns(platform: Platform, observes: Collection[str] | None) -> dict[st
     - ``is_notice``: title or text is the platform's own notice in place of one that is gone.
     - ``is_permalink_strayed``: the address names another community than the row.
     - ``is_chat``: people write its kind as chat there.
-    - ``is_scored``: the platform shows scores of its kind, and it is not gone.
+    - ``is_scored``: the platform shows scores of its kind, it is not gone, and its counts could be seen by then.
     - ``is_unobservable_null``: whatever the source cannot see is NULL.
 
     Args:
         observes: the observable columns that the source can see; None if it does not say.
+        counts_settle_after_s: how old a contribution must be for its counts to be seen.
     """
     return {
         "is_id_well_formed": _is_id_well_formed(platform),
@@ -34,7 +35,8 @@ def row_columns(platform: Platform, observes: Collection[str] | None) -> dict[st
         "is_notice": _is_notice(platform),
         "is_permalink_strayed": _is_permalink_strayed(platform),
         "is_chat": _is_one_of("kind", platform.chat_kinds),
-        "is_scored": f"{_is_one_of('kind', platform.scored_kinds)} and removal = 'none'",
+        "is_scored": f"{_is_one_of('kind', platform.scored_kinds)} and removal = 'none' "
+        f"and epoch(observed_at) - epoch(created_at) >= {counts_settle_after_s}",
         "is_unobservable_null": _is_unobservable_null(observes),
     }
 

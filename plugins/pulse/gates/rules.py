@@ -473,9 +473,10 @@ LOAD_RULES: tuple[LoadRule, ...] = (
     ),
     LoadRule(
         "observed_late_h",
-        "case when facts.is_replayable then 0 else coalesce(epoch(facts.end_at - max(observed_at)) / 3600, 0) end",
+        "case when facts.is_replayable or facts.is_relay then 0 "
+        "else coalesce(epoch(facts.end_at - max(observed_at)) / 3600, 0) end",
         "A live source looks after the window's end; an answer from before it is an old one, such as a cache gives. "
-        "One hour for clocks that disagree. Archives are exempt.",
+        "One hour for clocks that disagree. Archives are exempt, also those that are asked live.",
         maximum=1,
     ),
     LoadRule(

@@ -125,6 +125,8 @@ class LoadManifest(BaseModel):
         is_never_seen: nothing that the source holds bears the community's name.
         incomplete_days: days of the window that the source could not prove to have listed from end to end. Only loads
             without coverage say it so; see :func:`coverage_of`.
+        counts_settle_after_s: how old a contribution must be for its counts to be seen, in seconds.
+        is_relay: the source tells what it saw earlier, and when, instead of what is so now.
         partial_reason: why days are incomplete, in the source's words; None where it has nothing to add.
         api_calls_n: calls to the platform that this load took.
         unknown_keys: how often each field name occurred that neither the contract nor the source's list knows, among
@@ -152,6 +154,8 @@ class LoadManifest(BaseModel):
     coverage_rows_n: int | None = None
     kinds_read: tuple[str, ...] = ("post", "comment")
     observes: tuple[str, ...] | None = None
+    counts_settle_after_s: int = 0
+    is_relay: bool = False
     is_never_seen: bool = False
     files: tuple[FileAccount, ...] = ()
     incomplete_days: tuple[date, ...] = ()

@@ -64,6 +64,8 @@ def _asked_live(source: Source, entry_ids: Sequence[str], credentials: Credentia
         return [*said, f"  credentials that cannot be used, so these would fail: {credentials.fault}"]
     if credentials.place is not None:
         return [*said, f"  with credentials from {credentials.place}"]
+    if kind.is_optional:
+        return [*said, f"  without credentials: {kind.way_to_get}"]
     in_airflow = f'or add the connection {kind.connection_id()} in the UI (docs/operations.md, "Credentials");'
     return [
         *said,

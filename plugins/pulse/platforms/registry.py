@@ -2,6 +2,7 @@
 
 import re
 
+from pulse.platforms.bluesky import BLUESKY
 from pulse.platforms.discord import DISCORD
 from pulse.platforms.discourse import DISCOURSE
 from pulse.platforms.facebook_groups import FACEBOOK_GROUPS
@@ -11,12 +12,14 @@ from pulse.platforms.mastodon import MASTODON
 from pulse.platforms.platform import Platform
 from pulse.platforms.reddit import REDDIT
 from pulse.platforms.slack import SLACK
+from pulse.platforms.stack_exchange import STACK_EXCHANGE
 from pulse.platforms.telegram import TELEGRAM
 from pulse.platforms.youtube import YOUTUBE
 
 PLATFORMS: dict[str, Platform] = {
     one.name: one
     for one in (
+        BLUESKY,
         DISCORD,
         DISCOURSE,
         FACEBOOK_GROUPS,
@@ -25,6 +28,7 @@ PLATFORMS: dict[str, Platform] = {
         MASTODON,
         REDDIT,
         SLACK,
+        STACK_EXCHANGE,
         TELEGRAM,
         YOUTUBE,
     )

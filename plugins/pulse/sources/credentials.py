@@ -63,9 +63,9 @@ class Credentials:
         section: begins the variables ``PULSE_<SECTION>_<FIELD>``; in lower case, Airflow's connection type, and with
             ``_default`` its connection.
         key_field: without it nothing was given.
-        is_optional: whether the source asks without them too, as far as its platform lets anybody look.
         how: what to set where nothing was given, and what works without.
         way_to_get: where a newcomer gets them, and what works without.
+        is_optional: the service answers without them too, if less: where nothing was given, all fields are empty.
     """
 
     service: ClassVar[str]
@@ -156,6 +156,8 @@ class Credentials:
         Raises:
             ConfigError: nothing was given.
         """
+        if found is None and cls.is_optional:
+            return cls.of({})
         if found is None:
             raise ConfigError(
                 f"{cls.service} credentials", value="none",

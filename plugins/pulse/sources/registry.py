@@ -1,5 +1,6 @@
 """The sources there are. One line each; nothing else of the house lists them."""
 
+from pulse.sources.bluesky.source import BLUESKY
 from pulse.sources.credentials import Credentials
 from pulse.sources.discord.source import DISCORD_BOT, DISCORD_EXPORT
 from pulse.sources.discourse.source import DISCOURSE
@@ -8,14 +9,17 @@ from pulse.sources.hacker_news.source import HACKER_NEWS
 from pulse.sources.lemmy.source import LEMMY
 from pulse.sources.mastodon.source import MASTODON
 from pulse.sources.protocol import Source
-from pulse.sources.reddit.source import REDDIT_API, REDDIT_ARCHIVE
+from pulse.sources.reddit.source import ARCTIC_SHIFT, REDDIT_API, REDDIT_ARCHIVE
 from pulse.sources.slack.source import SLACK_EXPORT
+from pulse.sources.stack_exchange.source import STACK_EXCHANGE
 from pulse.sources.tabular.source import TABULAR
 from pulse.sources.telegram.source import TELEGRAM_EXPORT
 
 SOURCES: dict[str, Source] = {
     one.name: one
     for one in (
+        ARCTIC_SHIFT,
+        BLUESKY,
         DISCORD_BOT,
         DISCORD_EXPORT,
         DISCOURSE,
@@ -26,6 +30,7 @@ SOURCES: dict[str, Source] = {
         REDDIT_API,
         REDDIT_ARCHIVE,
         SLACK_EXPORT,
+        STACK_EXCHANGE,
         TABULAR,
         TELEGRAM_EXPORT,
     )

@@ -20,6 +20,7 @@ from pulse.lake import landing
 from pulse.lake.landing import Load
 from pulse.platforms.entry import CommunityEntry
 from pulse.sources.context import SourceContext
+from pulse.sources.lines.mapping import Mapping as RecordMapping
 from pulse.sources.live.http import Endpoint, JsonAnswer, JsonApi, open_api
 from pulse.sources.live.items import Item, ItemMapping, Understood
 from pulse.sources.live.known import REMEMBERED_DAYS, create_due, create_known
@@ -121,7 +122,10 @@ class LiveSource:
         endpoint: where an entry is asked, under the policy.
         client: who asks, as the platform counts calls.
         reader: of one entry.
+        counts_settle_after: how old a contribution must be for the platform to show its counts.
+        is_relay: it tells what it saw earlier, and when, instead of what is so now.
         question: path and query of the cheapest call that tells whether an entry can be had.
+        mapping: what its records mean, if they are not made of items: of an entry, with the key that hashes authors.
     """
 
     name: str
@@ -134,6 +138,18 @@ class LiveSource:
     reader: Callable[[Any], Reader]
     question: Callable[[Any], tuple[str, Params]]
     client: Callable[[SourceContext], str] = lambda _: "this machine"
+    mapping: Callable[[Any, SourceContext], RecordMapping] | None = None
+    counts_settle_after: timedelta = timedelta(0)
+    is_relay: bool = False
+
+    def mapping_of(self, entry: CommunityEntry, context: SourceContext) -> RecordMapping:
+        """What the records of an entry mean."""
+        if self.mapping is not None:
+            return self.mapping(entry, context)
+        return ItemMapping(
+            self.name, entry.platform, entry.observes, context.author_key, "extra" in entry.observes,
+            self.mapping_version,
+        )  # fmt: skip
 
     def entries(self, context: SourceContext) -> list[CommunityEntry]:
         """Those of the config that this source serves."""
@@ -167,10 +183,14 @@ class Asking:
         api: JsonApi | None = None,
         notes: Callable[[JsonAnswer], Mapping[str, Any]] | None = None,
         may_refuse: bool = False,
+        asked_with: Params | None = None,
     ) -> SealedPage:
         """The records of one answer.
 
         Args:
+            params: what is asked, as it is sealed with the answer; no clear name may stand here.
+            asked_with: what the platform is really asked with, where that would name somebody; ``params`` tell one such
+                question from another.
             parse: takes the answer apart, into records and the cursor to go on from; it raises
                 :func:`pulse.sources.live.refusals.wrong_shape` for an answer of another form, which is asked for again.
             api: another than the entry's own.
@@ -189,9 +209,11 @@ class Asking:
                 found.records, found.ids, answer.answered_at, after, found.oldest_s, notes(answer) if notes else {}
             )
 
+        query = params if asked_with is None else asked_with
+
         def fetch() -> Page:
             try:
-                return (api or self.api).get(path, params, told)
+                return (api or self.api).get(path, query, told)
             except SourceError as error:
                 if not (may_refuse and is_refusal(error)):
                     raise
@@ -334,10 +356,7 @@ def probe(source: LiveSource, entry: CommunityEntry, context: SourceContext) -> 
 def _asking(
     source: LiveSource, entry: CommunityEntry, window: Window, context: SourceContext, max_calls_n: int
 ) -> Iterator[Asking]:
-    mapping = ItemMapping(
-        source.name, entry.platform, entry.observes, context.author_key, "extra" in entry.observes,
-        source.mapping_version,
-    )  # fmt: skip
+    mapping = source.mapping_of(entry, context)
     policy = context.policy(source.policy)
     endpoint = _led_to_sandbox(source.endpoint(entry, context), source.name, entry)
     client = source.client(context)
@@ -399,6 +418,8 @@ def _extract(source: LiveSource, asking: Asking, ages_d: Sequence[int]) -> Load:
         partial_reason="; ".join([*reasons, spent] if spent else reasons),
         skipped={"not_returned": not_returned_n} if not_returned_n else {},
         keeps_extra="extra" in entry.observes,
+        counts_settle_after=source.counts_settle_after,
+        is_relay=source.is_relay,
     )
     return seal_load(cache, entry, window, context, statement)
 

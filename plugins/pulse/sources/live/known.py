@@ -48,7 +48,7 @@ def create_known(
     """Make table ``known``: grain contribution, as last observed, of partitions since a day, and before another.
 
     Columns: ``community``, ``contribution_id``, ``is_post``, ``thread_id``, ``parent_id``, ``channel``, ``created_at``,
-    ``observed_at``, ``reply_count``, ``removal``.
+    ``observed_at``, ``reply_count``, ``score``, ``removal``.
     """
     # Where a file is damaged, what it held is looked at again too early or not at all; everything else goes on.
     compacted.read_current(
@@ -84,7 +84,7 @@ def _known_sql(files: Sequence[Path], entries: Sequence[CommunityEntry]) -> str:
     rows = f"read_parquet([{names}], hive_partitioning = false)" if files else f"({no_rows_sql(COLUMNS)})"
     return f"""
         select community, contribution_id, kind = 'post' as is_post, thread_id, parent_id, channel, created_at,
-            observed_at, reply_count, removal
+            observed_at, reply_count, score, removal
         from {rows}
         where {_is_of_sql(entries)}
         qualify row_number() over (partition by contribution_id order by observed_at desc, load_id desc) = 1

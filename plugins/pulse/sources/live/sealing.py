@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from pulse.core import coverage
-from pulse.core.contract import CONTRACT_VERSION, CommunityObservation, projection
+from pulse.core.contract import CONTRACT_VERSION, KINDS, CommunityObservation, projection
 from pulse.core.coverage import Look, day_start, nothing
 from pulse.core.errors import StorageError
 from pulse.core.files import sql_text
@@ -21,8 +21,9 @@ from pulse.lake import landing
 from pulse.lake.landing import BAD_LINES_COLUMNS, FileAccount, Load, LoadManifest, UnplacedContent, unplaced_name
 from pulse.platforms.entry import CommunityEntry
 from pulse.sources.context import SourceContext
+from pulse.sources.lines.ndjson import NOT_SPEECH
 from pulse.sources.lines.rows import write_days
-from pulse.sources.lines.staging import SKIPPED_FAULTS
+from pulse.sources.lines.staging import BLANK_LINE
 from pulse.sources.live.response_cache import ResponseCache
 
 
@@ -37,6 +38,8 @@ class Statement:
         observation: of the community itself.
         partial_reason: why not every look is of a whole day; not used if all are.
         skipped: how many things were left out, by the documented reason.
+        is_relay: the platform tells what it saw earlier, and when, instead of what is so now.
+        counts_settle_after: how old a contribution must be for the platform to show its counts.
         keeps_extra: whether unknown fields of the source's allow-list are kept.
     """
 
@@ -46,6 +49,8 @@ class Statement:
     partial_reason: str = ""
     skipped: Mapping[str, int] = field(default_factory=dict)
     keeps_extra: bool = False
+    counts_settle_after: timedelta = timedelta(0)
+    is_relay: bool = False
 
 
 def listed_looks(
@@ -130,6 +135,9 @@ def _seal(
         rows_by_day=rows_by_day,
         earlier_rows_n=earlier_rows_n,
         observes=tuple(sorted(entry.observes)),
+        counts_settle_after_s=int(statement.counts_settle_after.total_seconds()),
+        is_relay=statement.is_relay,
+        kinds_read=tuple(kind for kind in KINDS if any(look.kind == kind for look in looks)),
         community_observations_n=landing.write_community_observations(folder, observations),
         bad_lines_n=account.quarantined_n,
         skipped=dict(statement.skipped),
@@ -201,19 +209,21 @@ def _write_bad_lines(
             select file, line_number, fault, detail, line, community,
                 case when community = $community then least(greatest(day, $first_day), $last_day) else day end as day,
                 case
+                    when fault = $not_speech then 'not_speech'
                     when community is null or day is null then 'unplaced'
                     when community = $community then 'load'
                     else 'outside'
                 end as place
             from read_parquet($files, hive_partitioning = false)
-            where not list_contains($skips, fault)
+            where fault <> $blank_line
             """,
             {
                 "files": files,
                 "community": entry.community,
                 "first_day": window.first_day,
                 "last_day": window.last_day,
-                "skips": sorted(SKIPPED_FAULTS),
+                "not_speech": NOT_SPEECH,
+                "blank_line": BLANK_LINE,
             },
         )
     kept = "select * exclude (place) from faults where place = '{}' order by file, line_number"
@@ -221,6 +231,8 @@ def _write_bad_lines(
         f"copy ({kept.format('load')}) to {sql_text(folder / 'bad_lines.parquet')} (format parquet, compression zstd)"
     )
     places = dict(connection.execute("select place, count(*) from faults group by all").fetchall())
+    # An answer without records is a blank line, and none of what is counted.
+    skipped = {NOT_SPEECH: not_speech_n} if (not_speech_n := places.get("not_speech", 0)) else {}
     records_n = cache.records_n()
     rows_n = _count(connection, f"select count(*) from {cache.rows_sql()}")
     content = UnplacedContent(cache.token)
@@ -239,6 +251,7 @@ def _write_bad_lines(
         landed_n=landed_n,
         quarantined_n=places.get("load", 0),
         unplaced_n=places.get("unplaced", 0),
+        skipped=skipped,
         outside_n=rows_n - landed_n + places.get("outside", 0),
     )
 

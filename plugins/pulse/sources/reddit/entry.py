@@ -22,6 +22,19 @@ _SUBREDDIT_NAME = re.compile(r"[A-Za-z0-9_]{2,24}")
 UNOBSERVABLE = ("award_count", "view_count", "reactions")
 
 
+def require_subreddit(name: str) -> str:
+    """The name, if a community of that name can be asked for.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not _SUBREDDIT_NAME.fullmatch(name):
+        raise ValueError(f"not a community that can be asked for: {name!r} (limit: 2 to 24 of A-Z a-z 0-9 _)")
+    if account_in(name) is not None:
+        raise ValueError("an account's own page is not asked for live, only read from archives (reddit_archive)")
+    return name
+
+
 class RedditEntry(FileEntry):
     """A community on Reddit.
 
@@ -70,11 +83,7 @@ class RedditApiEntry(RedditEntry):
     @field_validator("name")
     @classmethod
     def _refuse_wildcard(cls, value: str) -> str:
-        if not _SUBREDDIT_NAME.fullmatch(value):
-            raise ValueError(f"not a community that can be asked for: {value!r} (limit: 2 to 24 of A-Z a-z 0-9 _)")
-        if account_in(value) is not None:
-            raise ValueError("an account's own page is not asked for live, only read from archives (reddit_archive)")
-        return value
+        return require_subreddit(value)
 
 
 class RedditApiPolicy(LivePolicy):

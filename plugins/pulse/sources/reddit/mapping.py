@@ -93,6 +93,9 @@ class RedditMapping:
         is_encoded: whether Reddit wrote entities for &, < and > in the texts.
         with_extra: whether to keep the allow-listed further fields.
         unobservable: columns of the contract that the route cannot see, whatever the record says.
+        counts_settle_after_s: where a record is shown as it was when it was written until somebody looks again after so
+            many seconds: its counts are placeholders until then, and NULL, and what it says is of the answer's time.
+            None where counts are always counts.
     """
 
     source: str
@@ -100,6 +103,7 @@ class RedditMapping:
     is_encoded: bool
     with_extra: bool
     unobservable: tuple[str, ...] = ()
+    counts_settle_after_s: int | None = None
 
     version = MAPPING_VERSION
     known_fields = KNOWN_FIELDS
@@ -222,7 +226,9 @@ class RedditMapping:
         author_key = author_key_sql(self.author_key, PLATFORM, "author")
         moderator = "case when distinguished in ('moderator', 'admin') then 'moderator' end"
         edited_s = "try_cast(edited as double)"
-        observed_s = f"greatest(created_utc, {self.seen_at_sql(observed_fallback_s)})"
+        counted = self._counted_sql(observed_fallback_s)
+        seen_s = f"coalesce({counted.format(self.seen_at_sql(observed_fallback_s))}, {observed_fallback_s!r})"
+        observed_s = f"greatest(created_utc, {seen_s})"
         thread = "case when starts_with(link_id, 't3_') then link_id else 't3_' || link_id end"
         # Some years give the parent as a number (a table program may have made it 123.0): Reddit's ids are numbers
         # written in base 36.
@@ -261,11 +267,14 @@ class RedditMapping:
                 "author_key": f"case when not {author_gone} then {author_key} end",
                 "author_role": f"coalesce({role_sql}, {moderator}, 'member')",
                 # While a community hides a young comment's score, Reddit shows 1 instead.
-                "score": "case when score_hidden = 'true' then null else round(coalesce(score, ups)) end",
-                "reply_count": "case when is_post then round(num_comments) end",
+                "score": counted.format(
+                    "case when score_hidden = 'true' then null else round(coalesce(score, ups)) end"
+                ),
+                "upvote_ratio": counted.format("upvote_ratio"),
+                "reply_count": counted.format("case when is_post then round(num_comments) end"),
                 "award_count": "round(coalesce(total_awards_received, gilded))",
                 "view_count": "round(view_count)",
-                "share_count": "round(num_crossposts)",
+                "share_count": counted.format("round(num_crossposts)"),
                 "reactions": "null",
                 "removal": "removal",
                 "source": f"'{self.source}'",
@@ -275,6 +284,14 @@ class RedditMapping:
             }
             | dict.fromkeys(self.unobservable, "null")
         )
+
+    def _counted_sql(self, seen_fallback_s: float) -> str:
+        """A form for an expression, which is NULL where the record still holds placeholders of its counts."""
+        if self.counts_settle_after_s is None:
+            return "{}"
+        seen_s = f"coalesce(retrieved_on, retrieved_utc, {seen_fallback_s!r})"
+        is_settled = f"seen_again_s is not null or {seen_s} - created_utc >= {self.counts_settle_after_s}"
+        return f"case when {is_settled} then {{}} end"
 
 
 def community_name(key: bytes, name: str) -> str:

@@ -1,6 +1,7 @@
-"""The two ways to Reddit."""
+"""The ways to Reddit."""
 
 from pulse.sources.protocol import Source
+from pulse.sources.reddit.arctic_shift_entry import ArcticShiftEntry, ArcticShiftPolicy
 from pulse.sources.reddit.credentials import RedditCredentials
 from pulse.sources.reddit.entry import RedditApiEntry, RedditApiPolicy, RedditArchiveEntry
 
@@ -12,4 +13,7 @@ REDDIT_API = Source(
     is_live=True,
     policy=RedditApiPolicy,
     credentials=RedditCredentials,
+)
+ARCTIC_SHIFT = Source(
+    "arctic_shift", ArcticShiftEntry, "pulse.sources.reddit.arctic_shift", is_live=True, policy=ArcticShiftPolicy
 )

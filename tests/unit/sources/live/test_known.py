@@ -67,18 +67,18 @@ def due(
 def test_create_known__has_each_contribution_as_last_observed(home: Home, connection: duckdb.DuckDBPyConnection):
     noon = start_of(DAY, time(12))
     first = contribution("t3_a", created_at=noon, observed_at=noon + timedelta(hours=1), reply_count=1)
-    again = first | {"observed_at": noon + timedelta(days=3), "reply_count": 5, "removal": "by_moderator"}
-    answer = contribution("t1_b", created_at=noon, observed_at=noon + timedelta(days=1))
+    again = first | {"observed_at": noon + timedelta(days=3), "reply_count": 5, "score": 4, "removal": "by_moderator"}
+    answer = contribution("t1_b", created_at=noon, observed_at=noon + timedelta(days=1)) | {"score": 3}
     put(home, DAY, [first, answer], load="1")
     put(home, DAY + timedelta(days=3), [again], load="2")
     create_known(connection, home, [entry()], since=DAY)
     assert connection.sql("from known order by contribution_id").columns == [
         "community", "contribution_id", "is_post", "thread_id", "parent_id", "channel", "created_at", "observed_at",
-        "reply_count", "removal",
+        "reply_count", "score", "removal",
     ]  # fmt: skip
     assert connection.sql("from known order by contribution_id").fetchall() == [
-        ("tea", "t1_b", False, "t3_a", "t3_a", None, noon, noon + timedelta(days=1), None, "none"),
-        ("tea", "t3_a", True, "t3_a", None, None, noon, noon + timedelta(days=3), 5, "by_moderator"),
+        ("tea", "t1_b", False, "t3_a", "t3_a", None, noon, noon + timedelta(days=1), None, 3, "none"),
+        ("tea", "t3_a", True, "t3_a", None, None, noon, noon + timedelta(days=3), 5, 4, "by_moderator"),
     ]
 
 

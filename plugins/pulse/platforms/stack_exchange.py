@@ -1,0 +1,23 @@
+"""Stack Exchange: a community is a site, or one tag of a site.
+
+Questions and answers share one row of numbers, comments have another, so ids say which: ``q1``, ``a2``, ``c3``.
+Numbers and accounts are a site's own. What people write there is licensed CC BY-SA, and whoever shows it must name its
+author and link to both (https://stackoverflow.com/help/licensing and https://stackoverflow.com/legal/api-terms-of-use,
+looked up 2026-11-28). Neither allows a ranking of persons.
+"""
+
+from datetime import date
+
+from pulse.platforms.platform import Platform
+
+# The longest post is 30,000 characters of markup.
+STACK_EXCHANGE = Platform(
+    name="stack_exchange",
+    kinds=("post", "comment"),
+    ignores_case=True,
+    opened_on=date(2008, 7, 31),
+    id_patterns={"post": "q[0-9]{1,12}", "comment": "[ac][0-9]{1,12}"},
+    thread_id_pattern="q[0-9]{1,12}",
+    longest_title_chars=500,
+    longest_body_chars=100_000,
+)
