@@ -115,8 +115,12 @@ class DiscordCsvMapping:
         """
 
     def understood_sql(self, rows_sql: str) -> str:
-        """The same."""
-        return self.identified_sql(rows_sql)
+        """The same, and who wrote it."""
+        return f"select *, {self.author_key_sql('author_name')} as author_key from ({self.identified_sql(rows_sql)})"
+
+    def author_key_sql(self, name_sql: str) -> str:
+        """The account's id, hashed."""
+        return author_key_sql(self.author_key, DISCORD.name, name_sql)
 
     def _created_sql(self) -> str:
         """Newer files write a time with its zone; older ones one of the machine that made them."""
@@ -143,7 +147,6 @@ class DiscordCsvMapping:
                 "body": "content",
                 "channel": sql_text(self.channel),
                 "tags": "[]",
-                "author_key": author_key_sql(self.author_key, DISCORD.name, "author_id"),
                 "author_role": f"coalesce({role_sql}, 'member')",
                 "removal": "'none'",
                 "source": f"'{self.source}'",

@@ -38,9 +38,7 @@ class Mapping(Protocol):
     ) -> Iterator[Chunk | LineTooLong | TableChunk | FileStatement]:
         """The file as lines of JSON, cut into chunks; see :func:`pulse.sources.lines.ndjson.read_chunks`.
 
-        What is a table already comes as rows with the fields of :meth:`raw_columns`, all of them text. Of these nothing
-        is looked at slowly: :meth:`identified_sql` has a further column ``fault``, which is ``name: detail`` for a row
-        that cannot be used and NULL for a good one, and all that :meth:`contract_select` needs.
+        What is a table already comes as rows, if the mapping is a :class:`TableMapping`.
 
         A file that says itself what it holds ends with its statement; of any other its records have to tell.
 
@@ -86,3 +84,14 @@ class Mapping(Protocol):
             role_sql: expression for ``author_role``, NULL where no account is listed.
             observed_fallback_s: when a record was seen that does not say so, seconds since 1970.
         """
+
+
+class TableMapping(Mapping, Protocol):
+    """The meaning of rows of a table, which are never looked at slowly and come with all fields as text.
+
+    :meth:`identified_sql` gives all that :meth:`contract_select` needs, but for column ``author_key``; and a further
+    column ``fault``: ``name: detail`` for a row that cannot be used, NULL for a good one.
+    """
+
+    def author_key_sql(self, name_sql: str) -> str:
+        """Expression for the pseudonym of an account; it is asked once for each, for hashing takes most of the time."""

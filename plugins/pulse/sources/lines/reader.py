@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import duckdb
 import numpy as np
@@ -15,7 +16,7 @@ import pyarrow as pa
 from pulse.core.files import sql_name, sql_text
 from pulse.core.text import printable
 from pulse.sources.lines import ndjson
-from pulse.sources.lines.mapping import Mapping
+from pulse.sources.lines.mapping import Mapping, TableMapping
 from pulse.sources.lines.ndjson import Chunk, Fault, Record, TableChunk, examine
 from pulse.sources.lines.screen import Lines, suspicious
 
@@ -107,8 +108,16 @@ class ChunkReader:
             self._connection.unregister("arriving_rows")
         self._tables.append("made")
         self._take_out_faulty_rows(chunk)
-        for view in ("identified", "parsed"):
-            self._connection.execute(f"create view {view} as select * from made")
+        key_sql = cast("TableMapping", self._mapping).author_key_sql("author_name")
+        self._connection.execute(
+            f"create table keys as select author_name, {key_sql} as author_key "
+            "from (select distinct author_name from made)"
+        )
+        self._tables.append("keys")
+        self._connection.execute("create view identified as select * from made")
+        self._connection.execute(
+            "create view parsed as select made.*, keys.author_key from made left join keys using (author_name)"
+        )
 
     def _take_out_faulty_rows(self, chunk: TableChunk) -> None:
         faulty = self._connection.execute(

@@ -43,8 +43,9 @@ def write_rows(
     entries: Sequence[CommunityEntry],
     communities: Collection[str] | None = None,
     compression: str = "zstd, compression_level 1",
+    with_text_hash: bool = True,
 ) -> None:
-    """Write what view ``parsed`` holds as contract columns and ``line_number``, in order of the view; flushed.
+    """Write what view ``parsed`` holds as contract columns and ``line_number``; flushed.
 
     Args:
         connection: one that keeps the order of rows: of one thread.
@@ -53,6 +54,7 @@ def write_rows(
             accounts, any other the wildcard's.
         communities: the only ones to keep; None keeps all.
         compression: in the words of DuckDB's ``copy``.
+        with_text_hash: whether to derive ``text_sha256``, which is NULL else: what selects rows for a load derives it.
     """
     values: dict[str, Any] = {}
     role, wanted = "cast(null as varchar)", "true"
@@ -66,10 +68,12 @@ def write_rows(
     if communities is not None:
         values["wanted"] = list(communities)
         wanted = "list_contains($wanted, community_name)"
+    no_hash = "" if with_text_hash else "replace (cast(null as varchar) as text_sha256)"
     with parquet.draft_of(file) as draft:
         connection.execute(
-            f"copy (select {contract_select}, line_number from (select *, {role} as account_role from parsed) "
-            f"where {wanted}) to {sql_text(draft)} (format parquet, compression {compression})",
+            f"copy (select * {no_hash} from (select {contract_select}, line_number "
+            f"from (select *, {role} as account_role from parsed) where {wanted})) "
+            f"to {sql_text(draft)} (format parquet, compression {compression})",
             values,
         )
 

@@ -406,7 +406,13 @@ class _Staging:
     def _write_rows(self, connection: duckdb.DuckDBPyConnection, rows_file: Path) -> None:
         select = self._mapping.contract_select(role_sql="account_role", observed_fallback_s=self._observed_fallback_s)
         write_rows(
-            connection, select, rows_file, entries=self._entries, communities=self.wanted, compression=_COMPRESSION
+            connection,
+            select,
+            rows_file,
+            entries=self._entries,
+            communities=self.wanted,
+            compression=_COMPRESSION,
+            with_text_hash=False,
         )
 
 

@@ -27,7 +27,7 @@ from pulse.sources.tabular.entry import IDS, NUMBERS, TEXTS, TIMES, TabularEntry
 from pulse.sources.tabular.repairs import repaired_sql
 
 SOURCE = "tabular"
-VERSION = 1
+VERSION = 2
 _LATEST = "2100-01-01"
 # No count on any platform comes near; what is larger would not fit into the contract's whole numbers.
 _LARGEST_NUMBER = 10**15
@@ -215,7 +215,8 @@ class TabularMapping:
         if rest:
             path = "$" + "".join(f'."{part}"' for part in rest.split("."))
             value = f"case when json_valid({value}) then json_extract_string({value}, {sql_text(path)}) end"
-        return f"case when trim({value}) <> '' then {value} end"
+        # What begins with a visible character is not blank; that is told in a sixth of the time that trimming takes.
+        return f"case when {value} >= '!' or trim({value}) <> '' then {value} end"
 
     def _raw_sql(self, field: str) -> str:
         """What stands in the table for a field, before any meaning; NULL where there is nothing."""
@@ -270,22 +271,35 @@ class TabularMapping:
         derived = {f"of_{name}": self._value_sql(name) for name in fields}
         derived["of_author"] = self._text_sql("author") if "author" in columns else "cast(null as varchar)"
         derived["of_tags"] = self._tags_sql()
-        derived["of_reactions"] = self._reactions_sql()
         derived["community_name"] = self._community_sql()
+        counts = (
+            {name: f"{_DERIVED}count_{number}" for number, name in enumerate(columns["reactions"].columns, start=1)}
+            if "reactions" in columns
+            else {}
+        )
+        counted = "".join(
+            f", {_number_sql(self._column_sql(column))} as {counts[name]}"
+            for name, column in (columns["reactions"].columns.items() if counts else ())
+        )
         # Names that no table has: a fault shows what stands in the table.
         selected = ", ".join(f"{sql} as {_DERIVED}{name}" for name, sql in derived.items())
         shown = ", ".join(f"{_DERIVED}{name} as {name}" for name in derived)
         fault = self._fault_sql(lambda field: f"{_DERIVED}of_{field}")
         return f"""
-            select {shown}, {_DERIVED}of_kind as kind, epoch({_DERIVED}of_created_at) as created_s,
+            select {shown}, {_reactions_sql(counts)} as of_reactions, {_DERIVED}of_kind as kind,
+                epoch({_DERIVED}of_created_at) as created_s,
                 {canonical_name_sql(self._entry.platform, f"{_DERIVED}of_author")} as author_name,
                 {fault} as fault, line_number
-            from (select *, {selected} from ({rows_sql}))
+            from (select *, {selected}{counted} from ({rows_sql}))
         """
 
     def understood_sql(self, rows_sql: str) -> str:
-        """The same: nothing is dear."""
-        return self.identified_sql(rows_sql)
+        """The same, and who wrote it."""
+        return f"select *, {self.author_key_sql('author_name')} as author_key from ({self.identified_sql(rows_sql)})"
+
+    def author_key_sql(self, name_sql: str) -> str:
+        """The account's name or id, hashed."""
+        return author_key_sql(self._author_key, self._entry.platform, name_sql)
 
     def seen_at_sql(self, fallback_s: float) -> str:
         """The time of the observation, if the table has one."""
@@ -323,7 +337,7 @@ class TabularMapping:
                 "observed_at": f"to_timestamp({seen_s})",
                 "tags": "of_tags",
                 "reactions": "of_reactions",
-                "author_key": author_key_sql(self._author_key, platform, "of_author") if has_author else "null",
+                "author_key": "author_key" if has_author else "null",
                 "author_role": f"coalesce({role_sql}, 'member')",
                 "removal": "coalesce(of_removal, 'none')" if "removal" in columns else "'none'",
                 "source": f"'{SOURCE}'",
@@ -339,24 +353,23 @@ class TabularMapping:
         parts = f"string_split({value}, {sql_text(take.split)})" if take.split else f"[{value}]"
         return f"coalesce(list_filter(list_transform({parts}, tag -> trim(tag)), tag -> tag <> ''), [])"
 
-    def _reactions_sql(self) -> str:
-        take = self._table.columns.get("reactions")
-        if take is None:
-            return "cast(null as map(varchar, bigint))"
-        counts = {
-            name: f"try_cast(round({_number_sql(self._column_sql(column))}) as bigint)"
-            for name, column in take.columns.items()
-        }
-        all_there = " and ".join(f"{count} is not null" for count in counts.values())
-        struct = ", ".join(f"{sql_name(name)} := {count}" for name, count in counts.items())
-        pairs = ", ".join(f"struct_pack(k := {sql_text(name)}, v := {count})" for name, count in counts.items())
-        listed = f"list_filter([{pairs}], pair -> pair.v is not null)"
-        in_general = f"when len({listed}) > 0 then map_from_entries({listed}) end"
-        # Most rows have all of them, and a struct becomes a map in a fifth of the time that a list takes. It holds no
-        # two names that differ in case alone.
-        if len({name.lower() for name in counts}) < len(counts):
-            return f"case {in_general}"
-        return f"case when {all_there} then cast(struct_pack({struct}) as map(varchar, bigint)) {in_general}"
+
+def _reactions_sql(counts: dict[str, str]) -> str:
+    """Count by kind, of columns that hold the numbers; NULL where none of them has any."""
+    if not counts:
+        return "cast(null as map(varchar, bigint))"
+    # A number that is none, or too large, is a fault of its row.
+    whole = {name: f"try_cast(round({column}) as bigint)" for name, column in counts.items()}
+    all_there = " and ".join(f"{column} is not null" for column in counts.values())
+    struct = ", ".join(f"{sql_name(name)} := {count}" for name, count in whole.items())
+    pairs = ", ".join(f"struct_pack(k := {sql_text(name)}, v := {count})" for name, count in whole.items())
+    listed = f"list_filter([{pairs}], pair -> pair.v is not null)"
+    in_general = f"when len({listed}) > 0 then map_from_entries({listed}) end"
+    # Most rows have all of them, and a struct becomes a map in a fifth of the time that a list takes. It holds no two
+    # names that differ in case alone.
+    if len({name.lower() for name in whole}) < len(whole):
+        return f"case {in_general}"
+    return f"case when {all_there} then cast(struct_pack({struct}) as map(varchar, bigint)) {in_general}"
 
 
 def _is_odd_number_sql(raw_sql: str, number_sql: str) -> str:

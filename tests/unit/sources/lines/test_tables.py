@@ -54,6 +54,7 @@ def test_quotes__within_cells_that_have_none_around_are_no_fault(tmp_path: Path)
 
 
 def test_chunks__end_at_the_same_rows_whatever_comes_from_the_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tables, "_BLOCK_ROWS", 2_000)
     monkeypatch.setattr(tables, "_CHUNK_ROWS", 4_000)
     path = tmp_path / "a.csv"
     path.write_text("id,text\n" + "".join(f"{number},text {number}\n" for number in range(9_999)) + "too,many,cells\n")
