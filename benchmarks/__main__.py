@@ -10,9 +10,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import archive, gate, incremental, marts, reddit_api, reddit_plan, runs
+from benchmarks import archive, exports, gate, incremental, marts, reddit_api, reddit_plan, runs
 
-_NAMES = ("archive", "gate", "incremental", "marts", "reddit_api", "reddit_plan", "runs")
+_NAMES = ("archive", "exports", "gate", "incremental", "marts", "reddit_api", "reddit_plan", "runs")
 
 
 def main() -> None:
@@ -34,6 +34,7 @@ def _lines(name: str, folder: Path, *, is_quick: bool) -> list[str]:
     reddit_sizes = (1_200, 20, 1) if is_quick else (8_000, 100, 3)
     measurements: dict[str, Callable[[], list[str]]] = {
         "archive": lambda: archive.run(folder, {"25 MB": 25_000_000} if is_quick else archive.SIZES),
+        "exports": lambda: exports.run(folder, *((20_000, 50_000) if is_quick else (500_000, 1_000_000))),
         "gate": lambda: gate.run(folder, 50_000 if is_quick else 1_000_000),
         "incremental": lambda: incremental.run(folder, (100_000, 200_000) if is_quick else (1_000_000, 10_000_000)),
         "marts": lambda: [

@@ -40,7 +40,7 @@ FAULT_FIELD = "pulse:fault"
 _HEADER_BYTES = 1 << 20
 # Where a chunk ends depends on these and on the rows alone: chunks that are sealed are found again by their first row.
 _BLOCK_ROWS = 10_000
-_CHUNK_ROWS = 50_000
+_CHUNK_ROWS = 100_000
 _CHUNK_BYTES = 64 * 1024 * 1024
 _REFUSALS = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.IOException, duckdb.BinderException)
 
