@@ -1,7 +1,8 @@
 """Slack: a community is a workspace, its public channels are the contract's ``channel``, and replies stand in threads.
 
-A message is known by its channel and its time. Its API terms forbid passing on what members wrote and profiles made of
-it, so no table or page ranks persons (https://slack.com/terms-of-service/api, looked up 2026-11-28).
+A message is known by its channel and its time. What members write belongs to the workspace's owner, whose admins may
+export public channels (https://slack.com/trust/data-management, looked up 2026-11-28). Whether persons may be ranked is
+not said there, so the careful default holds: no table or page does.
 """
 
 from datetime import date

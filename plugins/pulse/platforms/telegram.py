@@ -1,7 +1,8 @@
 """Telegram: a community is a group or channel; everything there is a message, which may answer another.
 
-A message's id is a number within its chat. The terms forbid profiles of members made from what is read there, so no
-table or page ranks persons (https://core.telegram.org/api/terms, looked up 2026-11-28).
+A message's id is a number within its chat. Its terms forbid scraping (https://telegram.org/tos, by a description of
+2026; the page itself was not read); exports are its own app's. Whether persons may be ranked is not known, so the
+careful default holds: no table or page does.
 """
 
 from datetime import date

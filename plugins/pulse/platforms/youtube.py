@@ -1,8 +1,8 @@
 """YouTube: a community is what people write below the videos of a channel; a video is the thread of its comments.
 
-Only comments are people's; videos are the channel's own. The developer policies limit how long data may stay and forbid
-to tell who stands behind an account, so no table or page ranks persons
-(https://developers.google.com/youtube/terms/developer-policies, looked up 2026-11-28).
+Only comments are people's; videos are the channel's own. Its developer policies
+(https://developers.google.com/youtube/terms/developer-policies) bind whoever asks the API; whether they let persons be
+ranked was not read there, so the careful default holds: no table or page does.
 """
 
 from datetime import date

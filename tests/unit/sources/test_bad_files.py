@@ -5,185 +5,26 @@ Each source writes the same 40 records in its own form; each damage is done to t
 
 import gzip
 import io
-import json
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import zstandard
 
-from fixtures.discord_documents import document, message, snowflake
 from fixtures.export_files import FILE_S, context_of, entry_of, written
-from fixtures.reddit_lines import lines, post, read, rows_of
+from fixtures.file_forms import FORMS, RECORDS_N, TABLE, WINDOW, parquet_of, records, zip_of
+from fixtures.reddit_lines import read, rows_of
 from pulse.core.errors import ConfigError, PulseError, SourceError
 from pulse.core.home import Home
-from pulse.core.window import Window
 from pulse.lake.landing import Load
 from pulse.sources.lines import ndjson
 from pulse.sources.registry import SOURCES
 from pulse.sources.routes import extract
 
-WINDOW = Window(date(2026, 3, 1), date(2026, 3, 3))
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-RECORDS_N = 40
-TABLE = {
-    "contribution_id": "id",
-    "kind": {"constant": "post"},
-    "created_at": {"column": "at", "time": "iso"},
-    "body": "text",
-    "score": "likes",
-}
-Records = Sequence[dict[str, Any]]
-
-
-def records(count: int = RECORDS_N, **of_last: Any) -> Records:
-    """What each source writes in its own form; the last may be odd."""
-    usual = [{"id": n, "at": NOON + timedelta(minutes=n), "text": f"té {n}", "likes": n} for n in range(1, count + 1)]
-    usual[-1] |= of_last
-    return usual
-
-
-@dataclass(frozen=True)
-class Form:
-    """A source's way to write the records.
-
-    Attributes:
-        facts: of its entry.
-        file: the name of its file.
-        write: gives the file's bytes.
-        is_line: whether each record is a line, so that damage stays within it.
-    """
-
-    facts: dict[str, Any]
-    file: str
-    write: Callable[[Records], bytes]
-    is_line: bool = False
-
-
-def _iso(at: object) -> object:
-    return at.isoformat() if isinstance(at, datetime) else at
-
-
-def _reddit(rows: Records) -> bytes:
-    return lines(
-        post(f"p{row['id']}", created_utc=int(row["at"].timestamp()), selftext=row["text"], score=row["likes"])
-        for row in rows
-    )
-
-
-def _discord(rows: Records) -> bytes:
-    messages = [
-        message(row["id"], id=snowflake(NOON, row["id"]), timestamp=_iso(row["at"]), content=row["text"])
-        for row in rows
-    ]
-    whole = document(*messages, exportedAt="2026-05-01T00:00:00+00:00")
-    return json.dumps(whole, indent=1, ensure_ascii=False).encode()
-
-
-def _discord_csv(rows: Records) -> bytes:
-    cells = [f'1;"x";"{row["at"]:%d-%b-%y %I:%M %p}";"{row["text"]}";"";"";' for row in rows]
-    return "\n".join(["AuthorID;Author;Date;Content;Attachments;Reactions;", *cells]).encode() + b"\n"
-
-
-def _csv(rows: Records) -> bytes:
-    cells = [f'{row["id"]},{_iso(row["at"])},"{row["text"]}",{row["likes"]}' for row in rows]
-    return "\n".join(["id,at,text,likes", *cells]).encode() + b"\n"
-
-
-def _objects(rows: Records) -> list[dict[str, Any]]:
-    return [row | {"at": _iso(row["at"])} for row in rows]
-
-
-def _ndjson(rows: Records) -> bytes:
-    return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in _objects(rows))
-
-
-def _json(rows: Records) -> bytes:
-    return json.dumps(_objects(rows), indent=1, ensure_ascii=False).encode()
-
-
-def _parquet(rows: Records, folder: Path | None = None) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    assert folder is None
-    held = io.BytesIO()
-    texts = [{key: str(value) for key, value in row.items()} for row in _objects(rows)]
-    pq.write_table(pa.Table.from_pylist(texts), held)
-    return held.getvalue()
-
-
-def _zip(members: dict[str, bytes]) -> bytes:
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return held.getvalue()
-
-
-def _facebook_items(rows: Records) -> bytes:
-    items = [
-        {"timestamp": int(row["at"].timestamp()), "title": "Ann posted in tea.", "data": [{"post": row["text"]}]}
-        for row in rows
-    ]
-    return json.dumps({"group_posts_v2": items}, indent=1).encode()
-
-
-def _facebook(rows: Records) -> bytes:
-    return _zip({"groups/group_posts_and_comments.json": _facebook_items(rows)})
-
-
-def _slack(rows: Records) -> bytes:
-    messages = [
-        {"type": "message", "user": "U1", "text": row["text"], "ts": f"{int(row['at'].timestamp())}.{row['id']:06}"}
-        for row in rows
-    ]
-    channels = json.dumps([{"id": "C024BE7LR", "name": "general"}]).encode()
-    return _zip({"channels.json": channels, "general/2026-03-02.json": json.dumps(messages).encode()})
-
-
-def _telegram(rows: Records) -> bytes:
-    messages = [
-        {"id": row["id"], "type": "message", "date": "2026-03-02T12:00:00", "text": row["text"]}
-        | ({"date_unixtime": str(int(row["at"].timestamp()))} if isinstance(row["at"], datetime) else {})
-        for row in rows
-    ]
-    return json.dumps(
-        {"name": "tea", "type": "public_channel", "id": 12, "messages": messages}, indent=1, ensure_ascii=False
-    ).encode()
-
-
-def _tabular(**table: Any) -> dict[str, Any]:
-    return {"platform": "some_forum", "name": "tea", "source": "tabular", "table": {"columns": TABLE} | table}
-
-
-FORMS: dict[str, Form] = {
-    "reddit_archive": Form({"platform": "reddit", "name": "tea", "source": "reddit_archive"}, "tea.ndjson", _reddit,
-                           is_line=True),
-    "discord_export": Form({"platform": "discord", "name": "Tea & Talk", "source": "discord_export"}, "tea.json",
-                           _discord),
-    "discord_export csv": Form(
-        {"platform": "discord", "name": "tea", "source": "discord_export", "csv": {"zone": "UTC", "channel": "(tea)"}},
-        "tea.csv", _discord_csv, is_line=True,
-    ),
-    "tabular csv": Form(_tabular(), "tea.csv", _csv, is_line=True),
-    "tabular ndjson": Form(_tabular(), "tea.ndjson", _ndjson, is_line=True),
-    "tabular json": Form(_tabular(), "tea.json", _json),
-    "tabular parquet": Form(_tabular(), "tea.parquet", _parquet),
-    "facebook_download": Form({"platform": "facebook_groups", "name": "tea", "source": "facebook_download"}, "tea.zip",
-                              _facebook),
-    "facebook_download json": Form({"platform": "facebook_groups", "name": "tea", "source": "facebook_download"},
-                                   "group_posts_and_comments.json", _facebook_items),
-    "slack_export": Form({"platform": "slack", "name": "tea", "source": "slack_export"}, "tea.zip", _slack),
-    "telegram_export": Form({"platform": "telegram", "name": "tea", "source": "telegram_export"}, "result.json",
-                            _telegram),
-}  # fmt: skip
+each_form = pytest.mark.parametrize("name", FORMS)
 ZIPS = ("facebook_download", "slack_export")
 CSVS = ("tabular csv", "discord_export csv")
 DOCUMENTS = ("discord_export", "telegram_export", "facebook_download json")
@@ -292,7 +133,7 @@ def test_wrong_delimiter__is_refused(home: Home, name: str):
 def test_missing_column__is_refused(home: Home, name: str, column: bytes):
     content = FORMS[name].write(records())
     if name == "tabular parquet":
-        content = _parquet([{key: value for key, value in row.items() if key != "text"} for row in records()])
+        content = parquet_of([{key: value for key, value in row.items() if key != "text"} for row in records()])
     error = refused(home, name, content.replace(column, b"elsewhere", 1))
     assert "olumn" in str(error) or "Content" in str(error)
 
@@ -364,7 +205,7 @@ def test_bomb__is_refused(home: Home, name: str, filling: bytes, monkeypatch: py
     content = filling * (8_000_000 // len(filling))
     if name in ZIPS:
         members = {"channels.json": b"[]", "groups/group_posts_and_comments.json": content}
-        assert "unpacks to" in str(refused(home, name, _zip(members)))
+        assert "unpacks to" in str(refused(home, name, zip_of(members)))
     elif name != "tabular parquet":
         for pack in (zstandard.compress, gzip.compress):
             error = str(refused(home, name, pack(FORMS[name].write(records()) + content)))
