@@ -357,9 +357,9 @@ def doctor(
     console = Console(highlight=False, soft_wrap=True)
     for finding in findings:
         style = STATE_STYLES[finding.level]
-        console.print(f"[{style}]{finding.level:4}[/]  {finding.check:11} {escape(printable(finding.found))}")
+        console.print(f"[{style}]{finding.level:4}[/]  {finding.check:14} {escape(printable(finding.found))}")
         if finding.next_step:
-            console.print(f"{'':18}Next: {escape(printable(finding.next_step))}")
+            console.print(f"{'':21}Next: {escape(printable(finding.next_step))}")
     if any(finding.level == "fail" for finding in findings):
         raise typer.Exit(1)
 

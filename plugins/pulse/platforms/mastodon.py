@@ -1,13 +1,13 @@
 """Mastodon: a community is a tag as one instance sees it, `#tag@instance`, or an instance's own public timeline.
 
 Ids are snowflakes of the instance that is asked: milliseconds since 1970 in their upper bits. Persons are
-`name@instance`. Instances have terms of their own; the rules of joinmastodon.org for servers say nothing of reading
-(https://joinmastodon.org/covenant, looked up 2026-11-28): persons are not ranked.
+`name@instance`.
 """
 
 from datetime import date
 
 from pulse.platforms.platform import Platform
+from pulse.platforms.terms import Terms
 
 _SNOWFLAKE = "[0-9]{1,20}"
 
@@ -18,4 +18,9 @@ MASTODON = Platform(
     opened_on=date(2016, 3, 16),
     id_patterns={"post": _SNOWFLAKE, "comment": _SNOWFLAKE},
     thread_id_pattern=_SNOWFLAKE,
+    terms=Terms(
+        addresses=("https://joinmastodon.org/covenant",),
+        looked_up_on=date(2026, 11, 28),
+        remark="Instances have terms of their own; the covenant for servers says nothing of reading.",
+    ),
 )

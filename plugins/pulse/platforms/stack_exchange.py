@@ -1,14 +1,13 @@
 """Stack Exchange: a community is a site, or one tag of a site.
 
 Questions and answers share one row of numbers, comments have another, so ids say which: ``q1``, ``a2``, ``c3``.
-Numbers and accounts are a site's own. What people write there is licensed CC BY-SA, and whoever shows it must name its
-author and link to both (https://stackoverflow.com/help/licensing and https://stackoverflow.com/legal/api-terms-of-use,
-looked up 2026-11-28). Neither allows a ranking of persons.
+Numbers and accounts are a site's own.
 """
 
 from datetime import date
 
 from pulse.platforms.platform import Platform
+from pulse.platforms.terms import Terms
 
 # The longest post is 30,000 characters of markup.
 STACK_EXCHANGE = Platform(
@@ -20,4 +19,10 @@ STACK_EXCHANGE = Platform(
     thread_id_pattern="q[0-9]{1,12}",
     longest_title_chars=500,
     longest_body_chars=100_000,
+    terms=Terms(
+        addresses=("https://stackoverflow.com/help/licensing", "https://stackoverflow.com/legal/api-terms-of-use"),
+        looked_up_on=date(2026, 11, 28),
+        attribution="author, link to both, CC BY-SA",
+        remark="Texts are licensed CC BY-SA: whoever shows one names its author and links to both.",
+    ),
 )
