@@ -381,8 +381,9 @@ def _extract(source: LiveSource, asking: Asking, ages_d: Sequence[int]) -> Load:
     now = asking.now or context.clock()
     is_on_time = now - window.end_at < _ON_TIME
     members, not_returned_n, spent, gone = None, 0, "", []
-    if is_on_time:
+    if is_on_time or cache.has_listened(entry.community):
         create_known(cache.connection, context.home, [entry], since=window.first_day - timedelta(days=REMEMBERED_DAYS))
+    if is_on_time:
         create_due(cache.connection, ages_d, window.end_at)
         forget_seen_by_listens(cache.connection, cache.listened_rows_sql(), window.end_at)
         try:

@@ -92,7 +92,8 @@ def seal_load(
     """Select a community's rows from all answers, account for every record, and seal the load.
 
     If the statement is on time, tables ``known`` and ``due`` must be there
-    (:func:`pulse.sources.live.known.create_known`, :func:`pulse.sources.live.known.create_due`).
+    (:func:`pulse.sources.live.known.create_known`, :func:`pulse.sources.live.known.create_due`); ``known`` as well if
+    listens heard something.
 
     Raises:
         StorageError: landing cannot be written, or memory does not suffice.
@@ -170,6 +171,9 @@ def _select_rows(
         or (removal <> 'none' and contribution_id in (select contribution_id from known where removal = 'none'))
     )"""
     first_h, last_h = DAY_AGE_H
+    known = "false"
+    if cache.has_listened(entry.community):
+        known = "contribution_id in (select contribution_id from known)"
     cache.connection.execute(
         f"""
         create or replace table selected as
@@ -180,7 +184,7 @@ def _select_rows(
         ),
         aged as (
             select *, epoch(observed_at) - epoch(created_at) as age_s,
-                is_listened and created_at < $start_at
+                is_listened and created_at < $start_at and {known}
                     and age_s between {first_h * 3_600} and {last_h * 3_600} as is_at_a_day
             from shown
             where community = $community and created_at < $end_at
