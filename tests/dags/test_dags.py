@@ -81,7 +81,7 @@ def test_listens__are_due_each_hour_and_publish_nothing(dags: dict[str, Any]):
     assert not [task.task_id for task in dag.tasks if task.outlets]
     assert {task.pool for task in dag.tasks} == {dags["community_daily"].get_task("extract").pool}
     assert {task.queue for task in dag.tasks} == {dags["community_daily"].get_task("extract").queue}
-    assert (type(dag.timetable).__name__, dag.timetable.summary) == ("CronTriggerTimetable", "0 * * * *")
+    assert (type(dag.timetable).__name__, dag.timetable.expression) == ("CronTriggerTimetable", "0 * * * *")
 
 
 PARSED_LIGHTLY = (

@@ -4,6 +4,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -25,12 +26,13 @@ from pulse.sources.live.caches import caches_folder
 from pulse.sources.live.listen_store import lock_of, store_of
 from pulse.sources.reddit import extraction as reddit_extraction
 from pulse.sources.reddit.answers import mapping_of
+from support import pulse
 
 pytestmark = pytest.mark.integration
 
-TEA = entry(NAME, listen_every_h=2)
-# Reddit's limits, ten times smaller: a day holds 700 comments, a listing a hundred.
-COMMENTS_N, PAGE_ITEMS, LISTED_ITEMS, CUT_OFF_ITEMS = 700, 50, 100, 95
+TEA = entry(NAME, listen_every_h=3)
+# Reddit's limits, ten times smaller: a day holds 600 comments, a listing a hundred.
+COMMENTS_N, PAGE_ITEMS, LISTED_ITEMS, CUT_OFF_ITEMS = 600, 50, 100, 95
 
 
 def at(day: date, hour: float) -> datetime:
@@ -120,7 +122,7 @@ def require_all_seen(days: Days) -> None:
         assert days.loads[day].manifest.partial_reason is None
         # What was shown and taken back before the daily run is a tombstone, and its text is nowhere in raw.
         gone = days.data.gone_by(shortly_after(day)) & wanted
-        assert len(gone) > COMMENTS_N / 25
+        assert len(gone) > COMMENTS_N / 30
         assert {one for one in gone if found[one]["removal"] == "none" or found[one]["body"] is not None} == set()
         assert {one for one in wanted - gone if found[one]["removal"] != "none"} == set()
         assert all(found[one]["author_key"] is None for one in gone)
@@ -171,16 +173,15 @@ def test_busy_days__without_listens_are_partial(home: Home, data: BusyDays, monk
 
 @pytest.fixture(scope="module")
 def morning(data: BusyDays, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home that listened until 8 o'clock of the second day, after a daily run of the first; for copying only."""
+    """A home that listened at noon of the first day and until 8 o'clock of the second; for copying only."""
     home = Home(tmp_path_factory.mktemp("morning")).create()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PULSE_AUTHOR_KEY", KEY.decode())
         small_limits(patch)
         with live(home, data, [TEA], day=FIRST_DAY, page_limit_items=LISTED_ITEMS, hides_removed=True) as running:
-            for hour in range(14, 24, 2):
-                listen(running, at(FIRST_DAY, hour))
+            listen(running, at(FIRST_DAY, 12))
             running.promote_day(FIRST_DAY)
-            for hour in range(0, 10, 2):
+            for hour in (2, 5, 8):
                 listen(running, at(SECOND_DAY, hour))
     return home
 
@@ -277,56 +278,79 @@ def test_two_listens_at_once__ask_once(tea: Live, data: BusyDays, monkeypatch: p
     ids, _ = heard(tea)
     assert ids == written_by(data, ten + timedelta(minutes=5))
     monkeypatch.setattr(response_cache, "_WAIT_FOR_OTHERS_S", 0.0)
-    held = response_cache.held_for_asking(tea.home, [lock_of("reddit_api", TEA)], communities_n=1)
+    held = response_cache.held_for_asking(tea.home, [lock_of("reddit_api", TEA, SECOND_DAY)], communities_n=1)
     with held, pytest.raises(RateLimited):
         listen(tea, at(SECOND_DAY, 12))
 
 
 def test_a_gap_that_nobody_can_fill_is_told_and_what_lies_around_it_is_known(tea: Live):
-    """From 8 until 12 more is written than a listing holds; the daily run is of another gap's size."""
-    for hour in (12, 14, 16, 18, 20, 22):
-        listen(tea, at(SECOND_DAY, hour))
+    """Nobody listened after 8 o'clock, and the listing of the daily run reaches back over a few hours."""
     tea.at_end_of(SECOND_DAY)
     load = tea.extract(SECOND_DAY)
-    comments = [look for look in coverage_of(load) if look.kind == "comment"]
-    (first, last) = comments
-    assert (first.looked_from, last.looked_to) == (at(SECOND_DAY, 0), at(SECOND_DAY, 24))
-    gap = last.looked_from - first.looked_to  # type: ignore[operator]
-    assert timedelta(minutes=20) < gap < timedelta(hours=2)
+    (first, last) = [look for look in coverage_of(load) if look.kind == "comment"]
+    assert (first.looked_from, first.looked_to) == (at(SECOND_DAY, 0), at(SECOND_DAY, 8 + 5 / 60))
+    assert at(SECOND_DAY, 19) < last.looked_from < at(SECOND_DAY, 22)  # type: ignore[operator]
+    assert last.looked_to == at(SECOND_DAY, 24)
     assert unproven_days(load) == {SECOND_DAY}
     assert "its stream of comments ends at 2026-05-05" in str(load.manifest.partial_reason)
 
 
-def test_a_day_that_is_run_again_is_as_complete_and_a_listen_after_it_asks_nothing(tea: Live, data: BusyDays):
-    for hour in (10, 12, 14, 16, 18, 20, 22):
-        listen(tea, at(SECOND_DAY, hour))
-    loads = []
-    for minutes in (30, 90):
-        tea.at_end_of(SECOND_DAY, minutes=minutes)
-        loads.append(tea.extract(SECOND_DAY))
-    for load in loads:
-        assert unproven_days(load) == set()
-        assert {row["contribution_id"] for row in rows_of(load)} >= data.ids_of(SECOND_DAY)
-    tea.server.forget_calls()
-    listen(tea, at(SECOND_DAY, 23), now=shortly_after(SECOND_DAY, minutes=100))
-    assert tea.server.calls == []
+def test_a_day_that_is_run_again_is_as_complete_and_a_listen_after_it_asks_nothing(
+    days: Days, monkeypatch: pytest.MonkeyPatch
+):
+    small_limits(monkeypatch)
+    monkeypatch.setenv("PULSE_AUTHOR_KEY", KEY.decode())
+    running = days.running
+    running.at_end_of(SECOND_DAY, minutes=90)
+    again = running.extract(SECOND_DAY)
+    assert again.load_id != days.loads[SECOND_DAY].load_id
+    assert unproven_days(again) == set()
+    assert {row["contribution_id"] for row in rows_of(again)} >= days.data.ids_of(SECOND_DAY)
+    running.server.forget_calls()
+    listen(running, at(SECOND_DAY, 23), now=shortly_after(SECOND_DAY, minutes=100))
+    assert running.server.calls == []
 
 
 def test_calls_of_listens_count_against_the_days_budget(tea: Live):
-    poor = tea.with_policy(max_calls_per_run=60)
-    left_n, hour = 30 - calls_of_listens_n(tea), 10
-    while left_n > 0:
-        left_n -= listen(poor, at(SECOND_DAY, hour))["calls_n"]
+    poor = tea.with_policy(max_calls_per_run=40)
+    hour = 10
+    while calls_of_listens_n(tea) < 20:
+        with suppress(CallsSpent):  # the last of them may come to no end
+            listen(poor, at(SECOND_DAY, hour))
         hour += 1
     with pytest.raises(CallsSpent, match=r"raise reddit_api\.max_calls_per_run"):
         listen(poor, at(SECOND_DAY, hour))
     listened_n = calls_of_listens_n(tea)
-    assert listened_n == 30
+    assert listened_n == 20
     tea.server.forget_calls()
     tea.at_end_of(SECOND_DAY)
     load = poor.extract(SECOND_DAY)
-    assert len(tea.server.calls) <= 30
-    assert load.manifest.api_calls_n == listened_n + len(tea.server.calls) <= 60
+    assert len(tea.server.calls) <= 20
+    assert load.manifest.api_calls_n == listened_n + len(tea.server.calls) <= 40
+
+
+def test_command__asks_who_is_due_and_says_what_it_heard(
+    home: Home, data: BusyDays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    config = tmp_path / "communities.yml"
+    config.write_text(
+        "communities:\n"
+        "  - {platform: reddit, name: Tea, source: reddit_api, listen_every_h: 1}\n"
+        "  - {platform: reddit, name: Milk, source: reddit_api}\n"
+        "reddit_api: {retry_wait_s: 0}\n"
+    )
+    with live(home, data, [NAME], day=FIRST_DAY) as running:
+        for name, value in {**running.server.environment(), "PULSE_CONFIG": str(config)}.items():
+            monkeypatch.setenv(name, value)
+        running.server.set_now(at(FIRST_DAY, 1))
+        one = at(FIRST_DAY, 1).isoformat()
+        running.server.add_fault(Fault("503", times=3))
+        failed = pulse("listen", "--at", one)
+        assert (failed.exit_code, "HTTP 503" in failed.stderr) == (3, True)
+        assert "heard   reddit/tea: 5 calls, " in pulse("listen", "--at", one).stdout  # the failed ones count
+        assert "no community is due" in pulse("listen", "--at", one).stdout
+    wrong = pulse("listen", "--at", "2026-05-04T01:00:00")
+    assert (wrong.exit_code, "a time with zone" in wrong.stderr) == (2, True)
 
 
 def calls_of_listens_n(running: Live) -> int:
@@ -343,7 +367,7 @@ def test_8000_comments_a_day__are_complete_and_seen_at_24_hours(
 ):
     monkeypatch.setenv("PULSE_AUTHOR_KEY", KEY.decode())
     data = BusyDays(tmp_path / "tea.ndjson", comments_n=8_000)
-    with live(home, data, [TEA], day=FIRST_DAY, hides_removed=True) as running:
+    with live(home, data, [entry(NAME, listen_every_h=2)], day=FIRST_DAY, hides_removed=True) as running:
         days = two_days(running, data, is_gated=True)
     require_all_seen(days)
     share = share_seen_at_24h(days)

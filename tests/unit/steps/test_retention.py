@@ -103,6 +103,7 @@ def test_prune__what_listens_heard_stays_until_a_load_was_made_of_it_and_two_day
     forgotten = written(caches / "listens-20261001-b" / "x" / "page.json", age=15 * 24 * HOUR)
     taken = written(caches / "listens-20261019-c" / "x" / "page.json", age=50 * HOUR)
     written(taken.parents[1] / "taken.json", age=49 * HOUR)
+    os.utime(taken.parents[1], ((NOW - 49 * HOUR).timestamp(),) * 2)
     taken_lately = written(caches / "listens-20261020-d" / "x" / "page.json", age=50 * HOUR)
     written(taken_lately.parents[1] / "taken.json", age=47 * HOUR)
     with exclusive(home, cache_lock("reddit_api", "listens-20261001-b")):

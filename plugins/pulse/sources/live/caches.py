@@ -1,6 +1,7 @@
 """Where the response caches of a live source lie, and how long they are of use."""
 
-from datetime import timedelta
+from contextlib import suppress
+from datetime import date, timedelta
 from pathlib import Path
 
 from pulse.core.home import Home
@@ -23,10 +24,16 @@ def caches_folder(home: Home, source: str) -> Path:
 def cache_lock(source: str, name: str) -> str:
     """The lock that whoever uses, or removes, that cache of a source holds."""
     if name.startswith(STORE_PREFIX):
-        return store_lock(source, name.rpartition("-")[2])
+        day, _, digest = name.removeprefix(STORE_PREFIX).partition("-")
+        with suppress(ValueError):
+            return store_lock(source, digest, date.fromisoformat(day))
     return f"{source}-{name}"
 
 
-def store_lock(source: str, digest: str) -> str:
-    """The same for the listens of an entry, whatever their day."""
-    return f"{source}-{STORE_PREFIX}{digest}"
+def store_lock(source: str, digest: str, day: date) -> str:
+    """The same for the listens of an entry and day: one for the entry's even days and one for its odd ones.
+
+    The file of a lock stays for good, so days have none of their own; and at midnight the daily run of a day and the
+    first listen of the next one begin together.
+    """
+    return f"{source}-{STORE_PREFIX}{digest}-{day.toordinal() % 2}"

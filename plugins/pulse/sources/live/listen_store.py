@@ -189,9 +189,9 @@ def _folder_of(home: Home, source: str, entry: CommunityEntry, day: date) -> Pat
     return caches_folder(home, source) / f"{STORE_PREFIX}{day:%Y%m%d}-{_digest(entry.entry_id)}"
 
 
-def lock_of(source: str, entry: CommunityEntry) -> str:
-    """The lock that whoever listens to an entry, or takes what was heard, holds; one for all days."""
-    return store_lock(source, _digest(entry.entry_id))
+def lock_of(source: str, entry: CommunityEntry, day: date) -> str:
+    """The lock that whoever listens to an entry on a day, or takes what was heard then, holds."""
+    return store_lock(source, _digest(entry.entry_id), day)
 
 
 def _identity(mapping: RecordMapping, entry: CommunityEntry, author_key: bytes) -> str:

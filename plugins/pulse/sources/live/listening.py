@@ -179,7 +179,7 @@ def open_listen(
     folder = store.folder_at(at)
     listening_n = sum(isinstance(one, LiveEntry) and one.listen_every_h is not None for one in entries)
     of_day = int(policy.max_calls_per_run * SHARE_OF_LISTENS / max(listening_n, 1))
-    with held_for_asking(context.home, [lock_of(mapping.source, entry)], communities_n=1):
+    with held_for_asking(context.home, [lock_of(mapping.source, entry, day)], communities_n=1):
         window = Window.one_day(day)
         budget = CallBudget(
             folder, [entry], limit_n=max(of_day - store.calls_n(besides=folder), 0), service=service,

@@ -360,7 +360,11 @@ def open_response_cache(
         for entry in entries
         if (found := [store for store in _stores_of(context, mapping, entry, window) if store.folder.is_dir()])
     }
-    locks = [lock_of(mapping.source, entry) for entry in entries if entry.community in stores]
+    locks = {
+        lock_of(mapping.source, entry, store.day): None
+        for entry in entries
+        for store in stores.get(entry.community, ())
+    }
     with (
         held_for_asking(context.home, [cache_lock(mapping.source, name), *locks], communities_n=len(entries)),
         opened_cache(context, entries, folder, f"answers-{name}", mapping, budget, stores) as cache,

@@ -127,7 +127,7 @@ def _reckon(
         + costs.listings_n
         for entry in entries
     }
-    limit_n = policy.max_calls_per_run - calls_of_day(context.home, source, entries, window)
+    limit_n = max(policy.max_calls_per_run - calls_of_day(context.home, source, entries, window), 0)
     if sum(of_window.values()) > limit_n:
         raise ConfigError(
             f"{source}.max_calls_per_run for {window}",

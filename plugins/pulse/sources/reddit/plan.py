@@ -83,7 +83,7 @@ def make_plan(entries: Sequence[RedditApiEntry], window: Window, context: Source
     usual = expected_of(context.home, entries, before=window.first_day)
     members = _grouped(entries, usual, policy)
     listing_n = [_listing_calls_n(of_group, usual, window, policy) for of_group in members]
-    limit_n = policy.max_calls_per_run - calls_of_day(context.home, SOURCE, entries, window)
+    limit_n = max(policy.max_calls_per_run - calls_of_day(context.home, SOURCE, entries, window), 0)
     if sum(listing_n) > limit_n:
         raise ConfigError(
             f"reddit_api.max_calls_per_run for {window}",

@@ -1,7 +1,8 @@
 """When a listen is due, how stretches join, and what counts as 24 hours."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from pydantic import ValidationError
@@ -9,10 +10,11 @@ from pydantic import ValidationError
 from pulse.core.home import REPOSITORY, Home
 from pulse.core.window import Window
 from pulse.sources.lines.entry import FileEntry
+from pulse.sources.live.caches import cache_lock
 from pulse.sources.live.entry import LiveEntry
 from pulse.sources.live.items import ItemMapping
 from pulse.sources.live.known import DAY_AGE_H
-from pulse.sources.live.listen_store import Listen, ListenStore, joined, reached_with, store_of
+from pulse.sources.live.listen_store import Listen, ListenStore, joined, lock_of, reached_with, store_of
 from pulse.sources.live.listening import is_due
 from pulse.sources.reddit.entry import RedditApiEntry, RedditArchiveEntry
 from pulse.sources.registry import SOURCES
@@ -82,6 +84,16 @@ def test_a_listen_of_which_a_page_is_damaged_counts_for_nothing(home: Home):
     assert of_day.listens() == [listen]
     (of_day.folder_at(START) / "page.parquet").write_bytes(b"cut")
     assert of_day.listens() == []
+
+
+def test_the_first_listen_of_a_day_does_not_wait_for_the_run_of_the_day_before():
+    days = [date(2026, 2, 27) + timedelta(days=number) for number in range(70)]
+    locks = [lock_of("reddit_api", TEA, day) for day in days]
+    assert all(one != other for one, other in pairwise(locks))
+    assert len(set(locks)) == 2, "the file of a lock stays"
+    digest = locks[0].split("-")[2]
+    assert [cache_lock("reddit_api", f"listens-{day:%Y%m%d}-{digest}") for day in days] == locks
+    assert cache_lock("reddit_api", "listens-soon-x") == "reddit_api-listens-soon-x"
 
 
 def test_24_hours_are_what_the_mart_takes_for_it():
