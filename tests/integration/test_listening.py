@@ -366,6 +366,8 @@ def test_8000_comments_a_day__are_complete_and_seen_at_24_hours(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setenv("PULSE_AUTHOR_KEY", KEY.decode())
+    monkeypatch.setattr(reddit_extraction, "PAGE_ITEMS", 100)  # the module's fixtures make them smaller
+    monkeypatch.setattr(reddit_extraction, "CUT_OFF_ITEMS", 900)
     data = BusyDays(tmp_path / "tea.ndjson", comments_n=8_000)
     with live(home, data, [entry(NAME, listen_every_h=2)], day=FIRST_DAY, hides_removed=True) as running:
         days = two_days(running, data, is_gated=True)

@@ -8,8 +8,9 @@ from pulse.core.home import Home
 
 # How long an extraction that was not finished can be resumed.
 RESUME_WITHIN = timedelta(hours=6)
-# How long what listens of a day heard is kept once a load was made of it, for the day to be run again.
-TAKEN_KEPT = timedelta(hours=48)
+# How long what listens of a day heard is kept once a load was made of it, for the day to be run again in time. No
+# longer, for it holds texts that may be taken back meanwhile.
+TAKEN_KEPT = timedelta(hours=24)
 # Begins the name of a folder with the listens of an entry's day; its day and a digest of the entry follow.
 STORE_PREFIX = "listens-"
 

@@ -257,7 +257,7 @@ class ResponseCache:
     def _listened_seals(self) -> list[Path]:
         """Of answers that can be read; nobody adds to them while this cache is open."""
         found = (seal for of_entry in self._stores.values() for store in of_entry for seal in _seals_of(store))
-        return [seal for seal in found if all(parquet.fault_of(file) is None for file in _files_of([seal], ".parquet"))]
+        return [seal for seal in found if all(parquet.fault_of(file) is None for file in _files_beside(seal))]
 
     def has_listened(self, community: str) -> bool:
         """Whether there is anything that listens heard of a community on these days."""
@@ -458,6 +458,10 @@ def _seals_of(store: ListenStore) -> list[Path]:
 
 def _seals_in(folder: Path) -> list[Path]:
     return sorted(file for file in folder.glob("*.json") if len(file.stem) == _KEY_CHARS)
+
+
+def _files_beside(seal: Path) -> list[Path]:
+    return [file for ending in (".parquet", "-faults.parquet") for file in _files_of([seal], ending)]
 
 
 def _files_of(seals: Iterable[Path], ending: str) -> list[Path]:
