@@ -337,7 +337,7 @@ def _count_listening(folder: Path, comments_n: int) -> list[str]:
     rows = [f"| {what} | {listened[what]} | {n:.0f} |" for what, n in expected.items()]
     total = sum(listened[what] for what in expected)
     return [
-        f"## A day of {comments_n:,} comments, listened to every {LISTEN_EVERY_H} hours",
+        f"## A day of {comments_n:,} comments, asked every {LISTEN_EVERY_H} h",
         "",
         "| calls | measured | by formula |",
         "| --- | --- | --- |",
