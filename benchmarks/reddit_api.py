@@ -39,6 +39,8 @@ DAY = date(2026, 7, 15)
 RUN_AT = datetime(2026, 7, 16, 0, 30, tzinfo=UTC)
 AGAIN_AGES_D = (1, 3, 7, 30)
 PAGE_ITEMS = 100
+LISTED_ITEMS = 1_000
+LISTEN_EVERY_H = 1
 _START_S = datetime(2026, 7, 15, tzinfo=UTC).timestamp()
 _DAY_S = 86_400
 _KEY = b"key-for-benchmarks"
@@ -51,7 +53,10 @@ def run(folder: Path, *, busy_comments_n: int, pages_n: int, repeat: int) -> lis
         busy_comments_n: a day of the busy community; more than the 1,000 that a listing shows.
         pages_n: recorded pages to map; the median of ``repeat`` runs.
     """
-    return [*_count_calls(folder, busy_comments_n), "", *_measure_mapping(folder, pages_n, repeat)]
+    return [
+        *_count_calls(folder, busy_comments_n), "", *_count_listening(folder, busy_comments_n), "",
+        *_measure_mapping(folder, pages_n, repeat),
+    ]  # fmt: skip
 
 
 # ---- calls -----------------------------------------------------------------
@@ -304,6 +309,91 @@ def _reddit(server: "SandboxServer") -> "praw.Reddit":
         check_for_async=False,
         requestor_kwargs={"session": session},
     )
+
+
+# ---- within the day --------------------------------------------------------
+
+
+def _count_listening(folder: Path, comments_n: int) -> list[str]:
+    """A usual day of the busy community that is listened to: calls made, and what they should be."""
+    from pulse.sandbox.server import SandboxServer
+
+    scenario = _busy(folder, comments_n)
+    with (
+        SandboxServer(scenario.data, now=RUN_AT, hides_removed=True) as server,
+        tempfile.TemporaryDirectory(dir=folder) as root,
+    ):
+        listened, asked = _listened_day(Path(root), server, scenario)
+    comments = {item.full_id for item in _shown(scenario, "comments") if _day_of(item) == DAY}
+    listens_n = 24 // LISTEN_EVERY_H
+    # Each listen ends with a page that is not full, of posts and of comments.
+    expected = {
+        "listens: new": listens_n,
+        "listens: comments": comments_n / PAGE_ITEMS + listens_n / 2,
+        "listens: at 24 h": comments_n * 17.5 / 24 / PAGE_ITEMS + listens_n / 2,
+        "daily run: listings": 20.0,
+        "daily run: what only listens heard": (comments_n - LISTED_ITEMS) / PAGE_ITEMS,
+    }
+    rows = [f"| {what} | {listened[what]} | {n:.0f} |" for what, n in expected.items()]
+    total = sum(listened[what] for what in expected)
+    return [
+        f"## A day of {comments_n:,} comments, asked every {LISTEN_EVERY_H} h",
+        "",
+        "| calls | measured | by formula |",
+        "| --- | --- | --- |",
+        *rows,
+        f"| together | {total} | {sum(expected.values()):.0f} |",
+        "",
+        f"Seen: {len(asked & comments) / len(comments):.1%} of its comments.",
+    ]
+
+
+def _listened_day(root: Path, server: "SandboxServer", scenario: Scenario) -> tuple[Counter[str], set[str]]:
+    """Calls by what they were for, and full ids that the day's load has; looks at earlier days are not counted."""
+    import duckdb
+
+    from pulse.config.context import source_context
+    from pulse.config.settings import Settings
+    from pulse.core.clock import utc_now
+    from pulse.core.home import Home
+    from pulse.core.window import Window
+    from pulse.sources.reddit.entry import RedditApiEntry, RedditApiPolicy
+    from pulse.sources.routes import extract, listen
+
+    home = Home(root).create()
+    _fill_raw(home, scenario)
+    (name,) = scenario.communities
+    entry = RedditApiEntry(platform="reddit", name=name, source="reddit_api", listen_every_h=LISTEN_EVERY_H)
+    policy = RedditApiPolicy(calls_per_window=100_000, window_s=0.01)
+    settings = Settings(communities=(entry,), reddit_api=policy)
+    context = source_context(home, settings, utc_now, _KEY, lambda _: _credentials(server))
+    server.forget_calls()
+    for hour in range(0, 24, LISTEN_EVERY_H):
+        at = datetime(DAY.year, DAY.month, DAY.day, hour, tzinfo=UTC)
+        server.set_now(at + timedelta(minutes=5))
+        listen(entry, at, context)
+    counts = Counter(
+        "listens: at 24 h" if path == "/api/info" else f"listens: {path.rsplit('/', 1)[1]}"
+        for _, path, _ in server.calls
+    )
+    server.set_now(RUN_AT)
+    server.forget_calls()
+    (load,) = extract(entry, Window.one_day(DAY), context)
+    day = f"{DAY:%Y-%m-%d}"
+    rows = duckdb.sql(
+        "select contribution_id, created_at >= $day::timestamptz from read_parquet($files, hive_partitioning = false)",
+        params={"files": [str(file) for file in load.rows_files().values()], "day": f"{day} 00:00:00+00"},
+    ).fetchall()
+    seen = {full_id for full_id, is_of_day in rows if is_of_day}
+    for _, path, params in server.calls:
+        if path == "/api/info":
+            of_day = sum(full_id in seen for full_id in params["id"].split(","))
+            counts["daily run: what only listens heard"] += of_day > PAGE_ITEMS / 2
+        elif path.endswith(("/new", "/comments")):
+            counts["daily run: listings"] += 1
+        else:
+            counts["other"] += 1
+    return counts, seen
 
 
 # ---- communities -----------------------------------------------------------

@@ -18,7 +18,7 @@ from pulse.core.window import Window
 pytestmark = pytest.mark.integration
 
 DAYS_DAG_IDS = ("community_backfill", "community_daily")
-DAG_IDS = (*DAYS_DAG_IDS, "kpi_monthly")
+DAG_IDS = (*DAYS_DAG_IDS, "community_listen", "kpi_monthly")
 HEAVY = ("praw", "dbt", "great_expectations", "duckdb", "pandas", "pyarrow", "vaderSentiment", "numba")
 
 
@@ -70,6 +70,18 @@ def test_dags__are_the_same_after_the_window(dags: dict[str, Any]):
         return {task.task_id: (sorted(task.downstream_task_ids), str(task.trigger_rule)) for task in dag.tasks}
 
     assert shape(dags["community_daily"]) == shape(dags["community_backfill"])
+
+
+def test_listens__are_due_each_hour_and_publish_nothing(dags: dict[str, Any]):
+    dag = dags["community_listen"]
+    assert {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks} == {
+        "moment": ["due_listens", "listen"], "due_listens": ["listen"], "listen": [],
+    }  # fmt: skip
+    assert dag.get_task("listen").is_mapped
+    assert not [task.task_id for task in dag.tasks if task.outlets]
+    assert {task.pool for task in dag.tasks} == {dags["community_daily"].get_task("extract").pool}
+    assert {task.queue for task in dag.tasks} == {dags["community_daily"].get_task("extract").queue}
+    assert (type(dag.timetable).__name__, dag.timetable.expression) == ("CronTriggerTimetable", "0 * * * *")
 
 
 PARSED_LIGHTLY = (
@@ -143,6 +155,20 @@ def test_backfill_window__needs_both_days_in_order(airflow_home: Path):
     for broken in ({}, {"from_day": "2026-10-01"}, {"from_day": "2026-10-03", "to_day": "2026-10-01"}):
         with pytest.raises(errors.ConfigError):
             flow.backfill_window(context(params=broken))
+
+
+def test_listen_moment__comes_from_the_run_never_from_the_clock(airflow_home: Path):
+    from pulse.orchestration import flow
+
+    logical = datetime(2026, 10, 7, 11, tzinfo=UTC)
+    assert flow.listen_moment(context(logical_date=logical)) == logical
+    given = {"at": "2026-10-06T14:00:00+02:00"}
+    assert flow.listen_moment(context(logical_date=logical, params=given)) == datetime(2026, 10, 6, 12, tzinfo=UTC)
+    for broken in ("2026-10-06T14:00:00", "noon"):
+        with pytest.raises(errors.ConfigError, match="with its zone"):
+            flow.listen_moment(context(params={"at": broken}))
+    with pytest.raises(errors.ConfigError, match="parameter `at`"):
+        flow.listen_moment(context())
 
 
 # ---- retries ---------------------------------------------------------------

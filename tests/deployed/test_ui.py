@@ -151,7 +151,7 @@ def test_ui__serves_behind_a_login_and_leaves_nothing_behind(tmp_path: Path):
             assert secret.encode() not in database, "stored as plain text"
         dags = ask(f"{address}/api/v2/dags", token=token)["dags"]
         assert {dag["dag_id"]: dag["is_paused"] for dag in dags} == dict.fromkeys(
-            ("community_daily", "community_backfill", "kpi_monthly"), True
+            ("community_daily", "community_backfill", "community_listen", "kpi_monthly"), True
         )
         check_run_beforehand(address, token)
         check_run_of_the_scheduler(address, token)

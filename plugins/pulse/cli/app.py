@@ -242,6 +242,36 @@ def backfill(
         )
 
 
+@app.command(epilog="Example: `pulse listen`, once an hour, beside the daily `pulse run`")
+def listen(
+    at: Annotated[
+        str | None, typer.Option(help="When it is due, ISO with zone; its UTC day is listened to.", show_default="now")
+    ] = None,
+) -> None:
+    """Ask the live communities whose `listen_every_h` is over, within the day. Publishes nothing; safe to repeat."""
+    from pulse.core.clock import utc_now
+
+    with _failing_in_one_line():
+        moment = utc_now() if at is None else _moment("--at", at)
+        pipeline = _pipeline()
+        say = Console(highlight=False, soft_wrap=True).print
+        errors: list[PulseError] = []
+        entry_ids = pipeline.due_listens(moment)
+        for entry_id in entry_ids:
+            try:
+                heard = pipeline.listen(entry_id, moment)
+            except PulseError as error:
+                errors.append(error)
+                say(f"[red]failed[/]  {escape(printable(f'{entry_id}: {error}'))}")
+            else:
+                found = f"{entry_id}: {heard['calls_n']} calls, {heard['shown_n']} records"
+                say(f"[green]heard[/]   {escape(printable(found))}")
+        if not entry_ids:
+            say("no community is due")
+        if errors:
+            raise next((error for error in errors if not error.retry_helps), errors[0])
+
+
 @app.command(epilog="Example: `pulse rebuild`")
 def rebuild() -> None:
     """Build all marts from raw again, check and publish them: the repair when a mart is in doubt."""

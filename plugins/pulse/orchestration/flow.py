@@ -4,6 +4,8 @@
          → model (a tile per folder of models, and one per node that failed) → gate_marts → publish
     plan → import_results → build, and result_file (a tile per file) → gate_marts
 
+Within the day, apart from these: due_listens → listen (one per entry that is due). It publishes nothing.
+
 One community failing does not stop the others: gate 1 waits for all extractions however they ended, and `promote` for
 all tiles. `publish` is the only last task, so a run is green exactly if it published. Tasks hand over ids and counts.
 
@@ -11,7 +13,7 @@ Deployed on several workers, tasks that write raw, scores, the warehouse or what
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pendulum
@@ -65,6 +67,11 @@ def wire(window: Any) -> Any:
     return publish(window, verdicts, gated)
 
 
+def wire_listens(moment: Any) -> Any:
+    """Arrange the tasks of a run within the day behind one that gives its time, as ISO; returns the last."""
+    return listen.partial(moment=moment).expand(entry_id=due_listens(moment))
+
+
 # ---- the day, or the days --------------------------------------------------
 
 
@@ -99,6 +106,33 @@ def backfill_window(context: Mapping[str, Any]) -> "Window":
 
     params = context["params"]
     return Window(parse_day("from_day", params.get("from_day")), parse_day("to_day", params.get("to_day")))
+
+
+def listen_moment(context: Mapping[str, Any]) -> "datetime":
+    """The time of a run within the day: the one that somebody gave, else its logical date.
+
+    Raises:
+        ConfigError: the given time is none or has no zone, or the run names no time at all.
+    """
+    from pulse.core.errors import ConfigError
+
+    given = context["params"].get("at")
+    if not given:
+        moment = context["dag_run"].logical_date
+        if moment is None:
+            raise ConfigError("time of the run", value="none", next_step="trigger it again with the parameter `at`")
+        return datetime.fromisoformat(moment.isoformat())
+    try:
+        at = datetime.fromisoformat(str(given))
+        at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        at = None
+    if at is None or at.tzinfo is None:
+        raise ConfigError(
+            "parameter at", value=given, limit="a time with its zone, such as 2026-10-05T14:00:00+00:00",
+            next_step="trigger the run again with it",
+        )  # fmt: skip
+    return at
 
 
 def parse_day(name: str, value: object) -> date:
@@ -147,6 +181,19 @@ def extract(entry_id: str, window: Mapping[str, str]) -> list[str]:
     """Land one entry's window; ids of its loads."""
     _label(entry_id)
     return _pipeline().extract(entry_id, _window(window), run_id=_run_id())
+
+
+@task
+def due_listens(moment: str) -> list[str]:
+    """Entry ids that are due to be listened to."""
+    return _pipeline().due_listens(datetime.fromisoformat(moment))
+
+
+@task(map_index_template="{{ label }}")
+def listen(entry_id: str, moment: str) -> dict[str, int]:
+    """Ask one entry's platform within the day; how many calls it took, and what they showed."""
+    _label(entry_id)
+    return _pipeline().listen(entry_id, datetime.fromisoformat(moment))
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE)

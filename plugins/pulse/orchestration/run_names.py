@@ -12,6 +12,7 @@ from pulse.core.text import printable
 _PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "community_daily": ("day",),
     "community_backfill": ("from_day", "to_day"),
+    "community_listen": ("at",),
     "kpi_monthly": ("month",),
 }
 _MAX_CHARS = 60
@@ -38,6 +39,8 @@ def covered_by_run(run: Any) -> str | None:
     if run.dag_id == "kpi_monthly" and getattr(run, "partition_key", None):
         return printable(str(run.partition_key), max_chars=_MAX_CHARS)
     given = covered(run.dag_id, run.conf or {})
+    if given is None and run.dag_id == "community_listen" and run.logical_date is not None:
+        return f"{run.logical_date:%Y-%m-%d %H:%M}"
     if given is None and run.dag_id == "community_daily" and run.logical_date is not None:
         return str(run.logical_date.date())
     return given

@@ -12,9 +12,13 @@ from pulse.sources.credentials import Credentials
 
 # Airflow reads the registry in each of its processes, for the connection forms: no engine comes with it.
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pulse.core.window import Window
     from pulse.lake.landing import Load
     from pulse.sources.context import SourceContext
+    from pulse.sources.live.entry import LiveEntry
+    from pulse.sources.live.listening import Heard
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -37,6 +41,18 @@ class Extraction(Protocol):
 
         Raises:
             ConfigError: the calls do not fit the budget.
+        """
+
+    def listen(self, entry: "LiveEntry", at: "datetime", context: "SourceContext") -> "Heard":
+        """Of a live source whose entries may listen: ask within the day; makes no load.
+
+        Args:
+            at: when the listen was due, aware; its UTC day is the one that is listened to.
+
+        Raises:
+            SourceError: the platform cannot be asked; ``retry_helps`` tells whether waiting does.
+            ConfigError: credentials are missing.
+            StorageError: landing cannot be written.
         """
 
     def probe(self, entry: CommunityEntry, context: "SourceContext") -> str:

@@ -1,11 +1,14 @@
 """From an entry of the config to the source that serves it."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from pulse.core.window import Window
 from pulse.lake.landing import Load
 from pulse.platforms.entry import CommunityEntry
 from pulse.sources.context import SourceContext
+from pulse.sources.live.entry import LiveEntry
+from pulse.sources.live.listening import Heard, is_due
 from pulse.sources.protocol import Source
 from pulse.sources.registry import SOURCES, live_sources
 
@@ -18,6 +21,21 @@ def extract(entry: CommunityEntry, window: Window, context: SourceContext) -> li
     """
     source = SOURCES[entry.source]
     return list(source.implementation().extract(entry, window, _context_of(source, context)))
+
+
+def due_listens(context: SourceContext, at: datetime) -> list[LiveEntry]:
+    """Entries whose last listen is as long ago at a time as the config says, in its order."""
+    return [entry for entry in context.entries if isinstance(entry, LiveEntry) and is_due(context.home, entry, at)]
+
+
+def listen(entry: LiveEntry, at: datetime, context: SourceContext) -> Heard:
+    """Ask an entry's platform within the day.
+
+    Raises:
+        SourceError, ConfigError, StorageError: see :meth:`pulse.sources.protocol.Extraction.listen`.
+    """
+    source = SOURCES[entry.source]
+    return source.implementation().listen(entry, at, _context_of(source, context))
 
 
 def describe_plan(window: Window, context: SourceContext) -> list[str]:

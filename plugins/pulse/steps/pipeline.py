@@ -6,20 +6,22 @@ caller; the clock only stamps when something was observed or recorded, and refus
     plan → extract (one per entry) → gate_loads → promote → score → build → gate_marts → publish
     plan → import_results → build
 
+Within the day: due_listens → listen (one per entry that is due).
+
 Heavy libraries are imported inside the steps: a step of one kind should not pay for another's.
 """
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from pulse.config.settings import Settings, load_settings
 from pulse.core import keys
 from pulse.core.clock import Clock, utc_now
-from pulse.core.errors import BuildFailed, GateStopped, NotEnoughArrived, PulseError
+from pulse.core.errors import BuildFailed, ConfigError, GateStopped, NotEnoughArrived, PulseError
 from pulse.core.files import read_json, write_json
 from pulse.core.home import Home, path_value
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
@@ -131,6 +133,44 @@ class Pipeline:
             if manifest.is_never_seen:
                 log.warning("extract: %s: nothing bears this name, so nothing is known of it", printable(entry_id))
         return [load.load_id for load in loads]
+
+    # ---- within the day ------------------------------------------------------
+
+    def due_listens(self, at: datetime) -> list[str]:
+        """Entry ids that are due to be listened to at a time, in the order of the config."""
+        from pulse.sources.routes import due_listens
+
+        entry_ids = [entry.entry_id for entry in due_listens(self._source_context(), at)]
+        log.info("listen: %s, %d communities are due", at.isoformat(timespec="minutes"), len(entry_ids))
+        return entry_ids
+
+    def listen(self, entry_id: str, at: datetime) -> dict[str, int]:
+        """Ask one entry's platform within the day; makes no load: the daily run takes what was heard.
+
+        Args:
+            at: when the listen was due, aware; its UTC day is the one that is listened to.
+
+        Returns:
+            Calls, records shown, and contributions that were looked at because they are a day old.
+
+        Raises:
+            ConfigError: the entry's source does not listen; credentials are missing.
+            SourceError, StorageError: see :meth:`pulse.sources.protocol.Extraction.listen`.
+        """
+        from pulse.sources.live.entry import LiveEntry
+        from pulse.sources.routes import listen
+
+        entry = self.settings.entry(entry_id)
+        if not isinstance(entry, LiveEntry):
+            raise ConfigError(
+                f"entry {entry_id}", value=f"source {entry.source}", limit="a live source that listens",
+                next_step="run its days: what it has does not pass by",
+            )  # fmt: skip
+        heard = listen(entry, at, self._source_context())
+        log.info("listen: %s, %d calls, %d records", printable(entry_id), heard.calls_n, heard.shown_n)
+        for kind, hours in heard.unread.items():
+            log.warning("listen: %s: %.1f h of %ss before it could not be read", printable(entry_id), hours, kind)
+        return {"calls_n": heard.calls_n, "shown_n": heard.shown_n, "due_n": heard.due_n}
 
     # ---- gate 1 ------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -18,7 +18,8 @@ from pulse.gates import quarantine
 from pulse.health import damage
 from pulse.lake import quality
 from pulse.lake.compaction import SETTLED_AFTER_DAYS, Compacted
-from pulse.sources.live.caches import RESUME_WITHIN, cache_lock, caches_folder
+from pulse.sources.live.caches import RESUME_WITHIN, STORE_PREFIX, TAKEN_KEPT, cache_lock, caches_folder
+from pulse.sources.live.listen_store import is_taken
 from pulse.sources.registry import live_sources
 
 # Days that are compacted while the lock is held once: some ten seconds at 300 communities. What is left after a run, as
@@ -55,7 +56,18 @@ def prune(home: Home, policy: Retention, *, clock: Clock, is_dry_run: bool = Fal
         ("scratch", _SCRATCH_DAYS, _left_behind(home, _before(now, _SCRATCH_DAYS))),
     ]
     pruned = [_remove(kind, days, paths, is_dry_run=is_dry_run) for kind, days, paths in plan]
-    return [*pruned, _remove_spent_caches(home, now, is_dry_run=is_dry_run)]
+    return [
+        *pruned,
+        _remove_caches(
+            home, "unfinished extractions", RESUME_WITHIN, is_dry_run=is_dry_run,
+            is_spent=lambda cache, age: not cache.name.startswith(STORE_PREFIX) and age > RESUME_WITHIN, now=now,
+        ),
+        _remove_caches(
+            home, "listens", timedelta(days=policy.landing_days), is_dry_run=is_dry_run,
+            is_spent=lambda cache, age: cache.name.startswith(STORE_PREFIX)
+            and age > (TAKEN_KEPT if is_taken(cache) else timedelta(days=policy.landing_days)), now=now,
+        ),
+    ]  # fmt: skip
 
 
 def compact(home: Home, *, through: date, is_run: bool, is_dry_run: bool = False) -> Pruned:
@@ -115,9 +127,16 @@ def _left_behind(home: Home, older_than: datetime) -> Iterator[Path]:
                 yield path
 
 
-def _remove_spent_caches(home: Home, now: datetime, *, is_dry_run: bool) -> Pruned:
-    """Remove response caches of unfinished extractions that no run would resume any more; none that is in use."""
-    older_than = now - RESUME_WITHIN
+def _remove_caches(
+    home: Home, kind: str, kept: timedelta, *, is_spent: Callable[[Path, timedelta], bool], now: datetime,
+    is_dry_run: bool,
+) -> Pruned:  # fmt: skip
+    """Remove response caches of unfinished extractions that no run would resume any more, or what listens heard and
+    nobody takes any more; none that is in use.
+
+    Args:
+        is_spent: whether a cache may go, by how long ago it was last touched.
+    """
     items_n = freed_bytes = 0
     caches = [
         (source.name, cache)
@@ -127,12 +146,12 @@ def _remove_spent_caches(home: Home, now: datetime, *, is_dry_run: bool) -> Prun
     for source, cache in caches:
         try:
             with exclusive(home, cache_lock(source, cache.name), timeout_s=0):
-                if _last_touched_s(cache) < older_than.timestamp():
+                if is_spent(cache, timedelta(seconds=now.timestamp() - _last_touched_s(cache))):
                     items_n += 1
                     freed_bytes += _remove_path(cache, is_dry_run=is_dry_run)
         except LockBusy:
             continue
-    return Pruned("unfinished extractions", RESUME_WITHIN / timedelta(days=1), items_n, freed_bytes)
+    return Pruned(kind, kept / timedelta(days=1), items_n, freed_bytes)
 
 
 def _remove(kind: str, days: float, paths: Iterable[Path], *, is_dry_run: bool) -> Pruned:

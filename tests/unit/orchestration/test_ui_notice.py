@@ -74,6 +74,7 @@ def test_notice__many_entries_are_counted_and_hostile_names_harmless():
         ("community_backfill", {"from_day": "2026-10-01", "to_day": "2026-10-01"}, "2026-10-01"),
         ("community_backfill", {"from_day": "2026-10-01"}, None),
         ("kpi_monthly", {"month": "2026-10"}, "2026-10"),
+        ("community_listen", {"at": "2026-10-05T14:00:00+00:00"}, "2026-10-05T14:00:00+00:00"),
         ("community_daily", {"day": None}, None),
         ("community_daily", {}, None),
         ("somebody_elses", {"day": "2026-10-05"}, None),

@@ -97,6 +97,23 @@ def test_prune__answers_of_an_extraction_go_when_nobody_would_resume_it(
     assert prune(home)["unfinished extractions"].items_n == 1, "once nobody holds it"
 
 
+def test_prune__what_listens_heard_stays_until_a_load_was_made_of_it_and_a_day_more(home: Home):
+    caches = caches_folder(home, "reddit_api")
+    waiting = written(caches / "listens-20261020-a" / "x" / "page.json", age=13 * 24 * HOUR)
+    forgotten = written(caches / "listens-20261001-b" / "x" / "page.json", age=15 * 24 * HOUR)
+    taken = written(caches / "listens-20261019-c" / "x" / "page.json", age=30 * HOUR)
+    written(taken.parents[1] / "taken.json", age=25 * HOUR)
+    os.utime(taken.parents[1], ((NOW - 25 * HOUR).timestamp(),) * 2)
+    taken_lately = written(caches / "listens-20261020-d" / "x" / "page.json", age=30 * HOUR)
+    written(taken_lately.parents[1] / "taken.json", age=23 * HOUR)
+    os.utime(taken_lately.parents[1], ((NOW - 23 * HOUR).timestamp(),) * 2)
+    with exclusive(home, cache_lock("reddit_api", "listens-20261001-b")):
+        assert prune(home)["listens"].items_n == 1
+        assert forgotten.exists(), "somebody holds it"
+    assert prune(home)["listens"].items_n == 1
+    assert still_there([waiting, forgotten, taken, taken_lately]) == [True, False, False, True]
+
+
 def test_prune__an_extraction_in_progress_holds_the_lock_that_keeps_its_answers(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from pulse.core.errors import ConfigError
-from pulse.platforms.entry import CommunityEntry
 from pulse.sources.credentials import LOCAL_HOSTS, Credentials, given
 from pulse.sources.discord.entry import OBSERVES
+from pulse.sources.live.entry import LiveEntry
 from pulse.sources.live.policy import LivePolicy
 
 SOURCE = "discord_bot"
@@ -18,7 +18,7 @@ DISCORD_URL = "https://discord.com/api/v10"
 BOT_OBSERVES = OBSERVES | {"reply_count"}
 
 
-class DiscordBotEntry(CommunityEntry):
+class DiscordBotEntry(LiveEntry):
     """A server that a bot was invited to.
 
     Attributes:

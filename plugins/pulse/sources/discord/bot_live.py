@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 
 from pulse.core.window import Window
 from pulse.lake.landing import Load
@@ -11,6 +12,7 @@ from pulse.sources.discord.bot_reading import MAPPING_VERSION, PAGE_MESSAGES, SE
 from pulse.sources.live import extraction
 from pulse.sources.live.extraction import LiveSource
 from pulse.sources.live.http import Endpoint
+from pulse.sources.live.listening import Heard
 from pulse.sources.live.run_plan import Costs
 
 
@@ -48,6 +50,11 @@ DISCORD_BOT = LiveSource(
 def extract(entry: DiscordBotEntry, window: Window, context: SourceContext) -> list[Load]:
     """See :func:`pulse.sources.live.extraction.extract`."""
     return extraction.extract(DISCORD_BOT, entry, window, context)
+
+
+def listen(entry: DiscordBotEntry, at: datetime, context: SourceContext) -> Heard:
+    """See :func:`pulse.sources.live.extraction.listen`."""
+    return extraction.listen(DISCORD_BOT, entry, at, context)
 
 
 def describe_plan(window: Window, context: SourceContext) -> Sequence[str]:

@@ -86,7 +86,7 @@ class DiscordBotReader:
         """All messages of the window, of every channel and thread that the bot may read."""
         self._require_content(asking)
         self._guild(asking)
-        return self._read(asking, asking.window.start_at, asking.window.end_at)
+        return self._read(asking, asking.start_at, asking.end_at)
 
     def look_again(self, asking: Asking, due: Sequence[Due]) -> int:
         """By the days they were written on."""

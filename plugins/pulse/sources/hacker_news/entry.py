@@ -5,14 +5,14 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from pulse.core.strict import WILDCARD
-from pulse.platforms.entry import CommunityEntry
+from pulse.sources.live.entry import LiveEntry
 from pulse.sources.live.policy import LivePolicy
 
 SOURCE = "hacker_news"
 OBSERVES = frozenset({"parent_id", "title", "body", "url", "permalink", "author_key", "score", "reply_count"})
 
 
-class HackerNewsEntry(CommunityEntry):
+class HackerNewsEntry(LiveEntry):
     """Hacker News as a whole, or what a query finds there.
 
     Attributes:

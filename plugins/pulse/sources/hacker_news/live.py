@@ -1,6 +1,7 @@
 """Source ``hacker_news``: wired to the live layer."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from pulse.core.window import Window
 from pulse.lake.landing import Load
@@ -10,6 +11,7 @@ from pulse.sources.hacker_news.reading import MAPPING_VERSION, MOST_HITS, SERVIC
 from pulse.sources.live import extraction
 from pulse.sources.live.extraction import LiveSource
 from pulse.sources.live.http import Endpoint
+from pulse.sources.live.listening import Heard
 from pulse.sources.live.run_plan import Costs
 
 HACKER_NEWS = LiveSource(
@@ -28,6 +30,11 @@ HACKER_NEWS = LiveSource(
 def extract(entry: HackerNewsEntry, window: Window, context: SourceContext) -> list[Load]:
     """See :func:`pulse.sources.live.extraction.extract`."""
     return extraction.extract(HACKER_NEWS, entry, window, context)
+
+
+def listen(entry: HackerNewsEntry, at: datetime, context: SourceContext) -> Heard:
+    """See :func:`pulse.sources.live.extraction.listen`."""
+    return extraction.listen(HACKER_NEWS, entry, at, context)
 
 
 def describe_plan(window: Window, context: SourceContext) -> Sequence[str]:

@@ -44,7 +44,7 @@ class HackerNewsReader:
 
     def read_window(self, asking: Asking) -> Mapping[Kind, Reached]:
         """All stories and comments of the window."""
-        reached = self._read(asking, asking.window.start_at, asking.window.end_at)
+        reached = self._read(asking, asking.start_at, asking.end_at)
         return {"post": reached, "comment": reached}
 
     def look_again(self, asking: Asking, due: Sequence[Due]) -> int:

@@ -8,6 +8,7 @@ from pulse.core.errors import CallsSpent
 from pulse.core.files import storage_error
 from pulse.platforms.entry import CommunityEntry
 
+CALLS_FILE = "calls"
 _SHARED = "*"
 
 
@@ -25,7 +26,7 @@ class CallBudget:
     def __init__(
         self, folder: Path, entries: Sequence[CommunityEntry], *, limit_n: int, service: str, setting: str
     ) -> None:
-        self._file = folder / "calls"
+        self._file = folder / CALLS_FILE
         self._entries = entries
         self._limit_n = limit_n
         self._service = service

@@ -21,9 +21,12 @@ from pulse.lake.landing import Load
 from pulse.platforms.entry import CommunityEntry
 from pulse.sources.context import SourceContext
 from pulse.sources.lines.mapping import Mapping as RecordMapping
+from pulse.sources.live.entry import LiveEntry
 from pulse.sources.live.http import Endpoint, JsonAnswer, JsonApi, open_api
 from pulse.sources.live.items import Item, ItemMapping, Understood
-from pulse.sources.live.known import REMEMBERED_DAYS, create_due, create_known
+from pulse.sources.live.known import REMEMBERED_DAYS, create_due, create_known, forget_seen_by_listens
+from pulse.sources.live.listen_store import Stretch, reached_with
+from pulse.sources.live.listening import Heard, open_listen
 from pulse.sources.live.paging import Listing, Progress
 from pulse.sources.live.policy import LivePolicy
 from pulse.sources.live.question import Params
@@ -161,7 +164,8 @@ class Asking:
     """What a reader asks with: every answer is sealed, and asked for once.
 
     Attributes:
-        now: the platform's own time at the first answer; the window is over by then.
+        now: the platform's own time at the first answer; the window is over by then, unless this is a listen.
+        listens_since: of a listen, from where on nothing was read yet; None of an extraction, which reads whole days.
     """
 
     entry: CommunityEntry
@@ -173,6 +177,17 @@ class Asking:
     _client: str
     _held: ExitStack = field(repr=False)
     now: datetime | None = None
+    listens_since: datetime | None = None
+
+    @property
+    def start_at(self) -> datetime:
+        """From when on to read: the window's beginning, or where an earlier listen ended."""
+        return self.listens_since or self.window.start_at
+
+    @property
+    def end_at(self) -> datetime:
+        """To when to read; of a listen this lies ahead."""
+        return self.window.end_at
 
     def page(
         self,
@@ -280,7 +295,7 @@ class Asking:
         return Reached(since, listing.cut_off)
 
     def _require_over(self, answered_at: datetime) -> None:
-        if answered_at < self.window.end_at:
+        if self.listens_since is None and answered_at < self.window.end_at:
             raise DayNotOver(
                 f"{self.window} of {self.entry.entry_id}",
                 value=f"{answered_at:%Y-%m-%d %H:%M} UTC by the platform's clock",
@@ -310,15 +325,44 @@ def extract(source: LiveSource, entry: CommunityEntry, window: Window, context: 
     """Land what the platform shows of the entry's community for the window; see ``Extraction`` of the protocol."""
     policy = context.policy(source.policy)
     plan = plan_of_entry(source.name, entry, source.entries(context), window, context, policy, source.costs)
-    with _asking(source, entry, window, context, plan.max_calls_n) as asking:
+    cache = open_response_cache(
+        context, [entry], window, source.mapping_of(entry, context), for_entry=entry, max_calls_n=plan.max_calls_n,
+        service=source.service,
+    )  # fmt: skip
+    with cache as opened, _asking(source, entry, window, context, opened) as asking:
         load_id = load_id_of(asking.cache, entry, window)
         load = landing.find(context.home, load_id)
         if load is None:
             load = _extract(source, asking, plan.ages_d)
         else:
             log.info("%s: %s is sealed already", source.name, load_id)
+        asking.cache.mark_taken(entry.community)
         asking.cache.mark_used(entry)
         return [load]
+
+
+def listen(source: LiveSource, entry: LiveEntry, at: datetime, context: SourceContext) -> Heard:
+    """Read what was written since the last listen, and look at what is a day old; makes no load.
+
+    See ``Extraction`` of the protocol.
+    """
+    with open_listen(
+        context, source.entries(context), entry, at, source.mapping_of(entry, context), context.policy(source.policy),
+        service=source.service,
+    ) as opened:  # fmt: skip
+        if opened.is_done:
+            return opened.nothing_new()
+        since = opened.since(*entry.kinds)
+        with _asking(source, entry, opened.window, context, opened.cache, listens_since=since) as asking:
+            reader = source.reader(entry)
+            reached = reader.read_window(asking)
+            now = asking.now or context.clock()
+            due = [Due(*row) for row in opened.due(now)]
+            try:
+                reader.look_again(asking, due)
+            except CallsSpent as error:
+                log.warning("%s: %s", source.name, error)
+        return opened.finish({kind: (one.since, now) for kind, one in reached.items()}, due_n=len(due))
 
 
 def describe_plan(source: LiveSource, window: Window, context: SourceContext) -> list[str]:
@@ -354,21 +398,16 @@ def probe(source: LiveSource, entry: CommunityEntry, context: SourceContext) -> 
 
 @contextmanager
 def _asking(
-    source: LiveSource, entry: CommunityEntry, window: Window, context: SourceContext, max_calls_n: int
-) -> Iterator[Asking]:
-    mapping = source.mapping_of(entry, context)
+    source: LiveSource, entry: CommunityEntry, window: Window, context: SourceContext, cache: ResponseCache,
+    *, listens_since: datetime | None = None,
+) -> Iterator[Asking]:  # fmt: skip
     policy = context.policy(source.policy)
     endpoint = _led_to_sandbox(source.endpoint(entry, context), source.name, entry)
     client = source.client(context)
-    with (
-        open_response_cache(
-            context, [entry], window, mapping, for_entry=entry, max_calls_n=max_calls_n, service=source.service
-        ) as cache,
-        ExitStack() as held,
-    ):
+    with ExitStack() as held:
         api = open_api(context.home, endpoint, policy, client=client, on_call=cache.budget.take)
         held.callback(api.close)
-        yield Asking(entry, window, context, cache, policy, api, client, held)
+        yield Asking(entry, window, context, cache, policy, api, client, held, listens_since=listens_since)
 
 
 def _led_to_sandbox(endpoint: Endpoint, source: str, entry: CommunityEntry) -> Endpoint:
@@ -392,16 +431,21 @@ def _led_to_sandbox(endpoint: Endpoint, source: str, entry: CommunityEntry) -> E
 def _extract(source: LiveSource, asking: Asking, ages_d: Sequence[int]) -> Load:
     entry, window, context, cache = asking.entry, asking.window, asking.context, asking.cache
     reader = source.reader(entry)
-    reached = reader.read_window(asking)
-    _require_servable(source, entry, window, reached)
+    reached = _with_listens(reader.read_window(asking), cache.stretches(entry.community), window)
+    _require_servable(source, entry, window, reached, cache)
     now = asking.now or context.clock()
     is_on_time = now - window.end_at < _ON_TIME
-    members, not_returned_n, spent = None, 0, ""
-    if is_on_time:
+    members, not_returned_n, spent, gone = None, 0, "", []
+    if is_on_time or cache.has_listened(entry.community):
         create_known(cache.connection, context.home, [entry], since=window.first_day - timedelta(days=REMEMBERED_DAYS))
+    if is_on_time:
         create_due(cache.connection, ages_d, window.end_at)
+        forget_seen_by_listens(cache.connection, cache.listened_rows_sql(), window.end_at)
         try:
-            not_returned_n = reader.look_again(asking, _due_of(cache, window))
+            not_returned_n = reader.look_again(
+                asking, [*_no_longer_shown(cache, entry, window), *_due_of(cache, window)]
+            )
+            gone = [one.contribution_id for one in _no_longer_shown(cache, entry, window)]
             members = reader.members(asking)
         except CallsSpent:
             spent = "the calls of this run were spent"
@@ -411,7 +455,8 @@ def _extract(source: LiveSource, asking: Asking, ages_d: Sequence[int]) -> Load:
             entry,
             window,
             {kind: one.since for kind, one in reached.items()},
-            {kind: one.until for kind, one in reached.items()},
+            until={kind: one.until for kind, one in reached.items()},
+            listened=cache.stretches(entry.community),
         ),
         is_on_time=is_on_time,
         observation=None if members is None else _observation(source, entry, members, now),
@@ -420,8 +465,43 @@ def _extract(source: LiveSource, asking: Asking, ages_d: Sequence[int]) -> Load:
         keeps_extra="extra" in entry.observes,
         counts_settle_after=source.counts_settle_after,
         is_relay=source.is_relay,
+        gone=gone,
     )
     return seal_load(cache, entry, window, context, statement)
+
+
+def _with_listens(
+    reached: Mapping[Kind, Reached], stretches: Mapping[str, Sequence[Stretch]], window: Window
+) -> dict[Kind, Reached]:
+    """How far the window was read, by its own listings and by listens before that join them."""
+    found = {}
+    for kind, one in reached.items():
+        since = reached_with(one.since, window.end_at, stretches.get(kind, ()), window.start_at)
+        is_whole = since is None and one.until is None
+        found[kind] = Reached() if is_whole else replace(one, since=since)
+    return found
+
+
+def _no_longer_shown(cache: ResponseCache, entry: CommunityEntry, window: Window) -> list[Due]:
+    """What listens heard of the window and no answer of the extraction shows, youngest first.
+
+    What its author deleted stays deleted and is left in peace.
+    """
+    if not cache.has_listened(entry.community):
+        return []
+    rows = cache.connection.execute(
+        f"""
+        select contribution_id, kind = 'post', thread_id, created_at
+        from {cache.listened_rows_sql()}
+        where community = $community and created_at >= $start_at and created_at < $end_at
+            and contribution_id not in (select contribution_id from {cache.own_rows_sql()})
+        qualify row_number() over (partition by contribution_id order by observed_at desc, line_number) = 1
+            and removal <> 'by_author'
+        order by created_at desc, contribution_id
+        """,
+        {"community": entry.community, "start_at": window.start_at, "end_at": window.end_at},
+    ).fetchall()
+    return [Due(*row) for row in rows]
 
 
 def _due_of(cache: ResponseCache, window: Window) -> list[Due]:
@@ -445,9 +525,11 @@ def _observation(source: LiveSource, entry: CommunityEntry, members: Members, no
 
 
 def _require_servable(
-    source: LiveSource, entry: CommunityEntry, window: Window, reached: Mapping[Kind, Reached]
+    source: LiveSource, entry: CommunityEntry, window: Window, reached: Mapping[Kind, Reached], cache: ResponseCache
 ) -> None:
-    """Refuse a window with a day of which nothing of any kind could be listed any more."""
+    """Refuse a window with a day of which nothing of any kind could be listed any more, nor was heard before."""
+    if any(start.date() == window.first_day for read in cache.stretches(entry.community).values() for start, _ in read):
+        return
     if not reached or any(one.since is None for one in reached.values()):
         return
     earliest = min(one.since for one in reached.values() if one.since is not None)

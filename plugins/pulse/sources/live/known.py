@@ -24,6 +24,8 @@ AGES_D = tuple(EARLIEST_AGE_D)
 # A look that no run was there for is made up for within a quarter of the age: the marts take it for that age till then.
 _LATE_SHARE = 1.25
 _DAY_S = 86_400
+# From what age to what age an observation counts as one at 24 h: a quarter around it, as in `fct_engagement_at_age`.
+DAY_AGE_H = (18, 30)
 # Nothing older is looked at again.
 REMEMBERED_DAYS = 38
 EXPECTED_FROM_DAYS = 28
@@ -199,6 +201,45 @@ def _aged_sql(known: str) -> str:
 def create_due(connection: duckdb.DuckDBPyConnection, ages_d: Collection[int], now: datetime) -> None:
     """Make table ``due`` of what :func:`due_sql` selects at a time."""
     connection.execute(f"create or replace table due as {due_sql(ages_d)}", {"now": now})
+
+
+def forget_seen_by_listens(connection: duckdb.DuckDBPyConnection, listened: str, now: datetime) -> None:
+    """Take out of ``due`` what is due for the age of one day and listens saw at about 24 h.
+
+    Args:
+        listened: rows that listens heard, as a relation in SQL.
+    """
+    first_h, last_h = DAY_AGE_H
+    connection.execute(
+        f"""
+        delete from due using {listened} as seen
+        where due.contribution_id = seen.contribution_id
+            and epoch($now) - epoch(due.created_at) <= {EARLIEST_AGE_D[3] * _DAY_S:.0f}
+            and epoch(seen.observed_at) - epoch(seen.created_at) between {first_h * 3_600} and {last_h * 3_600}
+        """,
+        {"now": now},
+    )
+
+
+def create_due_at_a_day(connection: duckdb.DuckDBPyConnection, now: datetime, *, earliest_h: float) -> None:
+    """Make table ``due`` of what no look was at that counts as one at 24 h, oldest first.
+
+    Columns: ``contribution_id``, ``is_post``, ``thread_id``, ``created_at``.
+
+    Args:
+        earliest_h: the age at which it is due.
+    """
+    first_h, last_h = DAY_AGE_H
+    connection.execute(
+        f"""
+        create or replace table due as
+        select contribution_id, is_post, thread_id, created_at
+        from ({_aged_sql("from known")})
+        where age_s between $earliest_s and {last_h * 3_600} and seen_age_s < {first_h * 3_600}
+        order by created_at, contribution_id
+        """,
+        {"now": now, "earliest_s": max(earliest_h, first_h) * 3_600},
+    )
 
 
 def _is_due_sql(age_d: int) -> str:

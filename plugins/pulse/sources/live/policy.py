@@ -11,7 +11,9 @@ class LivePolicy(Strict):
     """How a source treats its platform; one client, shared by all tasks of all runs.
 
     Attributes:
-        max_calls_per_run: calls that one run may make over all communities.
+        max_calls_per_run: calls that one run may make over all communities. Listens within its day count as well: those
+            of all communities may make half of it in a day, each community that listens an even share of that half; the
+            daily run has what they left.
         calls_per_window, window_s: how many calls the client may start in a window.
         longest_wait_s: how long a task sits out a limit by itself; a longer wait is left to Airflow's retry, and the
             worker is free meanwhile.

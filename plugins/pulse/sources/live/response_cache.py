@@ -5,6 +5,9 @@ contract rows at once and sealed, so that names of authors reach the disk only i
 kept whole for quarantine. The same question finds its sealed answer and asks nobody: there a killed run resumes. Each
 community uses a cache once; after that, or after six hours, the next run starts anew. Caches of unfinished extractions
 are pruned after those six hours.
+
+What was heard of the same days before they were over (:mod:`pulse.sources.live.listen_store`) stands beside the own
+answers: its rows are rows of the cache, its records count among the cache's.
 """
 
 import hashlib
@@ -13,19 +16,22 @@ import logging
 import secrets
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
 
+from pulse.core import parquet
 from pulse.core.contract import COLUMNS, CONTRACT_VERSION
 from pulse.core.errors import LockBusy, RateLimited, StorageError
 from pulse.core.files import read_json, sql_text, storage_error, write_json
+from pulse.core.home import Home
 from pulse.core.locks import exclusive
 from pulse.core.table import no_rows_sql
 from pulse.core.text import printable
@@ -38,6 +44,7 @@ from pulse.sources.lines.reader import ChunkReader
 from pulse.sources.lines.rows import fault_table, write_faults, write_rows
 from pulse.sources.live.budget import CallBudget
 from pulse.sources.live.caches import RESUME_WITHIN, cache_lock, caches_folder
+from pulse.sources.live.listen_store import ListenStore, Stretch, lock_of, store_of
 from pulse.sources.live.question import Params
 
 log = logging.getLogger(__name__)
@@ -101,6 +108,7 @@ class ResponseCache:
         scratch: Path,
         mapping: RecordMapping,
         budget: CallBudget,
+        stores: Mapping[str, Sequence[ListenStore]] = MappingProxyType({}),
     ) -> None:
         self.source = mapping.source
         self.connection = connection
@@ -109,6 +117,8 @@ class ResponseCache:
         self._entries = entries
         self._folder = folder
         self._mapping = mapping
+        self._stores = stores
+        self._listened_sql = _table_of_listens(connection, self._listened(".parquet")) if stores else None
         self._reader = ChunkReader(connection, scratch, mapping, samples_keys=False)
 
     # ---- asking ------------------------------------------------------------
@@ -188,24 +198,34 @@ class ResponseCache:
 
     def rows_sql(self) -> str:
         """All rows of sealed pages: contract columns and ``line_number``. The same contribution may stand twice."""
+        if self._listened_sql is None:
+            return self.own_rows_sql()
+        return f"(from {self.own_rows_sql()} union all by name from {self._listened_sql})"
+
+    def own_rows_sql(self) -> str:
+        """The same of this cache's own pages, without what listens heard."""
         files = [sql_text(file) for file in self._sealed(".parquet")]
         if not files:
-            return f"(select *, cast(0 as bigint) as line_number from ({no_rows_sql(COLUMNS)}))"
+            return _no_rows_sql()
         return f"read_parquet([{', '.join(files)}], hive_partitioning = false)"
+
+    def listened_rows_sql(self) -> str:
+        """The same of what listens heard."""
+        return self._listened_sql or _no_rows_sql()
 
     def fault_files(self) -> list[Path]:
         """Records that gave no row, as ``pulse.sources.lines.rows.FAULT_SCHEMA``."""
-        return self._sealed("-faults.parquet")
+        return [*self._sealed("-faults.parquet"), *self._listened("-faults.parquet")]
 
     def records_n(self) -> int:
         """Records in all sealed answers; the same contribution counts each time it was shown."""
-        return sum(len(read_json(seal).get("ids", ())) for seal in self._seals())
+        return sum(len(read_json(seal).get("ids", ())) for seal in self._all_seals())
 
     def unknown_keys(self) -> tuple[dict[str, int], int]:
         """Names of fields that nobody knows, by how often they occurred; and among how many records."""
         counts: Counter[str] = Counter()
         records_n = 0
-        for seal in self._seals():
+        for seal in self._all_seals():
             content = read_json(seal)
             counts.update(content.get("unknown_keys", {}))
             records_n += len(content.get("ids", ()))
@@ -220,12 +240,50 @@ class ResponseCache:
         return self._folder / name
 
     def _seals(self) -> list[Path]:
-        return sorted(file for file in self._folder.glob("*.json") if len(file.stem) == _KEY_CHARS)
+        return _seals_in(self._folder)
+
+    def _all_seals(self) -> list[Path]:
+        return [*self._seals(), *self._listened_seals]
 
     def _sealed(self, ending: str) -> list[Path]:
-        """The files of sealed answers whose names end so; not every answer has each."""
-        found = (seal.with_name(f"{seal.stem}{ending}") for seal in self._seals())
-        return [file for file in found if file.is_file()]
+        return _files_of(self._seals(), ending)
+
+    def _listened(self, ending: str) -> list[Path]:
+        return _files_of(self._listened_seals, ending)
+
+    # ---- what listens heard --------------------------------------------------
+
+    @cached_property
+    def _listened_seals(self) -> list[Path]:
+        """Of answers that can be read; nobody adds to them while this cache is open."""
+        found = (seal for of_entry in self._stores.values() for store in of_entry for seal in _seals_of(store))
+        return [seal for seal in found if all(parquet.fault_of(file) is None for file in _files_beside(seal))]
+
+    def has_listened(self, community: str) -> bool:
+        """Whether there is anything that listens heard of a community on these days."""
+        return bool(self._stores.get(community))
+
+    def stretches(self, community: str) -> dict[str, list[Stretch]]:
+        """What listens read of a community, by kind; each stretch lies within one day."""
+        found: dict[str, list[Stretch]] = {}
+        for store in self._stores.get(community, ()):
+            for listen in store.listens():
+                for kind, stretch in listen.stretches.items():
+                    found.setdefault(kind, []).append(stretch)
+        return found
+
+    def listen_calls_n(self, community: str) -> int:
+        """Calls that listens made for a community on these days."""
+        return sum(store.calls_n() for store in self._stores.get(community, ()))
+
+    def mark_taken(self, community: str) -> None:
+        """Note that a load was made of what listens heard of a community.
+
+        Raises:
+            StorageError: landing cannot be written.
+        """
+        for store in self._stores.get(community, ()):
+            store.mark_taken()
 
     # ---- generations -------------------------------------------------------
 
@@ -294,32 +352,122 @@ def open_response_cache(
     """
     name = _cache_name(context, entries, window, mapping)
     folder = caches_folder(context.home, mapping.source) / name
-    scratch = context.home.scratch / f"answers-{name}"
     budget = CallBudget(
         folder, entries, limit_n=max_calls_n, service=service, setting=f"{mapping.source}.max_calls_per_run"
     )
+    stores = {
+        entry.community: found
+        for entry in entries
+        if (found := [store for store in _stores_of(context, mapping, entry, window) if store.folder.is_dir()])
+    }
+    locks = {
+        lock_of(mapping.source, entry, store.day): None
+        for entry in entries
+        for store in stores.get(entry.community, ())
+    }
+    with (
+        held_for_asking(context.home, [cache_lock(mapping.source, name), *locks], communities_n=len(entries)),
+        opened_cache(context, entries, folder, f"answers-{name}", mapping, budget, stores) as cache,
+    ):
+        cache.renew_if_spent(for_entry)
+        yield cache
+
+
+@contextmanager
+def held_for_asking(home: Home, locks: Sequence[str], *, communities_n: int) -> Iterator[None]:
+    """Hold the locks of caches, one after the other.
+
+    Raises:
+        RateLimited: another task uses one of them, to be tried again when that is done.
+    """
     with ExitStack() as held:
         try:
-            held.enter_context(exclusive(context.home, cache_lock(mapping.source, name), timeout_s=_WAIT_FOR_OTHERS_S))
+            for lock in locks:
+                held.enter_context(exclusive(home, lock, timeout_s=_WAIT_FOR_OTHERS_S))
         except LockBusy as error:
             raise RateLimited(
-                f"listing of {len(entries)} communities, which process {error.holder_pid} is asking for",
+                f"listing of {communities_n} communities, which process {error.holder_pid} is asking for",
                 retry_after_s=_WAIT_FOR_OTHERS_S,
             ) from None
-        try:
-            shutil.rmtree(scratch, ignore_errors=True)
-            scratch.mkdir(parents=True, mode=0o700)
-            with duckdb.connect(
-                config={"memory_limit": "1GB", "temp_directory": str(scratch / "spill"), "threads": "1"}
-            ) as connection:
-                connection.execute("set timezone = 'UTC'")
-                cache = ResponseCache(context, entries, folder, connection, scratch, mapping, budget)
-                cache.renew_if_spent(for_entry)
-                yield cache
-        except OSError as error:
-            raise storage_error(folder, error) from error
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+        yield
+
+
+@contextmanager
+def opened_cache(
+    context: SourceContext,
+    entries: Sequence[CommunityEntry],
+    folder: Path,
+    scratch_name: str,
+    mapping: RecordMapping,
+    budget: CallBudget,
+    stores: Mapping[str, Sequence[ListenStore]] = MappingProxyType({}),
+) -> Iterator[ResponseCache]:
+    """A cache in a folder that is there or will be; the caller holds its lock.
+
+    Args:
+        stores: by community, what listens heard of the same days.
+
+    Raises:
+        StorageError: scratch or landing cannot be written.
+    """
+    scratch = context.home.scratch / scratch_name
+    try:
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True, mode=0o700)
+        with duckdb.connect(
+            config={"memory_limit": "1GB", "temp_directory": str(scratch / "spill"), "threads": "1"}
+        ) as connection:
+            connection.execute("set timezone = 'UTC'")
+            yield ResponseCache(context, entries, folder, connection, scratch, mapping, budget, stores)
+    except OSError as error:
+        raise storage_error(folder, error) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def rows_of_stores_sql(stores: Iterable[ListenStore]) -> str:
+    """All rows that listens heard, as :meth:`ResponseCache.rows_sql`; damaged files are left out."""
+    files = parquet.whole(file for store in stores for file in _files_of(_seals_of(store), ".parquet"))
+    return f"read_parquet([{', '.join(map(sql_text, files))}], hive_partitioning = false)" if files else _no_rows_sql()
+
+
+def _stores_of(
+    context: SourceContext, mapping: RecordMapping, entry: CommunityEntry, window: Window
+) -> Iterator[ListenStore]:
+    return (store_of(context.home, mapping, entry, day, author_key=context.author_key) for day in window.days())
+
+
+def _table_of_listens(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> str | None:
+    """Table ``listened`` of the rows in many small files, which are read once; None where there are none."""
+    if not files:
+        return None
+    connection.execute(
+        "create table listened as from read_parquet($files, hive_partitioning = false)",
+        {"files": [str(file) for file in files]},
+    )
+    return "listened"
+
+
+def _no_rows_sql() -> str:
+    return f"(select *, cast(0 as bigint) as line_number from ({no_rows_sql(COLUMNS)}))"
+
+
+def _seals_of(store: ListenStore) -> list[Path]:
+    return [seal for folder in store.folders() for seal in _seals_in(folder)]
+
+
+def _seals_in(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.glob("*.json") if len(file.stem) == _KEY_CHARS)
+
+
+def _files_beside(seal: Path) -> list[Path]:
+    return [file for ending in (".parquet", "-faults.parquet") for file in _files_of([seal], ending)]
+
+
+def _files_of(seals: Iterable[Path], ending: str) -> list[Path]:
+    """The files of sealed answers whose names end so; not every answer has each."""
+    found = (seal.with_name(f"{seal.stem}{ending}") for seal in seals)
+    return [file for file in found if file.is_file()]
 
 
 def _cache_name(

@@ -15,11 +15,13 @@ from pulse.core.window import Window
 from pulse.platforms.entry import CommunityEntry
 from pulse.sources.context import SourceContext
 from pulse.sources.live.known import AGES_D, Expected, count_due, expected_of, raw_stamp
+from pulse.sources.live.listen_store import calls_of_listens
+from pulse.sources.live.listening import calls_of_day
 from pulse.sources.live.plans import sealed_plan
 from pulse.sources.live.policy import LivePolicy
 
 # To be raised whenever the same raw, config and window would give another plan.
-_VERSION = 1
+_VERSION = 2
 # A community that nobody knows yet is taken for one of so many contributions a day.
 _UNKNOWN_PER_DAY_N = 200.0
 
@@ -106,7 +108,8 @@ def _config(entries: Sequence[CommunityEntry], policy: LivePolicy) -> dict[str, 
 
 
 def _stamp(entry: CommunityEntry, window: Window, context: SourceContext) -> str:
-    stamp = raw_stamp(context.home, entry, before=window.first_day)
+    listened_n = calls_of_listens(context.home, entry.source, entry, window)
+    stamp = f"{listened_n} {raw_stamp(context.home, entry, before=window.first_day)}"
     return hashlib.sha256(stamp.encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
@@ -124,7 +127,7 @@ def _reckon(
         + costs.listings_n
         for entry in entries
     }
-    limit_n = policy.max_calls_per_run
+    limit_n = max(policy.max_calls_per_run - calls_of_day(context.home, source, entries, window), 0)
     if sum(of_window.values()) > limit_n:
         raise ConfigError(
             f"{source}.max_calls_per_run for {window}",

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 
@@ -24,6 +25,8 @@ from pulse.sources.context import SourceContext
 from pulse.sources.lines.ndjson import NOT_SPEECH
 from pulse.sources.lines.rows import write_days
 from pulse.sources.lines.staging import BLANK_LINE
+from pulse.sources.live.known import DAY_AGE_H
+from pulse.sources.live.listen_store import Stretch, joined, within
 from pulse.sources.live.response_cache import ResponseCache
 
 
@@ -41,6 +44,8 @@ class Statement:
         is_relay: the platform tells what it saw earlier, and when, instead of what is so now.
         counts_settle_after: how old a contribution must be for the platform to show its counts.
         keeps_extra: whether unknown fields of the source's allow-list are kept.
+        gone: ids of contributions of the window that listens heard and the platform does not give any more, without a
+            word: they are left out, as if nobody had listened.
     """
 
     looks: Sequence[Look]
@@ -51,20 +56,25 @@ class Statement:
     keeps_extra: bool = False
     counts_settle_after: timedelta = timedelta(0)
     is_relay: bool = False
+    gone: Sequence[str] = ()
 
 
 def listed_looks(
     entry: CommunityEntry,
     window: Window,
     reached: Mapping[str, datetime | None],
+    *,
     until: Mapping[str, datetime | None] | None = None,
+    listened: Mapping[str, Sequence[Stretch]] = MappingProxyType({}),
 ) -> list[Look]:
-    """What listings looked at of a window that is over, by day and kind: from where each ended to the end of the day.
+    """What was looked at of a window that is over, by day and kind: from where each listing ended to the end of the
+    day, and what listens read before.
 
     Args:
         reached: by kind, the oldest thing that its listing came to; None if it was read to its end, or as far as was
             asked.
         until: by kind, the newest thing that a listing came to which was read forwards; None if it was read to the end.
+        listened: by kind, what listens read.
     """
     looks = []
     for day in window.days():
@@ -73,11 +83,11 @@ def listed_looks(
             start = day_start(day) if since is None else max(since, day_start(day))
             last = (until or {}).get(kind)
             seen_to = end if last is None else min(last, end)
-            looks.append(
-                Look(entry.platform, entry.community, day, kind, start, seen_to, "listed")
-                if start < seen_to
-                else nothing(entry.platform, entry.community, day, kind)
-            )
+            heard = (part for one in listened.get(kind, ()) for part in within(one, Window.one_day(day)))
+            looks += [
+                Look(entry.platform, entry.community, day, kind, from_at, to_at, "listed")
+                for from_at, to_at in joined([*heard, *([(start, seen_to)] if start < seen_to else [])])
+            ] or [nothing(entry.platform, entry.community, day, kind)]
     return looks
 
 
@@ -92,7 +102,8 @@ def seal_load(
     """Select a community's rows from all answers, account for every record, and seal the load.
 
     If the statement is on time, tables ``known`` and ``due`` must be there
-    (:func:`pulse.sources.live.known.create_known`, :func:`pulse.sources.live.known.create_due`).
+    (:func:`pulse.sources.live.known.create_known`, :func:`pulse.sources.live.known.create_due`); ``known`` as well if
+    listens heard something.
 
     Raises:
         StorageError: landing cannot be written, or memory does not suffice.
@@ -115,7 +126,7 @@ def _seal(
     load_id: str,
 ) -> Load:
     folder = landing.draft(context.home, load_id)
-    _select_rows(cache, entry, window, load_id, keeps_extra=statement.keeps_extra, with_earlier=statement.is_on_time)
+    _select_rows(cache, entry, window, load_id, statement)
     rows_by_day = write_days(cache.connection, folder)
     earlier_rows_n = _count(cache.connection, "select count(*) from selected where created_at < $at", window.start_at)
     account = _write_bad_lines(cache, entry, window, folder, landed_n=sum(rows_by_day.values()))
@@ -144,7 +155,7 @@ def _seal(
         files=(account,),
         coverage_rows_n=coverage.write(folder / coverage.COVERAGE_FILE, looks, source=cache.source, load_id=load_id),
         partial_reason=statement.partial_reason if is_partial else None,
-        api_calls_n=cache.budget.calls_of(entry),
+        api_calls_n=cache.budget.calls_of(entry) + cache.listen_calls_n(entry.community),
         unknown_keys=unknown_keys,
         unknown_keys_sampled_n=sampled_n,
         contract_version=CONTRACT_VERSION,
@@ -154,15 +165,16 @@ def _seal(
 
 
 def _select_rows(
-    cache: ResponseCache, entry: CommunityEntry, window: Window, load_id: str, *, keeps_extra: bool, with_earlier: bool
+    cache: ResponseCache, entry: CommunityEntry, window: Window, load_id: str, statement: Statement
 ) -> None:
     """Make table ``selected``: the community's contributions, each as last seen by this run, with its partition day.
 
     What was created in the window belongs to its day. Earlier contributions belong to the last day, when the run that
     saw them was due; of them stay those due to be seen again, those that were removed meanwhile, and those that raw
-    should know and does not: they appeared late. Later ones are left to the run of their own day.
+    should know and does not: they appeared late. Later ones are left to the run of their own day. What listens saw of
+    earlier contributions at an age of about 24 h stays beside what was seen later.
     """
-    overrides = {"load_id": sql_text(load_id), "extra": "extra" if keeps_extra else "null"}
+    overrides = {"load_id": sql_text(load_id), "extra": "extra" if statement.keeps_extra else "null"}
     earlier = """(
         contribution_id in (select contribution_id from due)
         or (contribution_id not in (select contribution_id from known)
@@ -171,22 +183,52 @@ def _select_rows(
             ))
         or (removal <> 'none' and contribution_id in (select contribution_id from known where removal = 'none'))
     )"""
+    first_h, last_h = DAY_AGE_H
+    known = "false"
+    if cache.has_listened(entry.community):
+        known = "contribution_id in (select contribution_id from known)"
     cache.connection.execute(
         f"""
         create or replace table selected as
+        with shown as (
+            select *, false as is_listened from {cache.own_rows_sql()}
+            union all by name
+            select *, true as is_listened from {cache.listened_rows_sql()}
+        ),
+        aged as (
+            select *, epoch(observed_at) - epoch(created_at) as age_s,
+                is_listened and created_at < $start_at and {known}
+                    and age_s between {first_h * 3_600} and {last_h * 3_600} as is_at_a_day
+            from shown
+            where community = $community and created_at < $end_at
+        ),
+        ranked as (
+            select *,
+                row_number() over (
+                    partition by contribution_id order by observed_at desc, is_listened, line_number
+                ) as place,
+                max(observed_at) over (partition by contribution_id) as last_seen_at,
+                row_number() over (
+                    partition by contribution_id, is_at_a_day order by abs(age_s - 86_400), observed_at, line_number
+                ) as nearness
+            from aged
+        )
         select {projection(overrides=overrides)},
             case when created_at >= $start_at then cast(timezone('UTC', created_at) as date) else $last_day end
                 as partition_day
-        from {cache.rows_sql()}
-        where community = $community and created_at < $end_at
-            and (created_at >= $start_at or {earlier if with_earlier else "false"})
-        qualify row_number() over (partition by contribution_id order by observed_at desc, line_number) = 1
+        from ranked
+        where case
+            when place > 1 then is_at_a_day and nearness = 1 and observed_at < last_seen_at
+            when created_at >= $start_at then not list_contains($gone, contribution_id)
+            else is_at_a_day or {earlier if statement.is_on_time else "false"}
+        end
         """,
         {
             "community": entry.community,
             "start_at": window.start_at,
             "end_at": window.end_at,
             "last_day": window.last_day,
+            "gone": list(statement.gone),
         },
     )
 

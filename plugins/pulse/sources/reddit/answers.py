@@ -121,6 +121,18 @@ class RedditAnswers:
         self.cache.budget.note(self._community)
 
 
+def mapping_of(entries: Sequence[RedditApiEntry], context: SourceContext) -> RedditMapping:
+    """What the records of answers about these communities mean."""
+    return RedditMapping(
+        source=SOURCE,
+        author_key=context.author_key,
+        # PRAW asks for texts as they are (raw_json=1), so there is nothing to undo.
+        is_encoded=False,
+        with_extra=any(entry.extra_fields for entry in entries),
+        unobservable=UNOBSERVABLE,
+    )
+
+
 @contextmanager
 def open_answers(
     context: SourceContext,
@@ -131,14 +143,7 @@ def open_answers(
     max_calls_n: int,
 ) -> Iterator[RedditAnswers]:
     """The answers for these communities and this window; see :func:`open_response_cache`, also for what it raises."""
-    mapping = RedditMapping(
-        source=SOURCE,
-        author_key=context.author_key,
-        # PRAW asks for texts as they are (raw_json=1), so there is nothing to undo.
-        is_encoded=False,
-        with_extra=any(entry.extra_fields for entry in entries),
-        unobservable=UNOBSERVABLE,
-    )
+    mapping = mapping_of(entries, context)
     with open_response_cache(
         context, entries, window, mapping, for_entry=for_entry, max_calls_n=max_calls_n, service="Reddit"
     ) as cache:

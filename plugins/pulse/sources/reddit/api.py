@@ -6,16 +6,20 @@ Reddit's listings.
 
 import logging
 from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime
 
-from pulse.core.errors import DayNotServable, SourceError
+from pulse.core.errors import CallsSpent, DayNotServable, SourceError
 from pulse.core.window import Window
 from pulse.lake import landing
 from pulse.lake.landing import Load
 from pulse.sources.context import SourceContext
+from pulse.sources.live.listen_store import Stretch
+from pulse.sources.live.listening import Heard, open_listen
 from pulse.sources.live.sealing import Statement, listed_looks, load_id_of, seal_load
-from pulse.sources.reddit.answers import RedditAnswers, open_answers
-from pulse.sources.reddit.entry import RedditApiEntry
-from pulse.sources.reddit.extraction import Extraction, Seen
+from pulse.sources.reddit.answers import RedditAnswers, mapping_of, open_answers
+from pulse.sources.reddit.entry import RedditApiEntry, RedditApiPolicy
+from pulse.sources.reddit.extraction import Extraction, Seen, look_at, read_back
 from pulse.sources.reddit.plan import Group, Plan, make_plan
 
 log = logging.getLogger(__name__)
@@ -55,8 +59,38 @@ def extract_planned(entry: RedditApiEntry, window: Window, context: SourceContex
     group = plan.group_of(entry)
     with open_answers(context, group.entries, window, for_entry=entry, max_calls_n=group.max_calls_n) as answers:
         load = _extract(entry, window, context, answers, group, plan)
+        answers.cache.mark_taken(entry.community)
         answers.cache.mark_used(entry)
         return load
+
+
+def listen(entry: RedditApiEntry, at: datetime, context: SourceContext) -> Heard:
+    """Read what was posted since the last listen, and look at what is a day old; makes no load.
+
+    A community that listens is asked by itself, whoever shares its listings in the daily run.
+
+    Args:
+        at: when the listen was due; its UTC day is the one that is listened to.
+
+    Raises:
+        CallsSpent: the day's calls for listens are spent.
+        PulseError: as :func:`extract_planned`, but no day is refused.
+    """
+    entries = [one for one in context.entries if isinstance(one, RedditApiEntry)]
+    policy = context.policy(RedditApiPolicy)
+    with open_listen(context, entries, entry, at, mapping_of([entry], context), policy, service="Reddit") as opened:
+        if opened.is_done:
+            return opened.nothing_new()
+        with closing(RedditAnswers(context, opened.cache)) as answers:
+            posts = read_back(answers, [entry], "new", opened.since("post"))
+            comments = read_back(answers, [entry], "comments", opened.since("comment"))
+            due = opened.due(comments.asked_at)
+            try:
+                look_at(answers, [full_id for full_id, *_ in due], community=entry.community)
+            except CallsSpent as error:
+                log.warning("reddit_api: %s", error)
+            reached = {"post": (posts.since, posts.asked_at), "comment": (comments.since, comments.asked_at)}
+            return opened.finish(reached, due_n=len(due))
 
 
 def _extract(
@@ -74,9 +108,12 @@ def _extract(
         raise SourceError(
             f"community r/{entry.name}", value=seen.refused, next_step="take it out of the config, or ask to be let in"
         )
-    _require_servable(entry, window, seen)
+    listened = answers.cache.stretches(entry.community)
+    _require_servable(entry, window, seen, listened.get("post", ()))
     statement = Statement(
-        looks=listed_looks(entry, window, {"post": seen.posts_since, "comment": seen.comments_since}),
+        looks=listed_looks(
+            entry, window, {"post": seen.posts_since, "comment": seen.comments_since}, listened=listened
+        ),
         is_on_time=extraction.is_on_time,
         observation=seen.observation,
         partial_reason=_partial_reason(seen),
@@ -86,9 +123,11 @@ def _extract(
     return seal_load(answers.cache, entry, window, context, statement)
 
 
-def _require_servable(entry: RedditApiEntry, window: Window, seen: Seen) -> None:
-    """Refuse a window with a day of which not one post can be listed any more."""
+def _require_servable(entry: RedditApiEntry, window: Window, seen: Seen, listened: Sequence[Stretch]) -> None:
+    """Refuse a window with a day of which not one post can be listed any more, nor was heard before."""
     since = seen.posts_since
+    if any(start.date() == window.first_day for start, _ in listened):
+        return
     if since is not None and since.date() > window.first_day:
         raise DayNotServable(
             f"Reddit's listing of r/{entry.name}",

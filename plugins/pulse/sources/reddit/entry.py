@@ -10,6 +10,7 @@ from pulse.core.contract import OBSERVABLE
 from pulse.core.strict import Share
 from pulse.platforms.profiles import account_in
 from pulse.sources.lines.entry import FileEntry
+from pulse.sources.live.entry import LiveEntry
 from pulse.sources.live.policy import LivePolicy
 
 SOURCE = "reddit_api"
@@ -65,7 +66,7 @@ class RedditArchiveEntry(RedditEntry):
     source: Literal["reddit_archive"]
 
 
-class RedditApiEntry(RedditEntry):
+class RedditApiEntry(RedditEntry, LiveEntry):
     """A community asked for live, through Reddit's API.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 Works over a cache of sealed pages: run again, it asks the same questions in the same order and finds the answers that
 came before. Order: the communities themselves; new posts; new comments of the whole community; looks again at earlier
-contributions, in hundreds; threads with gaps, the largest first.
+contributions, in hundreds, and at what only listens within the day had heard; threads with gaps, the largest first.
 """
 
 import logging
@@ -17,12 +17,13 @@ from pulse.core.errors import CallsSpent, DayNotOver, SourceError
 from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.sources.context import SourceContext
-from pulse.sources.live.known import REMEMBERED_DAYS, create_due, create_known_once
+from pulse.sources.live.known import REMEMBERED_DAYS, create_due, create_known_once, forget_seen_by_listens
+from pulse.sources.live.listen_store import reached_with
 from pulse.sources.live.paging import Listing, Progress
 from pulse.sources.live.refusals import is_refusal
 from pulse.sources.live.response_cache import SealedPage
 from pulse.sources.reddit.answers import RedditAnswers
-from pulse.sources.reddit.entry import SOURCE, RedditApiPolicy
+from pulse.sources.reddit.entry import SOURCE, RedditApiEntry, RedditApiPolicy
 from pulse.sources.reddit.pages import Page, Stub, listing_page, more_children_page, stubs_in, tree_page
 from pulse.sources.reddit.plan import PAGE_ITEMS, Group, Plan
 
@@ -45,8 +46,9 @@ class Seen:
     Attributes:
         refused: why Reddit would not tell anything; None otherwise.
         observation: the community itself; None when the run is late.
-        posts_since, comments_since: how far back the listing reached; None when it was read to its end, or as far as
-            was asked.
+        posts_since, comments_since: how far back the listing reached, together with what listens had read; None when it
+            was read to its end, or as far as was asked.
+        is_stream_cut_off: whether the listing of comments by itself came less far.
         unseen_comments_n, counted_comments_n: of the threads seen: comments that Reddit counts and nobody showed, and
             all it counts.
         not_returned_n: asked for by id and not given back.
@@ -56,10 +58,26 @@ class Seen:
     observation: CommunityObservation | None = None
     posts_since: datetime | None = None
     comments_since: datetime | None = None
+    is_stream_cut_off: bool = False
     unseen_comments_n: int = 0
     counted_comments_n: int = 0
     not_returned_n: int = 0
     has_spent_its_calls: bool = False
+
+
+@dataclass(frozen=True)
+class ReadBack:
+    """A listing that was read.
+
+    Attributes:
+        since: how far back it came; None when it reached the time that was asked for, or its own end.
+        asked_at: when its first page was given.
+        spent: the error of the budget, if that is why it came no further.
+    """
+
+    since: datetime | None
+    asked_at: datetime
+    spent: CallsSpent | None = None
 
 
 @dataclass
@@ -98,6 +116,7 @@ class Extraction:
         self._ask_communities()
         self._list("new", self._readable(), self._window.start_at - self._late)
         self._list("comments", self._readable(), self._window.start_at)
+        self._join_listens()
         if not self._readable():
             return self._seen
         self._look_again()
@@ -160,60 +179,67 @@ class Extraction:
 
     def _read_listing(self, kind: Kind, members: Sequence[str], until: datetime) -> datetime | None:
         """Page back; returns None when the listing reached the time or its own end, else how far it came."""
-        path = f"/r/{'+'.join(self._by_name[name].name for name in members)}/{kind}"
-        community = members[0] if len(members) == 1 else None
-
-        def ask(cursor: str | None, progress: Progress) -> SealedPage:
-            params: dict[str, str | int] = {"limit": PAGE_ITEMS}
-            if cursor:
-                params |= {"after": cursor, "count": len(progress.ids)}
-            parse = partial(_new_page, path=path, progress=progress)
-            return self._answers.page(path, params, parse, community=community)
-
-        listing = Listing(ask, other_cursors=_last_things, most_pages_n=_MOST_PAGES)
-        oldest: datetime | None = None
-        for number, page in enumerate(listing):
-            if page.oldest_s is not None:
-                oldest = datetime.fromtimestamp(page.oldest_s, tz=UTC)
-            if oldest is not None and oldest < until:
-                return None
-            if page.after is None:
-                is_cut_off = len(listing.progress.ids) >= CUT_OFF_ITEMS or (number > 0 and not page.ids)
-                return oldest if is_cut_off else None
-        if listing.spent is not None:
-            if oldest is None:
-                raise listing.spent
+        read = read_back(self._answers, [self._by_name[name] for name in members], kind, until)
+        if read.spent is not None:
             self._note_spent(members)
-        return oldest
+        return read.since
+
+    def _join_listens(self) -> None:
+        """Where listens within the day read what the listings no longer reach, they reach as far together."""
+        start_at, end_at = self._window.start_at, self._window.end_at
+        for name, seen in self._seen.items():
+            heard = self._answers.cache.stretches(name)
+            seen.is_stream_cut_off = seen.comments_since is not None
+            seen.posts_since = reached_with(seen.posts_since, end_at, heard.get("post", ()), start_at)
+            seen.comments_since = reached_with(seen.comments_since, end_at, heard.get("comment", ()), start_at)
 
     # ---- looks again -------------------------------------------------------
 
     def _look_again(self) -> None:
         """Ask for what is due by its id, unless the listings showed it; table ``due`` names it all."""
         since = self._window.first_day - timedelta(days=REMEMBERED_DAYS)
-        connection = self._answers.cache.connection
-        kept = self._answers.cache.file_beside("known.parquet")
-        create_known_once(connection, self._context.home, self._group.entries, kept, since=since)
+        cache = self._answers.cache
+        kept = cache.file_beside("known.parquet")
+        create_known_once(cache.connection, self._context.home, self._group.entries, kept, since=since)
         ages_d = self._plan.ages_d if self.is_on_time else ()
-        create_due(connection, ages_d, self._now)
-        rows = connection.execute(
+        create_due(cache.connection, ages_d, self._now)
+        forget_seen_by_listens(cache.connection, cache.listened_rows_sql(), self._now)
+        rows = cache.connection.execute(
             f"""
             select community, contribution_id from due
-            where contribution_id not in (select contribution_id from {self._answers.cache.rows_sql()})
+            where contribution_id not in (select contribution_id from {cache.own_rows_sql()})
             order by community, created_at desc, contribution_id
             """
         ).fetchall()
-        due = [(community, full_id) for community, full_id in rows if self._seen[community].refused is None]
+        wanted = [*rows, *(self._heard_only() if self.is_on_time else [])]
+        due = [(community, full_id) for community, full_id in wanted if self._seen[community].refused is None]
         for start in range(0, len(due), PAGE_ITEMS):
             batch = due[start : start + PAGE_ITEMS]
             try:
-                page = self._answers.page("/api/info", {"id": ",".join(full_id for _, full_id in batch)}, listing_page)
+                returned = look_at(self._answers, [full_id for _, full_id in batch])
             except CallsSpent:
                 self._note_spent({community for community, _ in due[start:]})
                 break
-            returned = set(page.ids)
             for community, full_id in batch:
                 self._seen[community].not_returned_n += full_id not in returned
+
+    def _heard_only(self) -> list[tuple[str, str]]:
+        """Community and id of what listens heard of the window and the listings do not show: it sank too deep, or is
+        gone. What its author deleted stays deleted and is left in peace.
+        """
+        cache = self._answers.cache
+        return cache.connection.execute(
+            f"""
+            select community, contribution_id
+            from {cache.listened_rows_sql()}
+            where created_at >= $start_at and created_at < $end_at and list_contains($members, community)
+                and contribution_id not in (select contribution_id from {cache.own_rows_sql()})
+            qualify row_number() over (partition by contribution_id order by observed_at desc, line_number) = 1
+                and removal <> 'by_author'
+            order by community, created_at desc, contribution_id
+            """,
+            {"start_at": self._window.start_at, "end_at": self._window.end_at, "members": list(self._by_name)},
+        ).fetchall()
 
     # ---- threads with gaps -------------------------------------------------
 
@@ -227,7 +253,7 @@ class Extraction:
             seen.unseen_comments_n = sum(gap.missing_n for gap in own)
             seen.counted_comments_n = counted.get(name, 0)
             tolerated = 0.0
-            if seen.comments_since is not None:
+            if seen.is_stream_cut_off:
                 tolerated = (1 - self._policy.min_comments_seen_share) * seen.counted_comments_n
             for gap in own:
                 if seen.unseen_comments_n <= tolerated or seen.has_spent_its_calls:
@@ -359,6 +385,56 @@ class Extraction:
             {"cut_off": cut_off, "earliest": self._earliest_new_post},
         ).fetchall()
         return [_Gap(*row) for row in rows]
+
+
+def read_back(answers: RedditAnswers, entries: Sequence[RedditApiEntry], kind: Kind, until: datetime) -> ReadBack:
+    """Page a listing of communities back to a time, or its end.
+
+    Raises:
+        CallsSpent: not even the first page could be asked for.
+        SourceError, StorageError: see :meth:`pulse.sources.reddit.answers.RedditAnswers.page`.
+    """
+    path = f"/r/{'+'.join(entry.name for entry in entries)}/{kind}"
+    community = entries[0].community if len(entries) == 1 else None
+
+    def ask(cursor: str | None, progress: Progress) -> SealedPage:
+        params: dict[str, str | int] = {"limit": PAGE_ITEMS}
+        if cursor:
+            params |= {"after": cursor, "count": len(progress.ids)}
+        parse = partial(_new_page, path=path, progress=progress)
+        return answers.page(path, params, parse, community=community)
+
+    listing = Listing(ask, other_cursors=_last_things, most_pages_n=_MOST_PAGES)
+    oldest: datetime | None = None
+    asked_at = until
+    for number, page in enumerate(listing):
+        if number == 0:
+            asked_at = page.observed_at
+        if page.oldest_s is not None:
+            oldest = datetime.fromtimestamp(page.oldest_s, tz=UTC)
+        if oldest is not None and oldest < until:
+            return ReadBack(None, asked_at)
+        if page.after is None:
+            is_cut_off = len(listing.progress.ids) >= CUT_OFF_ITEMS or (number > 0 and not page.ids)
+            return ReadBack(oldest if is_cut_off else None, asked_at)
+    if listing.spent is not None and oldest is None:
+        raise listing.spent
+    return ReadBack(oldest, asked_at, listing.spent)
+
+
+def look_at(answers: RedditAnswers, full_ids: Sequence[str], *, community: str | None = None) -> set[str]:
+    """Ask for contributions by their ids, a hundred to a call; returns the ids of those that Reddit gave.
+
+    Raises:
+        CallsSpent: no call is left.
+        SourceError, StorageError: see :meth:`pulse.sources.reddit.answers.RedditAnswers.page`.
+    """
+    returned: set[str] = set()
+    for start in range(0, len(full_ids), PAGE_ITEMS):
+        batch = full_ids[start : start + PAGE_ITEMS]
+        page = answers.page("/api/info", {"id": ",".join(batch)}, listing_page, community=community)
+        returned.update(page.ids)
+    return returned
 
 
 _LATEST_POSTS = (

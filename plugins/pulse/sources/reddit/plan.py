@@ -12,10 +12,13 @@ from pulse.core.errors import ConfigError
 from pulse.core.window import Window
 from pulse.sources.context import SourceContext
 from pulse.sources.live.known import AGES_D, Expected, count_due, expected_of
-from pulse.sources.reddit.entry import RedditApiEntry, RedditApiPolicy
+from pulse.sources.live.listening import calls_of_day
+from pulse.sources.reddit.entry import SOURCE, RedditApiEntry, RedditApiPolicy
 
 PAGE_ITEMS = 100
-# Reddit ends a listing after about 1,000 things. Half of that leaves room for a day twice as lively as usual.
+# Reddit ends a listing after about so many things.
+_LISTED_ITEMS = 1_000
+# Half of that leaves room for a day twice as lively as usual.
 _SHARED_LISTING_ITEMS = 500
 # The names of all members stand in one address.
 _MAX_MEMBERS = 50
@@ -27,7 +30,7 @@ class Group:
 
     Attributes:
         listing_calls_n: calls expected for the listings of posts and comments, and for the communities themselves.
-        again_calls_n: calls for looks again, with the ages of the plan.
+        again_calls_n: calls for looks again, with the ages of the plan, and at what listens heard.
         max_calls_n: what the group may spend in all.
     """
 
@@ -44,6 +47,7 @@ class Plan:
     Attributes:
         ages_d: the ages, in days, at which contributions are looked at again in this run; the highest go first when the
             budget is small.
+        max_calls_n: of the policy, less the calls that listens of these days made.
     """
 
     groups: tuple[Group, ...]
@@ -79,25 +83,27 @@ def make_plan(entries: Sequence[RedditApiEntry], window: Window, context: Source
     usual = expected_of(context.home, entries, before=window.first_day)
     members = _grouped(entries, usual, policy)
     listing_n = [_listing_calls_n(of_group, usual, window, policy) for of_group in members]
-    if sum(listing_n) > policy.max_calls_per_run:
+    limit_n = max(policy.max_calls_per_run - calls_of_day(context.home, SOURCE, entries, window), 0)
+    if sum(listing_n) > limit_n:
         raise ConfigError(
             f"reddit_api.max_calls_per_run for {window}",
             value=f"{sum(listing_n)} calls for the listings of {len(entries)} communities",
-            limit=policy.max_calls_per_run,
+            limit=limit_n,
             next_step="raise it, or listen to fewer communities with this client",
         )
     due_n = count_due(context.home, entries, before=window.first_day, now=window.end_at)
+    heard_n = [_heard_pages(of_group, usual, window) for of_group in members]
     ages_d: tuple[int, ...] = AGES_D
-    while sum(listing_n) + sum(_pages(of_group, due_n, ages_d) for of_group in members) > policy.max_calls_per_run:
+    while ages_d and sum(listing_n) + sum(heard_n) + sum(_pages(one, due_n, ages_d) for one in members) > limit_n:
         ages_d = ages_d[:-1]
-    again_n = [_pages(of_group, due_n, ages_d) for of_group in members]
-    left_n = policy.max_calls_per_run - sum(listing_n) - sum(again_n)
+    again_n = [heard + _pages(of_group, due_n, ages_d) for of_group, heard in zip(members, heard_n, strict=True)]
+    left_n = max(limit_n - sum(listing_n) - sum(again_n), 0)
     weights = [1 + sum(_comments_n(usual[entry.entry_id]) for entry in of_group) for of_group in members]
     groups = tuple(
         Group(of_group, first_n, more_n, first_n + more_n + int(left_n * weight / sum(weights)))
         for of_group, first_n, more_n, weight in zip(members, listing_n, again_n, weights, strict=True)
     )
-    return Plan(groups, ages_d, policy.max_calls_per_run)
+    return Plan(groups, ages_d, limit_n)
 
 
 def _grouped(
@@ -136,10 +142,20 @@ def _listing_calls_n(
     days_n = window.days_n + policy.late_days
     posts_n = sum(_posts_n(usual[entry.entry_id]) * days_n for entry in of_group)
     comments_n = sum(_comments_n(usual[entry.entry_id]) * window.days_n for entry in of_group)
-    most_n = 1_000 // PAGE_ITEMS
+    most_n = _LISTED_ITEMS // PAGE_ITEMS
     posts_pages_n = min(most_n, math.floor(posts_n / PAGE_ITEMS) + 1)
     comments_pages_n = min(most_n, math.floor(comments_n / PAGE_ITEMS) + 1)
     return len(of_group) + posts_pages_n + comments_pages_n
+
+
+def _heard_pages(of_group: Sequence[RedditApiEntry], usual: Mapping[str, Expected | None], window: Window) -> int:
+    """Calls for what only listens within the day heard, to be seen as it is at the day's end."""
+    heard = (
+        _comments_n(usual[entry.entry_id]) * window.days_n - _LISTED_ITEMS
+        for entry in of_group
+        if entry.listen_every_h is not None
+    )
+    return math.ceil(sum(max(count, 0.0) for count in heard) / PAGE_ITEMS)
 
 
 def _posts_n(known: Expected | None) -> float:

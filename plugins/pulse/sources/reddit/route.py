@@ -2,12 +2,14 @@
 
 import logging
 from contextlib import closing
+from datetime import datetime
 
 from pulse.core.errors import DayNotServable
 from pulse.core.window import Window
 from pulse.lake.landing import Load
 from pulse.sources.context import SourceContext
 from pulse.sources.lines import archive
+from pulse.sources.live.listening import Heard
 from pulse.sources.reddit import run_plan
 from pulse.sources.reddit.entry import SOURCE, RedditApiEntry, RedditApiPolicy
 
@@ -46,6 +48,13 @@ def extract(entry: RedditApiEntry, window: Window, context: SourceContext) -> li
             return [*loads, api.extract(entry, servable, context, live_entries=[entry])]
         except DayNotServable:  # the listing's end moved on while it was read
             return loads
+
+
+def listen(entry: RedditApiEntry, at: datetime, context: SourceContext) -> Heard:
+    """Ask Reddit within the day, whatever archives hold; see :func:`pulse.sources.reddit.api.listen`."""
+    from pulse.sources.reddit import api  # PRAW comes with it
+
+    return api.listen(entry, at, context)
 
 
 def probe(entry: RedditApiEntry, context: SourceContext) -> str:

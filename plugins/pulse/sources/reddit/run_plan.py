@@ -18,12 +18,13 @@ from pulse.core.window import Window
 from pulse.sources.context import SourceContext
 from pulse.sources.lines import archive
 from pulse.sources.live.known import raw_stamp
+from pulse.sources.live.listen_store import calls_of_listens
 from pulse.sources.live.plans import sealed_plan
 from pulse.sources.reddit.entry import SOURCE, RedditApiEntry, RedditApiPolicy
 from pulse.sources.reddit.plan import Group, Plan, make_plan
 
 # To be raised whenever the same raw, config and window would give another plan.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -124,10 +125,13 @@ def _config(context: SourceContext) -> dict[str, Any]:
 
 
 def _rests_on(entry: RedditApiEntry, asked: Window | None, context: SourceContext) -> list[Any]:
-    """What a plan holds of an entry besides the config: the days to ask for, and a digest of what raw has before."""
+    """What a plan holds of an entry besides the config: the days to ask for, and a digest of what raw has before and
+    how many calls listens made.
+    """
     if asked is None:
         return [None, None]
-    stamp = raw_stamp(context.home, entry, before=asked.first_day)
+    listened_n = calls_of_listens(context.home, SOURCE, entry, asked)
+    stamp = f"{listened_n} {raw_stamp(context.home, entry, before=asked.first_day)}"
     return [_days(asked), hashlib.sha256(stamp.encode("utf-8", "surrogatepass")).hexdigest()[:20]]
 
 
