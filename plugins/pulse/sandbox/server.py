@@ -56,7 +56,8 @@ class SandboxServer:
             behaviour: as :class:`~pulse.sandbox.sandbox_state.Behaviour` names it.
         """
         self._state = SandboxState(Behaviour(**behaviour), now)
-        app = OtherPlatforms(make_app(data, self._state), others or {}, self._state)
+        self._others = others or {}
+        app = OtherPlatforms(make_app(data, self._state), self._others, self._state)
         self._gate = Gate(app, self._state)
         self._address = (host, port)
         self._socket: socket.socket | None = None
@@ -101,14 +102,13 @@ class SandboxServer:
 
     def environment(self) -> dict[str, str]:
         """Variables that lead the pipeline here."""
+        elsewhere = {"PULSE_DISCORD_TOKEN": DISCORD_TOKEN, SANDBOX_VARIABLE: self.url} if self._others else {}
         return {
             "PULSE_REDDIT_CLIENT_ID": self.client_id,
             "PULSE_REDDIT_CLIENT_SECRET": self.client_secret,
             "PULSE_REDDIT_USER_AGENT": USER_AGENT,
             "PULSE_REDDIT_URL": self.url,
-            "PULSE_DISCORD_TOKEN": DISCORD_TOKEN,
-            SANDBOX_VARIABLE: self.url,
-        }
+        } | elsewhere
 
     @property
     def calls(self) -> list[Call]:
