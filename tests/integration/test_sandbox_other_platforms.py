@@ -7,15 +7,20 @@ import pytest
 
 from fixtures.live_sources import CASES, Case
 from fixtures.live_stage import KEY, LIMITS, rows_of
+from pulse.config.settings import load_settings
 from pulse.core.errors import ConfigError
-from pulse.core.home import Home
+from pulse.core.home import REPOSITORY, Home
 from pulse.core.window import Window
+from pulse.lake import landing
 from pulse.sandbox.faults import Fault
 from pulse.sandbox.reddit_data import WorldData
 from pulse.sandbox.server import SandboxServer
 from pulse.sandbox.talk import Said, Talk, talk_of
+from pulse.sandbox.world_doubles import WorldDoubles
 from pulse.sources.context import SourceContext
 from pulse.sources.live.extraction import SANDBOX_VARIABLE, extract, probe
+from pulse.sources.registry import SOURCES
+from pulse.steps.pipeline import Pipeline
 from support import world_of_seed_7
 
 pytestmark = pytest.mark.integration
@@ -70,3 +75,22 @@ def test_sandbox__is_only_believed_on_this_machine(home: Home, monkeypatch: pyte
     monkeypatch.setenv(SANDBOX_VARIABLE, "https://elsewhere.example")
     with pytest.raises(ConfigError, match=SANDBOX_VARIABLE):
         probe(case.source, entry, context)
+
+
+def test_example_without_an_account__is_answered_by_a_sandbox_of_the_world(home: Home, monkeypatch: pytest.MonkeyPatch):
+    world = world_of_seed_7(40)
+    monkeypatch.setenv("PULSE_CONFIG", str(REPOSITORY / "config" / "examples" / "no-account.yml"))
+    settings = load_settings(home=home)
+    assert {SOURCES[entry.source].is_live for entry in settings.communities} == {True}
+    asked = [SOURCES[entry.source].credentials for entry in settings.communities]
+    assert all(kind is None or kind.is_optional for kind in asked)
+    pipeline = Pipeline(home, settings, lambda: NOW)
+    window = Window.one_day(DAY)
+    with SandboxServer(WorldData(world), now=NOW, others=WorldDoubles(world)) as server:
+        monkeypatch.setenv(SANDBOX_VARIABLE, server.url)
+        for entry_id in pipeline.plan(window):
+            (load_id,) = pipeline.extract(entry_id, window, run_id="run")
+            manifest = landing.require(home, load_id).manifest
+            assert manifest.partial_reason is None
+            # Nobody of the world speaks of what the query asks for.
+            assert (manifest.rows_n > 0) == (manifest.source != "hacker_news"), entry_id

@@ -653,14 +653,20 @@ def sandbox_serve(
     rate_limit: Annotated[int | None, typer.Option(help="API calls per window; default no limit.", min=1)] = None,
     rate_window_s: Annotated[float, typer.Option(help="Seconds of a rate-limit window.", min=1.0)] = 600.0,
 ) -> None:
-    """Answer as Reddit's API on this machine, from made-up communities or an archive, until Ctrl-C."""
+    """Answer as Reddit's API, and other platforms', from made-up communities, or from an archive, until Ctrl-C."""
     from pulse.sandbox import serving
 
     with _failing_in_one_line():
         at = None if now is None else _moment("--now", now)
-        data = serving.archive_data(archive, counts=counts.value) if archive else serving.world_data(world_seed)
+        data: Any
+        others: Any = None
+        if archive:
+            data = serving.archive_data(archive, counts=counts.value)
+        else:
+            data, others = serving.world_data(world_seed)
         serving.serve(
             data,
+            others=others,
             now=at,
             host=host,
             port=port,

@@ -28,6 +28,7 @@ class DiscordDouble:
         is_asked: Callable[[Said], bool] = lambda one: one.number % 2 == 0,
         most_messages_n: int = _MOST_MESSAGES,
         flags: int = 1 << 18,
+        server_id: str = SERVER_ID,
     ) -> None:
         """A server of one talk.
 
@@ -39,6 +40,7 @@ class DiscordDouble:
         self._is_asked = is_asked
         self._most_messages_n = most_messages_n
         self._flags = flags
+        self._server_id = server_id
 
     def answer(self, path: str, params: Mapping[str, str], headers: Mapping[str, str], now: datetime) -> Reply:
         """What the platform would say at a time."""
@@ -48,11 +50,11 @@ class DiscordDouble:
         return self._answer(path, params, self._talk_at(now))
 
     def _answer(self, path: str, params: Mapping[str, str], talk: Talk) -> Reply:
-        of_server = f"/guilds/{SERVER_ID}"
+        of_server = f"/guilds/{self._server_id}"
         counts = {"approximate_member_count": talk.members_n, "approximate_presence_count": talk.active_n}
         plain: dict[str, Callable[[], Any]] = {
             "/applications/@me": lambda: {"id": "700000000000000009", "name": "listener", "flags": self._flags},
-            of_server: lambda: {"id": SERVER_ID, "name": "Shutter Attic Darkroom"} | counts,
+            of_server: lambda: {"id": self._server_id, "name": "Shutter Attic Darkroom"} | counts,
             f"{of_server}/channels": lambda: self._channels(talk),
             f"{of_server}/threads/active": lambda: {"threads": [self._thread(one, talk) for one in self._posts(talk)]},
         }
@@ -93,7 +95,7 @@ class DiscordDouble:
     def _thread(self, post: Said, talk: Talk) -> dict[str, Any]:
         inside = [one for one in talk.shown if one.thread == post.number]
         return {
-            "id": message_id(post), "type": 11, "parent_id": _FORUM_ID, "guild_id": SERVER_ID, "name": post.title,
+            "id": message_id(post), "type": 11, "parent_id": _FORUM_ID, "guild_id": self._server_id, "name": post.title,
             "last_message_id": str(max(int(message_id(one)) for one in inside)), "message_count": len(inside) - 1,
             "applied_tags": ["1"],
             "thread_metadata": {"archived": False, "archive_timestamp": post.created_at.isoformat(), "locked": False},

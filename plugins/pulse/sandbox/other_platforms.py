@@ -13,9 +13,6 @@ from pulse.sandbox.reddit_gate import App, Receive, Scope, Send
 from pulse.sandbox.sandbox_state import SandboxState
 from pulse.sandbox.talk import Reply
 
-# By the names of source and community, as the config has them.
-Doubles = Mapping[tuple[str, str], "Double"]
-
 
 class Double(Protocol):
     """One platform, as far as a source asks it."""
@@ -26,6 +23,13 @@ class Double(Protocol):
         Args:
             path: as the platform has it; header names in lower case.
         """
+
+
+class Doubles(Protocol):
+    """Doubles by the names of source and community, as the config has them; a dictionary is one."""
+
+    def get(self, key: tuple[str, str], /) -> Double | None:
+        """That of a community; None where there is none."""
 
 
 class OtherPlatforms:

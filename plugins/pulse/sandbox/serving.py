@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pulse.core.errors import ConfigError
+from pulse.sandbox.other_platforms import Doubles
 from pulse.sandbox.reddit_data import ArchiveData, RedditData, WorldData
 from pulse.sandbox.server import LOCALHOST, SandboxServer
 from pulse.sandbox.world import make_world
+from pulse.sandbox.world_doubles import WorldDoubles
 
 _EXAMPLE_NOW = '{"now": "2026-06-09T00:00:00+00:00"}'
 
 
-def world_data(seed: int) -> WorldData:
-    """A world; it takes some two seconds to make."""
-    return WorldData(make_world(seed=seed))
+def world_data(seed: int) -> tuple[WorldData, WorldDoubles]:
+    """A world, as Reddit and as other platforms show it; it takes some two seconds to make."""
+    world = make_world(seed=seed)
+    return WorldData(world), WorldDoubles(world)
 
 
 def archive_data(paths: Sequence[Path], *, counts: Literal["as-recorded", "growing"]) -> ArchiveData:
@@ -38,12 +41,20 @@ def archive_data(paths: Sequence[Path], *, counts: Literal["as-recorded", "growi
 
 
 def serve(
-    data: RedditData, *, now: datetime | None, host: str, port: int, say: Callable[[str], None], **behaviour: Any
+    data: RedditData,
+    *,
+    now: datetime | None,
+    host: str,
+    port: int,
+    say: Callable[[str], None],
+    others: Doubles | None = None,
+    **behaviour: Any,
 ) -> None:
     """Serve until Ctrl-C or the signal to end, and say first what a client needs. For the main thread of a process.
 
     Args:
         now: simulated time; None for a second after the last contribution.
+        others: platforms besides Reddit.
         behaviour: as :class:`~pulse.sandbox.sandbox_state.Behaviour` names it.
 
     Raises:
@@ -53,7 +64,9 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     last = data.catalogue.last_at()
-    server = SandboxServer(data, now=now or last + timedelta(seconds=1), host=host, port=port, **behaviour)
+    server = SandboxServer(
+        data, now=now or last + timedelta(seconds=1), host=host, port=port, others=others, **behaviour
+    )
     with server:
         try:
             for line in _introduction(server, skipped_n=data.skipped.total() if isinstance(data, ArchiveData) else 0):
