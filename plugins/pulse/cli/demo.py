@@ -1,9 +1,9 @@
 """``make demo``: the whole pipeline on made-up communities, to see it work before trusting it with real ones.
 
 Writes the world's past as archives under ``PULSE_HOME/demo``, a group's posts as a table and a chat server's exports
-beside them, fills two months from all of these with ``community_backfill``, runs two days of ``community_daily`` live
-against a sandbox that speaks Reddit's API, asks three questions of the result, and closes the second month with
-``kpi_monthly``. One community's feed is damaged on purpose, so that a load is stopped and everything else goes on.
+beside them, and starts a sandbox that stands in for Reddit, a Discord server and a forum. Fills two months from all of
+these with ``community_backfill``, runs two days of ``community_daily`` live, asks three questions of the result, and
+closes the second month with ``kpi_monthly``. One community's feed is damaged on purpose, so that a load is stopped and everything else goes on.
 """
 
 import os
@@ -92,14 +92,15 @@ def run_demo() -> None:
     say = line_printer(console, started_s)
     console.rule("[bold]1. A made-up world[/bold]", align="left")
     made = _make_world(home, say)
-    console.rule(f"[bold]2. Two months in one run: community_backfill {PAST}[/bold]", align="left")
-    say("starting Airflow in this process (some seconds) …")
-    _run(console, partial(embedded.run_window, home, PAST, started_at=utc_now(), progress=say))
-    with _live(made) as sandbox:
+    with _live(*made) as sandbox:
+        console.rule(f"[bold]2. Two months in one run: community_backfill {PAST}[/bold]", align="left")
+        say(f"a sandbox at {sandbox.url} stands in for Reddit, a Discord server and a forum")
+        say("starting Airflow in this process (some seconds) …")
+        _run(console, partial(embedded.run_window, home, PAST, started_at=utc_now(), progress=say))
         for day in DAYS:
             console.rule(f"[bold]3. A day, live: community_daily {day}[/bold]", align="left")
             sandbox.set_now(_shortly_after(day))
-            say(f"Reddit is a sandbox at {sandbox.url}, where it is {sandbox.now:%Y-%m-%d %H:%M} UTC")
+            say(f"in the sandbox it is {sandbox.now:%Y-%m-%d %H:%M} UTC")
             _run(console, partial(embedded.run_day, home, day, started_at=utc_now(), progress=say))
     console.rule("[bold]4. Three questions, in SQL[/bold]", align="left")
     _ask(console, home)
@@ -118,8 +119,8 @@ def _require_own_home(home: Home) -> None:
         )
 
 
-def _make_world(home: Home, say: Callable[[str], None]) -> "World":
-    """Make it, and write its past up to the end of the month."""
+def _make_world(home: Home, say: Callable[[str], None]) -> "tuple[World, World]":
+    """Make it, and write its past up to the end of the month; and people elsewhere, so that nobody is in two places."""
     from pulse.sandbox import world, world_archive, world_elsewhere
 
     made = world.make_world(seed=SEED)
@@ -130,24 +131,27 @@ def _make_world(home: Home, say: Callable[[str], None]) -> "World":
     world_elsewhere.write_elsewhere(elsewhere, home.root / "demo", seen_at=_shortly_after(DAYS[-1]))
     say("a group's posts as a table, and a chat server's channels as exports")
     say(f"one damaged feed: {files.broken_unusable_n} of {files.broken_lines_n} lines unusable")
-    return made
+    return made, elsewhere
 
 
 @contextmanager
-def _live(made: "World") -> "Iterator[SandboxServer]":
-    """A sandbox of the world, and an environment that leads there."""
+def _live(made: "World", elsewhere: "World") -> "Iterator[SandboxServer]":
+    """A sandbox of the worlds, and an environment that leads there."""
     from pulse.sandbox.reddit_data import WorldData
     from pulse.sandbox.server import SandboxServer
+    from pulse.sandbox.world_doubles import doubles_of_the_demo
 
-    before = {name: value for name, value in os.environ.items() if name.startswith("PULSE_REDDIT_")}
-    with SandboxServer(WorldData(made), now=_shortly_after(PAST.last_day)) as sandbox:
+    others = doubles_of_the_demo(elsewhere)
+    with SandboxServer(WorldData(made), now=_shortly_after(PAST.last_day), others=others) as sandbox:
+        own = sandbox.environment()
+        before = {name: value for name, value in os.environ.items() if name.startswith("PULSE_REDDIT_") or name in own}
         for name in before:
             del os.environ[name]
-        os.environ |= sandbox.environment()
+        os.environ |= own
         try:
             yield sandbox
         finally:
-            for name in sandbox.environment():
+            for name in own:
                 del os.environ[name]
             os.environ |= before
 

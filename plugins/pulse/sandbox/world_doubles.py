@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from pulse.sandbox.arctic_shift import ArcticShiftDouble
 from pulse.sandbox.bluesky import BlueskyDouble
-from pulse.sandbox.discord import DiscordDouble
+from pulse.sandbox.discord import SERVER_ID, DiscordDouble
 from pulse.sandbox.discourse import DiscourseDouble
 from pulse.sandbox.hacker_news import HackerNewsDouble
 from pulse.sandbox.lemmy import LemmyDouble
 from pulse.sandbox.mastodon import MastodonDouble
-from pulse.sandbox.other_platforms import Double
+from pulse.sandbox.other_platforms import Double, Doubles
 from pulse.sandbox.stack_exchange import StackExchangeDouble
 from pulse.sandbox.talk import TalkAt, talk_of
 from pulse.sandbox.world import World
@@ -49,3 +49,10 @@ class WorldDoubles:
             other = self._lively[zlib.crc32(community.encode()) % len(self._lively)]
             self._made[key] = make(talk_of(self._world, self._names.get(community.lower(), other)), community)
         return self._made[key]
+
+
+def doubles_of_the_demo(world: World) -> Doubles:
+    """A Discord server and a forum, as ``config/communities.yml`` names them, of two communities of a world."""
+    forum = DiscourseDouble(talk_of(world, "BalconyGreens"))
+    server = DiscordDouble(talk_of(world, "ShutterAttic"), is_asked=lambda one: one.number % 40 == 0)
+    return {("discord_bot", SERVER_ID): server, ("discourse", "forum.emberwell.example"): forum}
