@@ -25,7 +25,7 @@ from pulse.core.home import Home, path_value
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.core.text import printable
 from pulse.core.window import Window
-from pulse.lake import landing, outcomes, quality, raw
+from pulse.lake import forgotten, landing, outcomes, quality, raw
 from pulse.sources.credentials import Credentials, from_environment
 
 if TYPE_CHECKING:
@@ -143,6 +143,8 @@ class Pipeline:
         """
         from pulse.gates import check_loads
 
+        # What files were parsed into is no load, and was held against nobody's wish yet.
+        forgotten.hold(self.home, [self.home.landing])
         loads = [landing.require(self.home, load_id) for load_id in load_ids]
         checked = check_loads(loads, home=self.home, settings=self.settings, run_id=run_id, clock=self.clock)
         verdicts: dict[str, list[EntryVerdict]] = {entry_id: [] for entry_id in entry_ids}
@@ -326,10 +328,13 @@ class Pipeline:
 
     # ---- by hand -----------------------------------------------------------
 
-    def rebuild(self, *, run_id: str) -> str:
+    def rebuild(self, *, run_id: str, keep_states_n: int | None = None) -> str:
         """Build all marts from raw again, check and publish them; returns the state's id.
 
         What is damaged in raw and scores is found by reading all of it, and made again where that is possible.
+
+        Args:
+            keep_states_n: how many published files stay; None for as many as the policy says.
 
         Raises:
             BuildFailed, GateStopped, DamagedFile: what was published before stays.
@@ -337,7 +342,7 @@ class Pipeline:
         raw.heal(self.home, is_deep=True)
         self.score([], is_deep=True)
         self.require_built(self.build(is_full_refresh=True))
-        return self._publish(self.gate_marts(run_id=run_id))
+        return self._publish(self.gate_marts(run_id=run_id), keep_states_n=keep_states_n)
 
     def publish_results(self, *, run_id: str) -> str:
         """Build what is pending with the results that were imported, check and publish it; returns the state's id.
@@ -412,7 +417,7 @@ class Pipeline:
         except PulseError as error:
             log.warning("plan: %s", error)
 
-    def _publish(self, gated: Mapping[str, Any]) -> str:
+    def _publish(self, gated: Mapping[str, Any], *, keep_states_n: int | None = None) -> str:
         """Publish the build that gate 2 has passed. Then what the policy no longer keeps goes, and reports are
         rid of what was taken back.
         """
@@ -423,7 +428,7 @@ class Pipeline:
         before = builds.published_state(self.home)
         state = builds.publish(
             self.home,
-            keep_states_n=self.settings.publish.keep_states_n,
+            keep_states_n=keep_states_n or self.settings.publish.keep_states_n,
             clock=self.clock,
             build_id=gated["build_id"],
         )
