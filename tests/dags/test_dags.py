@@ -18,7 +18,7 @@ from pulse.core.window import Window
 pytestmark = pytest.mark.integration
 
 DAYS_DAG_IDS = ("community_backfill", "community_daily")
-DAG_IDS = (*DAYS_DAG_IDS, "kpi_monthly")
+DAG_IDS = (*DAYS_DAG_IDS, "kpi_monthly", "privacy_sweep")
 HEAVY = ("praw", "dbt", "great_expectations", "duckdb", "pandas", "pyarrow", "vaderSentiment", "numba")
 
 
@@ -72,9 +72,8 @@ def test_dags__are_the_same_after_the_window(dags: dict[str, Any]):
     assert shape(dags["community_daily"]) == shape(dags["community_backfill"])
 
 
-PARSED_LIGHTLY = (
-    *DAG_IDS, *(f"pulse.orchestration.{name}" for name in ("flow", "monthly", "retries", "provider", "hooks"))
-)  # fmt: skip
+_LIGHT = ("flow", "monthly", "retries", "provider", "hooks", "sweeping")
+PARSED_LIGHTLY = (*DAG_IDS, *(f"pulse.orchestration.{name}" for name in _LIGHT))
 
 
 @pytest.fixture(scope="module")

@@ -595,6 +595,34 @@ def forget(
             raise typer.Exit(3)
 
 
+@app.command(epilog="Example: `pulse sweep --confirm reddit/tea`")
+def sweep(
+    entry: Annotated[
+        list[str] | None, typer.Option(help="Entry to ask about, platform/community; may be given several times.")
+    ] = None,
+    confirm: Annotated[
+        str | None, typer.Option(help="Let the sweep of this entry go on after it stopped, then sweep it.")
+    ] = None,
+) -> None:
+    """Ask platforms again by id for what is kept, and erase what was deleted there."""
+    from pulse.steps import erasing, sweeping
+
+    with _failing_in_one_line():
+        pipeline = _pipeline()
+        if confirm is not None:
+            typer.echo(printable(f"{confirm} had stopped: {sweeping.confirm(pipeline, confirm)}"))
+        named = [*(entry or ()), *([confirm] if confirm is not None else ())]
+        with _progress_to(Console()):
+            swept, proofs = sweeping.sweep(pipeline, named, run_id=_command_id("sweep"))
+        for found in swept:
+            typer.echo(printable(found.line))
+        for line in (line for proof in proofs for line in erasing.lines_of(proof)):
+            typer.echo(printable(line))
+        if any(found.stopped for found in swept):
+            typer.echo("pulse: look into it. Next: `pulse sweep --confirm ENTRY`", err=True)
+            raise typer.Exit(1)
+
+
 @app.command(epilog="Example: `pulse prune --dry-run`")
 def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,

@@ -119,7 +119,7 @@ class Pipeline:
         note = self._failure_note(run_id, entry_id)
         entry = self.settings.entry(entry_id)
         try:
-            loads = extract(entry, window, self._source_context())
+            loads = extract(entry, window, self.source_context())
         except Exception as error:
             reason = str(error) if isinstance(error, PulseError) else f"{type(error).__name__}: {error}"
             write_json(note, {"reason": printable(reason)})
@@ -391,9 +391,10 @@ class Pipeline:
         from pulse.steps import coverage_of_before
 
         if not coverage_of_before.is_done(self.home):  # only then is the author key asked for
-            coverage_of_before.derive_once(self.home, self.settings, self._source_context())
+            coverage_of_before.derive_once(self.home, self.settings, self.source_context())
 
-    def _source_context(self) -> "SourceContext":
+    def source_context(self) -> "SourceContext":
+        """What sources are given."""
         from pulse.config.context import source_context
 
         key = keys.author_key_bytes(self.home)
@@ -403,7 +404,7 @@ class Pipeline:
         """Say which names of the config nothing bears, as far as archives were parsed before."""
         from pulse.sources.lines.review import review
 
-        for remark in review(self._source_context()):
+        for remark in review(self.source_context()):
             if remark.is_never_seen:
                 log.warning("plan: %s: %s", printable(remark.entry_id), remark.found)
 
@@ -412,7 +413,7 @@ class Pipeline:
         from pulse.sources.routes import describe_plan
 
         try:
-            for line in describe_plan(window, self._source_context()):
+            for line in describe_plan(window, self.source_context()):
                 log.info("plan: %s", line)
         except PulseError as error:
             log.warning("plan: %s", error)
