@@ -16,7 +16,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,7 @@ def sweep_entry(pipeline: Pipeline, entry_id: str) -> Swept:
     entry = pipeline.settings.entry(entry_id)
     quality.ensure_tables(pipeline.home)
     with _database(pipeline.home) as connection:
-        _create_held(connection, pipeline.home, entry)
+        _create_held(connection, pipeline, entry)
         way = _way_to_ask(pipeline, entry)
         swept = _by_age(connection, pipeline, entry) if way is None else _ask(connection, pipeline, entry, way)
     log.info("sweep: %s", printable(swept.line, max_chars=600))
@@ -145,7 +145,7 @@ def _ask(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, entry: Commu
     _write_checks(connection, home, entry)
     if before is not None and not is_much:
         _stop_file(home, entry.entry_id).unlink(missing_ok=True)
-    share = _share_within_terms(connection, home, entry, now=pipeline.clock())
+    share = _share_within_terms(connection, pipeline, entry)
     return replace(swept, held_n=held_n, within_terms_share=share)
 
 
@@ -262,11 +262,15 @@ def _by_age(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, entry: Co
 # ---- what is held, and what is known of it -------------------------------------------
 
 
-def _create_held(connection: duckdb.DuckDBPyConnection, home: Home, entry: CommunityEntry) -> None:
+def _create_held(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, entry: CommunityEntry) -> None:
     """Make table ``held``: one row per contribution of the entry that still has a text or an author in raw.
 
     ``last_seen_at`` is when the platform last said that it is there, by a sweep or to a live source.
     """
+    home = pipeline.home
+    named_elsewhere = [
+        one.community for one in pipeline.settings.communities if one.platform == entry.platform and one != entry
+    ]
     platform = home.raw / "contributions" / f"platform={path_value(entry.platform)}"
     small = "*" if entry.community == WILDCARD else f"community={path_value(entry.community)}"
 
@@ -291,7 +295,7 @@ def _create_held(connection: duckdb.DuckDBPyConnection, home: Home, entry: Commu
                     {HOLDS_CONTENT} as has_content, author_key is not null and removal = 'none' as has_author,
                     regexp_matches(load_id, '^[a-z0-9_]*(_live|_api)-') as is_live
                 from {rows if files else f"({no_rows_sql(COLUMNS)})"}
-                where community = $community or $community = '*'
+                where community = $community or ($community = '*' and not list_contains($named_elsewhere, community))
             )
             select rows.platform, rows.community, rows.contribution_id,
                 arg_max(kind, observed_at) as kind, arg_max(thread_id, observed_at) as thread_id,
@@ -308,7 +312,8 @@ def _create_held(connection: duckdb.DuckDBPyConnection, home: Home, entry: Commu
             group by rows.platform, rows.community, rows.contribution_id
             having bool_or(has_content or has_author)
             """,
-            {"community": entry.community} | ({"files": [str(file) for file in files]} if files else {}),
+            {"community": entry.community, "named_elsewhere": named_elsewhere}
+            | ({"files": [str(file) for file in files]} if files else {}),
         )
 
     compacted.read_current(files_now, read)
@@ -324,15 +329,15 @@ def _write_checks(connection: duckdb.DuckDBPyConnection, home: Home, entry: Comm
 
 
 def _share_within_terms(
-    connection: duckdb.DuckDBPyConnection, home: Home, entry: CommunityEntry, *, now: datetime
+    connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, entry: CommunityEntry
 ) -> float | None:
     within_h = platform_named(entry.platform).terms.delete_within_h
     if within_h is None:
         return None
-    _create_held(connection, home, entry)
+    _create_held(connection, pipeline, entry)
     rows = connection.execute(
         "select count(*) filter (where last_seen_at >= $since), count(*) from held",
-        {"since": now - timedelta(hours=within_h)},
+        {"since": pipeline.clock() - timedelta(hours=within_h)},
     ).fetchall()
     ((seen_n, held_n),) = rows
     return seen_n / held_n if held_n else None
@@ -400,29 +405,46 @@ def erase_gone(pipeline: Pipeline, *, run_id: str) -> list[Proof]:
     Raises:
         PulseError: see :func:`pulse.steps.erasing.erase_everywhere`.
     """
+    quality.ensure_tables(pipeline.home)
     proofs = []
     for platform in sorted({entry.platform for entry in pipeline.settings.communities}):
-        gone = _gone_and_held(pipeline, platform)
+        unfinished = _unfinished(pipeline.home, platform)
+        gone = _gone(pipeline, platform, is_held=unfinished is None)
         if gone.num_rows:
-            order = Order(secrets.token_hex(8), "gone", platform, gone=gone)
+            order = Order(unfinished or secrets.token_hex(8), "gone", platform, gone=gone)
             proofs.append(erasing.erase_everywhere(pipeline, order, run_id=run_id))
     return proofs
 
 
-def _gone_and_held(pipeline: Pipeline, platform: str) -> pa.Table:
+def _unfinished(home: Home, platform: str) -> str | None:
+    """A sweep that began to erase and did not come to its end: raw may hold nothing, and what is published all."""
+    condition = "reason = 'gone' and platform = $platform and done_at is null"
+    with _database(home) as connection:
+        row = connection.execute(
+            f"select min(request_id) from {quality.readable_rows(home, quality.ERASURES)} where {condition}",
+            {"platform": platform},
+        ).fetchone()
+    return row[0] if row else None
+
+
+def _gone(pipeline: Pipeline, platform: str, *, is_held: bool) -> pa.Table:
+    """What sweeps found gone; only what raw still holds of it, or all."""
     tables = []
     with _database(pipeline.home) as connection:
         for entry in pipeline.settings.communities:
             if entry.platform != platform:
                 continue
-            _create_held(connection, pipeline.home, entry)
+            _create_held(connection, pipeline, entry)
             rows = connection.execute(
                 f"""
                 select {", ".join(f"checks.{name}" for name in erasure.TOMBSTONES.names)}
-                from checks join held using (platform, community, contribution_id)
-                where (held.has_content and held.observed_at <= checks.content_gone_at)
-                    or held.observed_at <= checks.author_gone_at
-                """
+                from checks left join held using (platform, community, contribution_id)
+                where (checks.content_gone_at is not null or checks.author_gone_at is not null)
+                    and (not $is_held
+                        or (held.has_content and held.observed_at <= checks.content_gone_at)
+                        or held.observed_at <= checks.author_gone_at)
+                """,
+                {"is_held": is_held},
             ).to_arrow_table()
             tables.append(pa.table(rows).cast(erasure.TOMBSTONES.arrow_schema))
     return pa.concat_tables(tables)

@@ -1,5 +1,6 @@
 """Deletions planted in the doubles of platforms: the sweep finds them, and nothing of them can be read in any file."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,18 +16,20 @@ from fixtures.live_reddit import BUSY_DAY, busy_archive, live
 from fixtures.live_sources import CASES
 from fixtures.live_stage import LIMITS, Stage
 from pulse.config.settings import Retention, Settings
-from pulse.core.errors import ConfigError, SourceError
+from pulse.core.errors import BuildFailed, ConfigError, SourceError
 from pulse.core.home import Home
 from pulse.core.window import Window
 from pulse.lake import quality, raw
+from pulse.sandbox.reddit_data import WorldData
+from pulse.sandbox.world_model import is_gone_at
 from pulse.sentiment import get_scorer, score_partitions
 from pulse.sources.hacker_news.entry import HackerNewsEntry
 from pulse.sources.live.look_up import KnownId
 from pulse.sources.reddit.look_up import states
 from pulse.sources.routes import look_up
-from pulse.steps import sweeping
+from pulse.steps import erasing, sweeping
 from pulse.steps.pipeline import Pipeline
-from support import NOON, contribution, sealed_load
+from support import NOON, contribution, sealed_load, world_of_seed_7
 
 DAY = timedelta(days=1)
 LOOKED_UP = ("discord_bot", "hacker_news")
@@ -176,6 +179,30 @@ def test_sweep__asks_oldest_check_first_within_its_calls(stage: Stage):
     assert len(first | second) == 7
 
 
+def test_sweep__what_was_begun_and_not_finished_is_finished_by_the_next(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    """The build fails after raw has lost it: what is published holds it still, and nobody would ask again."""
+    words = delete(stage, {21: "by_author"})
+    stage.said = [one for one in stage.said if one.number != 21]
+    stage.at(ANSWERED_AT + 2 * DAY)
+    sweep(stage)
+    stage.at(stage.now + 2 * DAY)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise BuildFailed("marts", value="made up", next_step="none")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(erasing, "_publish_without", fail)
+        with pytest.raises(BuildFailed):
+            sweep(stage)
+    pipeline = pipeline_of(stage)
+    (proof,) = sweeping.erase_gone(pipeline, run_id="x")
+    assert proof.left_n == 0
+    assert in_home(stage, words) == set()
+    rows = pq.read_table(stage.home.quality / quality.ERASURES).to_pylist()
+    assert {(row["request_id"], row["done_at"]) for row in rows} == {(proof.request_id, stage.now)}
+    assert sweeping.erase_gone(pipeline, run_id="x") == []
+
+
 # ---- Reddit ----------------------------------------------------------------------
 
 
@@ -200,6 +227,34 @@ def test_look_up__reddit_is_asked_a_hundred_at_once(home: Home, tmp_path: Path):
             found = way.ask([KnownId("t3_p1", "post", "t3_p1", None), KnownId("t3_never", "post", "t3_never", None)])
     assert [one.state for one in found] == ["present", "absent"]
     assert calls_n == 1
+
+
+def test_sweep__what_was_deleted_on_reddit_can_be_read_nowhere(home: Home):
+    """A day of the made-up world, and the same weeks later: people and moderators took some of it down meanwhile."""
+    world = world_of_seed_7(40)
+    days, later = (
+        [world.first_day + timedelta(days=number) for number in (2, 3, 4)],
+        world.first_day + timedelta(days=38),
+    )
+    with live(home, WorldData(world), ["EmberwellTea"], day=days[0]) as running:
+        for day in days:
+            running.promote_day(day)
+        running.at_end_of(later)
+        now = datetime(later.year, later.month, later.day, 2, tzinfo=UTC) + timedelta(days=1)
+        pipeline = replace(running.pipeline, clock=lambda: now)
+        swept, (proof,) = sweeping.sweep(pipeline, run_id="x")
+    gone = [
+        one
+        for one in world.contributions
+        if one.community.name == "EmberwellTea" and one.created_at.date() in days and is_gone_at(one, now)
+    ]
+    assert len(gone) >= 3, "or this would pass on nothing"
+    assert not [found.stopped for found in swept if found.stopped]
+    said_n = Counter(one.body for one in world.contributions)
+    words = [one.body for one in gone if one.body and said_n[one.body] == 1 and len(one.body) > 20]
+    assert words
+    assert files_with(home.root, words) == {}
+    assert proof.left_n == 0
 
 
 @pytest.mark.parametrize(
