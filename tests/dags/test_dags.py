@@ -18,7 +18,7 @@ from pulse.core.window import Window
 pytestmark = pytest.mark.integration
 
 DAYS_DAG_IDS = ("community_backfill", "community_daily")
-DAG_IDS = (*DAYS_DAG_IDS, "community_listen", "kpi_monthly")
+DAG_IDS = (*DAYS_DAG_IDS, "community_listen", "kpi_monthly", "privacy_sweep")
 HEAVY = ("praw", "dbt", "great_expectations", "duckdb", "pandas", "pyarrow", "vaderSentiment", "numba")
 
 
@@ -84,9 +84,8 @@ def test_listens__are_due_each_hour_and_publish_nothing(dags: dict[str, Any]):
     assert (type(dag.timetable).__name__, dag.timetable.expression) == ("CronTriggerTimetable", "0 * * * *")
 
 
-PARSED_LIGHTLY = (
-    *DAG_IDS, *(f"pulse.orchestration.{name}" for name in ("flow", "monthly", "retries", "provider", "hooks"))
-)  # fmt: skip
+_LIGHT = ("flow", "monthly", "retries", "provider", "hooks", "sweeping")
+PARSED_LIGHTLY = (*DAG_IDS, *(f"pulse.orchestration.{name}" for name in _LIGHT))
 
 
 @pytest.fixture(scope="module")

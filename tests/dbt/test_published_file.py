@@ -111,7 +111,7 @@ def test_facts__say_as_of_when_each_table_is(published: Any):
     assert {name for name, _, _ in found} == {
         "kpi.kpi_monthly", "kpi.kpi_as_first_reported", "kpi.kpi_as_now_known", "kpi.kpi_restatements",
         "kpi.kpi_lost_versions", "quality.load_outcomes", "quality.gate_results", "quality.quarantined_rows",
-        "quality.creation_time_clashes",
+        "quality.creation_time_clashes", "quality.deletion_checks", "quality.erasures",
     }  # fmt: skip
     assert {state_id for _, state_id, _ in found} == {state.state_id if state else None}
     assert {name: rows_n for name, _, rows_n in found}["quality.gate_results"] == 1

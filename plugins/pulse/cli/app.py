@@ -594,6 +594,65 @@ def set_aside(
             typer.echo("Next: `pulse rebuild`, or the next run, publishes without it")
 
 
+@app.command(epilog="Example: `pulse forget --platform reddit`, which asks for the name")
+def forget(
+    platform: Annotated[str, typer.Option(help="Platform of the account, as in the config.")],
+    author: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the account, or its id where the platform tells persons apart by ids (Discord); `-` reads it "
+            "from standard input. Asked for if not given: an argument stays in the shell's history.",
+            show_default="asked for",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Forget a person who asked for it: everywhere in this home, and in whatever is loaded later. Prints the proof."""
+    from pulse.steps import erasing, forgetting
+
+    with _failing_in_one_line():
+        name = author if author is not None else typer.prompt("Name or id of the account", err=True)
+        asked = forgetting.Asked(platform, sys.stdin.readline().rstrip("\r\n") if name == "-" else name)
+        if not yes and name != "-":
+            typer.confirm("Erase what this account wrote, and publish without it? It cannot be undone", abort=True)
+        console = Console()
+        with _progress_to(console):
+            proof = forgetting.forget(_pipeline(), asked, run_id=_command_id("forget"))
+        for line in erasing.lines_of(proof):
+            typer.echo(printable(line))
+        if proof.left_n:
+            typer.echo("pulse: something came in meanwhile. Next: run the same again", err=True)
+            raise typer.Exit(3)
+
+
+@app.command(epilog="Example: `pulse sweep --confirm reddit/tea`")
+def sweep(
+    entry: Annotated[
+        list[str] | None, typer.Option(help="Entry to ask about, platform/community; may be given several times.")
+    ] = None,
+    confirm: Annotated[
+        str | None, typer.Option(help="Let the sweep of this entry go on after it stopped, then sweep it.")
+    ] = None,
+) -> None:
+    """Ask platforms again by id for what is kept, and erase what was deleted there."""
+    from pulse.steps import erasing, sweeping
+
+    with _failing_in_one_line():
+        pipeline = _pipeline()
+        if confirm is not None:
+            typer.echo(printable(f"{confirm} had stopped: {sweeping.confirm(pipeline, confirm)}"))
+        named = [*(entry or ()), *([confirm] if confirm is not None else ())]
+        with _progress_to(Console()):
+            swept, proofs = sweeping.sweep(pipeline, named, run_id=_command_id("sweep"))
+        for found in swept:
+            typer.echo(printable(found.line))
+        for line in (line for proof in proofs for line in erasing.lines_of(proof)):
+            typer.echo(printable(line))
+        if any(found.stopped for found in swept):
+            typer.echo("pulse: look into it. Next: `pulse sweep --confirm ENTRY`", err=True)
+            raise typer.Exit(1)
+
+
 @app.command(epilog="Example: `pulse prune --dry-run`")
 def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,

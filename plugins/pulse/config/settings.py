@@ -44,11 +44,17 @@ class PublishPolicy(Strict):
 
 
 class Retention(Strict):
-    """How many days each kind of data stays; ``pulse prune`` and the daily run apply it."""
+    """How many days each kind of data stays; ``pulse prune`` and the daily run apply it.
+
+    Attributes:
+        text_days: of texts that came from files, and that no platform can be asked about; None keeps them. Applied by
+            ``pulse sweep``, and never longer than the platform's terms say.
+    """
 
     quarantine_days: Days = 30
     landing_days: Days = 14
     quality_days: Days = 400
+    text_days: Days | None = None
 
 
 class Notifier(Strict):

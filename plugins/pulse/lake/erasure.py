@@ -13,8 +13,13 @@ Tombstones also meet what arrives after them, so an archive that still has the t
 back, and the order of arrival does not matter. They hold ids and times only. They stay when an archive's load is
 replaced: what was taken back stays so.
 
+The same is done for whoever asked to be forgotten (:mod:`pulse.lake.forgotten`): tombstones for all that the person
+wrote, which hold for good, whoever is said to have written it. And for what a sweep found gone, which no load brings
+(:func:`take_back`). Such tombstones name a removal, which rows that lose their content then have.
+
 Not reached from here: quarantine (mode 0700, short-lived); replayable loads in landing, for the archive they come from
-holds the same text and is the operator's own; published files, which the next builds replace.
+holds the same text and is the operator's own; published files, which the next builds replace. All of these are reached
+by :mod:`pulse.steps.erasing`.
 """
 
 import logging
@@ -25,32 +30,38 @@ from types import MappingProxyType
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from pulse.core import parquet
 from pulse.core.files import fsync_file, fsync_folder, sql_text
 from pulse.core.home import Home, path_value
 from pulse.core.strict import WILDCARD
-from pulse.lake import compacted, landing
+from pulse.core.table import Column, Table, definitions, no_rows_sql
+from pulse.lake import compacted, forgotten, landing
+from pulse.lake.erased_rows import FOR_GOOD, HOLDS_CONTENT
 from pulse.lake.landing import Load
 
 log = logging.getLogger(__name__)
 
 Community = tuple[str, str]
 
-# Grain: contribution and load. Latest observation at which the content, or the account, was gone; NULL if it is not.
-_TOMBSTONE_COLUMNS = (
-    "platform VARCHAR, community VARCHAR, contribution_id VARCHAR, content_gone_at TIMESTAMPTZ, "
-    "author_gone_at TIMESTAMPTZ"
-)
-_CONTENT = {
-    "title": "null", "body": "null", "text_sha256": "null", "url": "null", "permalink": "null", "tags": "[]",
-    "extra": "null",
-}  # fmt: skip
-# The body is not read: where it holds something there is a hash (rule text_hash_matches of gate 1, not waivable).
-_HOLDS_CONTENT = (
-    "(text_sha256 is not null or title is not null or url is not null or permalink is not null or len(tags) > 0 "
-    "or extra is not null)"
-)
+# Latest observation at which the content, or the account, was gone; NULL if it is not.
+TOMBSTONES = Table(
+    "tombstones",
+    "Contributions whose content, or whose account, is gone.",
+    "one row per contribution and load, request or sweep.",
+    (
+        Column("platform", "VARCHAR", False, "platform name, lower case"),
+        Column("community", "VARCHAR", False, "community name, as in raw"),
+        Column("contribution_id", "VARCHAR", False, "the contribution"),
+        Column("content_gone_at", "TIMESTAMPTZ", True, "what was observed then or earlier has no content"),
+        Column("author_gone_at", "TIMESTAMPTZ", True, "what was observed then or earlier has no author"),
+        Column(
+            "removal", "VARCHAR", True,
+            "what rows that lose their content count as; NULL where the load that saw it has a row that says so",
+        ),
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -87,7 +98,8 @@ def prepare(
         untouched: raw files that the promotion replaces or removes anyway.
         erased: states of compacted files that hold nothing that has to go.
     """
-    fresh = _find_tombstones(connection, arriving, with_authors=not load.manifest.is_replayable)
+    persons = [person.author_key for person in forgotten.everybody(home)]
+    fresh = _find_tombstones(connection, arriving, with_authors=not load.manifest.is_replayable, of_persons=persons)
     targets = {community: home.tombstones_dir(*community) / f"{load.load_id}.parquet" for community in arriving}
     known = {
         community: [file for file in sorted(target.parent.glob("*.parquet")) if file != target]
@@ -136,7 +148,8 @@ def prepare_compacted(
     Returns:
         Prepared file by where it belongs.
     """
-    connection.execute(f"create or replace temp table all_fresh ({_TOMBSTONE_COLUMNS})")
+    persons = [person.author_key for person in forgotten.everybody(home)]
+    connection.execute(f"create or replace temp table all_fresh ({definitions(TOMBSTONES.columns)})")
     communities: set[Community] = set()
     for with_authors in (False, True):
         files = [
@@ -145,7 +158,7 @@ def prepare_compacted(
             if load.manifest.is_replayable is not with_authors
             for file in load.accepted_files().values()
         ]
-        communities |= _find_tombstones(connection, {("", ""): files}, with_authors=with_authors)
+        communities |= _find_tombstones(connection, {("", ""): files}, with_authors=with_authors, of_persons=persons)
         connection.execute("insert into all_fresh from fresh; drop table fresh")
     if not communities:
         return {}
@@ -155,6 +168,78 @@ def prepare_compacted(
     return {
         file: _rewrite(connection, file, staging / f"erased-{number:06d}.parquet") for number, file in enumerate(found)
     }
+
+
+@dataclass(frozen=True)
+class TakingBack:
+    """What taking contributions back will do to raw.
+
+    Attributes:
+        contributions_n: contributions with a tombstone of this request or sweep.
+        rows: how many rows lose something, by raw file.
+    """
+
+    erasure: Erasure
+    contributions_n: int
+    rows: dict[Path, int]
+
+
+def prepare_taking_back(
+    home: Home,
+    name: str,
+    staging: Path,
+    *,
+    persons: Collection[str],
+    gone: pa.Table,
+    connection: duckdb.DuckDBPyConnection,
+) -> TakingBack:
+    """Prepare that contributions lose what they said or who said it, though no load says so; nothing visible changes.
+
+    Args:
+        name: of the tombstones' files; one of a live load's form, for nothing brings them again.
+        persons: pseudonyms of those whose contributions in raw lose all, for good.
+        gone: more contributions, as ``TOMBSTONES``.
+    """
+    connection.execute(f"create temp table fresh ({definitions(TOMBSTONES.columns)})")
+    connection.register("given_gone", gone)
+    connection.execute("insert into fresh by name from given_gone")
+    connection.unregister("given_gone")
+    if persons:
+        forgotten.create_persons(connection, persons)
+        everything = sorted((home.raw / "contributions").glob("platform=*/*/*/*.parquet"))
+        parquet.read_what_can_be(everything, lambda files: _add_what_persons_wrote(connection, files))
+    communities = set(connection.execute("select distinct platform, community from fresh").fetchall())
+    written = {
+        home.tombstones_dir(*community) / f"{name}.parquet": _write_tombstones(
+            connection, community, staging / f"tombstones-{number:06d}.parquet"
+        )
+        for number, community in enumerate(sorted(communities))
+    }
+    if not written:
+        return TakingBack(Erasure(), 0, {})
+    _gather(connection, written.values())
+    rows: dict[Path, int] = parquet.read_what_can_be(
+        _raw_files(home, communities), lambda files: _rows_to_erase(connection, files)
+    )
+    erased = {
+        file: _rewrite(connection, file, staging / f"erased-{number:06d}.parquet") for number, file in enumerate(rows)
+    }
+    ((contributions_n,),) = connection.execute("select count(*) from gone").fetchall()
+    return TakingBack(Erasure(written | erased, tuple(written)), contributions_n, rows)
+
+
+def _add_what_persons_wrote(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
+    if not files:
+        return
+    connection.execute(
+        """
+        insert into fresh
+        select distinct platform, community, contribution_id, $for_good, $for_good, 'by_author'
+        from read_parquet($files, hive_partitioning = false)
+        where author_key in (select author_key from persons)
+        """,
+        {"files": [str(file) for file in files], "for_good": FOR_GOOD},
+    )
 
 
 def erase_landed(home: Home, tombstones: Iterable[Path]) -> None:
@@ -218,28 +303,37 @@ def _find_tombstones(
     *,
     with_authors: bool,
     load_id: str | None = None,
+    of_persons: Collection[str] = (),
 ) -> set[Community]:
     """Make table ``fresh`` of what the rows say is gone; returns the communities it is about.
 
     Args:
         with_authors: whether a row without an author says that the account is gone.
         load_id: look at the rows of that load only.
+        of_persons: pseudonyms of those whose rows are gone whatever the rows say; they are in table ``persons`` then.
     """
-    connection.execute(f"create temp table fresh ({_TOMBSTONE_COLUMNS})")
+    connection.execute(f"create temp table fresh ({definitions(TOMBSTONES.columns)})")
+    forgotten.create_persons(connection, of_persons)
     files = [str(file) for of_community in arriving.values() for file in of_community]
     if files:
         connection.execute(
             """
             insert into fresh
             select platform, community, contribution_id,
-                max(observed_at) filter (where removal <> 'none') as content_gone_at,
-                max(observed_at) filter (where $with_authors and author_key is null) as author_gone_at
-            from read_parquet($files, hive_partitioning = false)
-            where (removal <> 'none' or ($with_authors and author_key is null))
+                case when bool_or(is_forgotten) then $for_good
+                    else max(observed_at) filter (where removal <> 'none') end as content_gone_at,
+                case when bool_or(is_forgotten) then $for_good
+                    else max(observed_at) filter (where $with_authors and author_key is null) end as author_gone_at,
+                case when bool_or(is_forgotten) then 'by_author' end as removal
+            from (
+                select *, coalesce(author_key in (select author_key from persons), false) as is_forgotten
+                from read_parquet($files, hive_partitioning = false)
+            )
+            where (removal <> 'none' or ($with_authors and author_key is null) or is_forgotten)
                 and load_id = coalesce($load_id, load_id)
             group by platform, community, contribution_id
             """,
-            {"files": files, "with_authors": with_authors, "load_id": load_id},
+            {"files": files, "with_authors": with_authors, "load_id": load_id, "for_good": FOR_GOOD},
         )
     return set(connection.execute("select distinct platform, community from fresh").fetchall())
 
@@ -256,25 +350,30 @@ def _write_tombstones(connection: duckdb.DuckDBPyConnection, community: Communit
 
 
 def _gather(connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> None:
-    """Make table ``gone``: one row per contribution, of all that the files say."""
-    _gather_from(
-        connection, "read_parquet($files, hive_partitioning = false)", {"files": [str(file) for file in files]}
-    )
+    """Make table ``gone``: one row per contribution, of all that the files say; earlier ones name no removal."""
+    tombstones = f"""(
+        {no_rows_sql(TOMBSTONES.columns)}
+        union all by name
+        select * from read_parquet($files, hive_partitioning = false, union_by_name = true)
+    )"""
+    _gather_from(connection, tombstones, {"files": [str(file) for file in files]})
 
 
 def _gather_from(
     connection: duckdb.DuckDBPyConnection, tombstones: str, parameters: Mapping[str, Any] = MappingProxyType({})
 ) -> None:
+    """Make table ``gone`` of tombstones. What rewrites rows wants a table ``persons`` too: it is made if need be."""
     connection.execute(
         f"""
         create or replace temp table gone as
         select platform, community, contribution_id,
-            max(content_gone_at) as content_gone_at, max(author_gone_at) as author_gone_at
+            max(content_gone_at) as content_gone_at, max(author_gone_at) as author_gone_at, max(removal) as removal
         from {tombstones}
         group by platform, community, contribution_id
         """,
         dict(parameters),
     )
+    connection.execute("create temp table if not exists persons (author_key varchar)")
 
 
 # ---- rows ----------------------------------------------------------------------
@@ -308,40 +407,34 @@ def _erase_arriving(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]
 
 def _files_to_erase(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> list[Path]:
     """Which of the files hold something that table ``gone`` says must go."""
+    return list(_rows_to_erase(connection, files))
+
+
+def _rows_to_erase(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> dict[Path, int]:
+    """How many rows of each file hold something that table ``gone`` says must go; files without any are left out."""
     if not files:
-        return []
+        return {}
     rows = connection.execute(
         f"""
-        select distinct given.filename
+        select given.filename, count(*)
         from read_parquet($files, hive_partitioning = false, filename = true) as given
         join gone using (platform, community, contribution_id)
-        where (given.observed_at <= gone.content_gone_at and {_HOLDS_CONTENT})
+        where (given.observed_at <= gone.content_gone_at
+                and ({HOLDS_CONTENT} or (gone.removal is not null and given.removal = 'none')))
             or (given.observed_at <= gone.author_gone_at and given.author_key is not null)
-        order by 1
+        group by all
+        order by all
         """,
         {"files": [str(file) for file in files]},
     ).fetchall()
-    return [Path(name) for (name,) in rows]
+    return {Path(name): rows_n for name, rows_n in rows}
 
 
 def _rewrite(connection: duckdb.DuckDBPyConnection, file: Path, target: Path) -> Path:
     """Write the file again without what table ``gone`` says must go: same rows, order, columns and types."""
-    erased = ", ".join(
-        f"case when given.observed_at <= gone.content_gone_at then {nothing} else given.{name} end as {name}"
-        for name, nothing in _CONTENT.items()
-    )
+    rows = f"read_parquet({sql_text(file)}, hive_partitioning = false, file_row_number = true)"
     connection.execute(
-        f"""
-        copy (
-            select given.* exclude (file_row_number) replace (
-                {erased},
-                case when given.observed_at <= gone.author_gone_at then null else given.author_key end as author_key
-            )
-            from read_parquet({sql_text(file)}, hive_partitioning = false, file_row_number = true) as given
-            left join gone using (platform, community, contribution_id)
-            order by given.file_row_number
-        ) to {sql_text(target)} (format parquet, compression zstd)
-        """
+        f"copy ({forgotten.erased_row_sql(rows)}) to {sql_text(target)} (format parquet, compression zstd)"
     )
     fsync_file(target)
     return target

@@ -30,6 +30,7 @@ from pulse.core.files import fsync_file, fsync_folder, read_json, storage_error,
 from pulse.core.home import Home
 from pulse.core.table import arrow_schema
 from pulse.core.window import Window
+from pulse.lake import forgotten
 
 log = logging.getLogger(__name__)
 
@@ -339,8 +340,12 @@ def write_community_observations(folder: Path, observations: Sequence[CommunityO
 
 
 def seal(home: Home, folder: Path, manifest: LoadManifest) -> Load:
-    """Flush the draft and rename it to its final name; an older load of the same id is replaced."""
+    """Flush the draft and rename it to its final name; an older load of the same id is replaced.
+
+    Before that it loses what persons wrote who asked to be forgotten (:mod:`pulse.lake.forgotten`).
+    """
     final = _folder(home, manifest.load_id)
+    forgotten.hold(home, [folder])
     try:
         write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
         for file in folder.rglob("*.parquet"):

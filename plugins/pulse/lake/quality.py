@@ -21,6 +21,8 @@ LOAD_OUTCOMES = "load_outcomes"
 GATE_RESULTS = "gate_results"
 QUARANTINED_ROWS = "quarantined_rows"
 CREATION_TIME_CLASHES = "creation_time_clashes"
+ERASURES = "erasures"
+DELETION_CHECKS = "deletion_checks"
 
 _RUN = "Run that wrote the row: Airflow's run id, or the one that the command line made up."
 _ENTRY = "Entry of the config: platform/community; the community is * for the wildcard."
@@ -153,6 +155,48 @@ TABLES: dict[str, Table] = {
                 Column("kept_load_id", "VARCHAR", False, "Load that tells it; the first by name where several do."),
                 Column("other_created_at", "TIMESTAMPTZ", False, "Another time that is told."),
                 Column("other_load_id", "VARCHAR", False, "Load that tells that one."),
+            ),
+        ),
+        Table(
+            DELETION_CHECKS,
+            "When a sweep last asked whether a contribution is still there, and what it found.",
+            "one row per platform, community and contribution_id.",
+            (
+                Column("platform", "VARCHAR", False, "Platform name, lower case."),
+                Column("community", "VARCHAR", False, "Community of the contribution."),
+                Column("contribution_id", "VARCHAR", False, "The contribution."),
+                Column("last_checked_at", "TIMESTAMPTZ", False, "When it was last asked for and answered."),
+                Column(
+                    "absent_since", "TIMESTAMPTZ", True,
+                    "First of the answers in a row that left it out; NULL if the last one did not.",
+                ),
+                Column("content_gone_at", "TIMESTAMPTZ", True, "When it counted as deleted; NULL if it does not."),
+                Column("author_gone_at", "TIMESTAMPTZ", True, "When its account was found gone; NULL if it was not."),
+                Column("removal", "VARCHAR", True, "by_author or by_moderator; NULL where it is not deleted."),
+            ),
+        ),
+        Table(
+            ERASURES,
+            "Proof of what was erased because a person asked, or because a sweep found it gone: what, where, how many "
+            "and when. Nothing of the content, and nobody's name or pseudonym.",
+            "one row per request_id, place, what and file.",
+            (
+                Column(
+                    "request_id", "VARCHAR", False,
+                    "The request of a person, or the sweep. A request that was killed is finished by a later one.",
+                ),
+                Column("reason", "VARCHAR", False, "asked (`pulse forget`) or gone (`pulse sweep`)."),
+                Column("platform", "VARCHAR", False, "Platform name, lower case."),
+                Column(
+                    "place", "VARCHAR", False,
+                    "Folder of PULSE_HOME that was looked into, or input for a file of the user's own.",
+                ),
+                Column("what", "VARCHAR", False, "What was counted: rows, lines, scores, files or contributions."),
+                Column("file", "VARCHAR", True, "The user's own file, which is left as it is; NULL for all else."),
+                Column("found_n", "BIGINT", False, "How many were found before anything was erased."),
+                Column("left_n", "BIGINT", True, "How many are left; NULL until the request is finished."),
+                Column("looked_at", "TIMESTAMPTZ", False, "When it was looked for."),
+                Column("done_at", "TIMESTAMPTZ", True, "When the request was finished; NULL if it was not."),
             ),
         ),
     )

@@ -164,6 +164,77 @@ def promote(
     return promotion
 
 
+@dataclass(frozen=True)
+class TakenBack:
+    """What taking contributions back changed.
+
+    Attributes:
+        contributions_n: contributions that have a tombstone of it now.
+        rows_n, files_n: rows of raw that lost something, and the files that they are in.
+        tombstones: the files that say so.
+    """
+
+    contributions_n: int = 0
+    rows_n: int = 0
+    files_n: int = 0
+    tombstones: tuple[Path, ...] = ()
+
+
+def take_back(
+    home: Home,
+    name: str,
+    *,
+    persons: Collection[str] = (),
+    gone: pa.Table | None = None,
+    timeout_s: float = 600.0,
+) -> TakenBack:
+    """Take contributions back that no load says are gone (:func:`pulse.lake.erasure.prepare_taking_back`).
+
+    By the journal, like a promotion; the dates to build again are noted. Can be repeated, under the same name too.
+
+    Args:
+        name: of the request or sweep; unique, and safe as a file name.
+        persons: pseudonyms of those whose contributions lose all.
+        gone: other contributions, as :data:`pulse.lake.erasure.TOMBSTONES`.
+
+    Raises:
+        LockBusy: another process writes to raw or the warehouse.
+        StorageError: disk full or not writable; raw is as before.
+    """
+    named = gone if gone is not None else erasure.TOMBSTONES.arrow_schema.empty_table()
+    with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
+        finish_all(home)
+        staging = home.raw / "_promotions" / name
+        spill = staging / "spill"
+        shutil.rmtree(staging, ignore_errors=True)
+        try:
+            staging.mkdir(parents=True)
+            with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(spill)}) as connection:
+                connection.execute("set timezone = 'UTC'")
+                taking = erasure.prepare_taking_back(
+                    home, name, staging, persons=persons, gone=named, connection=connection
+                )
+            shutil.rmtree(spill, ignore_errors=True)
+            if taking.erasure.puts:
+                write_json(
+                    staging / JOURNAL,
+                    {
+                        "load_id": name,
+                        "puts": [
+                            [file.name, str(target.relative_to(home.raw))]
+                            for target, file in taking.erasure.puts.items()
+                        ],
+                        "removes": [],
+                        "tombstones": [str(file.relative_to(home.raw)) for file in taking.erasure.tombstones],
+                        "contribution_dates": [day.isoformat() for day in _contribution_dates(list(taking.rows))],
+                    },
+                )
+            _finish(home, staging)
+        except (OSError, duckdb.Error) as error:
+            raise storage_error(staging, error) from error
+    return TakenBack(taking.contributions_n, sum(taking.rows.values()), len(taking.rows), taking.erasure.tombstones)
+
+
 def make_way(home: Home, loads: Sequence[Load], *, timeout_s: float = 600.0) -> frozenset[tuple[str, int, int]]:
     """Do to compacted days, once for all loads of a run, what each promotion would do for itself.
 

@@ -26,8 +26,8 @@ class Alert:
     """What happened, in terms a person on call can act on.
 
     Attributes:
-        kind: ``load_stopped``, ``publish_stopped``, ``marts_warned``, ``deadline_missed``, ``month_not_closed``, or the
-            good news of a ``month_closed``.
+        kind: ``load_stopped``, ``publish_stopped``, ``marts_warned``, ``deadline_missed``, ``month_not_closed``,
+            ``sweep_stopped``, or the good news of a ``month_closed``.
         subject: the load, the entry or the run it is about.
     """
 

@@ -55,7 +55,8 @@ def _quotes_what_is_gone(home: Home, document: Path) -> bool:
         connection.executemany("insert into quoted values (?, ?, ?)", quoted)
         gone = connection.execute(
             "select count(*) from quoted left join published.marts.fct_contributions as seen "
-            "using (platform, community, contribution_id) where coalesce(seen.removal, 'gone') <> 'none'"
+            "using (platform, community, contribution_id) where coalesce(seen.removal, 'gone') <> 'none' "
+            "or (seen.title is null and seen.body is null)"
         ).fetchone()
     return bool(gone and gone[0])
 

@@ -62,6 +62,9 @@ class DiscordDouble:
             return Reply(plain[path]())
         if re.fullmatch(r"/channels/\d+/threads/archived/public", path):
             return Reply({"threads": [], "members": [], "has_more": False})
+        one_message = re.fullmatch(r"/channels/(\d+)/messages/(\d+)", path)
+        if one_message is not None:
+            return self._one_message(one_message[1], one_message[2], talk)
         messages = re.fullmatch(r"/channels/(\d+)/messages", path)
         if messages is None:
             return Reply({"message": "404: Not Found", "code": 0}, 404)
@@ -100,6 +103,12 @@ class DiscordDouble:
             "applied_tags": ["1"],
             "thread_metadata": {"archived": False, "archive_timestamp": post.created_at.isoformat(), "locked": False},
         }  # fmt: skip
+
+    def _one_message(self, place_id: str, asked_id: str, talk: Talk) -> Reply:
+        for one in talk.shown:
+            if message_id(one) == asked_id and self._stands_in(one, talk) == place_id:
+                return Reply(_message(one, talk, place_id))
+        return Reply({"message": "Unknown Message", "code": 10008}, 404)
 
     def _messages(self, place_id: str, talk: Talk, params: Mapping[str, str]) -> list[dict[str, Any]]:
         before = number_in(params.get("before"), 1 << 63)

@@ -1,5 +1,7 @@
 """From an entry of the config to the source that serves it."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,6 +11,7 @@ from pulse.platforms.entry import CommunityEntry
 from pulse.sources.context import SourceContext
 from pulse.sources.live.entry import LiveEntry
 from pulse.sources.live.listening import Heard, is_due
+from pulse.sources.live.look_up import LookUp
 from pulse.sources.protocol import Source
 from pulse.sources.registry import SOURCES, live_sources
 
@@ -61,6 +64,22 @@ def probe(entry: CommunityEntry, context: SourceContext) -> str:
     """
     source = SOURCES[entry.source]
     return source.implementation().probe(entry, _context_of(source, context))
+
+
+def look_up(
+    entry: CommunityEntry, context: SourceContext, on_call: Callable[[], None]
+) -> AbstractContextManager[LookUp] | None:
+    """A way to ask the entry's platform by id whether contributions are still there; None where there is none.
+
+    Args:
+        on_call: called before every request; whatever it raises stops the call.
+
+    Raises:
+        ConfigError: credentials are missing; when it is opened.
+    """
+    source = SOURCES[entry.source]
+    found = getattr(source.implementation(), "look_up", None) if source.is_live else None
+    return None if found is None else found(entry, _context_of(source, context), on_call)
 
 
 def _context_of(source: Source, context: SourceContext) -> SourceContext:

@@ -27,7 +27,7 @@ from pulse.core.home import Home, path_value
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.core.text import printable
 from pulse.core.window import Window
-from pulse.lake import landing, outcomes, quality, raw
+from pulse.lake import forgotten, landing, outcomes, quality, raw
 from pulse.sources.credentials import Credentials, from_environment
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Pipeline:
         note = self._failure_note(run_id, entry_id)
         entry = self.settings.entry(entry_id)
         try:
-            loads = extract(entry, window, self._source_context())
+            loads = extract(entry, window, self.source_context())
         except Exception as error:
             reason = str(error) if isinstance(error, PulseError) else f"{type(error).__name__}: {error}"
             write_json(note, {"reason": printable(reason)})
@@ -140,7 +140,7 @@ class Pipeline:
         """Entry ids that are due to be listened to at a time, in the order of the config."""
         from pulse.sources.routes import due_listens
 
-        entry_ids = [entry.entry_id for entry in due_listens(self._source_context(), at)]
+        entry_ids = [entry.entry_id for entry in due_listens(self.source_context(), at)]
         log.info("listen: %s, %d communities are due", at.isoformat(timespec="minutes"), len(entry_ids))
         return entry_ids
 
@@ -166,7 +166,7 @@ class Pipeline:
                 f"entry {entry_id}", value=f"source {entry.source}", limit="a live source that listens",
                 next_step="run its days: what it has does not pass by",
             )  # fmt: skip
-        heard = listen(entry, at, self._source_context())
+        heard = listen(entry, at, self.source_context())
         log.info("listen: %s, %d calls, %d records", printable(entry_id), heard.calls_n, heard.shown_n)
         for kind, hours in heard.unread.items():
             log.warning("listen: %s: %.1f h of %ss before it could not be read", printable(entry_id), hours, kind)
@@ -183,6 +183,8 @@ class Pipeline:
         """
         from pulse.gates import check_loads
 
+        # What files were parsed into is no load, and was held against nobody's wish yet.
+        forgotten.hold(self.home, [self.home.landing])
         loads = [landing.require(self.home, load_id) for load_id in load_ids]
         checked = check_loads(loads, home=self.home, settings=self.settings, run_id=run_id, clock=self.clock)
         verdicts: dict[str, list[EntryVerdict]] = {entry_id: [] for entry_id in entry_ids}
@@ -366,10 +368,13 @@ class Pipeline:
 
     # ---- by hand -----------------------------------------------------------
 
-    def rebuild(self, *, run_id: str) -> str:
+    def rebuild(self, *, run_id: str, keep_states_n: int | None = None) -> str:
         """Build all marts from raw again, check and publish them; returns the state's id.
 
         What is damaged in raw and scores is found by reading all of it, and made again where that is possible.
+
+        Args:
+            keep_states_n: how many published files stay; None for as many as the policy says.
 
         Raises:
             BuildFailed, GateStopped, DamagedFile: what was published before stays.
@@ -377,7 +382,7 @@ class Pipeline:
         raw.heal(self.home, is_deep=True)
         self.score([], is_deep=True)
         self.require_built(self.build(is_full_refresh=True))
-        return self._publish(self.gate_marts(run_id=run_id))
+        return self._publish(self.gate_marts(run_id=run_id), keep_states_n=keep_states_n)
 
     def publish_results(self, *, run_id: str) -> str:
         """Build what is pending with the results that were imported, check and publish it; returns the state's id.
@@ -426,9 +431,10 @@ class Pipeline:
         from pulse.steps import coverage_of_before
 
         if not coverage_of_before.is_done(self.home):  # only then is the author key asked for
-            coverage_of_before.derive_once(self.home, self.settings, self._source_context())
+            coverage_of_before.derive_once(self.home, self.settings, self.source_context())
 
-    def _source_context(self) -> "SourceContext":
+    def source_context(self) -> "SourceContext":
+        """What sources are given."""
         from pulse.config.context import source_context
 
         key = keys.author_key_bytes(self.home)
@@ -438,7 +444,7 @@ class Pipeline:
         """Say which names of the config nothing bears, as far as archives were parsed before."""
         from pulse.sources.lines.review import review
 
-        for remark in review(self._source_context()):
+        for remark in review(self.source_context()):
             if remark.is_never_seen:
                 log.warning("plan: %s: %s", printable(remark.entry_id), remark.found)
 
@@ -447,12 +453,12 @@ class Pipeline:
         from pulse.sources.routes import describe_plan
 
         try:
-            for line in describe_plan(window, self._source_context()):
+            for line in describe_plan(window, self.source_context()):
                 log.info("plan: %s", line)
         except PulseError as error:
             log.warning("plan: %s", error)
 
-    def _publish(self, gated: Mapping[str, Any]) -> str:
+    def _publish(self, gated: Mapping[str, Any], *, keep_states_n: int | None = None) -> str:
         """Publish the build that gate 2 has passed. Then what the policy no longer keeps goes, and reports are
         rid of what was taken back.
         """
@@ -463,7 +469,7 @@ class Pipeline:
         before = builds.published_state(self.home)
         state = builds.publish(
             self.home,
-            keep_states_n=self.settings.publish.keep_states_n,
+            keep_states_n=keep_states_n or self.settings.publish.keep_states_n,
             clock=self.clock,
             build_id=gated["build_id"],
         )

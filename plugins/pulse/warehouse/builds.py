@@ -385,6 +385,21 @@ def _published_identity(home: Home) -> dict[str, str] | None:
     return identity
 
 
+def drop_unpublished(home: Home, *, timeout_s: float = 600.0) -> None:
+    """Remove a working file of which nothing was published: the next build makes it anew, from raw.
+
+    Raises:
+        LockBusy: another process writes to raw or the warehouse.
+        StorageError: it cannot be removed.
+    """
+    with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
+        try:
+            _remove_working_file(home)
+            _remove(_working_state_file(home))
+        except OSError as error:
+            raise storage_error(home.warehouse, error) from error
+
+
 def _remove_working_file(home: Home) -> None:
     for part in home.warehouse.glob("working.duckdb*"):
         _remove(part)

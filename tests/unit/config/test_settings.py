@@ -158,6 +158,8 @@ POLICY_RANGES: dict[str, tuple[float, float | None]] = {
     "window_s": (0.001, 3_600),
     "longest_wait_s": (0, 600),
     "retry_wait_s": (0, 60),
+    "sweep_calls_per_run": (0, None),
+    "sweep_max_gone_share": (0, 1),
     "timeout_s": (0.001, 600),
     "late_days": (0, 30),
     "min_comments_seen_share": (0, 1),

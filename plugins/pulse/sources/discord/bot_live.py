@@ -1,7 +1,8 @@
 """Source ``discord_bot``: wired to the live layer."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 from pulse.core.window import Window
@@ -13,6 +14,7 @@ from pulse.sources.live import extraction
 from pulse.sources.live.extraction import LiveSource
 from pulse.sources.live.http import Endpoint
 from pulse.sources.live.listening import Heard
+from pulse.sources.live.look_up import LookUp, open_look_up
 from pulse.sources.live.run_plan import Costs
 
 
@@ -65,3 +67,12 @@ def describe_plan(window: Window, context: SourceContext) -> Sequence[str]:
 def probe(entry: DiscordBotEntry, context: SourceContext) -> str:
     """See :func:`pulse.sources.live.extraction.probe`."""
     return extraction.probe(DISCORD_BOT, entry, context)
+
+
+def look_up(
+    entry: DiscordBotEntry, context: SourceContext, on_call: Callable[[], None]
+) -> AbstractContextManager[LookUp]:
+    """See :func:`pulse.sources.live.look_up.open_look_up`."""
+    from pulse.sources.discord.bot_look_up import QUESTIONS  # which knows this module
+
+    return open_look_up(DISCORD_BOT, QUESTIONS, entry, context, on_call)

@@ -1,6 +1,7 @@
 """Source ``hacker_news``: wired to the live layer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 from pulse.core.window import Window
@@ -12,6 +13,7 @@ from pulse.sources.live import extraction
 from pulse.sources.live.extraction import LiveSource
 from pulse.sources.live.http import Endpoint
 from pulse.sources.live.listening import Heard
+from pulse.sources.live.look_up import LookUp, open_look_up
 from pulse.sources.live.run_plan import Costs
 
 HACKER_NEWS = LiveSource(
@@ -45,3 +47,12 @@ def describe_plan(window: Window, context: SourceContext) -> Sequence[str]:
 def probe(entry: HackerNewsEntry, context: SourceContext) -> str:
     """See :func:`pulse.sources.live.extraction.probe`."""
     return extraction.probe(HACKER_NEWS, entry, context)
+
+
+def look_up(
+    entry: HackerNewsEntry, context: SourceContext, on_call: Callable[[], None]
+) -> AbstractContextManager[LookUp]:
+    """See :func:`pulse.sources.live.look_up.open_look_up`."""
+    from pulse.sources.hacker_news.look_up import QUESTIONS  # which knows this module
+
+    return open_look_up(HACKER_NEWS, QUESTIONS, entry, context, on_call)

@@ -58,6 +58,11 @@ def says_429(status: int, document: object) -> bool:  # noqa: ARG001  (as all ru
     return status == 429
 
 
+def says_nothing_absent(status: int, document: object) -> bool:  # noqa: ARG001  (as all rules of this kind)
+    """No refusal is about one thing that is not there."""
+    return False
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """A platform's API, and how it is asked.
@@ -70,6 +75,8 @@ class Endpoint:
         secret_params: added to every query, for platforms that want their key there.
         is_rate_limit: whether an answer asks to wait, by its status and its JSON (None if it is no JSON); for platforms
             that do not say 429.
+        is_absent: whether a refusal says that the one thing asked for is not there, by its status and its JSON: such an
+            answer is good, and its document None.
         default_wait_s: how long to wait where the platform does not say.
         answer_statuses: statuses that are answers here and no refusals, such as 404 where one asks whether a thing is
             still there; what is no JSON then is None.
@@ -86,6 +93,7 @@ class Endpoint:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     secret_params: Mapping[str, str] = field(default_factory=dict, repr=False)
     is_rate_limit: Callable[[int, object], bool] = says_429
+    is_absent: Callable[[int, object], bool] = says_nothing_absent
     default_wait_s: float = 60.0
     answer_statuses: frozenset[int] = frozenset()
     answer_timeout_s: float = 120.0
@@ -260,6 +268,8 @@ class JsonApi:
         if is_passing(status):
             raise unavailable(endpoint.service, value=f"HTTP {status} at {path}")
         is_told = status in endpoint.answer_statuses
+        if not response.is_success and endpoint.is_absent(status, document):
+            return JsonAnswer(None, answered_at(headers))
         if not response.is_success and not is_told:
             raise refusal(
                 endpoint.service, path, status, reason=self._reason_in(document), credentials=endpoint.credentials_hint

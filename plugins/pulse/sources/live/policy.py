@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pulse.core.strict import Strict
+from pulse.core.strict import Share, Strict
 
 
 class LivePolicy(Strict):
@@ -19,6 +19,9 @@ class LivePolicy(Strict):
             worker is free meanwhile.
         retry_wait_s: before the second try of a call that failed in passing, and up to a quarter longer at random;
             doubled for the third.
+        sweep_calls_per_run: calls that one sweep may make over all communities, to ask what is gone.
+        sweep_max_gone_share: more of a community's contributions gone in one sweep stop it: then something else may be
+            wrong than so many deletions.
         timeout_s: without a byte from the platform for so long, a call has failed.
     """
 
@@ -27,4 +30,6 @@ class LivePolicy(Strict):
     window_s: Annotated[float, Field(gt=0, le=3_600)] = 60.0
     longest_wait_s: Annotated[float, Field(ge=0, le=600)] = 15.0
     retry_wait_s: Annotated[float, Field(ge=0, le=60)] = 2.0
+    sweep_calls_per_run: Annotated[int, Field(ge=0, le=1_000_000)] = 500
+    sweep_max_gone_share: Share = 0.2
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0

@@ -12,6 +12,9 @@ from pulse.sources.lines import archive
 from pulse.sources.live.listening import Heard
 from pulse.sources.reddit import run_plan
 from pulse.sources.reddit.entry import SOURCE, RedditApiEntry, RedditApiPolicy
+from pulse.sources.reddit.look_up import look_up
+
+__all__ = ["describe_plan", "extract", "look_up", "probe"]
 
 log = logging.getLogger(__name__)
 

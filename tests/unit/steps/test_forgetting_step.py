@@ -1,0 +1,137 @@
+"""Forgetting step by step, without a warehouse: killed anywhere, the same again finishes it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from fixtures import reddit_lines
+from fixtures.everything import files_with
+from pulse.config.settings import Settings
+from pulse.core import keys
+from pulse.core.errors import ConfigError
+from pulse.core.home import Home
+from pulse.lake import forgotten, landing, quality, raw
+from pulse.platforms.names import author_key
+from pulse.sentiment import get_scorer, score_partitions
+from pulse.steps.forgetting import Asked, forget
+from pulse.steps.pipeline import Pipeline
+from support import NOON, contribution, sealed_load
+
+NAME, TEXT = "Nadia_Quill_77", "tangerine zeppelin"
+
+
+@pytest.fixture
+def pipeline(home: Home, tmp_path: Path) -> Pipeline:
+    """Two loads in raw, judged; one in quarantine; a line that could not be read; nothing published."""
+    key = author_key(keys.author_key_bytes(home), "reddit", NAME)
+    secret = {"author_key": key, "body": TEXT, "title": None}
+    line = {
+        "file": "f", "line_number": 1, "fault": "no_json", "detail": TEXT, "line": f'"{NAME}" {TEXT}'.encode(),
+        "community": "tea", "day": NOON.date(),
+    }  # fmt: skip
+    first = sealed_load(home, [contribution(**secret), contribution("t1_b")], bad_lines=[line])
+    live = sealed_load(
+        home, [contribution("t1_c", **secret, source="reddit_api")], load_id="reddit_api-reddit-tea-x",
+        is_replayable=False, source="reddit_api",
+    )  # fmt: skip
+    for load in (first, live):
+        raw.promote(home, load)
+        parts = [(part.platform, part.community, part.day) for part in raw.partitions_of(load)]
+        score_partitions(home, get_scorer("vader"), parts)
+    stopped = sealed_load(home, [contribution("t1_d", **secret)], load_id="reddit_archive-reddit-tea-stopped")
+    target = home.quarantine / "loads" / stopped.load_id
+    target.parent.mkdir()
+    stopped.folder.rename(target)
+    (home.scratch / "spill.tmp").write_text(TEXT)
+    entry = reddit_lines.entry(reddit_lines.write(tmp_path / "mine.ndjson", [reddit_lines.post(author=NAME)]))
+    return Pipeline(home, Settings(communities=(entry,)), lambda: NOON)
+
+
+def test_forget__every_place_is_emptied_and_the_proof_counts_it(pipeline: Pipeline):
+    home = pipeline.home
+    held = {path.parts[0] for path in files_with(home.root, [NAME, TEXT])}
+    assert held == {"landing", "quarantine", "raw", "scratch"}
+    proof = forget(pipeline, Asked("reddit", NAME.upper()), run_id="x")
+    assert files_with(home.root, [NAME, TEXT]) == {}
+    assert (proof.state_id, proof.left_n) == (None, 0)
+    found = {(trace.place, trace.what): trace.found_n for trace in proof.traces if trace.found_n}
+    assert found == {
+        ("raw/tombstones", "contributions"): 3, ("raw/contributions", "rows"): 2, ("landing", "rows"): 2,
+        ("landing", "lines"): 1, ("quarantine", "rows"): 1, ("scratch", "files"): 1, ("input", "lines"): 1,
+    }  # fmt: skip
+    scores = [row for file in home.scores.rglob("*.parquet") for row in pq.read_table(file).to_pylist()]
+    assert [row["contribution_id"] for row in scores] == ["t1_b"]
+    assert {load.load_id for load in landing.sealed_loads(home)}, "loads stay, to be gated and replayed"
+
+
+MOMENTS = {
+    "before the list": "forgotten.put_on_list = die",
+    "before raw": "raw.take_back = die",
+    "within raw": "dying_at('/raw/contributions/')",
+    "within the tombstones": "dying_at('/raw/tombstones/')",
+    "within landing": "dying_at('/landing/')",
+    "within quarantine": "dying_at('/quarantine/')",
+    "before the scores": "taken_back.drop = die",
+    "within the scores": "dying_at('/scores/')",
+    "before the end": "erasing._publish_without = die",
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
+def test_forget__killed_at_any_moment_is_finished_by_the_next(pipeline: Pipeline, moment: str):
+    (entry,) = pipeline.settings.communities
+    code = f"""
+import os, pathlib, signal
+from pulse.config.settings import Settings
+from pulse.core.home import Home
+from pulse.lake import forgotten, raw
+from pulse.sentiment import taken_back
+from pulse.steps import erasing
+from pulse.steps.forgetting import Asked, forget
+from pulse.steps.pipeline import Pipeline
+def die(*args, **options):
+    os.kill(os.getpid(), signal.SIGKILL)
+def dying_at(place):
+    original = pathlib.Path.replace
+    def replace(self, target):
+        return die() if place in str(target) else original(self, target)
+    pathlib.Path.replace = replace
+{moment}
+settings = Settings.model_validate({{"communities": [{entry.model_dump(mode="json")!r}]}})
+forget(Pipeline(Home.from_environment(), settings), Asked("reddit", {NAME!r}), run_id="x")
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    proof = forget(pipeline, Asked("reddit", NAME), run_id="x")
+    assert files_with(pipeline.home.root, [NAME, TEXT]) == {}
+    assert proof.left_n == 0
+    rows = pq.read_table(pipeline.home.quality / quality.ERASURES).to_pylist()
+    assert {row["done_at"] for row in rows if row["request_id"] == proof.request_id} == {NOON}
+
+
+def test_forget__who_is_not_known_is_listed_all_the_same(pipeline: Pipeline):
+    before = {file: file.read_bytes() for file in pipeline.home.raw.rglob("*.parquet")}
+    proof = forget(pipeline, Asked("mastodon", "somebody@example.org"), run_id="x")
+    assert [trace for trace in proof.traces if trace.found_n] == [
+        trace for trace in proof.traces if trace.place == "scratch"
+    ]
+    assert [person.platform for person in forgotten.everybody(pipeline.home)] == ["mastodon"]
+    assert {file: file.read_bytes() for file in before} == before
+
+
+@pytest.mark.parametrize("author", ["", f" {NAME}", NAME * 20])
+def test_asked__refuses_what_is_no_name_and_shows_none(author: str):
+    with pytest.raises(ConfigError) as caught:
+        Asked("reddit", author)
+    assert NAME not in str(caught.value)
+
+
+def test_asked__refuses_what_is_no_platform():
+    with pytest.raises(ConfigError, match="as the config does"):
+        Asked("../x", NAME)
