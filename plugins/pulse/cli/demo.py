@@ -3,7 +3,8 @@
 Writes the world's past as archives under ``PULSE_HOME/demo``, a group's posts as a table and a chat server's exports
 beside them, and starts a sandbox that stands in for Reddit, a Discord server and a forum. Fills two months from all of
 these with ``community_backfill``, runs two days of ``community_daily`` live, asks three questions of the result, and
-closes the second month with ``kpi_monthly``. One community's feed is damaged on purpose, so that a load is stopped and everything else goes on.
+closes the second month with ``kpi_monthly``. One community's feed is damaged on purpose, so that a load is stopped and
+everything else goes on.
 """
 
 import os
