@@ -12,9 +12,8 @@ from pathlib import Path
 from pulse.core.contract import OBSERVABLE, projection
 from pulse.core.errors import ArchiveUnreadable
 from pulse.core.files import sql_text
-from pulse.platforms.discord import DISCORD
+from pulse.platforms.discord import DELETED_ACCOUNT, DISCORD
 from pulse.platforms.names import author_key_sql
-from pulse.sources.discord.document import DELETED_ACCOUNT
 from pulse.sources.discord.entry import CSV_OBSERVES, CsvExports
 from pulse.sources.lines import ndjson
 from pulse.sources.lines.file_coverage import FileStatement

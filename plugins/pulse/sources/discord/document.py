@@ -20,7 +20,7 @@ from typing import Any
 
 from pulse.core.contract import KINDS
 from pulse.core.errors import ArchiveUnreadable
-from pulse.platforms.discord import DISCORD
+from pulse.platforms.discord import DELETED_ACCOUNT, DISCORD, snowflake_time
 from pulse.sources.lines import documents, ndjson
 from pulse.sources.lines.file_coverage import FileStatement
 from pulse.sources.lines.ndjson import Fault, Record
@@ -33,8 +33,6 @@ _EARLIEST = datetime(DISCORD.opened_on.year, DISCORD.opened_on.month, DISCORD.op
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _ID = re.compile(r"\d{1,20}", re.ASCII)
-# Ids say when they were made: milliseconds since 2015 above 22 other bits.
-_SNOWFLAKE_EPOCH_S = 1_420_070_400
 _COUNT = re.compile(rb'"messageCount"\s*:\s*(\d{1,15})\s*\}\s*\Z')
 
 # Discord's types 10 to 12; the exporter writes a number where it has no name.
@@ -51,8 +49,6 @@ _NOTICES = frozenset(
         "GuildMemberJoin", "ThreadCreated",
     }
 )  # fmt: skip
-# All whose accounts were deleted before 2023 have this one in common, which is no person.
-DELETED_ACCOUNT = "456226577798135808"
 
 # Of a message, whether or not a line holds them.
 MESSAGE_KEYS = frozenset(
@@ -211,8 +207,8 @@ class Export:
     @property
     def _server_opened_s(self) -> float | None:
         """Before the server there was, nothing was written on it."""
-        made = int(self._fact("guild.id")) >> 22
-        return _SNOWFLAKE_EPOCH_S + made / 1000 if made else None
+        guild_id = int(self._fact("guild.id"))
+        return snowflake_time(guild_id).timestamp() if guild_id else None
 
 
 def open_export(path: Path, names: Collection[str]) -> Export:

@@ -272,7 +272,7 @@ class Asking:
 
     def open(self, endpoint: Endpoint) -> JsonApi:
         """Another address of the same platform, under the same budget; closed with the extraction."""
-        led = _led_to_sandbox(endpoint, self.cache.source, self.entry)
+        led = led_to_sandbox(endpoint, self.cache.source, self.entry)
         api = open_api(self.context.home, led, self.policy, client=self._client, on_call=self.cache.budget.take)
         self._held.callback(api.close)
         return api
@@ -386,7 +386,7 @@ def probe(source: LiveSource, entry: CommunityEntry, context: SourceContext) -> 
     path, params = source.question(entry)
     api = open_api(
         context.home,
-        _led_to_sandbox(source.endpoint(entry, context), source.name, entry),
+        led_to_sandbox(source.endpoint(entry, context), source.name, entry),
         context.policy(source.policy),
         client=source.client(context),
         on_call=lambda: None,
@@ -402,7 +402,7 @@ def _asking(
     *, listens_since: datetime | None = None,
 ) -> Iterator[Asking]:  # fmt: skip
     policy = context.policy(source.policy)
-    endpoint = _led_to_sandbox(source.endpoint(entry, context), source.name, entry)
+    endpoint = led_to_sandbox(source.endpoint(entry, context), source.name, entry)
     client = source.client(context)
     with ExitStack() as held:
         api = open_api(context.home, endpoint, policy, client=client, on_call=cache.budget.take)
@@ -410,7 +410,7 @@ def _asking(
         yield Asking(entry, window, context, cache, policy, api, client, held, listens_since=listens_since)
 
 
-def _led_to_sandbox(endpoint: Endpoint, source: str, entry: CommunityEntry) -> Endpoint:
+def led_to_sandbox(endpoint: Endpoint, source: str, entry: CommunityEntry) -> Endpoint:
     """The same endpoint, at the sandbox if there is one.
 
     Raises:

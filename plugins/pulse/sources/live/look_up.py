@@ -110,7 +110,7 @@ def open_look_up(
     Args:
         on_call: called before every request; whatever it raises stops the call.
     """
-    endpoint = extraction._led_to_sandbox(questions.endpoint(entry, context), source.name, entry)  # noqa: SLF001
+    endpoint = extraction.led_to_sandbox(questions.endpoint(entry, context), source.name, entry)
     policy = context.policy(source.policy)
     with closing(open_api(context.home, endpoint, policy, client=source.client(context), on_call=on_call)) as api:
         yield _LiveLookUp(questions, entry, api)
