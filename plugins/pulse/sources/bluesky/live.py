@@ -1,13 +1,7 @@
 """Source ``bluesky``: wired to the live layer."""
 
-from collections.abc import Sequence
-
-from pulse.core.window import Window
-from pulse.lake.landing import Load
 from pulse.sources.bluesky.entry import SOURCE, BlueskyEntry, BlueskyPolicy
 from pulse.sources.bluesky.reading import MAPPING_VERSION, MOST_FEED_POSTS, MOST_POSTS, SERVICE, BlueskyReader
-from pulse.sources.context import SourceContext
-from pulse.sources.live import extraction
 from pulse.sources.live.extraction import LiveSource
 from pulse.sources.live.http import Endpoint
 from pulse.sources.live.run_plan import Costs
@@ -27,17 +21,7 @@ BLUESKY = LiveSource(
     question=lambda entry: ("/xrpc/app.bsky.feed.getFeed", {"feed": entry.feed, "limit": 1}),
 )  # fmt: skip
 
-
-def extract(entry: BlueskyEntry, window: Window, context: SourceContext) -> list[Load]:
-    """See :func:`pulse.sources.live.extraction.extract`."""
-    return extraction.extract(BLUESKY, entry, window, context)
-
-
-def describe_plan(window: Window, context: SourceContext) -> Sequence[str]:
-    """See :func:`pulse.sources.live.extraction.describe_plan`."""
-    return extraction.describe_plan(BLUESKY, window, context)
-
-
-def probe(entry: BlueskyEntry, context: SourceContext) -> str:
-    """See :func:`pulse.sources.live.extraction.probe`."""
-    return extraction.probe(BLUESKY, entry, context)
+# What the protocol asks of a source's module.
+extract = BLUESKY.extract
+describe_plan = BLUESKY.describe_plan
+probe = BLUESKY.probe

@@ -1,19 +1,14 @@
 """Source ``discord_bot``: wired to the live layer."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import datetime
 
-from pulse.core.window import Window
-from pulse.lake.landing import Load
 from pulse.sources.context import SourceContext
 from pulse.sources.discord.bot import SOURCE, DiscordBotEntry, DiscordBotPolicy, DiscordCredentials
 from pulse.sources.discord.bot_reading import MAPPING_VERSION, PAGE_MESSAGES, SERVICE, DiscordBotReader
-from pulse.sources.live import extraction
 from pulse.sources.live.extraction import LiveSource
 from pulse.sources.live.http import Endpoint
-from pulse.sources.live.listening import Heard
 from pulse.sources.live.look_up import LookUp, open_look_up
 from pulse.sources.live.run_plan import Costs
 
@@ -48,25 +43,11 @@ DISCORD_BOT = LiveSource(
     client=_client,
 )
 
-
-def extract(entry: DiscordBotEntry, window: Window, context: SourceContext) -> list[Load]:
-    """See :func:`pulse.sources.live.extraction.extract`."""
-    return extraction.extract(DISCORD_BOT, entry, window, context)
-
-
-def listen(entry: DiscordBotEntry, at: datetime, context: SourceContext) -> Heard:
-    """See :func:`pulse.sources.live.extraction.listen`."""
-    return extraction.listen(DISCORD_BOT, entry, at, context)
-
-
-def describe_plan(window: Window, context: SourceContext) -> Sequence[str]:
-    """See :func:`pulse.sources.live.extraction.describe_plan`."""
-    return extraction.describe_plan(DISCORD_BOT, window, context)
-
-
-def probe(entry: DiscordBotEntry, context: SourceContext) -> str:
-    """See :func:`pulse.sources.live.extraction.probe`."""
-    return extraction.probe(DISCORD_BOT, entry, context)
+# What the protocol asks of a source's module.
+extract = DISCORD_BOT.extract
+listen = DISCORD_BOT.listen
+describe_plan = DISCORD_BOT.describe_plan
+probe = DISCORD_BOT.probe
 
 
 def look_up(

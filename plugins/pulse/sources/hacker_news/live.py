@@ -1,18 +1,13 @@
 """Source ``hacker_news``: wired to the live layer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import datetime
 
-from pulse.core.window import Window
-from pulse.lake.landing import Load
 from pulse.sources.context import SourceContext
 from pulse.sources.hacker_news.entry import SOURCE, HackerNewsEntry, HackerNewsPolicy
 from pulse.sources.hacker_news.reading import MAPPING_VERSION, MOST_HITS, SERVICE, HackerNewsReader
-from pulse.sources.live import extraction
 from pulse.sources.live.extraction import LiveSource
 from pulse.sources.live.http import Endpoint
-from pulse.sources.live.listening import Heard
 from pulse.sources.live.look_up import LookUp, open_look_up
 from pulse.sources.live.run_plan import Costs
 
@@ -28,25 +23,11 @@ HACKER_NEWS = LiveSource(
     question=lambda _: ("/api/v1/search_by_date", {"tags": "story", "hitsPerPage": 1}),
 )
 
-
-def extract(entry: HackerNewsEntry, window: Window, context: SourceContext) -> list[Load]:
-    """See :func:`pulse.sources.live.extraction.extract`."""
-    return extraction.extract(HACKER_NEWS, entry, window, context)
-
-
-def listen(entry: HackerNewsEntry, at: datetime, context: SourceContext) -> Heard:
-    """See :func:`pulse.sources.live.extraction.listen`."""
-    return extraction.listen(HACKER_NEWS, entry, at, context)
-
-
-def describe_plan(window: Window, context: SourceContext) -> Sequence[str]:
-    """See :func:`pulse.sources.live.extraction.describe_plan`."""
-    return extraction.describe_plan(HACKER_NEWS, window, context)
-
-
-def probe(entry: HackerNewsEntry, context: SourceContext) -> str:
-    """See :func:`pulse.sources.live.extraction.probe`."""
-    return extraction.probe(HACKER_NEWS, entry, context)
+# What the protocol asks of a source's module.
+extract = HACKER_NEWS.extract
+listen = HACKER_NEWS.listen
+describe_plan = HACKER_NEWS.describe_plan
+probe = HACKER_NEWS.probe
 
 
 def look_up(

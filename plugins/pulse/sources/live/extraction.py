@@ -158,6 +158,22 @@ class LiveSource:
         """Those of the config that this source serves."""
         return [entry for entry in context.entries if isinstance(entry, self.entry)]
 
+    def extract(self, entry: CommunityEntry, window: Window, context: SourceContext) -> list[Load]:
+        """See :func:`extract`."""
+        return extract(self, entry, window, context)
+
+    def listen(self, entry: LiveEntry, at: datetime, context: SourceContext) -> Heard:
+        """See :func:`listen`."""
+        return listen(self, entry, at, context)
+
+    def describe_plan(self, window: Window, context: SourceContext) -> list[str]:
+        """See :func:`describe_plan`."""
+        return describe_plan(self, window, context)
+
+    def probe(self, entry: CommunityEntry, context: SourceContext) -> str:
+        """See :func:`probe`."""
+        return probe(self, entry, context)
+
 
 @dataclass
 class Asking:

@@ -14,7 +14,6 @@ from typing import Any
 from pulse.core.contract import OBSERVABLE, AuthorRole, Kind, Removal, projection
 from pulse.core.text import printable
 from pulse.platforms.names import author_key_sql, canonical_name_sql
-from pulse.platforms.registry import platform_named
 from pulse.sources.lines.file_coverage import FileStatement
 from pulse.sources.lines.ndjson import NOT_SPEECH, Chunk, Fault, LineTooLong, Record
 from pulse.sources.live.fields import BadRecord, Fields, required
@@ -254,7 +253,7 @@ class ItemMapping:
         kept = "case when removal = 'none' then {} end"
         return projection(
             overrides={
-                "platform": f"'{platform_named(self.platform).name}'",
+                "platform": f"'{self.platform}'",
                 "community": "community_name",
                 "contribution_id": "item_id",
                 "created_at": "make_timestamptz(created_us)",

@@ -6,7 +6,7 @@ same one. Each entry is asked by itself; how many things fit into one call is wh
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,11 +73,9 @@ def plan_of_run(
         LockBusy, StorageError: see :func:`pulse.sources.live.plans.sealed_plan`.
     """
     stamps = {entry.entry_id: _stamp(entry, window, context) for entry in entries}
-    content = sealed_plan(
-        context.home, source, window, _config(entries, policy),
-        is_current=lambda content: content["rests_on"] == stamps,
-        make=lambda: _reckon(source, entries, window, context, policy, costs),
-    )  # fmt: skip
+    content = _sealed(
+        source, entries, window, context, policy, costs, is_current=lambda content: content["rests_on"] == stamps
+    )
     return {entry_id: _from_json(document) for entry_id, document in content["plans"].items()}
 
 
@@ -91,12 +89,21 @@ def plan_of_entry(
         ConfigError, LockBusy, StorageError: see :func:`plan_of_run`.
     """
     stamp = _stamp(entry, window, context)
-    content = sealed_plan(
-        context.home, source, window, _config(entries, policy),
+    content = _sealed(
+        source, entries, window, context, policy, costs,
         is_current=lambda content: content["rests_on"].get(entry.entry_id) == stamp,
-        make=lambda: _reckon(source, entries, window, context, policy, costs),
     )  # fmt: skip
     return _from_json(content["plans"][entry.entry_id])
+
+
+def _sealed(
+    source: str, entries: Sequence[CommunityEntry], window: Window, context: SourceContext, policy: LivePolicy,
+    costs: Costs, *, is_current: Callable[[dict[str, Any]], bool],
+) -> dict[str, Any]:  # fmt: skip
+    return sealed_plan(
+        context.home, source, window, _config(entries, policy), is_current=is_current,
+        make=lambda: _reckon(source, entries, window, context, policy, costs),
+    )  # fmt: skip
 
 
 def _config(entries: Sequence[CommunityEntry], policy: LivePolicy) -> dict[str, Any]:

@@ -1,11 +1,5 @@
 """Source ``mastodon``: wired to the live layer."""
 
-from collections.abc import Sequence
-
-from pulse.core.window import Window
-from pulse.lake.landing import Load
-from pulse.sources.context import SourceContext
-from pulse.sources.live import extraction
 from pulse.sources.live.extraction import LiveSource
 from pulse.sources.live.run_plan import Costs
 from pulse.sources.mastodon.entry import SOURCE, MastodonEntry, MastodonPolicy
@@ -30,17 +24,7 @@ MASTODON = LiveSource(
     question=lambda _: ("/api/v1/timelines/public", {"local": "true", "limit": 1}),
 )
 
-
-def extract(entry: MastodonEntry, window: Window, context: SourceContext) -> list[Load]:
-    """See :func:`pulse.sources.live.extraction.extract`."""
-    return extraction.extract(MASTODON, entry, window, context)
-
-
-def describe_plan(window: Window, context: SourceContext) -> Sequence[str]:
-    """See :func:`pulse.sources.live.extraction.describe_plan`."""
-    return extraction.describe_plan(MASTODON, window, context)
-
-
-def probe(entry: MastodonEntry, context: SourceContext) -> str:
-    """See :func:`pulse.sources.live.extraction.probe`."""
-    return extraction.probe(MASTODON, entry, context)
+# What the protocol asks of a source's module.
+extract = MASTODON.extract
+describe_plan = MASTODON.describe_plan
+probe = MASTODON.probe

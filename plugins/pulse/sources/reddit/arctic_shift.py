@@ -1,11 +1,6 @@
 """Source ``arctic_shift``: Reddit's past and present from an archive that answers without a key."""
 
-from collections.abc import Sequence
-
-from pulse.core.window import Window
-from pulse.lake.landing import Load
 from pulse.sources.context import SourceContext
-from pulse.sources.live import extraction
 from pulse.sources.live.extraction import LiveSource
 from pulse.sources.live.http import Endpoint, says_429
 from pulse.sources.live.run_plan import Costs
@@ -55,17 +50,7 @@ ARCTIC_SHIFT = LiveSource(
     is_relay=True,
 )
 
-
-def extract(entry: ArcticShiftEntry, window: Window, context: SourceContext) -> list[Load]:
-    """See :func:`pulse.sources.live.extraction.extract`."""
-    return extraction.extract(ARCTIC_SHIFT, entry, window, context)
-
-
-def describe_plan(window: Window, context: SourceContext) -> Sequence[str]:
-    """See :func:`pulse.sources.live.extraction.describe_plan`."""
-    return extraction.describe_plan(ARCTIC_SHIFT, window, context)
-
-
-def probe(entry: ArcticShiftEntry, context: SourceContext) -> str:
-    """See :func:`pulse.sources.live.extraction.probe`."""
-    return extraction.probe(ARCTIC_SHIFT, entry, context)
+# What the protocol asks of a source's module.
+extract = ARCTIC_SHIFT.extract
+describe_plan = ARCTIC_SHIFT.describe_plan
+probe = ARCTIC_SHIFT.probe

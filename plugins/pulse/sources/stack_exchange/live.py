@@ -1,11 +1,6 @@
 """Source ``stack_exchange``: wired to the live layer."""
 
-from collections.abc import Sequence
-
-from pulse.core.window import Window
-from pulse.lake.landing import Load
 from pulse.sources.context import SourceContext
-from pulse.sources.live import extraction
 from pulse.sources.live.extraction import LiveSource
 from pulse.sources.live.http import Endpoint
 from pulse.sources.live.run_plan import Costs
@@ -44,17 +39,7 @@ STACK_EXCHANGE = LiveSource(
     question=lambda entry: ("/info", {"site": entry.site}),
 )
 
-
-def extract(entry: StackExchangeEntry, window: Window, context: SourceContext) -> list[Load]:
-    """See :func:`pulse.sources.live.extraction.extract`."""
-    return extraction.extract(STACK_EXCHANGE, entry, window, context)
-
-
-def describe_plan(window: Window, context: SourceContext) -> Sequence[str]:
-    """See :func:`pulse.sources.live.extraction.describe_plan`."""
-    return extraction.describe_plan(STACK_EXCHANGE, window, context)
-
-
-def probe(entry: StackExchangeEntry, context: SourceContext) -> str:
-    """See :func:`pulse.sources.live.extraction.probe`."""
-    return extraction.probe(STACK_EXCHANGE, entry, context)
+# What the protocol asks of a source's module.
+extract = STACK_EXCHANGE.extract
+describe_plan = STACK_EXCHANGE.describe_plan
+probe = STACK_EXCHANGE.probe
