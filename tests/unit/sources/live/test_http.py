@@ -377,6 +377,7 @@ def test_secrets__stand_in_no_log_and_no_repr(
     platform: Any, reply: Any, make: Callable[..., JsonApi], caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="httpx")  # Airflow, imported by another test, raises it to WARNING
     platform.replies = [reply(status=500), reply(status=301, headers={"Location": "/posts"})]
     api = make()
     get(api, page=7)
