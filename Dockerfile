@@ -37,6 +37,6 @@ RUN pip install --quiet --disable-pip-version-check --no-index --no-deps --no-bu
 USER pulse
 WORKDIR /opt/pulse
 # Compiles the sentiment kernel into its cache; on another kind of processor the first score does that again.
-RUN python -c 'from pulse.sentiment import engine; engine.warm()'
+RUN python -c 'from pulse.texts import engine; engine.warm()'
 VOLUME /var/lib/pulse
 CMD ["pulse", "doctor"]

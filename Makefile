@@ -29,8 +29,8 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	@touch $@
 
 # The compiled kernel lies beside its source, in __pycache__; without it the first score would wait for the compiler.
-$(VENV)/.kernel: $(VENV)/.installed plugins/pulse/sentiment/kernel.py
-	@$(BIN)/python -c 'from pulse.sentiment import engine; engine.warm()'
+$(VENV)/.kernel: $(VENV)/.installed plugins/pulse/texts/kernel.py
+	@$(BIN)/python -c 'from pulse.texts import engine; engine.warm()'
 	@touch $@
 
 .PHONY: lock
@@ -154,16 +154,16 @@ format: install ## Format and sort imports
 bench: install ## Measure: ratios in one run against the named peer or limit
 	@$(BIN)/python -m benchmarks
 
-# Public gold data is not part of the project: docs/sentiment.md says where it comes from.
+# Public gold data is not part of the project: docs/texts.md says where it comes from.
 DATA ?= data
-.PHONY: bench-sentiment
-bench-sentiment: install ## Measure the sentiment engine against VADER; DATA=folder with the public data sets
-	@$(BIN)/python -m benchmarks.sentiment --data $(DATA)
+.PHONY: bench-texts
+bench-texts: install ## Measure the sentiment engine against VADER; DATA=folder with the public data sets
+	@$(BIN)/python -m benchmarks.texts --data $(DATA)
 
 GOEMOTIONS ?= $(DATA)/sentiment_goemotions/original
-.PHONY: train-sentiment
-train-sentiment: install ## Train the sentiment model again, byte for byte; GOEMOTIONS=folder with train.tsv
-	@$(BIN)/python -m pulse.sentiment.training $(GOEMOTIONS)
+.PHONY: train-texts
+train-texts: install ## Train the sentiment model again, byte for byte; GOEMOTIONS=folder with train.tsv
+	@$(BIN)/python -m pulse.texts.training $(GOEMOTIONS)
 
 .PHONY: clean
 clean: ## Remove the virtual environment and caches; PULSE_HOME with its data and author key stays

@@ -27,7 +27,7 @@ from pulse.core.home import Home
 from pulse.core.window import Window
 from pulse.lake import landing, outcomes, quality, raw
 from pulse.lake.landing import Load, LoadManifest
-from pulse.sentiment import get_scorer, score_partitions
+from pulse.texts import get_scorer, score_partitions
 from pulse.warehouse import builds, transform
 from support import (
     NOON,

@@ -15,7 +15,7 @@ from pulse.core.home import REPOSITORY
 from pulse.core.window import Window
 from pulse.lake import raw
 from pulse.lake.landing import Load
-from pulse.sentiment import get_scorer, score_partitions
+from pulse.texts import get_scorer, score_partitions
 from pulse.warehouse import builds
 from support import NOON, contribution, coverage_rows, sealed_load, write_coverage
 

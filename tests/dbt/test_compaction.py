@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pulse.lake import compacted
-from pulse.sentiment import get_scorer
-from pulse.sentiment import store as scores
+from pulse.texts import get_scorer
+from pulse.texts import store as scores
 from pulse.warehouse import builds
 from support import NOON, ask
 

@@ -212,7 +212,7 @@ def _context() -> Any:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([
         "dbt.cli.main", "dbt.adapters.duckdb", "great_expectations", "pulse.gates", "pulse.gates.dialect",
-        "pulse.steps.pipeline", "pulse.sentiment.vader", "pulse.sources.reddit.api", "pulse.sources.lines.archive",
+        "pulse.steps.pipeline", "pulse.texts.vader", "pulse.sources.reddit.api", "pulse.sources.lines.archive",
         "pulse.steps.retention", "pulse.reading.query", "pulse.sandbox.server", "pulse.sandbox.world",
         "pulse.sandbox.reddit_data",
     ])  # fmt: skip

@@ -13,7 +13,7 @@ from pulse.core.home import Home
 from pulse.gates import MartsVerdict, check_marts
 from pulse.gates.mart_rules import MART_RULES
 from pulse.lake import quality
-from pulse.sentiment import get_scorer
+from pulse.texts import get_scorer
 from pulse.warehouse import builds
 
 pytestmark = pytest.mark.integration

@@ -490,7 +490,7 @@ def score(
     quote: Annotated[CsvQuote, typer.Option(help="What encloses fields of the CSV file.")] = CsvQuote.DOUBLE,
 ) -> None:
     """Judge the sentiment of the texts in a file: all of its rows, or none; shows how many feel how."""
-    from pulse.sentiment.files import CsvOptions, score_file
+    from pulse.texts.files import CsvOptions, score_file
 
     with _failing_in_one_line():
         options = CsvOptions(

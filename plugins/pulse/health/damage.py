@@ -24,7 +24,7 @@ from pulse.core.home import Home, path_value
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.kpi import closing
 from pulse.lake import compacted, kpi_store, landing, outcomes, quality, raw
-from pulse.sentiment import store as scores
+from pulse.texts import store as scores
 from pulse.warehouse import builds
 
 log = logging.getLogger(__name__)

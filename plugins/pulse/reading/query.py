@@ -86,7 +86,7 @@ def connect(home: Home, sql: str | None = None) -> duckdb.DuckDBPyConnection:
         if damage is not None and (text is None or "marts" in text):
             raise _published_damaged(home.published_file, damage)
         if text is None or _SENTIMENT.search(text):
-            from pulse.sentiment import sql_function
+            from pulse.texts import sql_function
 
             sql_function.register(connection)
         connection.execute("set enable_external_access = false")

@@ -34,12 +34,12 @@ from pulse.health import damage
 from pulse.lake import erasure, forgotten, quality, raw
 from pulse.lake.erased_rows import FOR_GOOD
 from pulse.lake.forgotten import Found, Wanted
-from pulse.sentiment import taken_back
 from pulse.sources.lines import ndjson
 from pulse.sources.lines.entry import FileEntry
 from pulse.sources.live.caches import cache_lock
 from pulse.sources.registry import live_sources
 from pulse.steps.pipeline import Pipeline
+from pulse.texts import taken_back
 from pulse.warehouse import builds
 
 log = logging.getLogger(__name__)

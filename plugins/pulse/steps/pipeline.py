@@ -231,8 +231,8 @@ class Pipeline:
         Args:
             is_deep: read all scores to find damage, not the ends of files alone.
         """
-        from pulse.sentiment import get_scorer, score_partitions, unjudged_partitions
-        from pulse.sentiment.store import drop_damaged
+        from pulse.texts import get_scorer, score_partitions, unjudged_partitions
+        from pulse.texts.store import drop_damaged
 
         drop_damaged(self.home, is_deep=is_deep)
         arrived = {part for load in self._passed_loads(verdicts) for part in raw.partitions_of(load)}

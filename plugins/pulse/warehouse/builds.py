@@ -29,8 +29,8 @@ from pulse.core.home import PUBLISHED_NAME, Home
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.lake import compaction, quality, raw
 from pulse.lake.compaction import Compacted
-from pulse.sentiment import get_scorer
-from pulse.sentiment import store as scores
+from pulse.texts import get_scorer
+from pulse.texts import store as scores
 from pulse.warehouse import creation_times, transform
 
 log = logging.getLogger(__name__)

@@ -30,8 +30,8 @@ from pulse.core.text import printable
 from pulse.imports.store import ensure_empty_file as ensure_empty_results
 from pulse.imports.store import results_glob
 from pulse.lake import quality, raw
-from pulse.sentiment.store import ensure_empty_file as ensure_empty_scores
-from pulse.sentiment.store import scores_glob
+from pulse.texts.store import ensure_empty_file as ensure_empty_scores
+from pulse.texts.store import scores_glob
 from pulse.warehouse import dbt_macros
 
 log = logging.getLogger(__name__)

@@ -20,10 +20,10 @@ from pulse.health import damage, status
 from pulse.imports import store as imports
 from pulse.lake import landing, outcomes, quality, raw
 from pulse.lake.landing import Load
-from pulse.sentiment import get_scorer, score_partitions, unjudged_partitions
-from pulse.sentiment import store as scores
 from pulse.sources.reddit.entry import RedditApiEntry
 from pulse.steps import retention
+from pulse.texts import get_scorer, score_partitions, unjudged_partitions
+from pulse.texts import store as scores
 from support import NOON, ask, community_observation, contribution, sealed_load
 
 DAY = NOON.date()

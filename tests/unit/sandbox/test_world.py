@@ -40,8 +40,8 @@ from pulse.sandbox.world_model import (
 from pulse.sandbox.world_plan import MIN_DAYS_N, PLANS
 from pulse.sandbox.world_record import record
 from pulse.sandbox.world_truth import CommunityTruth, DayTruth, Truth, to_document
-from pulse.sentiment import get_scorer
 from pulse.sources.lines import archive as reddit_archive
+from pulse.texts import get_scorer
 
 AUTHOR_KEY = b"key-for-tests-only"
 SECOND = timedelta(seconds=1)

@@ -12,11 +12,11 @@ from pulse.core.home import Home
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.core.window import Window
 from pulse.lake import compacted, compaction, raw
-from pulse.sentiment import get_scorer, score_partitions, unjudged_partitions
 from pulse.sources.reddit.entry import RedditApiEntry
 from pulse.steps import retention
 from pulse.steps.pipeline import Pipeline
 from pulse.steps.retention import Pruned
+from pulse.texts import get_scorer, score_partitions, unjudged_partitions
 from pulse.warehouse import builds
 from support import NOON, ask, contribution, pulse, sealed_load
 

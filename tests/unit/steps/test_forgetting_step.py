@@ -17,9 +17,9 @@ from pulse.core.errors import ConfigError
 from pulse.core.home import Home
 from pulse.lake import forgotten, landing, quality, raw
 from pulse.platforms.names import author_key
-from pulse.sentiment import get_scorer, score_partitions
 from pulse.steps.forgetting import Asked, forget
 from pulse.steps.pipeline import Pipeline
+from pulse.texts import get_scorer, score_partitions
 from support import NOON, contribution, sealed_load
 
 NAME, TEXT = "Nadia_Quill_77", "tangerine zeppelin"
@@ -90,7 +90,7 @@ import os, pathlib, signal
 from pulse.config.settings import Settings
 from pulse.core.home import Home
 from pulse.lake import forgotten, raw
-from pulse.sentiment import taken_back
+from pulse.texts import taken_back
 from pulse.steps import erasing
 from pulse.steps.forgetting import Asked, forget
 from pulse.steps.pipeline import Pipeline

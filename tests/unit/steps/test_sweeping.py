@@ -22,13 +22,13 @@ from pulse.core.window import Window
 from pulse.lake import quality, raw
 from pulse.sandbox.reddit_data import WorldData
 from pulse.sandbox.world_model import is_gone_at
-from pulse.sentiment import get_scorer, score_partitions
 from pulse.sources.hacker_news.entry import HackerNewsEntry
 from pulse.sources.live.look_up import KnownId
 from pulse.sources.reddit.look_up import states
 from pulse.sources.routes import look_up
 from pulse.steps import erasing, sweeping
 from pulse.steps.pipeline import Pipeline
+from pulse.texts import get_scorer, score_partitions
 from support import NOON, contribution, sealed_load, world_of_seed_7
 
 DAY = timedelta(days=1)

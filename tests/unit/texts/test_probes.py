@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pulse.sentiment import get_scorer
+from pulse.texts import get_scorer
 
 FILE = Path(__file__).parents[2] / "fixtures" / "sentiment_probes.tsv"
 Key = tuple[str, str]

@@ -1,6 +1,6 @@
 """How a text feels: a small scorer interface, the models behind it, and the store of their scores."""
 
-from pulse.sentiment.scorer import Scorer, get_scorer
-from pulse.sentiment.store import ScoreCounts, ensure_empty_file, score_partitions, unjudged_partitions
+from pulse.texts.scorer import Scorer, get_scorer
+from pulse.texts.store import ScoreCounts, ensure_empty_file, score_partitions, unjudged_partitions
 
 __all__ = ["ScoreCounts", "Scorer", "ensure_empty_file", "get_scorer", "score_partitions", "unjudged_partitions"]

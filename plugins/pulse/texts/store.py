@@ -30,7 +30,7 @@ from pulse.lake import compacted, compaction, raw
 from pulse.lake.compacted import ROWS_FILE
 from pulse.lake.compaction import Compacted
 from pulse.lake.raw import compacted_file, partition_files
-from pulse.sentiment.scorer import JUDGEMENT, Scorer
+from pulse.texts.scorer import JUDGEMENT, Scorer
 
 log = logging.getLogger(__name__)
 

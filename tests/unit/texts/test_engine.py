@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulse.core.errors import StorageError
-from pulse.sentiment import kernel, model_file
-from pulse.sentiment.engine import EngineScorer
-from pulse.sentiment.scorer import JUDGEMENT_SCHEMA
+from pulse.texts import kernel, model_file
+from pulse.texts.engine import EngineScorer
+from pulse.texts.scorer import JUDGEMENT_SCHEMA
 
 SCORER = EngineScorer()
 TEXTS = [

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from pulse.cli.app import app
 from pulse.core.errors import QueryError
-from pulse.sentiment import csv_reading
-from pulse.sentiment.files import CsvOptions, score_file
+from pulse.texts import csv_reading
+from pulse.texts.files import CsvOptions, score_file
 
 UNSPOKEN = "my neighbour drinks"  # what no message may repeat
 

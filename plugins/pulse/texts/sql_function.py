@@ -6,7 +6,7 @@ import duckdb
 import pyarrow as pa
 from duckdb.sqltypes import VARCHAR, DuckDBPyType
 
-from pulse.sentiment.scorer import JUDGEMENT, JUDGEMENT_SCHEMA, Scorer, get_scorer
+from pulse.texts.scorer import JUDGEMENT, JUDGEMENT_SCHEMA, Scorer, get_scorer
 
 NAME = "sentiment"
 

@@ -9,9 +9,9 @@ import pytest
 from pulse.core.errors import ConfigError
 from pulse.core.home import Home
 from pulse.lake import raw
-from pulse.sentiment import get_scorer, score_partitions, unjudged_partitions
-from pulse.sentiment.store import SCORE_SCHEMA, ensure_empty_file, scores_glob
-from pulse.sentiment.vader import MAX_CHARS
+from pulse.texts import get_scorer, score_partitions, unjudged_partitions
+from pulse.texts.store import SCORE_SCHEMA, ensure_empty_file, scores_glob
+from pulse.texts.vader import MAX_CHARS
 from support import NOON, contribution, sealed_load
 
 PARTITION = ("reddit", "tea", NOON.date())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pulse.sentiment import kernel
+from pulse.texts import kernel
 
 FOLDER = Path(__file__).parent / "lexicon"
 _ROLES = {

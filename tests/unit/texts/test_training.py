@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pulse.sentiment import kernel, lexicon_source, model_file, training
+from pulse.texts import kernel, lexicon_source, model_file, training
 
 LINES = [
     ("I love this so much", "18", "positive"),
@@ -83,9 +83,7 @@ def test_lexicon__the_model_in_the_package_has_it():
     lexicon_source.write_tables(model)
     shipped = model_file.read().record
     for name in ("words", "edges", "state_class", "state_takes_any"):
-        assert model[name].tobytes() == shipped[name].tobytes(), (
-            f"{name}: `make train-sentiment`, then raise the version"
-        )
+        assert model[name].tobytes() == shipped[name].tobytes(), f"{name}: `make train-texts`, then raise the version"
 
 
 def test_spellings__choices_names_and_any_word():

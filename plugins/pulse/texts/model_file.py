@@ -12,7 +12,7 @@ import numpy as np
 
 from pulse.core.errors import StorageError
 from pulse.core.files import storage_error
-from pulse.sentiment import kernel
+from pulse.texts import kernel
 
 FILE = Path(__file__).parent / "model" / "pulse-english.model"
 _KIND = "community-pulse sentiment model"
@@ -76,6 +76,6 @@ def read(file: Path = FILE) -> Model:
             f"sentiment model {file}",
             value=f"made for features {header['features_version']}",
             limit=f"{kernel.FEATURES_VERSION}, which this code makes",
-            next_step="train it again: `make train-sentiment GOEMOTIONS=…`, see docs/sentiment.md",
+            next_step="train it again: `make train-texts GOEMOTIONS=…`, see docs/texts.md",
         )
     return Model(header["version"], sha256, np.frombuffer(payload, kernel.MODEL))

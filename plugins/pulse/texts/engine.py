@@ -1,6 +1,6 @@
 """The default sentiment engine: a small linear model for English, judged by a compiled loop over Arrow's buffers.
 
-Recipe, figures and weaknesses: docs/sentiment.md.
+Recipe, figures and weaknesses: docs/texts.md.
 """
 
 import threading
@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pulse.sentiment import kernel, language, model_file
-from pulse.sentiment.scorer import JUDGEMENT_SCHEMA
+from pulse.texts import kernel, language, model_file
+from pulse.texts.scorer import JUDGEMENT_SCHEMA
 
 _LABELS = pa.array(["negative", "neutral", "positive"])
 # In the order of the kernel's states, from GONE on.
@@ -38,7 +38,7 @@ class EngineScorer:
         self.model_id = f"pulse-english-{model.version}-{model.sha256[:8]}"
 
     def score(self, texts: pa.Array) -> pa.RecordBatch:
-        """See :class:`pulse.sentiment.scorer.Scorer`. Probabilities and scores are rounded to 1e-4.
+        """See :class:`pulse.texts.scorer.Scorer`. Probabilities and scores are rounded to 1e-4.
 
         Texts may be strings or bytes of any Arrow kind. Bytes that are not UTF-8 count as gaps between words.
         """

@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 
 from pulse.core.errors import QueryError
 from pulse.core.files import fsync_file, fsync_folder, sql_name, sql_text, storage_error
-from pulse.sentiment import csv_reading, sql_function
-from pulse.sentiment.scorer import JUDGEMENT_SCHEMA, get_scorer
+from pulse.texts import csv_reading, sql_function
+from pulse.texts.scorer import JUDGEMENT_SCHEMA, get_scorer
 
 # A whole record may be this long.
 _MAX_RECORD_BYTES = csv_reading.MAX_RECORD_CHARS

@@ -1,4 +1,4 @@
-"""Training of the model from the public GoEmotions files: ``python -m pulse.sentiment.training FOLDER --out FILE``.
+"""Training of the model from the public GoEmotions files: ``python -m pulse.texts.training FOLDER --out FILE``.
 
 One thread, fixed order, integers and plain arithmetic only: the same files give the same bytes. Multinomial logistic
 regression with neutral as the origin, trained example by example with AdaGrad (Duchi, Hazan and Singer 2011); the
@@ -15,7 +15,7 @@ import numpy as np
 import zstandard
 from numba import njit
 
-from pulse.sentiment import kernel, lexicon_source, model_file
+from pulse.texts import kernel, lexicon_source, model_file
 
 MODEL_VERSION = "1.0"
 NEGATIVE, NEUTRAL, POSITIVE = 0, 1, 2
@@ -27,7 +27,7 @@ _NEGATIVE = frozenset({2, 3, 9, 10, 11, 12, 14, 16, 19, 24, 25})
 
 @dataclass(frozen=True)
 class Recipe:
-    """What was chosen on the development set; see docs/sentiment.md.
+    """What was chosen on the development set; see docs/texts.md.
 
     Attributes:
         learning_rate, epochs, l2: of AdaGrad.
@@ -236,7 +236,7 @@ def build(train_file: Path, recipe: Recipe) -> np.ndarray:
 
 def main() -> None:
     """Train and write the model."""
-    parser = argparse.ArgumentParser(prog="python -m pulse.sentiment.training", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m pulse.texts.training", description=__doc__)
     parser.add_argument(
         "folder", type=Path, help="holds GoEmotions' train.tsv (text, emotion numbers, id), or train.tsv.zst"
     )

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from pulse.cli.app import app
 from pulse.core.errors import PulseError, QueryError, StorageError
-from pulse.sentiment import sql_function
-from pulse.sentiment.files import score_file
+from pulse.texts import sql_function
+from pulse.texts.files import score_file
 
 ROWS = [
     {"id": "1", "text": "I love this"},

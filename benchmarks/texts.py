@@ -1,4 +1,4 @@
-"""``make bench-sentiment``: the sentiment engine against VADER, on public gold data that is not part of the project.
+"""``make bench-texts``: the sentiment engine against VADER, on public gold data that is not part of the project.
 
 Agreement with people (macro-F1 of three classes with a paired bootstrap interval, confusion, calibration; correlation
 with human grades), speed in one process and one thread unless said, memory, and the first score of a fresh process. A
@@ -24,8 +24,8 @@ import pyarrow.parquet as pq
 import zstandard
 
 from benchmarks.measure import Cost, in_own_process, measured
-from pulse.sentiment import Scorer, get_scorer
-from pulse.sentiment.training import read_goemotions
+from pulse.texts import Scorer, get_scorer
+from pulse.texts.training import read_goemotions
 
 LABELS = ("negative", "neutral", "positive")
 _BATCH_ROWS = 8_192
@@ -35,7 +35,7 @@ _FIRST_SCORE = """
 import time
 started_s = time.perf_counter()
 import pyarrow as pa
-from pulse.sentiment import get_scorer
+from pulse.texts import get_scorer
 get_scorer("pulse").score(pa.array(["not bad at all"]))
 print(time.perf_counter() - started_s)
 """
@@ -179,8 +179,8 @@ def speed_from_parquet(data: Path) -> Iterator[str]:
         if not texts_n:
             yield "Skipped: mixed text needs reddit_top_posts/, sentiment_goemotions/ or reddit_politics_comments/."
             return
-        one = in_own_process("benchmarks.sentiment:judge_parquet", str(file), 1, repeat=3)
-        two = in_own_process("benchmarks.sentiment:judge_parquet", str(file), 2, repeat=3)
+        one = in_own_process("benchmarks.texts:judge_parquet", str(file), 1, repeat=3)
+        two = in_own_process("benchmarks.texts:judge_parquet", str(file), 2, repeat=3)
     yield f"| mixed text from Parquet, {texts_n} texts | texts per second | per CPU second | peak MB | limit |"
     yield "| --- | --- | --- | --- | --- |"
     for name, cost, limit in (("one thread", one, "100,000; 500 MB"), ("two threads", two, "1.7 x one")):
@@ -308,8 +308,8 @@ def _present(data: Path, readers: _Readers) -> Iterator[Gold]:
 
 def main() -> None:
     """Print the report in Markdown."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.sentiment", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with the public data sets; docs/sentiment.md")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.texts", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with the public data sets; docs/texts.md")
     options = parser.parse_args()
     # Self texts of posts may be longer than the reader of CSV expects.
     csv.field_size_limit(100_000_000)

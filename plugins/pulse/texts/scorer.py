@@ -47,11 +47,11 @@ def get_scorer(name: str) -> Scorer:
         ConfigError: no such model.
     """
     if name == "pulse":
-        from pulse.sentiment.engine import EngineScorer
+        from pulse.texts.engine import EngineScorer
 
         return EngineScorer()
     if name == "vader":
-        from pulse.sentiment.vader import VaderScorer
+        from pulse.texts.vader import VaderScorer
 
         return VaderScorer()
     raise ConfigError(
