@@ -508,6 +508,26 @@ def status() -> None:
                 say(f"[red]import stopped[/]  {name}: {escape(printable(message))}")
 
 
+@app.command(epilog="Example: `pulse show EmberwellTea`")
+def show(
+    community: Annotated[str, typer.Argument(help="platform/community, or the community alone where that is clear.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """One community on one screen: its last day, 7, 30 and 365 days side by side."""
+    from pulse.cli.console import show_recent
+    from pulse.reading.recent import recent
+
+    with _failing_in_one_line():
+        name, windows = recent(_home(), community)
+        if as_json:
+            import json
+
+            shown = {"community": name, "windows": [window.as_dict() for window in windows]}
+            typer.echo(json.dumps(shown, indent=1))
+            return
+        show_recent(Console(highlight=False), name, windows)
+
+
 def _show_damage(say: Callable[[str], None], current: "Status") -> None:
     for damaged in current.damaged:
         say(f"[red]damaged[/]  {escape(printable(f'{damaged.file}: {damaged.fault}'))}")
