@@ -29,6 +29,7 @@ from pulse.core.home import PUBLISHED_NAME, Home
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.lake import compaction, quality, raw
 from pulse.lake.compaction import Compacted
+from pulse.platforms import facts_table
 from pulse.texts import get_scorer
 from pulse.texts import store as scores
 from pulse.warehouse import creation_times, transform
@@ -149,7 +150,11 @@ def build(
     model_id = sentiment_model_id(settings)
     with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
         transform.ensure_inputs(home)
-        identity = {"project": transform.project_digest(), "sentiment_model_id": model_id}
+        identity = {
+            "project": transform.project_digest(),
+            "platforms": facts_table.digest(),
+            "sentiment_model_id": model_id,
+        }
         inputs = transform.inputs_digests(home)
         if not is_full_refresh and select is None and _is_published_already(home, identity, inputs):
             return BuildReport(True, (), (), model_id, is_nothing_new=True)

@@ -30,6 +30,7 @@ from pulse.core.text import printable
 from pulse.imports.store import ensure_empty_file as ensure_empty_results
 from pulse.imports.store import results_glob
 from pulse.lake import quality, raw
+from pulse.platforms import facts_table
 from pulse.texts.store import ensure_empty_file as ensure_empty_scores
 from pulse.texts.store import scores_glob
 from pulse.warehouse import dbt_macros
@@ -71,6 +72,7 @@ def ensure_inputs(home: Home) -> None:
     quality.ensure_tables(home)
     ensure_empty_scores(home)
     ensure_empty_results(home)
+    facts_table.ensure_file(home)
 
 
 def run(
@@ -293,6 +295,7 @@ def _globs(home: Home) -> dict[str, str]:
         "sentiment_scores": scores_glob(home),
         "load_outcomes": quality.glob(home, quality.LOAD_OUTCOMES),
         "business_results": results_glob(home),
+        "platforms": glob_escape(str(facts_table.facts_file(home))),
     }
 
 

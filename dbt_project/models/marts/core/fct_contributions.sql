@@ -15,7 +15,8 @@ latest as (
         first_observed_at,
         last_observed_at,
         load_id,
-        is_unproven
+        is_unproven,
+        is_repeat
     from {{ ref('int_contributions_latest') }}
     where {{ is_affected('contribution_date') }}
 
@@ -41,6 +42,7 @@ shown as (
         observations.*,
         latest.first_observed_at,
         latest.is_unproven,
+        latest.is_repeat,
         case when not is_removed then title end as shown_title,
         case when not is_removed then body end as shown_body,
         case when not is_removed then text_sha256 end as shown_text_sha256,
@@ -76,7 +78,7 @@ select
     shown.shown_url as url,
     shown.shown_permalink as permalink,
     shown.shown_tags as tags,
-    shown.author_key,
+    {{ shown_person('shown.author_key', 'platforms') }} as author_key,
     shown.author_role,
     shown.is_by_contributor,
     shown.score,
@@ -88,10 +90,14 @@ select
     shown.removal,
     scores.sentiment_score,
     scores.sentiment_label,
-    {{ is_proven() }} as is_looked_at
+    {{ is_proven() }} as is_looked_at,
+    shown.is_accepted_answer,
+    coalesce(shown.is_repeat, false) as is_repeat
 from shown
 left join scores
     on shown.platform = scores.platform
     and shown.community = scores.community
     and shown.contribution_id = scores.contribution_id
     and shown.shown_text_sha256 = scores.text_sha256
+left join {{ ref('stg_platforms') }} as platforms
+    on shown.platform = platforms.platform
