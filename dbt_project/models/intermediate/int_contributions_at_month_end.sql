@@ -47,7 +47,7 @@ looked_at as (
 ),
 
 scores as (
-    {{ judged_texts(ref('stg_sentiment_scores'), ['sentiment_label']) }}
+    {{ judged_texts(ref('stg_text_scores'), ['sentiment_label']) }}
 
 )
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pulse.texts import kernel, language, model_file
-from pulse.texts.scorer import JUDGEMENT_SCHEMA
+from pulse.texts.scorer import JUDGEMENT_SCHEMA, SENTIMENT_SCHEMA
 
 _LABELS = pa.array(["negative", "neutral", "positive"])
 # In the order of the kernel's states, from GONE on.
@@ -42,6 +42,17 @@ class EngineScorer:
 
         Texts may be strings or bytes of any Arrow kind. Bytes that are not UTF-8 count as gaps between words.
         """
+        feeling = self.score_sentiment(texts)
+        columns = [
+            feeling.column(name)
+            if name in SENTIMENT_SCHEMA.names
+            else pa.nulls(len(texts), JUDGEMENT_SCHEMA.field(name).type)
+            for name in JUDGEMENT_SCHEMA.names
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=JUDGEMENT_SCHEMA)
+
+    def score_sentiment(self, texts: pa.Array) -> pa.RecordBatch:
+        """See :class:`pulse.texts.scorer.Scorer`; the same feeling as ``score`` gives, in less time."""
         data, offsets = _buffers(texts)
         rows_n = len(texts)
         probabilities = np.zeros((rows_n, 3))
@@ -49,7 +60,7 @@ class EngineScorer:
         is_there = np.array(texts.is_valid(), np.bool_) if texts.null_count else np.ones(rows_n, np.bool_)
         kernel.judge_batch(data, offsets, is_there, self._record, self._scratch(), probabilities, states)
         _settle_language(data, offsets, states)
-        return _judgements(probabilities, states)
+        return pa.RecordBatch.from_arrays(_feelings(probabilities, states), schema=SENTIMENT_SCHEMA)
 
     def _scratch(self) -> npt.NDArray[Any]:
         """Working memory of this thread, kept from batch to batch."""
@@ -87,7 +98,7 @@ def _settle_language(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]
         states[row] = kernel.SCORED if language.is_supported(text) else kernel.LANGUAGE
 
 
-def _judgements(probabilities: npt.NDArray[np.float64], states: npt.NDArray[np.int8]) -> pa.RecordBatch:
+def _feelings(probabilities: npt.NDArray[np.float64], states: npt.NDArray[np.int8]) -> list[pa.Array]:
     is_scored = states == kernel.SCORED
     is_missing = ~is_scored
     rounded = np.round(probabilities, _DECIMALS)
@@ -97,4 +108,4 @@ def _judgements(probabilities: npt.NDArray[np.float64], states: npt.NDArray[np.i
     columns.append(_LABELS.take(pa.array(probabilities.argmax(axis=1), mask=is_missing)))
     columns.append(pa.array(is_scored))
     columns.append(_REASONS.take(pa.array(states.astype(np.int64) - kernel.GONE, mask=is_scored)))
-    return pa.RecordBatch.from_arrays(columns, schema=JUDGEMENT_SCHEMA)
+    return columns
