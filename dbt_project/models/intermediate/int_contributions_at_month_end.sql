@@ -57,7 +57,7 @@ repeats as (
 ),
 
 scores as (
-    {{ judged_texts(ref('stg_sentiment_scores'), ['sentiment_label']) }}
+    {{ judged_texts(ref('stg_text_scores'), ['sentiment_label']) }}
 
 )
 

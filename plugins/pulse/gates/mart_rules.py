@@ -276,7 +276,7 @@ MART_RULES: tuple[MartRule, ...] = (
         select texts.platform, texts.community, texts.contribution_date, count(*) as unjudged_n
         from staging.int_observations as texts
         where texts.text_sha256 is not null and {affected} and {affected_partitions} and not exists (
-            select 1 from staging.stg_sentiment_scores as scores
+            select 1 from staging.stg_text_scores as scores
             where scores.platform = texts.platform and scores.community = texts.community
                 and scores.contribution_id = texts.contribution_id and scores.text_sha256 = texts.text_sha256
                 and scores.model_id = '{model_id}'

@@ -41,7 +41,7 @@ _SPILL_KEPT_S = 86_400.0
 _BESIDE = re.compile(
     r"\b(?:quality|kpi|show|describe|information_schema|(?:duckdb|pragma|pg|sqlite)_\w+)\b|(?:\A|\()\W*desc\b"
 )
-_SENTIMENT = re.compile(r"\b(?:sentiment|duckdb_functions)\b")
+_TEXT_FUNCTIONS = re.compile(r"\b(?:sentiment|needs|duckdb_functions)\b")
 _UNREADABLE = re.compile(r"pulse-unreadable: (.*?) \| (.*?) \| (.*)", re.DOTALL)
 _REBUILD = "`pulse rebuild` makes it again from raw; quality and kpi can be read meanwhile"
 
@@ -85,7 +85,7 @@ def connect(home: Home, sql: str | None = None) -> duckdb.DuckDBPyConnection:
         damage = _published_of[connection].damage
         if damage is not None and (text is None or "marts" in text):
             raise _published_damaged(home.published_file, damage)
-        if text is None or _SENTIMENT.search(text):
+        if text is None or _TEXT_FUNCTIONS.search(text):
             from pulse.texts import sql_function
 
             sql_function.register(connection)

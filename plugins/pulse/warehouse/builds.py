@@ -276,7 +276,7 @@ def compact(
     return done
 
 
-_COMPACTED_TABLES = frozenset({"contributions", "community_observations", "coverage", "sentiment_scores"})
+_COMPACTED_TABLES = frozenset({"contributions", "community_observations", "coverage", "text_scores"})
 
 
 # ---- the working file's state ----------------------------------------------

@@ -32,6 +32,7 @@ from pulse.imports.store import results_glob
 from pulse.lake import quality, raw
 from pulse.platforms import facts_table
 from pulse.texts.store import ensure_empty_file as ensure_empty_scores
+from pulse.texts.store import has_earlier_columns as has_earlier_score_columns
 from pulse.texts.store import scores_glob
 from pulse.warehouse import dbt_macros
 
@@ -292,7 +293,7 @@ def _globs(home: Home) -> dict[str, str]:
         "contributions": raw.contributions_glob(home),
         "community_observations": raw.community_observations_glob(home),
         "coverage": raw.coverage_glob(home),
-        "sentiment_scores": scores_glob(home),
+        "text_scores": scores_glob(home),
         "load_outcomes": quality.glob(home, quality.LOAD_OUTCOMES),
         "business_results": results_glob(home),
         "platforms": glob_escape(str(facts_table.facts_file(home))),
@@ -305,7 +306,7 @@ def _readers(home: Home, *, is_deep: bool = False) -> dict[str, str]:
     Columns are matched by name only where they differ between files: that opens every file before any is left out.
     DuckDB reads the folder names as plain paths: types and values of partitions are never guessed from them.
     """
-    has_earlier_columns = raw.has_earlier_columns(home)
+    has_earlier_columns = raw.has_earlier_columns(home) or has_earlier_score_columns(home)
     globs = _globs(home) | {"load_outcomes": _readable_outcomes(home, is_deep=is_deep)}
     return {
         table: f"read_parquet({sql_text(pattern)}, hive_partitioning = false, filename = true, "

@@ -30,7 +30,8 @@ observations as (
 ),
 
 scores as (
-    {{ judged_texts(ref('stg_sentiment_scores'), ['sentiment_score', 'sentiment_label']) }}
+    {{ judged_texts(ref('stg_text_scores'), 
+        ['sentiment_score', 'sentiment_label'] + need_columns()) }}
 
 ),
 
@@ -90,6 +91,24 @@ select
     shown.removal,
     scores.sentiment_score,
     scores.sentiment_label,
+    scores.is_wish,
+    scores.p_wish,
+    scores.is_advice,
+    scores.p_advice,
+    scores.is_complaint,
+    scores.p_complaint,
+    scores.is_recommendation_request,
+    scores.p_recommendation_request,
+    scores.is_support_request,
+    scores.p_support_request,
+    scores.is_question,
+    scores.p_question,
+    scores.is_experience,
+    scores.p_experience,
+    scores.is_promotion,
+    scores.p_promotion,
+    scores.rules,
+    case when scores.text_sha256 is not null then '{{ var("sentiment_model_id") }}' end as model_id,
     {{ is_proven() }} as is_looked_at,
     shown.is_accepted_answer,
     coalesce(shown.is_repeat, false) as is_repeat
