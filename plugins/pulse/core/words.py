@@ -9,16 +9,21 @@ there. Case is kept beside: tokens are lower case, and each says whether it had 
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 GAP, WORD, MARK, UNSEEN, SYMBOL, UNSPACED = range(6)
+# Code points from here on have one rule each for a range.
+TABLED_CODES_N = 0x20000
 _APOSTROPHES = frozenset("'\u2018\u2019\u02bc\uff07`\u00b4")
 # First and last code point of scripts that are written without spaces between words.
 _UNSPACED_SCRIPTS = (
     (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x2FDF), (0x3005, 0x3007), (0x3021, 0x3029),
     (0x3038, 0x30FF), (0x3105, 0x312F), (0x31A0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF),
-    (0x20000, 0x3FFFF),
 )  # fmt: skip
-_VARIATION_SELECTORS = frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+_VARIATION_SELECTORS = frozenset(map(chr, range(0xFE00, 0xFE10)))
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,9 @@ class Token:
 @cache
 def kind_of(char: str) -> int:
     """What a character is to tokens: one of the constants above."""
+    code = ord(char)
+    if code >= TABLED_CODES_N:  # ideographs, tags and selectors, private use
+        return UNSPACED if code < 0x40000 else UNSEEN if 0xE0000 <= code < 0xE1000 else SYMBOL
     category = unicodedata.category(char)
     if char in _APOSTROPHES or category in {"Pd", "Pc", "Cc"} or category[0] == "Z":
         return GAP
@@ -41,7 +49,6 @@ def kind_of(char: str) -> int:
     if category[0] == "M":
         return MARK
     if category[0] in "LN":
-        code = ord(char)
         is_unspaced = any(first <= code <= last for first, last in _UNSPACED_SCRIPTS) and not char.isdecimal()
         return UNSPACED if is_unspaced else WORD
     return SYMBOL
@@ -78,3 +85,16 @@ def tokens_of(text: str) -> list[Token]:
 def spelling(text: str) -> tuple[str, ...]:
     """What tells one name from another: its tokens, without their case."""
     return tuple(token.text for token in tokens_of(text))
+
+
+@cache
+def code_tables() -> "tuple[np.ndarray, np.ndarray]":
+    """By code point below ``TABLED_CODES_N``: what it is, and its lower case; for loops over bytes. Read-only."""
+    import numpy as np
+
+    kinds, lowers = np.zeros(TABLED_CODES_N, np.uint8), np.zeros(TABLED_CODES_N, np.int32)
+    for code in range(TABLED_CODES_N):
+        kinds[code] = kind_of.__wrapped__(chr(code))
+        lowers[code] = ord(lowered(chr(code)))
+    kinds.flags.writeable = lowers.flags.writeable = False
+    return kinds, lowers

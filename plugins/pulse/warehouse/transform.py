@@ -30,6 +30,8 @@ from pulse.core.text import printable
 from pulse.imports.store import ensure_empty_file as ensure_empty_results
 from pulse.imports.store import results_glob
 from pulse.lake import quality, raw
+from pulse.listening import store as mentions
+from pulse.listening import tables as listening_tables
 from pulse.texts.store import ensure_empty_file as ensure_empty_scores
 from pulse.texts.store import scores_glob
 from pulse.warehouse import dbt_macros
@@ -71,6 +73,7 @@ def ensure_inputs(home: Home) -> None:
     quality.ensure_tables(home)
     ensure_empty_scores(home)
     ensure_empty_results(home)
+    mentions.ensure_empty_files(home)
 
 
 def run(
@@ -293,7 +296,8 @@ def _globs(home: Home) -> dict[str, str]:
         "sentiment_scores": scores_glob(home),
         "load_outcomes": quality.glob(home, quality.LOAD_OUTCOMES),
         "business_results": results_glob(home),
-    }
+        "mentions": mentions.mentions_glob(home),
+    } | {table.name: glob_escape(str(listening_tables.file_of(home, table))) for table in listening_tables.TABLES}
 
 
 def _readers(home: Home, *, is_deep: bool = False) -> dict[str, str]:
