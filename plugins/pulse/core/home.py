@@ -62,6 +62,11 @@ class Home:
         return self.root / "scores"
 
     @cached_property
+    def listening(self) -> Path:
+        """What the config says to listen for, as tables, and where texts name brands."""
+        return self.root / "listening"
+
+    @cached_property
     def quarantine(self) -> Path:
         """What gate 1 stopped, with original lines. Mode 0700."""
         return self.root / "quarantine"
@@ -129,8 +134,9 @@ class Home:
         """
         try:
             for folder in (
-                self.root, self.landing, self.raw, self.scores, self.quarantine, self.quality, self.warehouse,
-                self.published, self.kpi, self.reports, self.airflow, self.dbt, self.scratch, self.locks,
+                self.root, self.landing, self.raw, self.scores, self.listening, self.quarantine, self.quality,
+                self.warehouse, self.published, self.kpi, self.reports, self.airflow, self.dbt, self.scratch,
+                self.locks,
             ):  # fmt: skip
                 folder.mkdir(parents=True, exist_ok=True)
             for private in (self.landing, self.raw, self.quarantine, self.warehouse, self.airflow, self.scratch):

@@ -62,7 +62,7 @@ def wire(window: Any) -> Any:
     tiles_of_models = model.expand(tile=built)
     gated = gate_marts(built)
     entry_ids >> imported >> built
-    promoted >> score(verdicts) >> built
+    promoted >> score(verdicts) >> find_mentions() >> built
     [tiles_of_models, files] >> gated
     return publish(window, verdicts, gated)
 
@@ -241,6 +241,12 @@ def promote(verdicts: list["EntryVerdict"] | None) -> dict[str, int]:
 def score(verdicts: list["EntryVerdict"]) -> dict[str, int]:
     """Judge the sentiment of new texts."""
     return _pipeline().score(verdicts)
+
+
+@task(queue=WAREHOUSE_QUEUE)
+def find_mentions() -> dict[str, int]:
+    """Find the config's brands in new texts."""
+    return _pipeline().find_mentions()
 
 
 @task(queue=WAREHOUSE_QUEUE)

@@ -3,7 +3,7 @@
 Each step can be repeated. Steps hand over ids and counts that fit into JSON, never rows. The window comes from the
 caller; the clock only stamps when something was observed or recorded, and refuses a day that is not over.
 
-    plan → extract (one per entry) → gate_loads → promote → score → build → gate_marts → publish
+    plan → extract (one per entry) → gate_loads → promote → score → find_mentions → build → gate_marts → publish
     plan → import_results → build
 
 Within the day: due_listens → listen (one per entry that is due).
@@ -244,6 +244,29 @@ class Pipeline:
         log.info("score: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
         return counts
 
+    # ---- brands ---------------------------------------------------------------
+
+    def find_mentions(self, *, is_deep: bool = False) -> dict[str, int]:
+        """Write what the config says to listen for as tables, and find its brands in texts not looked at for them.
+
+        Those are the texts that came since; the whole history where brands, their examples or the model changed.
+
+        Args:
+            is_deep: read all mentions to find damage, not the ends of files alone.
+
+        Raises:
+            ConfigError: judged examples cannot be read any more.
+            StorageError: disk full or not writable.
+        """
+        from pulse.listening import store
+        from pulse.texts import get_scorer
+
+        scorer = get_scorer(self.settings.sentiment_model)
+        found = store.find_mentions(self.home, self.settings.listening, scorer, is_deep=is_deep)
+        counts: dict[str, int] = asdict(found)
+        log.info("mentions: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
+        return counts
+
     # ---- results of the business -------------------------------------------
 
     def import_results(self, *, run_id: str) -> list[dict[str, Any]]:
@@ -381,6 +404,7 @@ class Pipeline:
         """
         raw.heal(self.home, is_deep=True)
         self.score([], is_deep=True)
+        self.find_mentions(is_deep=True)
         self.require_built(self.build(is_full_refresh=True))
         return self._publish(self.gate_marts(run_id=run_id), keep_states_n=keep_states_n)
 
@@ -391,6 +415,7 @@ class Pipeline:
             BuildFailed, GateStopped: what was published before stays.
         """
         self.score([])
+        self.find_mentions()
         self.require_built(self.build())
         return self._publish(self.gate_marts(run_id=run_id))
 
@@ -415,6 +440,7 @@ class Pipeline:
             )  # fmt: skip
         self.promote(verdicts, run_id=run_id)
         self.score(verdicts)
+        self.find_mentions()
         self.require_built(self.build())
         state_id = self._publish(self.gate_marts(run_id=run_id))
         quarantine.forget_released(self.home, load_id)

@@ -31,6 +31,8 @@ from pulse.imports.store import ensure_empty_file as ensure_empty_results
 from pulse.imports.store import results_glob
 from pulse.lake import quality, raw
 from pulse.platforms import facts_table
+from pulse.listening import store as mentions
+from pulse.listening import tables as listening_tables
 from pulse.texts.store import ensure_empty_file as ensure_empty_scores
 from pulse.texts.store import has_earlier_columns as has_earlier_score_columns
 from pulse.texts.store import scores_glob
@@ -74,6 +76,7 @@ def ensure_inputs(home: Home) -> None:
     ensure_empty_scores(home)
     ensure_empty_results(home)
     facts_table.ensure_file(home)
+    mentions.ensure_empty_files(home)
 
 
 def run(
@@ -297,7 +300,8 @@ def _globs(home: Home) -> dict[str, str]:
         "load_outcomes": quality.glob(home, quality.LOAD_OUTCOMES),
         "business_results": results_glob(home),
         "platforms": glob_escape(str(facts_table.facts_file(home))),
-    }
+        "mentions": mentions.mentions_glob(home),
+    } | {table.name: glob_escape(str(listening_tables.file_of(home, table))) for table in listening_tables.TABLES}
 
 
 def _readers(home: Home, *, is_deep: bool = False) -> dict[str, str]:
