@@ -1,0 +1,4 @@
+select
+    platform,
+    may_rank_persons
+from {{ ref('stg_platforms') }}
