@@ -4,3 +4,8 @@
 {% macro shown_person(key, platforms) -%}
     case when {{ platforms }}.may_rank_persons then {{ key }} end
 {%- endmacro %}
+
+{# Condition on rows that tell of persons. #}
+{% macro may_rank_persons(column='platform') -%}
+    {{ column }} in (select platform from {{ ref('dim_platforms') }} where may_rank_persons)
+{%- endmacro %}
