@@ -1,6 +1,6 @@
 """The tasks of a run and their order, once for all DAGs.
 
-    plan → extract (one per entry) → gate_loads → load (a tile per entry) → promote → score → build
+    plan → extract (one per entry) → gate_loads → load (a tile per entry) → promote → score → words → build
          → model (a tile per folder of models, and one per node that failed) → gate_marts → publish
     plan → import_results → build, and result_file (a tile per file) → gate_marts
 
@@ -62,7 +62,7 @@ def wire(window: Any) -> Any:
     tiles_of_models = model.expand(tile=built)
     gated = gate_marts(built)
     entry_ids >> imported >> built
-    promoted >> score(verdicts) >> built
+    promoted >> score(verdicts) >> words() >> built
     [tiles_of_models, files] >> gated
     return publish(window, verdicts, gated)
 
@@ -241,6 +241,12 @@ def promote(verdicts: list["EntryVerdict"] | None) -> dict[str, int]:
 def score(verdicts: list["EntryVerdict"]) -> dict[str, int]:
     """Judge the sentiment of new texts."""
     return _pipeline().score(verdicts)
+
+
+@task(queue=WAREHOUSE_QUEUE)
+def words() -> dict[str, int]:
+    """Work words, near copies and topics out of new texts."""
+    return _pipeline().work_words()
 
 
 @task(queue=WAREHOUSE_QUEUE)

@@ -3,7 +3,7 @@
 Each step can be repeated. Steps hand over ids and counts that fit into JSON, never rows. The window comes from the
 caller; the clock only stamps when something was observed or recorded, and refuses a day that is not over.
 
-    plan → extract (one per entry) → gate_loads → promote → score → build → gate_marts → publish
+    plan → extract (one per entry) → gate_loads → promote → score → work_words → build → gate_marts → publish
     plan → import_results → build
 
 Within the day: due_listens → listen (one per entry that is due).
@@ -244,6 +244,24 @@ class Pipeline:
         log.info("score: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
         return counts
 
+    def work_words(self, *, is_deep: bool = False) -> dict[str, int]:
+        """Work out of texts what marts count: words, near copies, topics; only where raw changed since the last time.
+
+        Texts are scored before, which tells the English ones.
+
+        Args:
+            is_deep: read all that is kept to find damage, not the ends of files alone.
+
+        Raises:
+            StorageError: disk full or not writable; the same again goes on from what is done.
+        """
+        from pulse.texts import get_scorer
+        from pulse.words import refresh
+
+        counts = asdict(refresh(self.home, get_scorer(self.settings.sentiment_model).model_id, is_deep=is_deep))
+        log.info("words: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
+        return counts
+
     # ---- results of the business -------------------------------------------
 
     def import_results(self, *, run_id: str) -> list[dict[str, Any]]:
@@ -381,6 +399,7 @@ class Pipeline:
         """
         raw.heal(self.home, is_deep=True)
         self.score([], is_deep=True)
+        self.work_words(is_deep=True)
         self.require_built(self.build(is_full_refresh=True))
         return self._publish(self.gate_marts(run_id=run_id), keep_states_n=keep_states_n)
 
@@ -391,6 +410,7 @@ class Pipeline:
             BuildFailed, GateStopped: what was published before stays.
         """
         self.score([])
+        self.work_words()
         self.require_built(self.build())
         return self._publish(self.gate_marts(run_id=run_id))
 
@@ -415,6 +435,7 @@ class Pipeline:
             )  # fmt: skip
         self.promote(verdicts, run_id=run_id)
         self.score(verdicts)
+        self.work_words()
         self.require_built(self.build())
         state_id = self._publish(self.gate_marts(run_id=run_id))
         quarantine.forget_released(self.home, load_id)

@@ -32,6 +32,7 @@ from pulse.lake.compaction import Compacted
 from pulse.texts import get_scorer
 from pulse.texts import store as scores
 from pulse.warehouse import creation_times, transform
+from pulse.words.kernel import VERSION as WORDS_VERSION
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +150,9 @@ def build(
     model_id = sentiment_model_id(settings)
     with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
         transform.ensure_inputs(home)
-        identity = {"project": transform.project_digest(), "sentiment_model_id": model_id}
+        identity = {
+            "project": transform.project_digest(), "sentiment_model_id": model_id, "words_version": str(WORDS_VERSION),
+        }  # fmt: skip
         inputs = transform.inputs_digests(home)
         if not is_full_refresh and select is None and _is_published_already(home, identity, inputs):
             return BuildReport(True, (), (), model_id, is_nothing_new=True)

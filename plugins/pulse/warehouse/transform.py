@@ -33,6 +33,7 @@ from pulse.lake import quality, raw
 from pulse.texts.store import ensure_empty_file as ensure_empty_scores
 from pulse.texts.store import scores_glob
 from pulse.warehouse import dbt_macros
+from pulse.words import store as words
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ def ensure_inputs(home: Home) -> None:
     quality.ensure_tables(home)
     ensure_empty_scores(home)
     ensure_empty_results(home)
+    words.ensure_empty_files(home)
 
 
 def run(
@@ -293,6 +295,7 @@ def _globs(home: Home) -> dict[str, str]:
         "sentiment_scores": scores_glob(home),
         "load_outcomes": quality.glob(home, quality.LOAD_OUTCOMES),
         "business_results": results_glob(home),
+        **{table.name: words.table_glob(home, table) for table in words.TABLES},
     }
 
 
