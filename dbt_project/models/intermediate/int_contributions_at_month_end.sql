@@ -83,6 +83,7 @@ select
     ranked.is_removed,
     ranked.source,
     scores.sentiment_label,
+    {{ hash_number('ranked.shown_text_sha256') }} as text_id,
     looked_at.kind is null as is_unproven,
     repeats.contribution_id is not null as is_repeat
 from ranked

@@ -1,6 +1,6 @@
 """The tasks of a run and their order, once for all DAGs.
 
-    plan → extract (one per entry) → gate_loads → load (a tile per entry) → promote → score → build
+    plan → extract (one per entry) → gate_loads → load (a tile per entry) → promote → score → words → build
          → model (a tile per folder of models, and one per node that failed) → gate_marts → publish
     plan → import_results → build, and result_file (a tile per file) → gate_marts
 
@@ -62,7 +62,7 @@ def wire(window: Any) -> Any:
     tiles_of_models = model.expand(tile=built)
     gated = gate_marts(built)
     entry_ids >> imported >> built
-    promoted >> score(verdicts) >> find_mentions() >> built
+    promoted >> score(verdicts) >> work_texts() >> built
     [tiles_of_models, files] >> gated
     return publish(window, verdicts, gated)
 
@@ -244,9 +244,9 @@ def score(verdicts: list["EntryVerdict"]) -> dict[str, int]:
 
 
 @task(queue=WAREHOUSE_QUEUE)
-def find_mentions() -> dict[str, int]:
-    """Find the config's brands in new texts."""
-    return _pipeline().find_mentions()
+def work_texts() -> dict[str, int]:
+    """Find the config's brands in new texts, and work words, near copies and topics out of them."""
+    return _pipeline().work_texts()
 
 
 @task(queue=WAREHOUSE_QUEUE)

@@ -3,7 +3,7 @@
 Each step can be repeated. Steps hand over ids and counts that fit into JSON, never rows. The window comes from the
 caller; the clock only stamps when something was observed or recorded, and refuses a day that is not over.
 
-    plan → extract (one per entry) → gate_loads → promote → score → find_mentions → build → gate_marts → publish
+    plan → extract (one per entry) → gate_loads → promote → score → work_texts → build → gate_marts → publish
     plan → import_results → build
 
 Within the day: due_listens → listen (one per entry that is due).
@@ -244,19 +244,24 @@ class Pipeline:
         log.info("score: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
         return counts
 
-    # ---- brands ---------------------------------------------------------------
+    # ---- what texts say besides ----------------------------------------------
 
-    def find_mentions(self, *, is_deep: bool = False) -> dict[str, int]:
+    def work_texts(self, *, is_deep: bool = False) -> dict[str, int]:
+        """Find the config's brands in new texts, and work words, near copies and topics out of them.
+
+        Args:
+            is_deep: read all that is kept to find damage, not the ends of files alone.
+
+        Raises:
+            ConfigError: judged examples of a brand cannot be read any more.
+            StorageError: disk full or not writable; the same again goes on from what is done.
+        """
+        return self._find_mentions(is_deep=is_deep) | self._work_words(is_deep=is_deep)
+
+    def _find_mentions(self, *, is_deep: bool) -> dict[str, int]:
         """Write what the config says to listen for as tables, and find its brands in texts not looked at for them.
 
         Those are the texts that came since; the whole history where brands, their examples or the model changed.
-
-        Args:
-            is_deep: read all mentions to find damage, not the ends of files alone.
-
-        Raises:
-            ConfigError: judged examples cannot be read any more.
-            StorageError: disk full or not writable.
         """
         from pulse.listening import store
         from pulse.texts import get_scorer
@@ -265,6 +270,18 @@ class Pipeline:
         found = store.find_mentions(self.home, self.settings.listening, scorer, is_deep=is_deep)
         counts: dict[str, int] = asdict(found)
         log.info("mentions: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
+        return counts
+
+    def _work_words(self, *, is_deep: bool) -> dict[str, int]:
+        """Work out of texts what marts count: words, near copies, topics; only where raw changed since the last time.
+
+        Texts are scored before, which tells the English ones.
+        """
+        from pulse.texts import get_scorer
+        from pulse.words import refresh
+
+        counts = asdict(refresh(self.home, get_scorer(self.settings.sentiment_model).model_id, is_deep=is_deep))
+        log.info("words: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
         return counts
 
     # ---- results of the business -------------------------------------------
@@ -404,7 +421,7 @@ class Pipeline:
         """
         raw.heal(self.home, is_deep=True)
         self.score([], is_deep=True)
-        self.find_mentions(is_deep=True)
+        self.work_texts(is_deep=True)
         self.require_built(self.build(is_full_refresh=True))
         return self._publish(self.gate_marts(run_id=run_id), keep_states_n=keep_states_n)
 
@@ -415,7 +432,7 @@ class Pipeline:
             BuildFailed, GateStopped: what was published before stays.
         """
         self.score([])
-        self.find_mentions()
+        self.work_texts()
         self.require_built(self.build())
         return self._publish(self.gate_marts(run_id=run_id))
 
@@ -440,7 +457,7 @@ class Pipeline:
             )  # fmt: skip
         self.promote(verdicts, run_id=run_id)
         self.score(verdicts)
-        self.find_mentions()
+        self.work_texts()
         self.require_built(self.build())
         state_id = self._publish(self.gate_marts(run_id=run_id))
         quarantine.forget_released(self.home, load_id)

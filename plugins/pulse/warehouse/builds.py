@@ -29,12 +29,13 @@ from pulse.core.home import PUBLISHED_NAME, Home
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.lake import compaction, quality, raw
 from pulse.lake.compaction import Compacted
-from pulse.platforms import facts_table
 from pulse.listening import store as mentions
 from pulse.listening import tables as listening_tables
+from pulse.platforms import facts_table
 from pulse.texts import get_scorer
 from pulse.texts import store as scores
 from pulse.warehouse import creation_times, transform
+from pulse.words.kernel import VERSION as WORDS_VERSION
 
 log = logging.getLogger(__name__)
 
@@ -157,6 +158,7 @@ def build(
             "project": transform.project_digest(),
             "platforms": facts_table.digest(),
             "sentiment_model_id": model_id,
+            "words_version": str(WORDS_VERSION),
             "listening": listening_tables.digest(settings.listening, model_id),
         }
         inputs = transform.inputs_digests(home)

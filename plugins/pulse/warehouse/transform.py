@@ -30,13 +30,14 @@ from pulse.core.text import printable
 from pulse.imports.store import ensure_empty_file as ensure_empty_results
 from pulse.imports.store import results_glob
 from pulse.lake import quality, raw
-from pulse.platforms import facts_table
 from pulse.listening import store as mentions
 from pulse.listening import tables as listening_tables
+from pulse.platforms import facts_table
 from pulse.texts.store import ensure_empty_file as ensure_empty_scores
 from pulse.texts.store import has_earlier_columns as has_earlier_score_columns
 from pulse.texts.store import scores_glob
 from pulse.warehouse import dbt_macros
+from pulse.words import store as words
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ def ensure_inputs(home: Home) -> None:
     ensure_empty_results(home)
     facts_table.ensure_file(home)
     mentions.ensure_empty_files(home)
+    words.ensure_empty_files(home)
 
 
 def run(
@@ -301,7 +303,9 @@ def _globs(home: Home) -> dict[str, str]:
         "business_results": results_glob(home),
         "platforms": glob_escape(str(facts_table.facts_file(home))),
         "mentions": mentions.mentions_glob(home),
-    } | {table.name: glob_escape(str(listening_tables.file_of(home, table))) for table in listening_tables.TABLES}
+        **{table.name: glob_escape(str(listening_tables.file_of(home, table))) for table in listening_tables.TABLES},
+        **{table.name: words.table_glob(home, table) for table in words.TABLES},
+    }
 
 
 def _readers(home: Home, *, is_deep: bool = False) -> dict[str, str]:
