@@ -436,7 +436,9 @@ class Pipeline:
         self.require_built(self.build())
         return self._publish(self.gate_marts(run_id=run_id))
 
-    def release(self, load_id: str, *, waive: frozenset[str], reason: str, run_id: str) -> str:
+    def release(
+        self, load_id: str, *, waive: frozenset[str], reason: str, run_id: str, released_by: str | None = None
+    ) -> str:
         """Make a new load of a stopped one with named rules waived, and take it all the way; returns the state's id.
 
         Raises:
@@ -447,7 +449,9 @@ class Pipeline:
         """
         from pulse.gates import quarantine
 
-        load = quarantine.release(self.home, load_id, waive=waive, reason=reason, clock=self.clock)
+        load = quarantine.release(
+            self.home, load_id, waive=waive, reason=reason, clock=self.clock, released_by=released_by
+        )
         entry_id, window = load.manifest.entry_id, load.manifest.window
         verdicts = self.gate_loads(window, [entry_id], [load.load_id], run_id=run_id)
         if verdicts[0]["outcome"] != "passed":

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from pulse.reports.words import Kind
+from pulse.showing.words import Kind
 
 SPACE = "\u00a0"  # a figure and its unit stay on one line
 _MINUS = "−"

@@ -1,4 +1,4 @@
-"""What the report calls things: each KPI's name, unit and meaning, and what each caveat says in plain words.
+"""What report and page call things: each KPI's name, unit and meaning, and what each caveat says in plain words.
 
 The formulas live in the models and are written down in docs/metrics.md; ``metric`` is the heading there.
 """
