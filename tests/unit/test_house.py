@@ -12,7 +12,7 @@ PULSE = REPOSITORY / "plugins" / "pulse"
 # Each may import those before it, at the top of a file or within a function.
 ORDER = (
     "core", "platforms", "lake", "sources", "config", "texts", "words", "listening", "gates", "imports", "warehouse",
-    "reading", "kpi", "showing", "reports", "health", "page", "steps", "orchestration", "sandbox", "cli",
+    "reading", "kpi", "showing", "reports", "page", "steps", "orchestration", "sandbox", "cli",
 )  # fmt: skip
 LONGEST_CHAIN = 13
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from pulse.config.settings import Settings
     from pulse.core.home import Home
     from pulse.core.window import Window
-    from pulse.health.status import Status
     from pulse.orchestration.embedded import RunResult
+    from pulse.reading.status import Status
 
 
 # What a shell makes of a program that ended by SIGINT.
@@ -473,7 +473,7 @@ def doctor(
 @app.command(epilog="Example: `pulse status`")
 def status() -> None:
     """What is published, what became of each community lately, and what waits for somebody."""
-    from pulse.health.status import status_of
+    from pulse.reading.status import status_of
 
     with _failing_in_one_line():
         home, settings = _home_and_settings()
@@ -675,7 +675,7 @@ def set_aside(
 ) -> None:
     """Go on without a damaged file that cannot be made again: says what is lost, then moves it to `damaged/`."""
     from pulse.core.clock import utc_now
-    from pulse.health import damage
+    from pulse.reading import damage
 
     with _failing_in_one_line():
         home = _home()

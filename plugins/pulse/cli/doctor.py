@@ -144,7 +144,7 @@ def _to_load_again(settings: Settings, entry_id: str, days: Sequence[date]) -> F
 
 def _files(home: Home, *, is_deep: bool) -> list[Finding]:
     """One finding per damaged file; one for all where there is none."""
-    from pulse.health import damage
+    from pulse.reading import damage
 
     found = [
         # What heals by itself asks for nothing but a run.

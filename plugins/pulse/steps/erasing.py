@@ -30,11 +30,11 @@ from pulse.core.files import sql_name, sql_text, storage_error
 from pulse.core.home import Home
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive, holder_pid
 from pulse.core.text import printable
-from pulse.health import damage
 from pulse.lake import erasure, forgotten, quality, raw
 from pulse.lake.erased_rows import FOR_GOOD
 from pulse.lake.forgotten import Found, Wanted
 from pulse.listening import store as mentions
+from pulse.reading import damage
 from pulse.sources.lines import ndjson
 from pulse.sources.lines.entry import FileEntry
 from pulse.sources.live.caches import cache_lock

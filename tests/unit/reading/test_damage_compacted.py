@@ -11,8 +11,8 @@ import pytest
 import damaging
 from pulse.core import coverage
 from pulse.core.home import Home
-from pulse.health import damage
 from pulse.lake import compacted, compaction, landing, outcomes, quality, raw
+from pulse.reading import damage
 from support import NOON, ask, contribution, sealed_load
 
 DAY = NOON.date()

@@ -16,10 +16,10 @@ from pulse.core import parquet
 from pulse.core.errors import ConfigError, DamagedFile
 from pulse.core.home import Home
 from pulse.core.window import Window
-from pulse.health import damage, status
 from pulse.imports import store as imports
 from pulse.lake import landing, outcomes, quality, raw
 from pulse.lake.landing import Load
+from pulse.reading import damage, status
 from pulse.sources.reddit.entry import RedditApiEntry
 from pulse.steps import retention
 from pulse.texts import get_scorer, score_partitions, unjudged_partitions

@@ -10,9 +10,9 @@ from pulse.config.settings import Settings
 from pulse.core import locks, memory_database, parquet
 from pulse.core.home import Home
 from pulse.gates import quarantine
-from pulse.health import damage
 from pulse.imports import kept_out
 from pulse.lake import quality, raw
+from pulse.reading import damage
 from pulse.warehouse import builds
 
 
