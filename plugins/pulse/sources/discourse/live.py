@@ -25,6 +25,7 @@ DISCOURSE = LiveSource(
 
 # What the protocol asks of a source's module.
 extract = DISCOURSE.extract
+listen = DISCOURSE.listen
 describe_plan = DISCOURSE.describe_plan
 probe = DISCOURSE.probe
 

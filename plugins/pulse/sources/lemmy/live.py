@@ -25,6 +25,7 @@ LEMMY = LiveSource(
 
 # What the protocol asks of a source's module.
 extract = LEMMY.extract
+listen = LEMMY.listen
 describe_plan = LEMMY.describe_plan
 probe = LEMMY.probe
 

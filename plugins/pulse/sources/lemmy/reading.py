@@ -68,7 +68,7 @@ class LemmyReader:
         """All posts and comments of the window."""
         reached: dict[Kind, Reached] = {}
         for kind in ("post", "comment"):
-            reached[kind], _ = self._read(asking, kind, asking.window.start_at)
+            reached[kind], _ = self._read(asking, kind, asking.start_at)
         return reached
 
     def look_again(self, asking: Asking, due: Sequence[Due]) -> int:

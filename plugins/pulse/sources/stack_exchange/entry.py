@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from pulse.platforms.entry import CommunityEntry
+from pulse.sources.live.entry import LiveEntry
 from pulse.sources.live.policy import LivePolicy
 
 SOURCE = "stack_exchange"
@@ -16,7 +16,7 @@ OBSERVES = frozenset({
 _NAME = re.compile(r"(?:([^\s@;/?&]{1,64})@)?([a-z0-9-]+(?:\.[a-z0-9-]+)*)", re.IGNORECASE)
 
 
-class StackExchangeEntry(CommunityEntry):
+class StackExchangeEntry(LiveEntry):
     """One site, or one tag of a site.
 
     Attributes:

@@ -45,6 +45,7 @@ STACK_EXCHANGE = LiveSource(
 
 # What the protocol asks of a source's module.
 extract = STACK_EXCHANGE.extract
+listen = STACK_EXCHANGE.listen
 describe_plan = STACK_EXCHANGE.describe_plan
 probe = STACK_EXCHANGE.probe
 
