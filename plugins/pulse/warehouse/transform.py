@@ -453,7 +453,10 @@ def run_unit_tests(home: Home) -> tuple[NodeResult, ...]:
     # dbt takes the types of a test's rows from the relation they stand for; sources are files, so they get one here.
     with duckdb.connect(str(database)) as connection:
         connection.execute("create schema raw")
+        connection.execute("create schema listening")
+        of_listening = {mentions.MENTIONS.name, *(table.name for table in listening_tables.TABLES)}
         for table, reader in _readers(aside).items():
-            connection.execute(f"create view raw.{table} as select * from {reader}")
+            schema = "listening" if table in of_listening else "raw"
+            connection.execute(f"create view {schema}.{table} as select * from {reader}")
     variables = {"sentiment_model_id": "model-of-the-tests"}
     return run(aside, database, ["build", "--exclude-resource-type", "test"], variables, has_unit_tests=True)
