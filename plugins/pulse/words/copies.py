@@ -1,7 +1,8 @@
 """Texts that say nearly the same: groups of near copies by month.
 
 Candidates share a band of their MinHash signatures (:mod:`pulse.words.kernel`); each pair is then held against the exact
-Jaccard similarity of their shingles, since a shared band is a hint and no proof. Texts with the same tokens are one before
+Jaccard similarity of their tokens (in texts of fewer than eight, of five
+characters in a row), since a shared band is a hint and no proof. Texts with the same tokens are one before
 that, and of a bucket two hundred are compared, so that a phrase that thousands write makes no millions of pairs.
 """
 
@@ -42,20 +43,20 @@ def groups(texts: pa.Array, *, min_jaccard: float = MIN_JACCARD) -> npt.NDArray[
     has_bands = np.array(bands.is_valid(), np.bool_)
     matrix = np.full((len(texts), kernel.BANDS_N), 0, np.int32)
     matrix[has_bands] = np.asarray(bands.values).reshape(-1, kernel.BANDS_N)
-    shingles, shingle_ends = tokens.shingles()
+    items, item_ends = tokens.compared_sets()
     rows = np.flatnonzero(has_bands)
-    return _joined(matrix, rows, shingles, shingle_ends, len(texts), min_jaccard)
+    return _joined(matrix, rows, items, item_ends, len(texts), min_jaccard)
 
 
 def _joined(
-    bands: npt.NDArray[np.int32], rows: npt.NDArray[np.int64], shingles: npt.NDArray[np.uint64],
-    shingle_ends: npt.NDArray[np.int64], texts_n: int, min_jaccard: float,
+    bands: npt.NDArray[np.int32], rows: npt.NDArray[np.int64], items: npt.NDArray[np.uint64],
+    item_ends: npt.NDArray[np.int64], texts_n: int, min_jaccard: float,
 ) -> npt.NDArray[np.int64]:  # fmt: skip
     parents = np.arange(texts_n)
     for band in range(kernel.BANDS_N):
         values = bands[rows, band]
         order = np.argsort(values, kind="stable")
-        kernel.join_copies(rows[order], values[order], BUCKET_CAP, shingles, shingle_ends, min_jaccard, parents)
+        kernel.join_copies(rows[order], values[order], BUCKET_CAP, items, item_ends, min_jaccard, parents)
     while not np.array_equal(parents, parents[parents]):
         parents = parents[parents]
     return parents
@@ -88,7 +89,7 @@ def month_groups(
         select distinct unnest(text_ids) as text_id
         from (
             select list(text_id) as text_ids
-            from (select text_id, unnest(bands) as bucket, unnest(range(16)) as band from once)
+            from (select text_id, unnest(bands) as bucket, unnest(range(21)) as band from once)
             group by band, bucket having count(*) > 1
         )
         """
@@ -111,8 +112,8 @@ def month_groups(
     joined = pa.table({"text_id": pa.array([], pa.int64()), "copy_id": pa.array([], pa.int64())})
     if texts_n:
         bands = np.asarray(table.column("bands").combine_chunks().values).reshape(texts_n, kernel.BANDS_N)
-        shingles, shingle_ends = tokenised(table.column("text").combine_chunks()).shingles()
-        parents = _joined(bands, np.arange(texts_n), shingles, shingle_ends, texts_n, MIN_JACCARD)
+        items, item_ends = tokenised(table.column("text").combine_chunks()).compared_sets()
+        parents = _joined(bands, np.arange(texts_n), items, item_ends, texts_n, MIN_JACCARD)
         text_ids = np.asarray(table.column("text_id"))
         joined = pa.table({"text_id": text_ids, "copy_id": text_ids[parents]})
     connection.register("joined", joined)

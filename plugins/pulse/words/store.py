@@ -51,7 +51,7 @@ TEXT_WORDS = Table(
             "another language than English",
         ),
         Column("normal_id", "BIGINT", True, "the same for texts that differ in case and signs alone; NULL without words"),
-        Column("bands", "INTEGER[]", True, "16 bands of its MinHash signature; NULL without any token"),
+        Column("bands", "INTEGER[]", True, "21 bands of its MinHash signature; NULL without any token"),
     ),
 )  # fmt: skip
 SPELLINGS = Table(
