@@ -1,6 +1,6 @@
 """Erasing from every place of a home: for whoever asked to be forgotten, and for what a sweep found gone.
 
-    look → raw → landing, quarantine → damaged, scratch → scores, mentions → warehouse, published, reports → look again
+    look → raw → landing, quarantine → damaged, scratch → scores, mentions, words → warehouse, published, reports → look again
 
 The proof (``quality.erasures``) is written twice: what was found, before anything is touched, and what is left, at the
 end. Each step can be repeated, and each file is replaced in one step: whoever was killed runs the same again. What
@@ -149,12 +149,14 @@ def erase_everywhere(pipeline: Pipeline, order: Order, *, run_id: str) -> Proof:
     _remove_what_cannot_be_read(home)
     for files in _made_of_texts(home).values():
         taken_back.drop(home, taken.tombstones, files)
+    dropped_n = pipeline.work_texts()["texts_dropped_n"]
     state_id = _publish_without(pipeline, run_id=run_id)
     left = {(trace.place, trace.what): trace.found_n for trace in _look(pipeline, order, wanted)}
     left |= {(place, "files"): sum(path.exists() for path in paths) for place, paths in unread.items()}
     contributions = Trace("raw/tombstones", "contributions", taken.contributions_n, 0)
     traces = (
         contributions,
+        Trace("words", "texts", dropped_n, 0),
         *(replace(trace, left_n=left.pop((trace.place, trace.what), 0)) for trace in found),
         *(Trace(place, what, 0, left_n) for (place, what), left_n in left.items() if left_n),
         *(replace(trace, left_n=trace.found_n) for trace in inputs),

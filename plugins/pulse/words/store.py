@@ -18,7 +18,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from glob import escape
 from pathlib import Path
@@ -34,7 +34,7 @@ from pulse.core.errors import StorageError
 from pulse.core.files import read_json, storage_error, write_json
 from pulse.core.home import Home
 from pulse.core.table import Column, Table
-from pulse.words import kernel
+from pulse.words import kernel, months
 from pulse.words.texts import tokenised
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ TEXT_WORDS = Table(
             "another language than English",
         ),
         Column("normal_id", "BIGINT", True, "the same for texts that differ in case and signs alone; NULL without words"),
-        Column("bands", "INTEGER[]", True, "16 bands of its MinHash signature; NULL without any token"),
+        Column("bands", "INTEGER[]", True, "21 bands of its MinHash signature; NULL without any token"),
     ),
 )  # fmt: skip
 SPELLINGS = Table(
@@ -63,7 +63,8 @@ SPELLINGS = Table(
         Column("word", "VARCHAR", False, "lower case"),
     ),
 )
-TABLES = (TEXT_WORDS, SPELLINGS)
+DAY_TABLES = (TEXT_WORDS, SPELLINGS)
+TABLES = (*DAY_TABLES, *months.TABLES)
 _BATCH_ROWS = 20_000
 
 
@@ -74,11 +75,12 @@ def text_id_sql(sha256_sql: str) -> str:
 
 @dataclass(frozen=True)
 class WordCounts:
-    """What one refresh did: days that were compared, and texts in them."""
+    """What one refresh did: days that were compared and texts in them, months whose copies and topics were made."""
 
     days_n: int = 0
     texts_worked_n: int = 0
     texts_dropped_n: int = 0
+    months_n: int = 0
 
 
 def table_glob(home: Home, table: Table) -> str:
@@ -131,7 +133,8 @@ def refresh(home: Home, model_id: str, *, is_deep: bool = False) -> WordCounts:
         )
         known = known | {day: digest} if day in found else {key: known[key] for key in known if key != day}
         _write_known(home, known)
-    return counts
+    kept = {day: words_file(home, day) for day in sorted(_days_kept(home)) if words_file(home, day).exists()}
+    return replace(counts, months_n=months.refresh(home, found, kept))
 
 
 # ---- what is there -----------------------------------------------------------
@@ -175,7 +178,7 @@ def _write_known(home: Home, known: dict[date, str]) -> None:
 
 def _days_kept(home: Home) -> set[date]:
     days = set()
-    for table in TABLES:
+    for table in DAY_TABLES:
         for folder in (home.words / table.name).glob("day=*"):
             with suppress(ValueError):
                 days.add(date.fromisoformat(folder.name.removeprefix("day=")))

@@ -59,7 +59,7 @@ class Tokens:
         return pa.array(ids.view(np.int64), mask=has_none)
 
     def bands(self) -> pa.ListArray:
-        """The 16 bands of each text's signature; NULL where it has no token."""
+        """The 21 bands of each text's signature; NULL where it has no token."""
         texts_n = self.text_ends.size
         bands = np.empty((texts_n, kernel.BANDS_N), np.int32)
         has_signature = np.empty(texts_n, np.bool_)
@@ -69,14 +69,14 @@ class Tokens:
         ends = np.cumsum(np.where(has_signature, kernel.BANDS_N, 0))
         return list_array(bands[has_signature].ravel(), ends, is_null=~has_signature)
 
-    def shingles(self) -> tuple[npt.NDArray[np.uint64], Int64s]:
-        """The distinct shingles of all texts one after another, each text's sorted, and where each text's end."""
-        shingles = np.empty(self.content.size + self.text_ends.size, np.uint64)
-        shingle_ends = np.empty(self.text_ends.size, np.int64)
-        shingles_n = kernel.shingle_sets(
-            self.content, self.text_ends, self.token_ends, self.starts, self.ends, shingles, shingle_ends
+    def compared_sets(self) -> tuple[npt.NDArray[np.uint64], Int64s]:
+        """What texts are held against each other by (:func:`pulse.words.kernel.compared_sets`), and where each text's end."""
+        items = np.empty(self.content.size + self.text_ends.size, np.uint64)
+        item_ends = np.empty(self.text_ends.size, np.int64)
+        items_n = kernel.compared_sets(
+            self.content, self.text_ends, self.token_ends, self.starts, self.ends, self.keys, items, item_ends
         )  # fmt: skip
-        return shingles[:shingles_n], shingle_ends
+        return items[:items_n], item_ends
 
 
 def tokenised(texts: pa.Array) -> Tokens:
