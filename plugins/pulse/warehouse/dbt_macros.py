@@ -63,7 +63,7 @@ def flat_namespace() -> Any:
     """A ``MacroNamespace`` that finds each name once; dbt's own looks in five places whenever it is asked for one."""
     from dbt.context.macros import MacroNamespace
 
-    class Flat(MacroNamespace):
+    class Flat(MacroNamespace):  # type: ignore[misc]
         def __init__(self, **namespaces: Any) -> None:
             super().__init__(**namespaces)
             self._found: dict[str, Any] = {}

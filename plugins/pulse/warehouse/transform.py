@@ -262,7 +262,7 @@ _SHARED = ("macros", "docs", "files")
 def _copied(parsed: Any, *, has_unit_tests: bool) -> Any:
     """A manifest to run with: dbt changes its nodes and sources."""
     left_out = _SHARED if has_unit_tests else (*_SHARED, "unit_tests")
-    with patch.multiple(parsed, **{name: {} for name in left_out}):
+    with patch.dict(vars(parsed), {name: {} for name in left_out}):
         manifest = parsed.deepcopy()
     for name in _SHARED:
         setattr(manifest, name, getattr(parsed, name))
