@@ -76,7 +76,7 @@ def test_forget__mentions_of_what_they_wrote_go_and_those_of_others_stay(pipelin
     brands = Listening(brands=(Brand(name="Zeppelin", aliases=("zeppelin",)),))
     settings = pipeline.settings.model_copy(update={"listening": brands})
     named = replace(pipeline, settings=settings)
-    assert named.find_mentions()["mentions_n"] == 2
+    assert named.work_texts()["mentions_n"] == 2
     proof = forget(named, Asked("reddit", NAME), run_id="x")
     assert {trace.left_n for trace in proof.traces if trace.place == "mentions"} == {0}
     rows = [row for file in mentions.files(pipeline.home) for row in pq.read_table(file).to_pylist()]
