@@ -37,6 +37,6 @@ RUN pip install --quiet --disable-pip-version-check --no-index --no-deps --no-bu
 USER pulse
 WORKDIR /opt/pulse
 # Compiles the sentiment kernel into its cache; on another kind of processor the first score does that again.
-RUN python -c 'from pulse.texts import engine; engine.warm()'
+RUN python -c 'from pulse.listening import matcher; from pulse.texts import engine; engine.warm(); matcher.warm(engine.EngineScorer())'
 VOLUME /var/lib/pulse
 CMD ["pulse", "doctor"]

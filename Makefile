@@ -29,8 +29,8 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	@touch $@
 
 # The compiled kernel lies beside its source, in __pycache__; without it the first score would wait for the compiler.
-$(VENV)/.kernel: $(VENV)/.installed plugins/pulse/texts/kernel.py
-	@$(BIN)/python -c 'from pulse.texts import engine; engine.warm()'
+$(VENV)/.kernel: $(VENV)/.installed plugins/pulse/texts/kernel.py plugins/pulse/listening/kernel.py
+	@$(BIN)/python -c 'from pulse.listening import matcher; from pulse.texts import engine; engine.warm(); matcher.warm(engine.EngineScorer())'
 	@touch $@
 
 .PHONY: lock

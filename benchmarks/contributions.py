@@ -51,6 +51,7 @@ def select_contributions(day: date, rows_n: int, *, load_id: str, community: str
                 "load_id": f"'{load_id}'",
                 "extra": "null",
                 "channel": "null",
+                "is_accepted_answer": "null",
             }
         )
         + f" from range({rows_n}) as numbers(n)"

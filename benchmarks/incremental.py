@@ -65,7 +65,9 @@ def _add_day(home: "Home", day: date) -> None:
 
     from benchmarks.contributions import select_contributions
     from pulse.core.files import write_json
+    from pulse.texts.scorer import KINDS
 
+    no_needs = ", ".join(f"null::double as p_{kind}, null::boolean as is_{kind}" for kind in KINDS)
     load_id = f"reddit_archive-bench-{day}"
     partition = home.contributions_dir("reddit", "bench", day)
     scores = home.scores_dir("vader-3.3.2", "reddit", "bench", day)
@@ -82,7 +84,8 @@ def _add_day(home: "Home", day: date) -> None:
                     null::double as p_negative, null::double as p_neutral, null::double as p_positive,
                     (score % 21 - 10) / 10.0 as sentiment_score,
                     ['negative', 'neutral', 'positive'][1 + (score % 3)::int] as label,
-                    true as is_scorable, null::varchar as unscorable_reason
+                    true as is_scorable, null::varchar as unscorable_reason,
+                    {no_needs}, null::varchar as rules
                 from read_parquet('{partition}/{load_id}.parquet', hive_partitioning = false)
             ) to '{scores}/bench.parquet' (format parquet, compression zstd)
             """

@@ -153,6 +153,7 @@ def _contributions(rows_n: int, communities_n: int) -> str:
             "load_id": f"'{LOAD_ID}'",
             "extra": "null",
             "channel": "null",
+            "is_accepted_answer": "null",
         }
     )
     posted_us = f"(n // 10 * 10.0 / {rows_n} * {quarter_us})::bigint"

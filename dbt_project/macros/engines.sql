@@ -53,6 +53,19 @@
     cast(array() as array<string>)
 {%- endmacro %}
 
+{# A row for each item of a list, as a column of a select; a row without items gives none. #}
+{% macro each_of(list) -%}
+    {{ return(adapter.dispatch('each_of', 'community_pulse')(list)) }}
+{%- endmacro %}
+
+{% macro default__each_of(list) -%}
+    unnest({{ list }})
+{%- endmacro %}
+
+{% macro spark__each_of(list) -%}
+    explode({{ list }})
+{%- endmacro %}
+
 {# Sum of the values of a map; NULL for no map, so that "cannot be seen" stays that. #}
 {% macro map_total(map) -%}
     {{ return(adapter.dispatch('map_total', 'community_pulse')(map)) }}

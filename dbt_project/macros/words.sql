@@ -71,12 +71,3 @@
         / nullif(abs({{ below }} - {{ n }} * {{ p }}), 0)
     )
 {%- endmacro %}
-
-{# P(Z >= z) of the normal distribution for z of zero or more, good to .3 %: Börjesson, P. O. and Sundberg, C.-E. W. (1979),
-   IEEE Transactions on Communications 27, 639-643. Below zero it is said to be 0.5, which nobody would call a find. #}
-{% macro upper_tail(z) -%}
-    case
-        when {{ z }} <= 0 then 0.5
-        else exp(-{{ z }} * {{ z }} / 2) / (sqrt(2 * pi()) * (0.661 * {{ z }} + 0.339 * sqrt({{ z }} * {{ z }} + 5.51)))
-    end
-{%- endmacro %}

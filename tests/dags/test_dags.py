@@ -18,7 +18,7 @@ from pulse.core.window import Window
 pytestmark = pytest.mark.integration
 
 DAYS_DAG_IDS = ("community_backfill", "community_daily")
-DAG_IDS = (*DAYS_DAG_IDS, "community_listen", "kpi_monthly", "privacy_sweep")
+DAG_IDS = (*DAYS_DAG_IDS, "community_listen", "kpi_monthly", "privacy_sweep", "quarantine_release")
 HEAVY = ("praw", "dbt", "great_expectations", "duckdb", "pandas", "pyarrow", "vaderSentiment", "numba")
 
 

@@ -4,6 +4,7 @@ And beside both a table that does not show who wrote what: its people are unknow
 """
 
 import random
+import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -122,6 +123,11 @@ def of(tables: Tables, table: str, community: str, **where: Any) -> list[dict[st
     return [row for row in tables[f"marts.{table}"] if wanted.items() <= row.items()]
 
 
+def people_of(tables: Tables, community: str) -> list[dict[str, Any]]:
+    """Persons of a community, whatever the terms of its platform."""
+    return [row for row in tables["intermediate.int_contributors"] if row["community"] == community]
+
+
 @pytest.fixture(scope="module")
 def without_chat(shared_lab: Any, look: Any) -> Tables:
     shared_lab.empty()
@@ -201,7 +207,7 @@ def test_month__tells_of_openers_beside_posts_and_never_of_messages_as_posts(mar
 def test_people__are_those_of_every_kind_and_threads_and_posts_are_not_of_chats(marts: Tables):
     (people,) = of(marts, "fct_participation_monthly", "chat")
     assert (people["contributors"], people["contributions"]) == (5, 9)
-    assert {row["messages"] for row in of(marts, "dim_contributors", "chat")} == {1, 2, 3}
+    assert {row["messages"] for row in people_of(marts, "chat")} == {1, 2, 3}
     (community,) = of(marts, "dim_communities", "chat")
     assert (community["posts"], community["messages"], community["days_messages_complete"]) == (None, 10, 2)
     (mood,) = of(marts, "fct_sentiment_monthly", "chat")
@@ -229,7 +235,71 @@ def test_people__are_unknown_where_a_table_shows_no_authors(marts: Tables):
         assert kpis[kpi]["value"] is None
         assert "authors_not_observed" in kpis[kpi]["caveat"]
     assert {row["active_contributors_per_h"] for row in of(marts, "fct_posting_heatmap", "anon")} == {None}
-    assert not of(marts, "dim_contributors", "anon")
+    assert not people_of(marts, "anon")
+
+
+# ---- terms -------------------------------------------------------------------------
+
+KEYS = {letter * 64 for letter in "abcdef"}
+
+
+def holds_person(value: Any) -> bool:
+    """Whether a value is the key of a person, or holds one."""
+    if isinstance(value, list | tuple | set):
+        return any(map(holds_person, value))
+    if isinstance(value, dict):
+        return holds_person([*value, *value.values()])
+    return isinstance(value, str) and any(key in value for key in KEYS)
+
+
+def models_with_persons() -> set[str]:
+    """Marts that are tagged as showing persons."""
+    return {
+        model["name"]
+        for file in sorted((REPOSITORY / "dbt_project" / "models" / "marts").rglob("[!_]*.yml"))
+        for model in yaml.safe_load(file.read_text(encoding="utf-8"))["models"]
+        if "persons" in model.get("config", {}).get("tags", [])
+    }
+
+
+def test_persons__are_in_no_mart_that_is_not_tagged(marts: Tables):
+    showing = {
+        table.removeprefix("marts.")
+        for table, rows in marts.items()
+        if table.startswith("marts.") and any(holds_person(value) for row in rows for value in row.values())
+    }
+    assert showing == {"dim_contributors", "fct_contributions", "fct_threads"}, "or this would pass on nothing"
+    # Nobody may be ranked on Discord, which has all the conversations here.
+    assert models_with_persons() == showing | {"fct_conversations"}
+
+
+def test_persons__a_column_of_their_keys_stands_in_tagged_marts_alone():
+    named = set()
+    for file in sorted((REPOSITORY / "dbt_project" / "models" / "marts").rglob("[!_]*.yml")):
+        for model in yaml.safe_load(file.read_text(encoding="utf-8"))["models"]:
+            if any(re.search(r"(author|contributor|person)\w*_key|_author$", one["name"]) for one in model["columns"]):
+                named.add(model["name"])
+    assert named == models_with_persons()
+
+
+def test_persons__of_a_platform_that_lets_nobody_be_ranked_are_in_no_mart_and_counted_in_all(marts: Tables):
+    asked = {row["platform"]: row["may_rank_persons"] for row in marts["marts.dim_platforms"]}
+    assert (asked["discord"], asked["reddit"], asked.get("site")) == (False, True, None)
+    kept = {row["platform"] for row in marts["intermediate.int_contributors"]}
+    assert kept == {"discord", "reddit"}
+    for table, rows in marts.items():
+        if table.startswith("marts."):
+            found = [row for row in rows if row.get("platform") != "reddit" and any(map(holds_person, row.values()))]
+            assert not found, table
+    assert {row["author_key"] is None for row in of(marts, "fct_contributions", "tea")} == {False}
+    # The same figures as ever: see also the months and days above.
+    (community,) = of(marts, "dim_communities", "chat")
+    (people,) = of(marts, "fct_participation_monthly", "chat")
+    (month,) = of(marts, "fct_community_monthly", "chat")
+    counts = {community["contributors"], people["contributors"], month["contributors"], len(people_of(marts, "chat"))}
+    assert counts == {5}
+    conversations = of(marts, "fct_conversations", "chat")
+    assert {row["contributors"] for row in conversations if row["is_by_contributor"]} == {1, 5}
 
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])

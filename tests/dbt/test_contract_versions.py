@@ -15,7 +15,7 @@ from support import contribution
 
 pytestmark = pytest.mark.integration
 
-# Versions 1 and 2 as they were, never to be changed: what raw holds of it cannot be changed either.
+# Versions 1 to 3 as they were, never to be changed: what raw holds of it cannot be changed either.
 VERSION_1 = """
     platform VARCHAR not null, community VARCHAR not null, contribution_id VARCHAR not null, kind VARCHAR not null,
     thread_id VARCHAR not null, parent_id VARCHAR, created_at TIMESTAMPTZ not null, edited_at TIMESTAMPTZ,
@@ -30,6 +30,7 @@ COMMUNITIES_VERSION_1 = """
     active_n BIGINT, source VARCHAR not null, load_id VARCHAR not null, contract_version INTEGER not null
 """
 VERSION_2 = f"{VERSION_1}, channel VARCHAR"
+VERSION_3 = f"{VERSION_2}, is_accepted_answer BOOLEAN"
 
 
 def write_rows(file: Path, columns: str, **changes: object) -> None:
@@ -55,7 +56,8 @@ def staged(home: Home, database: Path) -> list[tuple[object, ...]]:
     assert node.is_ok, node.message
     with duckdb.connect(str(database), read_only=True) as connection:
         return connection.execute(
-            "select contribution_id, title, channel, contract_version from staging.stg_contributions order by all"
+            "select contribution_id, title, channel, is_accepted_answer, contract_version "
+            "from staging.stg_contributions order by all"
         ).fetchall()
 
 
@@ -66,6 +68,7 @@ def test_earlier_versions__are_still_what_their_rows_are():
             [
                 (VERSION_1, contract.duckdb_columns()),
                 (VERSION_2, contract.duckdb_columns()),
+                (VERSION_3, contract.duckdb_columns()),
                 (COMMUNITIES_VERSION_1, contract.community_duckdb_columns()),
             ]
         ):
@@ -85,22 +88,25 @@ def test_earlier_versions__rows_are_read_beside_those_of_newer_ones(
     home: Home, tmp_path: Path, airflow_home: Path, monkeypatch: pytest.MonkeyPatch
 ):
     database = tmp_path / "warehouse.duckdb"
-    oldest = {"contribution_id": "t3_old", "title": "Of version 1", "contract_version": 1}
-    write_rows(of_today(home, date(2026, 10, 5)), VERSION_1, **oldest)
-    with monkeypatch.context() as then:
-        then.setattr(contract, "COLUMNS", contract.COLUMNS[:-1])
-        raw.ensure_empty_file(home)
-
-    second = {"contribution_id": "t3_older", "title": "Of version 2", "channel": "tips", "contract_version": 2}
-    write_rows(of_today(home, date(2026, 10, 6)), VERSION_2, **second)
-    of_both = [("t3_old", "Of version 1", None, 1), ("t3_older", "Of version 2", "tips", 2)]
-    assert staged(home, database) == of_both
+    versions = {1: VERSION_1, 2: VERSION_2, 3: VERSION_3}
+    facts = {1: {}, 2: {"channel": "tips"}, 3: {"channel": "tips", "is_accepted_answer": True}}
+    wanted: list[tuple[object, ...]] = []
+    for version, columns in versions.items():
+        told = {"contribution_id": f"t3_{version}", "title": f"Of version {version}", "contract_version": version}
+        write_rows(of_today(home, date(2026, 10, 5 + version)), columns, **told, **facts[version])
+        told |= {"channel": None, "is_accepted_answer": None} | facts[version]
+        names = ("contribution_id", "title", "channel", "is_accepted_answer", "contract_version")
+        wanted.append(tuple(told[name] for name in names))
+        with monkeypatch.context() as then:
+            then.setattr(contract, "COLUMNS", contract.COLUMNS[: 28 + version])
+            raw.ensure_empty_file(home)
+    assert staged(home, database) == wanted
 
     language = table.Column("language", "VARCHAR", True, "in which it is written")
     monkeypatch.setattr(contract, "COLUMNS", (*contract.COLUMNS, language))
-    monkeypatch.setattr(contract, "CONTRACT_VERSION", 3)
-    newer = of_today(home, date(2026, 10, 7))
-    newest = {"contribution_id": "t3_new", "title": "Of version 3", "channel": "news", "contract_version": 3}
+    monkeypatch.setattr(contract, "CONTRACT_VERSION", 4)
+    newer = of_today(home, date(2026, 10, 10))
+    newest = {"contribution_id": "t3_4", "title": "Of version 4", "channel": "news", "contract_version": 4}
     write_rows(newer, contract.duckdb_columns(), **newest)
     with duckdb.connect() as connection:
         connection.execute(
@@ -108,12 +114,12 @@ def test_earlier_versions__rows_are_read_beside_those_of_newer_ones(
         )
         connection.table("given").write_parquet(str(newer))
 
-    wanted = [("t3_new", "Of version 3", "news", 3), *of_both]
+    wanted.append(("t3_4", "Of version 4", "news", None, 4))
     for _ in range(2):  # the second time the typed file is there already
         assert staged(home, database) == wanted
     reader = transform._readers(home)["contributions"]
     assert duckdb.sql(f"select contribution_id, language from {reader} order by 1").fetchall() == [
-        ("t3_new", "en"), ("t3_old", None), ("t3_older", None),
+        ("t3_1", None), ("t3_2", None), ("t3_3", None), ("t3_4", "en"),
     ]  # fmt: skip
 
 

@@ -287,7 +287,7 @@ def story(built_at_once: Any, shared_lab: Any, rows: Any, look: Any) -> Story:
             view: connection.execute(
                 f"explain analyze select * from staging.{view} where partition_day >= date '{lab.day(40)}'"
             ).fetchall()[0][1]
-            for view in ("stg_contributions", "stg_sentiment_scores")
+            for view in ("stg_contributions", "stg_text_scores")
         }
     return Story(at_first, later, at_last, at_once, dates_later, dates_at_last, observed_at_last, plans)
 
@@ -348,7 +348,7 @@ def test_build__rows_lost_on_a_rerun_leave_every_mart(story: Story, shared_lab: 
     assert column(story.at_last, "marts.fct_community_daily", "posts", by="contribution_date")[shared_lab.day(4)] == 0
 
 
-@pytest.mark.parametrize("view", ["stg_contributions", "stg_sentiment_scores"])
+@pytest.mark.parametrize("view", ["stg_contributions", "stg_text_scores"])
 def test_staging__a_filter_on_partition_day_opens_those_files_only(story: Story, view: str):
     assert "Total Files Read: 1 " in story.plans[view], story.plans[view]
 

@@ -49,7 +49,7 @@ LIVE_DAYS = tuple(TUESDAY + timedelta(days=number) for number in range(6))
 _LOOK_AGAIN_DAYS = (3, 7, 30)
 
 # What archives of Reddit and its API show both.
-OBSERVED = tuple(sorted(OBSERVABLE - {"channel", "reactions", "award_count", "view_count"}))
+OBSERVED = tuple(sorted(OBSERVABLE - {"channel", "is_accepted_answer", "reactions", "award_count", "view_count"}))
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from fixtures.live_reddit import KEY
 from pulse.core.clock import utc_now
 from pulse.core.errors import DamagedFile
 from pulse.core.home import Home
-from pulse.health import damage
 from pulse.lake import landing, quality
+from pulse.reading import damage
 from pulse.steps.pipeline import Pipeline
 from pulse.warehouse import builds
 

@@ -11,8 +11,8 @@ import pytest
 from pulse.config.settings import load_settings
 from pulse.core.home import Home
 from pulse.core.window import Window
-from pulse.health import status
 from pulse.lake import raw
+from pulse.reading import status
 from pulse.sandbox.world import World
 from pulse.sandbox.world_gaps import Gaps, write_gaps
 from pulse.steps.pipeline import Pipeline

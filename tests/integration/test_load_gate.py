@@ -237,7 +237,7 @@ def load_with_raw_changes(home: Home, good: list[dict[str, Any]], broken: dict[s
                 "update rows set text_sha256 = ? where contribution_id = ?", [text_sha256, contribution_id]
             )
         connection.table("rows").write_parquet(str(path))
-    observes = tuple(sorted(OBSERVABLE - {"channel"}))
+    observes = tuple(sorted(OBSERVABLE - {"channel", "is_accepted_answer"}))
     manifest = load.manifest.model_copy(update={"rows_by_day": {DAY: len(files[DAY])}, "observes": observes})
     (load.folder / landing.MANIFEST).write_text(manifest.model_dump_json())
     return landing.open_load(load.folder)
@@ -867,6 +867,7 @@ def test_observes__each_column_is_asked_for(home: Home, column: str):
     values: dict[str, Any] = {
         "edited_at": NOON, "url": "https://example.org", "tags": [], "score": 1, "upvote_ratio": 0.5,
         "reactions": {"👍": 1}, "parent_id": "t3_a", "author_key": "a" * 64, "title": "A title",
+        "is_accepted_answer": True,
     }  # fmt: skip
     value = values.get(column, 1 if column.endswith("_count") else "text")
     row = contribution("t3_z" if column == "title" else "t1_z", **{column: value})

@@ -35,7 +35,7 @@ BREAKS = {
         "select platform, community, 'lost' as conversation_id, contribution_date, created_at as started_at, "
         "created_at as last_message_at, true as is_by_contributor, 1 as messages from marts.fct_contributions limit 1)"
     ),
-    "contributors_add_up_to_contributions": "update marts.dim_contributors set posts = posts + 1",
+    "contributors_add_up_to_contributions": "update intermediate.int_contributors set posts = posts + 1",
     "new_contributors_are_new_once": (
         "update marts.fct_community_daily set new_contributors = 1000 "
         "where community = 'crumbclub' and contribution_date = date '2026-06-12'"
@@ -52,8 +52,8 @@ BREAKS = {
     "ages_are_the_ages_asked_for": "update marts.fct_engagement_at_age set observed_age_h = 1",
     "removed_text_is_gone": "update marts.fct_contributions set body = 'back again' where removal <> 'none'",
     "authors_are_pseudonyms": (
-        "update marts.dim_contributors set author_key = 'spez' where author_key = "
-        "(select min(author_key) from marts.dim_contributors)"
+        "update intermediate.int_contributors set author_key = 'spez' where author_key = "
+        "(select min(author_key) from intermediate.int_contributors)"
     ),
     "complete_days_have_counts": (
         "update marts.fct_community_daily set posts = null "

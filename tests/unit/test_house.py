@@ -11,8 +11,8 @@ from pulse.core.home import REPOSITORY
 PULSE = REPOSITORY / "plugins" / "pulse"
 # Each may import those before it, at the top of a file or within a function.
 ORDER = (
-    "core", "platforms", "lake", "sources", "config", "texts", "words", "gates", "imports", "warehouse", "reading", "kpi",
-    "reports", "health", "steps", "orchestration", "sandbox", "cli",
+    "core", "platforms", "lake", "sources", "config", "texts", "words", "listening", "gates", "imports", "warehouse",
+    "reading", "kpi", "showing", "reports", "page", "steps", "orchestration", "sandbox", "cli",
 )  # fmt: skip
 LONGEST_CHAIN = 13
 

@@ -23,7 +23,8 @@ messages as (
         author_key,
         author_role,
         is_by_contributor,
-        source
+        source,
+        is_repeat
     from {{ relation }}
     where kind = 'message' and {{ is_proven() }}
     {{ 'union all' if not loop.last }}
@@ -174,7 +175,8 @@ select
     messages.author_key,
     messages.author_role,
     messages.is_by_contributor,
-    messages.source
+    messages.source,
+    messages.is_repeat
 from messages
 inner join resolved
     on messages.period = resolved.period

@@ -82,6 +82,7 @@ watched as (
         openers.community,
         openers.period_start_date,
         openers.is_by_contributor,
+        openers.is_repeat,
         answers_by_others.first_response_at is not null as is_answered,
         -- An answer seen after a gap need not be the first.
         case
@@ -105,10 +106,19 @@ watched as (
 
 ),
 
--- A month also has a row of all communities together.
+-- A month also has a row of all communities together, where a conversation counts once.
 scopes as (
 
-    select * from watched
+    select
+        period,
+        platform,
+        community,
+        period_start_date,
+        is_by_contributor,
+        is_answered,
+        first_response_h,
+        watched_h
+    from watched
     union all
     select
         period,
@@ -120,7 +130,7 @@ scopes as (
         first_response_h,
         watched_h
     from watched
-    where period = 'month'
+    where period = 'month' and {{ is_counted_once() }}
 
 ),
 

@@ -14,7 +14,7 @@ contributions as (
         ref('int_contributions_latest'),
         ref('int_contributions_at_month_end'),
         ['platform', 'community', 'kind', 'author_role', 'is_removed', 'score', 'award_count', 'reaction_count',
-         'reply_count', 'created_at', 'last_observed_at'],
+         'reply_count', 'created_at', 'last_observed_at', 'is_repeat'],
     ) }}
 
 ),
@@ -31,10 +31,12 @@ threads_in_communities as (
 
 ),
 
-counted_in_communities as (
+-- What totals over communities count, and what stands there for another community's as well, apart.
+counted_apart as (
 
     select
         {{ key }},
+        {{ is_counted_once() }} as is_counted_once,
         sum(case when kind = 'post' then 1 else 0 end) as posts,
         sum(case when kind = 'comment' then 1 else 0 end) as comments,
         sum(case when kind = 'message' then 1 else 0 end) as messages,
@@ -47,19 +49,19 @@ counted_in_communities as (
         sum(reaction_count) as reaction_count_sum,
         count(reaction_count) as reaction_count_observed_n
     from contributions
-    group by {{ key }}
+    group by {{ key }}, {{ is_counted_once() }}
 
 ),
 
--- A month also has a row of all communities together. Sums add up; people and threads are looked at again.
+-- A month also has a row of all communities together, where what stands in two counts once; people and threads are
+-- looked at again.
 totals as (
 
-    select * from counted_in_communities
-    union all
+    {%- for platform, community in [('platform', 'community'), ("'*'", "'*'")] %}
     select
         period,
-        '*' as platform,
-        '*' as community,
+        {{ platform }} as platform,
+        {{ community }} as community,
         period_start_date,
         sum(posts) as posts,
         sum(comments) as comments,
@@ -72,9 +74,15 @@ totals as (
         sum(award_count_observed_n) as award_count_observed_n,
         sum(reaction_count_sum) as reaction_count_sum,
         sum(reaction_count_observed_n) as reaction_count_observed_n
-    from counted_in_communities
-    where period = 'month'
+    from counted_apart
+    {%- if loop.last %}
+    where period = 'month' and is_counted_once
     group by period, period_start_date
+    {%- else %}
+    group by {{ key }}
+    union all
+    {%- endif %}
+    {%- endfor %}
 
 ),
 
@@ -94,7 +102,7 @@ platform_counts as (
         created_at,
         last_observed_at
     from contributions
-    where kind = 'post' and reply_count is not null and period = 'month'
+    where kind = 'post' and reply_count is not null and period = 'month' and {{ is_counted_once() }}
 
 ),
 
@@ -135,7 +143,7 @@ threads as (
     union all
     select period, '*' as platform, '*' as community, period_start_date, {{ thread_columns }}
     from threads_in_communities
-    where period = 'month'
+    where period = 'month' and {{ is_counted_once() }}
 
 ),
 

@@ -46,8 +46,18 @@ looked_at as (
 
 ),
 
+repeats as (
+
+    {{ repeated_contributions(
+        ref('int_observations'), ref('stg_platforms'), 'looked_at',
+        is_affected('contribution_date', 'partition_day')
+        ~ ' and partition_day <= ' ~ period_end('month', period_start('month', 'contribution_date'))
+    ) }}
+
+),
+
 scores as (
-    {{ judged_texts(ref('stg_sentiment_scores'), ['sentiment_label']) }}
+    {{ judged_texts(ref('stg_text_scores'), ['sentiment_label']) }}
 
 )
 
@@ -74,13 +84,19 @@ select
     ranked.source,
     scores.sentiment_label,
     {{ hash_number('ranked.shown_text_sha256') }} as text_id,
-    looked_at.kind is null as is_unproven
+    looked_at.kind is null as is_unproven,
+    repeats.contribution_id is not null as is_repeat
 from ranked
 left join looked_at
     on ranked.platform = looked_at.platform
     and ranked.community = looked_at.community
     and ranked.contribution_date = looked_at.contribution_date
     and ranked.kind = looked_at.kind
+left join repeats
+    on ranked.platform = repeats.platform
+    and ranked.community = repeats.community
+    and ranked.contribution_id = repeats.contribution_id
+    and ranked.contribution_date = repeats.contribution_date
 left join scores
     on ranked.platform = scores.platform
     and ranked.community = scores.community

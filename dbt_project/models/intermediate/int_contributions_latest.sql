@@ -47,6 +47,15 @@ looked_at as (
 
     {{ looked_at_days('observed_days', ref('int_coverage_claims')) }}
 
+),
+
+repeats as (
+
+    {{ repeated_contributions(
+        ref('int_observations'), ref('stg_platforms'), 'looked_at',
+        is_affected('contribution_date', 'partition_day')
+    ) }}
+
 )
 
 select
@@ -72,11 +81,17 @@ select
     ranked.is_removed,
     ranked.source,
     ranked.load_id,
-    looked_at.kind is null as is_unproven
+    looked_at.kind is null as is_unproven,
+    repeats.contribution_id is not null as is_repeat
 from ranked
 left join looked_at
     on ranked.platform = looked_at.platform
     and ranked.community = looked_at.community
     and ranked.contribution_date = looked_at.contribution_date
     and ranked.kind = looked_at.kind
+left join repeats
+    on ranked.platform = repeats.platform
+    and ranked.community = repeats.community
+    and ranked.contribution_id = repeats.contribution_id
+    and ranked.contribution_date = repeats.contribution_date
 where ranked.recency = 1

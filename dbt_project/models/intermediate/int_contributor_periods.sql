@@ -9,7 +9,7 @@ contributions as (
     {{ contributions_of_periods(
         ref('int_contributions_latest'),
         ref('int_contributions_at_month_end'),
-        ['platform', 'community', 'author_key', 'is_by_contributor', 'contribution_date', 'score'],
+        ['platform', 'community', 'author_key', 'is_by_contributor', 'contribution_date', 'score', 'is_repeat'],
     ) }}
 
 ),
@@ -25,7 +25,10 @@ in_communities as (
         author_key,
         bit_or({{ bit_at(dbt.datediff('period_start_date', 'contribution_date', 'day')) }}) as day_bits,
         count(*) as contributions,
-        sum(score) as score_sum
+        sum(score) as score_sum,
+        -- Of these, what totals over communities count.
+        count(case when {{ is_counted_once() }} then 1 end) as contributions_once,
+        sum(case when {{ is_counted_once() }} then score end) as score_sum_once
     from contributions
     where is_by_contributor
     group by period, period_start_date, platform, community, author_key
@@ -47,7 +50,8 @@ replies as (
         platform,
         community,
         contributor_key as author_key,
-        sum(comments_by_others) as replies_received
+        sum(comments_by_others) as replies_received,
+        sum(case when {{ is_counted_once() }} then comments_by_others else 0 end) as replies_received_once
     from threads
     group by period, period_start_date, platform, community, contributor_key
 
@@ -57,7 +61,8 @@ replied as (
 
     select
         in_communities.*,
-        coalesce(replies.replies_received, 0) as replies_received
+        coalesce(replies.replies_received, 0) as replies_received,
+        coalesce(replies.replies_received_once, 0) as replies_received_once
     from in_communities
     left join replies
         on in_communities.period = replies.period
@@ -68,11 +73,21 @@ replied as (
 
 ),
 
--- A month also has all communities together, where a person counts once. Keys are made with the platform's name, so
+-- A month also has all communities together, where a person counts once, and so does what stands in two of them. Keys are made with the platform's name, so
 -- those of two platforms never meet.
 people as (
 
-    select * from replied
+    select
+        period,
+        period_start_date,
+        platform,
+        community,
+        author_key,
+        day_bits,
+        contributions,
+        score_sum,
+        replies_received
+    from replied
     union all
     select
         period,
@@ -81,9 +96,9 @@ people as (
         '*' as community,
         author_key,
         bit_or(day_bits) as day_bits,
-        sum(contributions) as contributions,
-        sum(score_sum) as score_sum,
-        sum(replies_received) as replies_received
+        sum(contributions_once) as contributions,
+        sum(score_sum_once) as score_sum,
+        sum(replies_received_once) as replies_received
     from replied
     where period = 'month'
     group by period, period_start_date, author_key

@@ -11,7 +11,7 @@ contributions as (
 
 ),
 
--- A day of all communities together beside those of each: sums add up, people are counted again.
+-- A day of all communities together beside those of each: what stands in two counts once, and so do people.
 scopes as (
 
     {% for platform, community in [('platform', 'community'), ("'*'", "'*'")] -%}
@@ -26,7 +26,7 @@ scopes as (
         award_count,
         reaction_count
     from contributions
-    {{ 'union all' if not loop.last }}
+    {{ 'where ' ~ is_counted_once() if loop.last else 'union all' }}
     {% endfor %}
 )
 

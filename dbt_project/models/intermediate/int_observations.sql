@@ -38,6 +38,7 @@ select
     seen.load_id,
     seen.contract_version,
     seen.channel,
+    seen.is_accepted_answer,
     seen.partition_day
 from {{ ref('stg_contributions') }} as seen
 left join (

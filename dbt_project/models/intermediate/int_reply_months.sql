@@ -5,58 +5,19 @@
 
 with
 
-people as (
-
-    select * from {{ ref('int_contributor_months') }}
-    where {{ is_period_affected('month', 'month_start_date') }}
-
-),
-
--- A number for each person of the month: pairs of keys would take much more room.
-written as (
-
-    select
-        contributions.platform,
-        contributions.community,
-        contributions.month_start_date,
-        contributions.contribution_id,
-        contributions.parent_id,
-        people.activity_rank as person
-    from {{ ref('int_contributions_at_month_end') }} as contributions
-    inner join people
-        on contributions.platform = people.platform
-        and contributions.community = people.community
-        and contributions.month_start_date = people.month_start_date
-        and contributions.author_key = people.author_key
-    where contributions.is_by_contributor
-        and {{ is_proven() }}
-        and {{ is_period_affected('month', 'contributions.month_start_date') }}
-
-),
-
+-- Both directions of a pair, where there are two.
 pairs as (
 
     select
-        replies.platform,
-        replies.community,
-        replies.month_start_date,
-        least(replies.person, parents.person) as one_person,
-        greatest(replies.person, parents.person) as other_person,
-        max(case when replies.person < parents.person then 1 else 0 end) as has_reply_by_one,
-        max(case when replies.person > parents.person then 1 else 0 end) as has_reply_by_other
-    from written as replies
-    inner join written as parents
-        on replies.platform = parents.platform
-        and replies.community = parents.community
-        and replies.month_start_date = parents.month_start_date
-        and replies.parent_id = parents.contribution_id
-    where replies.person <> parents.person
-    group by
-        replies.platform,
-        replies.community,
-        replies.month_start_date,
-        least(replies.person, parents.person),
-        greatest(replies.person, parents.person)
+        platform,
+        community,
+        month_start_date,
+        least(replier, answered) as one_person,
+        greatest(replier, answered) as other_person,
+        count(*) as directions_n
+    from {{ ref('int_reply_edges') }}
+    where {{ is_period_affected('month', 'month_start_date') }}
+    group by platform, community, month_start_date, least(replier, answered), greatest(replier, answered)
 
 )
 
@@ -65,6 +26,6 @@ select
     community,
     month_start_date,
     count(*) as reply_pairs_n,
-    cast(sum(has_reply_by_one * has_reply_by_other) as bigint) as mutual_pairs_n
+    count(case when directions_n = 2 then 1 end) as mutual_pairs_n
 from pairs
 group by platform, community, month_start_date

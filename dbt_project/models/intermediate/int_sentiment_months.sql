@@ -10,6 +10,20 @@ contributions as (
     select * from {{ ref('int_contributions_at_month_end') }}
     where {{ has_a_say() }} and {{ is_proven() }} and {{ is_period_affected('month', 'month_start_date') }}
 
+),
+
+-- All communities together beside each, where what stands in two counts once.
+scopes as (
+
+    {% for platform, community in [('platform', 'community'), ("'*'", "'*'")] -%}
+    select
+        {{ platform }} as platform,
+        {{ community }} as community,
+        month_start_date,
+        sentiment_label
+    from contributions
+    {{ 'where ' ~ is_counted_once() if loop.last else 'union all' }}
+    {% endfor %}
 )
 
 select
@@ -17,5 +31,5 @@ select
     community,
     month_start_date,
     {{ sentiment_counts() }}
-from contributions
+from scopes
 group by platform, community, month_start_date

@@ -178,6 +178,38 @@ watched as (
         and threads.posted_at >= watches.looked_from
         and threads.posted_at < watches.looked_to
 
+),
+
+-- Of a thread that stands in two communities, totals over communities count the copy of which more was seen.
+repeats as (
+
+    select period, period_start_date, platform, community, thread_id
+    from (
+        select
+            watched.period,
+            watched.period_start_date,
+            watched.platform,
+            watched.community,
+            watched.thread_id,
+            row_number() over (
+                partition by
+                    watched.period,
+                    watched.period_start_date,
+                    watched.platform,
+                    {{ id_scope('shared.ids_shared_within', 'watched.community') }},
+                    watched.thread_id
+                order by
+                    case when watched.is_begun then 0 else 1 end,
+                    case when watched.are_comments_read then watched.comments else -1 end desc,
+                    watched.community
+            ) as place
+        from watched
+        inner join {{ ref('stg_platforms') }} as shared
+            on watched.platform = shared.platform
+        where shared.ids_shared_within is not null
+    ) as placed
+    where place > 1
+
 )
 
 select
@@ -199,7 +231,8 @@ select
     case
         when watched.is_begun and watched.are_comments_read then coalesce(shapes.placed_comments, 0)
     end as placed_comments,
-    case when watched.is_begun and watched.are_comments_read then coalesce(shapes.h_index, 0) end as h_index
+    case when watched.is_begun and watched.are_comments_read then coalesce(shapes.h_index, 0) end as h_index,
+    repeats.thread_id is not null as is_repeat
 from watched
 left join shapes
     on watched.period = shapes.period
@@ -207,3 +240,9 @@ left join shapes
     and watched.platform = shapes.platform
     and watched.community = shapes.community
     and watched.thread_id = shapes.thread_id
+left join repeats
+    on watched.period = repeats.period
+    and watched.period_start_date = repeats.period_start_date
+    and watched.platform = repeats.platform
+    and watched.community = repeats.community
+    and watched.thread_id = repeats.thread_id

@@ -34,5 +34,6 @@ select
     load_id,
     contract_version,
     channel,
+    is_accepted_answer,
     {{ partition_day('filename') }} as partition_day
 from {{ source('raw', 'contributions') }}

@@ -4,6 +4,7 @@ Exit status: 0 done; 1 failed, or stopped by a gate; 2 wrong use or configuratio
 succeed later. Errors are one line on standard error.
 """
 
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from pulse.config.settings import Settings
     from pulse.core.home import Home
     from pulse.core.window import Window
-    from pulse.health.status import Status
     from pulse.orchestration.embedded import RunResult
+    from pulse.reading.status import Status
 
 
 # What a shell makes of a program that ended by SIGINT.
@@ -369,6 +370,81 @@ def _run(start: "Callable[[Any, Home, Callable[[str], None]], RunResult]", *, qu
 # ---- looking ---------------------------------------------------------------
 
 
+@app.command(epilog="Example: `pulse init config/own.yml`, then `export PULSE_CONFIG=config/own.yml`")
+def init(
+    file: Annotated[Path, typer.Argument(help="The config to write; it must not be there yet.")] = Path("own.yml"),
+    listen_to: Annotated[
+        list[str] | None,
+        typer.Option("--listen-to", help="An address or a file, instead of being asked; several times."),
+    ] = None,
+    no_check: Annotated[bool, typer.Option("--no-check", help="Ask no platform whether it answers.")] = False,
+) -> None:
+    """Begin: say what to listen to, try it, and write a config with it."""
+    from pulse.cli import adding
+    from pulse.core.files import write_bytes
+
+    with _failing_in_one_line():
+        if file.exists():
+            raise ConfigError(
+                f"config file {file}", value="it is there already", next_step="`pulse add` adds to it; or name another"
+            )
+        home = _home()
+
+        def find(what: str) -> Any:
+            return adding.found(what, name=None, given={}, config=file, home=home, is_tried=not no_check)
+
+        if listen_to:
+            chosen = []
+            for what in listen_to:
+                candidate, answer = find(what)
+                for line in adding.described(candidate, answer):
+                    typer.echo(printable(line, max_chars=500))
+                chosen.append(candidate)
+        else:
+            typer.echo("Name what to listen to: a subreddit, a forum, a Lemmy community, a Mastodon tag, an export …")
+            chosen = adding.asked(
+                typer.echo, lambda question: typer.prompt(question, default="", show_default=False).strip(), find
+            )
+        if not chosen:
+            raise ConfigError("communities", value="none", limit="at least one", next_step="name one, or `make demo`")
+        write_bytes(file, adding.config_text(chosen).encode())
+        typer.echo(f"written to {printable(str(file))}; now: export PULSE_CONFIG={shlex.quote(str(file.resolve()))}")
+        typer.echo("then `pulse doctor`, and `pulse run --day …` or `pulse backfill --from … --to …`")
+
+
+@app.command(epilog="Example: `pulse add https://www.reddit.com/r/espresso`, `pulse add discourse forum.example.org`")
+def add(
+    what: Annotated[str, typer.Argument(help="An address, a file or pattern of an export, or a source's name.")],
+    name: Annotated[str | None, typer.Argument(help="With a source's name: the community's.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="A further key of the entry, KEY=VALUE (YAML); several times.")
+    ] = None,
+    called: Annotated[
+        str | None, typer.Option("--name", help="The community's name, where a file does not tell.")
+    ] = None,
+    no_check: Annotated[bool, typer.Option("--no-check", help="Ask no platform whether it answers.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it is; write nothing.")] = False,
+) -> None:
+    """Add a community to the config: find out what it is, try it, say what it can see."""
+    from pulse.cli import adding
+    from pulse.config.adding import add_entry, entry_line
+    from pulse.config.settings import config_path
+
+    with _failing_in_one_line():
+        home, config = _home(), config_path()
+        given = adding.keys_of(set_ or ())
+        candidate, answer = adding.found(
+            what, name=name or called, given=given, config=config, home=home, is_tried=not no_check
+        )
+        for line in adding.described(candidate, answer):
+            typer.echo(printable(line, max_chars=500))
+        if dry_run:
+            typer.echo(f"  entry    {printable(entry_line(candidate.keys), max_chars=1_000)}")
+            return
+        place = add_entry(config, candidate.keys, home)
+        typer.echo(f"added to {printable(str(place))}; next: `pulse doctor`, then `pulse run --day …`")
+
+
 @app.command(epilog="Example: `pulse doctor --deep`")
 def doctor(
     deep: Annotated[
@@ -397,7 +473,7 @@ def doctor(
 @app.command(epilog="Example: `pulse status`")
 def status() -> None:
     """What is published, what became of each community lately, and what waits for somebody."""
-    from pulse.health.status import status_of
+    from pulse.reading.status import status_of
 
     with _failing_in_one_line():
         home, settings = _home_and_settings()
@@ -430,6 +506,26 @@ def status() -> None:
                 say(f"{kept.records_n} lines kept out of import {name}: `pulse import --show FILE`")
             for message in kept.reasons.values():
                 say(f"[red]import stopped[/]  {name}: {escape(printable(message))}")
+
+
+@app.command(epilog="Example: `pulse show EmberwellTea`")
+def show(
+    community: Annotated[str, typer.Argument(help="platform/community, or the community alone where that is clear.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """One community on one screen: its last day, 7, 30 and 365 days side by side."""
+    from pulse.cli.console import show_recent
+    from pulse.reading.recent import recent
+
+    with _failing_in_one_line():
+        name, windows = recent(_home(), community)
+        if as_json:
+            import json
+
+            shown = {"community": name, "windows": [window.as_dict() for window in windows]}
+            typer.echo(json.dumps(shown, indent=1))
+            return
+        show_recent(Console(highlight=False), name, windows)
 
 
 def _show_damage(say: Callable[[str], None], current: "Status") -> None:
@@ -579,7 +675,7 @@ def set_aside(
 ) -> None:
     """Go on without a damaged file that cannot be made again: says what is lost, then moves it to `damaged/`."""
     from pulse.core.clock import utc_now
-    from pulse.health import damage
+    from pulse.reading import damage
 
     with _failing_in_one_line():
         home = _home()

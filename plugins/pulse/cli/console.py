@@ -14,6 +14,7 @@ from pulse.core.text import printable
 
 if TYPE_CHECKING:
     from pulse.orchestration.embedded import RunResult
+    from pulse.reading.recent import Recent
 
 STATE_STYLES = {
     "ok": "green", "warn": "yellow", "fail": "red", "success": "green", "failed": "red", "skipped": "yellow",
@@ -89,3 +90,44 @@ def _show_records(console: Console, names: Sequence[str], rows: Sequence[Sequenc
                 *(" " * (name_width + 2) + line for line in others),
             ]
             console.print("\n".join(line.rstrip() for line in lines), markup=False, highlight=False, soft_wrap=True)
+
+
+def show_recent(console: Console, name: str, windows: "Sequence[Recent]") -> None:
+    """A community's windows beside each other; a dash where nothing can be said."""
+    table = Table(title=printable(name), title_justify="left", box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for window in windows:
+        heading = "the day" if window.days == 1 else f"{window.days} days"
+        table.add_column(f"{heading}\n{window.first_day} on", justify="right", no_wrap=True)
+    for label, cell in _RECENT_ROWS:
+        table.add_row(label, *(escape(cell(window)) for window in windows))
+    console.print(table)
+    console.print(f"to {windows[0].last_day}, the last day that was looked at; sums are over the days known")
+
+
+def _count(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+def _estimate(value: float | None, low: float | None, high: float | None, n: int, unit: str) -> str:
+    """A figure with its 95 % interval and how much it rests on."""
+    if value is None or low is None or high is None:
+        return f"-\nn = {n:,}"
+    scale, places, ending = (100, 0, " %") if unit == "share" else (1, 2, "")
+    sign = "" if unit == "share" else "+"
+    told = [f"{number * scale:{sign}.{places}f}" for number in (value, low, high)]
+    return f"{told[0]}{ending}\n{told[1]} to {told[2]}\nn = {n:,}"
+
+
+_RECENT_ROWS: "tuple[tuple[str, Callable[[Recent], str]], ...]" = (
+    ("days known, complete", lambda one: f"{one.days_known}, {one.days_complete}"),
+    ("posts", lambda one: _count(one.posts)),
+    ("comments", lambda one: _count(one.comments)),
+    ("messages", lambda one: _count(one.messages)),
+    ("people", lambda one: _count(one.people)),
+    ("feeling, -1 to +1", lambda one: _estimate(
+        one.sentiment, one.sentiment_low, one.sentiment_high, one.scored_n, "score")),
+    ("posts answered in 24 h", lambda one: _estimate(
+        one.answered_24h, one.answered_24h_low, one.answered_24h_high, one.posts_asked_n, "share")),
+    ("taken down", lambda one: "-" if one.removal_share is None else f"{one.removal_share:.1%}"),
+)  # fmt: skip

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from pulse.config.listening import Listening, explained
 from pulse.config.settings import Settings, config_path, load_settings
 from pulse.core import keys
 from pulse.core.errors import PulseError
@@ -57,6 +58,7 @@ def examine(home: Home, *, is_deep: bool = False, is_online: bool = False) -> li
         *(_guarded(name, check, home) for name, check in checks),
         *_live_sources(home, is_online=is_online),
         *_coverage(home),
+        *_listening(home),
         *_files(home, is_deep=is_deep),
     ]
 
@@ -99,6 +101,30 @@ def _coverage(home: Home) -> list[Finding]:
     return found or [Finding("coverage", "ok", "nothing to declare or to load again, as far as files were read")]
 
 
+def _listening(home: Home) -> list[Finding]:
+    """What was understood of the config's ``listening:``; nothing where it says nothing."""
+    try:
+        listening: Listening = _settings_of(home).listening
+    except PulseError:  # the check of the configuration tells
+        return []
+    if listening.is_empty:
+        return []
+    counted = (
+        ("brands", listening.brands), ("own communities", listening.own_communities), ("offers", listening.offers),
+        ("interests", listening.interests), ("launches", listening.launches),
+    )  # fmt: skip
+    found = [Finding("listening", "ok", ", ".join(f"{len(items)} {what}" for what, items in counted if items))]
+    found += [Finding("listening", "ok", explained(brand)) for brand in listening.brands]
+    if listening.brands and not any(brand.ours for brand in listening.brands):
+        found.append(
+            Finding(
+                "listening", "warn", "no brand is ours, so all are competitors",
+                "say `ours: true` for the brand that this is about",
+            )
+        )  # fmt: skip
+    return found
+
+
 def _to_load_again(settings: Settings, entry_id: str, days: Sequence[date]) -> Finding:
     """Days of which nothing could be derived, and how they can be loaded again."""
     first, last = min(days), max(days)
@@ -118,7 +144,7 @@ def _to_load_again(settings: Settings, entry_id: str, days: Sequence[date]) -> F
 
 def _files(home: Home, *, is_deep: bool) -> list[Finding]:
     """One finding per damaged file; one for all where there is none."""
-    from pulse.health import damage
+    from pulse.reading import damage
 
     found = [
         # What heals by itself asks for nothing but a run.

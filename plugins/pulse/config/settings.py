@@ -17,12 +17,15 @@ from pydantic import Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from pulse.config.document import Document, Loc, Place, is_of_the_kernel, parsed_yaml, read_document
+from pulse.config.listening import Listening, checked
 from pulse.core.errors import ConfigError
 from pulse.core.home import REPOSITORY, Home
 from pulse.core.keys import author_key_bytes
-from pulse.core.strict import Share, Strict
+from pulse.core.strict import WILDCARD, Share, Strict
 from pulse.platforms.entry import CommunityEntry
+from pulse.platforms.names import canonical_name
 from pulse.platforms.profiles import account_in, pseudonym
+from pulse.platforms.registry import platform_named
 from pulse.sources.lines.entry import FileEntry
 from pulse.sources.registry import SOURCES
 
@@ -82,6 +85,7 @@ class _Settings(Strict):
     notify: tuple[Notifier, ...] = ()
     sentiment_model: Literal["pulse", "vader"] = "pulse"
     daily_deadline_h: Annotated[float, Field(gt=0, le=24)] = 6.0
+    listening: Listening = Listening()
 
     def entry(self, entry_id: str) -> CommunityEntry:
         """The entry with that id.
@@ -155,7 +159,8 @@ def load_settings(path: Path | None = None, *, home: Home | None = None) -> Sett
 
     Raises:
         ConfigError: the file is missing, not YAML, has an unknown key or wrong value, names a community twice, or
-            points to files that are not there. The message names file and line. Also an author key that cannot be used.
+            points to files that are not there, or says of brands and offers what cannot be. The message names file and
+            line. Also an author key that cannot be used.
     """
     document = read_document(path or config_path())
     try:
@@ -169,7 +174,7 @@ def load_settings(path: Path | None = None, *, home: Home | None = None) -> Sett
     _refuse_duplicates(document, settings)
     find = _finder(home)
     found = tuple(_with_files(document, index, entry, find) for index, entry in enumerate(settings.communities))
-    return settings.model_copy(update={"communities": found})
+    return settings.model_copy(update={"communities": found, "listening": _checked_listening(document, settings, home)})
 
 
 def _first_fault(document: Document, error: ValidationError) -> ConfigError:
@@ -212,6 +217,28 @@ def _without_clear_name(entry: CommunityEntry, home: Home) -> CommunityEntry:
     if account is None:
         return entry
     return entry.model_copy(update={"name": pseudonym(author_key_bytes(home), entry.platform, account)})
+
+
+def _checked_listening(document: Document, settings: Settings, home: Home) -> Listening:
+    listening: Listening = settings.listening
+    named = {entry.entry_id for entry in settings.communities}
+    wildcards = {entry.platform for entry in settings.communities if entry.is_wildcard}
+
+    def community_id(given: str) -> str:
+        platform, _, name = given.partition("/")
+        account = account_in(name) if platform_named(platform).has_profiles else None
+        if account is not None:
+            return f"{platform}/{pseudonym(author_key_bytes(home), platform, account)}"
+        return f"{platform}/{canonical_name(platform, name)}"
+
+    def is_known(community_id: str) -> bool:
+        platform, _, name = community_id.partition("/")
+        return bool(name) and (community_id in named or (platform in wildcards and name != WILDCARD))
+
+    def absolute(path: Path) -> Path:
+        return document.main.path.parent / str(path).replace(_HOME_VARIABLE, str(home.root))
+
+    return checked(document, listening, community_id=community_id, is_known=is_known, absolute=absolute)
 
 
 def _refuse_duplicates(document: Document, settings: Settings) -> None:

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 from pulse.core.table import Column, definitions, select_list
 
-CONTRACT_VERSION = 2
+CONTRACT_VERSION = 3
 
 Kind = Literal["post", "comment", "message"]
 AuthorRole = Literal["bot", "team", "moderator", "member"]
@@ -62,6 +62,11 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "channel", "VARCHAR", True,
         "part of a community: Discord channel, forum category; NULL where there is none",
+    ),
+    # Since version 3:
+    Column(
+        "is_accepted_answer", "BOOLEAN", True,
+        "of an answer, whether it was taken as the one that solved it; NULL for all else, and where it cannot be seen",
     ),
 )  # fmt: skip
 COLUMN_NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)

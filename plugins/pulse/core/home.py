@@ -62,6 +62,11 @@ class Home:
         return self.root / "scores"
 
     @cached_property
+    def listening(self) -> Path:
+        """What the config says to listen for, as tables, and where texts name brands."""
+        return self.root / "listening"
+
+    @cached_property
     def words(self) -> Path:
         """What texts are made of: words, near copies and topics, by day or month. Goes with the texts."""
         return self.root / "words"
@@ -134,11 +139,20 @@ class Home:
         """
         try:
             for folder in (
-                self.root, self.landing, self.raw, self.scores, self.words, self.quarantine, self.quality, self.warehouse,
-                self.published, self.kpi, self.reports, self.airflow, self.dbt, self.scratch, self.locks,
+                self.root, self.landing, self.raw, self.scores, self.words, self.listening, self.quarantine, self.quality,
+                self.warehouse, self.published, self.kpi, self.reports, self.airflow, self.dbt, self.scratch,
+                self.locks,
             ):  # fmt: skip
                 folder.mkdir(parents=True, exist_ok=True)
-            for private in (self.landing, self.raw, self.words, self.quarantine, self.warehouse, self.airflow, self.scratch):
+            for private in (
+                self.landing,
+                self.raw,
+                self.words,
+                self.quarantine,
+                self.warehouse,
+                self.airflow,
+                self.scratch,
+            ):
                 private.chmod(0o700)
         except OSError as error:
             raise StorageError(

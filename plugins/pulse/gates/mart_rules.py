@@ -31,20 +31,21 @@ class MartRule:
     level: Level = "mart"
 
 
-def _adds_up(parts: str, counted: str, *, where: str) -> str:
+def _adds_up(parts: str, counted: str, *, where: str, of: str = "marts.fct_contributions") -> str:
     """Communities whose rows of the mart do not add up to their contributions.
 
     Args:
         parts: what a row of the mart is.
         counted: how many contributions a row stands for.
         where: which contributions the rows stand for together.
+        of: the table of contributions; marts show who wrote only where terms allow it, so those below marts are asked.
     """
     return f"""
         , {parts} as (
             select platform, community, sum({counted}) as rows_n from mart group by platform, community
         ),
         counted as (
-            select platform, community, count(*) as rows_n from marts.fct_contributions
+            select platform, community, count(*) as rows_n from {of}
             where {where} group by platform, community
         )
         select coalesce({parts}.platform, counted.platform) as platform,
@@ -168,8 +169,13 @@ MART_RULES: tuple[MartRule, ...] = (
     ),
     MartRule(
         "contributors_add_up_to_contributions",
-        "marts.dim_contributors",
-        _adds_up("people", "posts + comments + messages", where="author_key is not null and is_looked_at"),
+        "intermediate.int_contributors",
+        _adds_up(
+            "people",
+            "posts + comments + messages",
+            where="author_key is not null and not is_unproven",
+            of="intermediate.int_contributions_latest",
+        ),
         "Whoever wrote is in the dimension with everything they wrote.",
     ),
     MartRule(
@@ -178,7 +184,7 @@ MART_RULES: tuple[MartRule, ...] = (
         """
         , people as (
             select platform, community, new_contributor_date as contribution_date, count(*) as people_n
-            from marts.dim_contributors where is_contributor group by platform, community, new_contributor_date
+            from intermediate.int_contributors where is_contributor group by platform, community, new_contributor_date
         )
         select coalesce(mart.platform, people.platform) as platform,
             coalesce(mart.community, people.community) as community,
@@ -270,7 +276,7 @@ MART_RULES: tuple[MartRule, ...] = (
         select texts.platform, texts.community, texts.contribution_date, count(*) as unjudged_n
         from staging.int_observations as texts
         where texts.text_sha256 is not null and {affected} and {affected_partitions} and not exists (
-            select 1 from staging.stg_sentiment_scores as scores
+            select 1 from staging.stg_text_scores as scores
             where scores.platform = texts.platform and scores.community = texts.community
                 and scores.contribution_id = texts.contribution_id and scores.text_sha256 = texts.text_sha256
                 and scores.model_id = '{model_id}'
@@ -304,7 +310,7 @@ MART_RULES: tuple[MartRule, ...] = (
     ),
     MartRule(
         "authors_are_pseudonyms",
-        "marts.dim_contributors",
+        "intermediate.int_contributors",
         """
         select platform, community, length(author_key) as length_n
         from mart where not regexp_matches(author_key, '^[0-9a-f]{{64}}$')

@@ -308,11 +308,16 @@ def waivers_of(home: Home, load_id: str) -> frozenset[str]:
     return frozenset(read_json(file)["rules"]) if file.is_file() else frozenset()
 
 
-def release(home: Home, load_id: str, *, waive: frozenset[str], reason: str, clock: Clock) -> Load:
+def release(
+    home: Home, load_id: str, *, waive: frozenset[str], reason: str, clock: Clock, released_by: str | None = None
+) -> Load:
     """Make a new load of a stopped one, with named rules waived, ready for gate 1.
 
     Nothing gets past the gate by this: the new load is checked again, and every rule that was not named still holds.
     A load that passed with some rows kept out can be released too, from landing; its waived rows go in then.
+
+    Args:
+        released_by: who asked for it, kept with the waiver; None where that is whoever ran a command here.
 
     Raises:
         ConfigError: a rule that does not exist or cannot be waived, or none.
@@ -333,6 +338,7 @@ def release(home: Home, load_id: str, *, waive: frozenset[str], reason: str, clo
             "rules": sorted(waive | waivers_of(home, given.load_id)),
             "reason": reason,
             "waived_at": clock().isoformat(),
+            "waived_by": released_by,
         },
     )
     return _copy_as_new_load(home, given, waive, clock)

@@ -171,7 +171,7 @@ class LostVersion:
     Attributes:
         table: ``kpi_monthly`` where its figures are lost; ``kpi_restatements`` where only what it changed is.
         file: the damaged file, or where it lay before it was set aside.
-        is_set_aside: whether it was, see :mod:`pulse.health.damage`.
+        is_set_aside: whether it was, see :mod:`pulse.reading.damage`.
     """
 
     month: Month

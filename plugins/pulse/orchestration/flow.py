@@ -62,7 +62,7 @@ def wire(window: Any) -> Any:
     tiles_of_models = model.expand(tile=built)
     gated = gate_marts(built)
     entry_ids >> imported >> built
-    promoted >> score(verdicts) >> words() >> built
+    promoted >> score(verdicts) >> work_texts() >> built
     [tiles_of_models, files] >> gated
     return publish(window, verdicts, gated)
 
@@ -244,9 +244,9 @@ def score(verdicts: list["EntryVerdict"]) -> dict[str, int]:
 
 
 @task(queue=WAREHOUSE_QUEUE)
-def words() -> dict[str, int]:
-    """Work words, near copies and topics out of new texts."""
-    return _pipeline().work_words()
+def work_texts() -> dict[str, int]:
+    """Find the config's brands in new texts, and work words, near copies and topics out of them."""
+    return _pipeline().work_texts()
 
 
 @task(queue=WAREHOUSE_QUEUE)

@@ -2,19 +2,20 @@
 Airflow notifiers where set.
 
 A notifier is named in the config by its import path, with its arguments; it may use Jinja on ``pulse.rule``,
-``pulse.value``, ``pulse.limit``, ``pulse.message``, ``pulse.subject`` and ``pulse.run_url``. One that fails is logged
-and changes nothing: an alert must not turn a good run into a bad one.
+``pulse.value``, ``pulse.limit``, ``pulse.message``, ``pulse.subject``, ``pulse.run_url`` and ``pulse.page_url``. One
+that fails is logged and changes nothing: an alert must not turn a good run into a bad one.
 """
 
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from pulse.config.settings import Settings, load_settings
 from pulse.core.errors import PulseError
 from pulse.core.text import printable
+from pulse.orchestration import page_links
 
 log = logging.getLogger(__name__)
 
@@ -49,13 +50,14 @@ def send(alert: Alert, settings: Settings, *, context: Mapping[str, Any] | None 
     """Log the alert, then hand it to every configured notifier."""
     log.log(
         logging.INFO if alert.kind == MONTH_CLOSED else logging.ERROR,
-        "alert %s: %s; rule %s, value %s, limit %s; %s; see %s",
+        "alert %s: %s; rule %s, value %s, limit %s; %s; see %s and %s",
         alert.kind, printable(alert.subject), alert.rule or "-", printable(alert.value or "-"),
-        printable(alert.limit or "-"), printable(alert.message), alert.run_url,
+        printable(alert.limit or "-"), printable(alert.message), alert.run_url, page_url(alert),
     )  # fmt: skip
+    facts = {**asdict(alert), "page_url": page_url(alert)}
     for configured in settings.notify:
         try:
-            _notifier(configured.notifier)(**configured.arguments)({**(context or {}), "pulse": asdict(alert)})
+            _notifier(configured.notifier)(**configured.arguments)({**(context or {}), "pulse": facts})
         except Exception as error:  # noqa: BLE001  (a broken notifier must not break the run)
             name = printable(configured.notifier, max_chars=300)
             log.warning("notifier %s failed: %s", name, printable(str(error), max_chars=300))
@@ -75,10 +77,13 @@ def deadline_missed(**facts: Any) -> None:
 
 def run_url(dag_id: str, run_id: str) -> str:
     """Where the run is shown in Airflow's UI."""
-    from airflow.sdk.configuration import conf
+    return f"{page_links.base_url()}/dags/{quote(dag_id)}/runs/{quote(run_id)}"
 
-    base = str(conf.get("api", "base_url", fallback="") or "http://127.0.0.1:8080").rstrip("/")
-    return f"{base}/dags/{quote(dag_id)}/runs/{quote(run_id)}"
+
+def page_url(alert: Alert) -> str:
+    """Where our own page shows what the alert is about: the run's loads and gates, or the months."""
+    dag_id, _, run_id = unquote(alert.run_url.partition("/dags/")[2]).partition("/runs/")
+    return page_links.of_run(dag_id, run_id) or page_links.of_view("today")
 
 
 def _part(facts: Any, name: str) -> Any:

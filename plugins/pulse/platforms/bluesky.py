@@ -19,6 +19,7 @@ BLUESKY = Platform(
     id_patterns={"post": _ID, "comment": _ID},
     thread_id_pattern=_ID,
     longest_body_chars=10_000,
+    ids_shared_within="platform",
     terms=Terms(
         addresses=("https://bsky.social/about/support/tos", "https://docs.bsky.app/docs/support/developer-guidelines"),
         looked_up_on=date(2026, 11, 28),

@@ -14,6 +14,7 @@ HACKER_NEWS = Platform(
     id_patterns={"post": _ID, "comment": _ID},
     thread_id_pattern=_ID,
     longest_title_chars=500,
+    ids_shared_within="platform",
     terms=Terms(
         addresses=("https://github.com/HackerNews/API", "https://hn.algolia.com/api"),
         looked_up_on=date(2026, 11, 28),

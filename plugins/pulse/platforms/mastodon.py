@@ -18,6 +18,7 @@ MASTODON = Platform(
     opened_on=date(2016, 3, 16),
     id_patterns={"post": _SNOWFLAKE, "comment": _SNOWFLAKE},
     thread_id_pattern=_SNOWFLAKE,
+    ids_shared_within="host",
     terms=Terms(
         addresses=("https://joinmastodon.org/covenant",),
         looked_up_on=date(2026, 11, 28),

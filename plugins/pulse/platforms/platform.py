@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Literal
 
 from pulse.core.contract import KINDS
 from pulse.platforms.terms import Terms
@@ -30,6 +31,9 @@ class Platform:
             where a permalink names none.
         community_prefix_pattern: what people write before a community's name, and is none of it.
         has_profiles: whether a community may be one account's own page, whose name is a person's.
+        ids_shared_within: where the same id in two communities is the same contribution: on all of the platform, or on
+            one ``host`` (what stands behind the ``@`` of a community's name, or all of it). None where a contribution
+            stands in one community alone, or nobody knows: then each community's counts by itself.
         terms: what they say of those who listen.
     """
 
@@ -48,4 +52,5 @@ class Platform:
     permalink_community_prefix: str | None = None
     community_prefix_pattern: str | None = None
     has_profiles: bool = False
+    ids_shared_within: Literal["platform", "host"] | None = None
     terms: Terms = field(default_factory=Terms)

@@ -19,6 +19,7 @@ STACK_EXCHANGE = Platform(
     thread_id_pattern="q[0-9]{1,12}",
     longest_title_chars=500,
     longest_body_chars=100_000,
+    ids_shared_within="host",
     terms=Terms(
         addresses=("https://stackoverflow.com/help/licensing", "https://stackoverflow.com/legal/api-terms-of-use"),
         looked_up_on=date(2026, 11, 28),

@@ -10,10 +10,11 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -41,7 +42,7 @@ _SPILL_KEPT_S = 86_400.0
 _BESIDE = re.compile(
     r"\b(?:quality|kpi|show|describe|information_schema|(?:duckdb|pragma|pg|sqlite)_\w+)\b|(?:\A|\()\W*desc\b"
 )
-_SENTIMENT = re.compile(r"\b(?:sentiment|duckdb_functions)\b")
+_TEXT_FUNCTIONS = re.compile(r"\b(?:sentiment|needs|duckdb_functions)\b")
 _UNREADABLE = re.compile(r"pulse-unreadable: (.*?) \| (.*?) \| (.*)", re.DOTALL)
 _REBUILD = "`pulse rebuild` makes it again from raw; quality and kpi can be read meanwhile"
 
@@ -58,7 +59,9 @@ class _Published:
 _published_of: "WeakKeyDictionary[duckdb.DuckDBPyConnection, _Published]" = WeakKeyDictionary()
 
 
-def connect(home: Home, sql: str | None = None) -> duckdb.DuckDBPyConnection:
+def connect(
+    home: Home, sql: str | None = None, *, settings: Mapping[str, str | int] = MappingProxyType({})
+) -> duckdb.DuckDBPyConnection:
     """A private in-memory database with the views ``marts.*`` (if anything is published), ``quality.*`` and ``kpi.*``.
 
     Times are shown in UTC; ``sentiment(text)`` judges any text. No file can be read, nor anything changed, by what
@@ -67,6 +70,7 @@ def connect(home: Home, sql: str | None = None) -> duckdb.DuckDBPyConnection:
     Args:
         sql: the statement it is for, or a text that names what it is for: what that cannot see is not prepared. None
             prepares everything.
+        settings: of DuckDB, for who has less of the machine than all of it: ``threads``, ``memory_limit``.
 
     Raises:
         QueryError: the published file is damaged, and is needed; or DuckDB cannot start.
@@ -74,18 +78,21 @@ def connect(home: Home, sql: str | None = None) -> duckdb.DuckDBPyConnection:
     text = None if sql is None else sql.casefold()
     try:
         if text is not None and not _BESIDE.search(text):
-            connection = _started(home)
+            connection = _started(home, settings)
         else:
             from pulse.lake import side_tables
 
             connection = side_tables.opened(
-                lambda: _started(home), home, is_wanted=lambda table: _is_wanted(table, text), message=_unreadable
+                lambda: _started(home, settings),
+                home,
+                is_wanted=lambda table: _is_wanted(table, text),
+                message=_unreadable,
             )
             _show_what_is_published(connection)
         damage = _published_of[connection].damage
         if damage is not None and (text is None or "marts" in text):
             raise _published_damaged(home.published_file, damage)
-        if text is None or _SENTIMENT.search(text):
+        if text is None or _TEXT_FUNCTIONS.search(text):
             from pulse.texts import sql_function
 
             sql_function.register(connection)
@@ -96,7 +103,7 @@ def connect(home: Home, sql: str | None = None) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _started(home: Home) -> duckdb.DuckDBPyConnection:
+def _started(home: Home, settings: Mapping[str, str | int]) -> duckdb.DuckDBPyConnection:
     """A database with the marts, still open to files."""
     _remove_old_spills(home)
     connection = duckdb.connect(
@@ -107,6 +114,7 @@ def _started(home: Home) -> duckdb.DuckDBPyConnection:
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
             "allow_persistent_secrets": False,
+            **settings,
         }
     )
     connection.execute("set timezone = 'UTC'")

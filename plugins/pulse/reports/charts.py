@@ -15,9 +15,9 @@ import altair as alt
 import vl_convert
 from markupsafe import Markup
 
-from pulse.reports import figures
 from pulse.reports.contents import Day, Point, Slot
-from pulse.reports.words import Kind
+from pulse.showing import figures
+from pulse.showing.words import Kind
 
 WIDTH_PX = 340
 _HEIGHT_PX = 170

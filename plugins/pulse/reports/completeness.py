@@ -10,8 +10,9 @@ from datetime import date
 
 from markupsafe import Markup
 
-from pulse.reports import figures, telling
+from pulse.reports import telling
 from pulse.reports.contents import DaysKnown, DayState, Report
+from pulse.showing import figures
 
 _CELL_PX, _GAP_PX, _HEIGHT_PX, _AXIS_PX = 9, 2, 14, 13
 _LABELLED_DAYS = (1, 8, 15, 22, 29)

@@ -22,8 +22,8 @@ from pulse.core.home import Home
 from pulse.core.month import Month
 from pulse.lake.kpi_store import KPI_MONTHLY, TABLES
 from pulse.reading import query
-from pulse.reports import words
 from pulse.reports.contents import Community, Report
+from pulse.showing import words
 
 _SCHEMA = TABLES[KPI_MONTHLY].arrow_schema
 

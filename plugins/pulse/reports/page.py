@@ -20,7 +20,7 @@ import jinja2
 from markupsafe import Markup
 
 from pulse.core.text import printable
-from pulse.reports import charts, completeness, figures, telling, unread, words
+from pulse.reports import charts, completeness, telling, unread
 from pulse.reports.contents import (
     ALL,
     Community,
@@ -35,6 +35,7 @@ from pulse.reports.contents import (
     Slot,
     Turn,
 )
+from pulse.showing import colours, figures, words
 
 SHOWN_N = 12  # communities in the short table
 _EXCERPT_CHARS = 280
@@ -121,7 +122,7 @@ def render(report: Report, *, built_at: datetime, run_url: str | None = None) ->
         built_at: aware time that the page names as the moment of its making.
         run_url: the orchestrator's page about the run; left out where it is no web address.
     """
-    style = (_FOLDER / "page.css").read_text(encoding="utf-8")
+    style = colours.css() + (_FOLDER / "page.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     return (
         _environment()

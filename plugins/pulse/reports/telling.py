@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from pulse.core.text import printable
-from pulse.reports import figures, words
 from pulse.reports.contents import ALL, Community, Kpi
+from pulse.showing import figures, words
 
 _NAME_CHARS = 60
 NAMED_N = 3  # communities that a sentence names; more are counted

@@ -6,9 +6,10 @@ A chat has neither: nothing is missing there, and its figures of posts say for t
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pulse.reports import figures, telling, words
+from pulse.reports import telling
 from pulse.reports.contents import ALL, Community, Kpi, Report
-from pulse.reports.words import CountedKind
+from pulse.showing import figures, words
+from pulse.showing.words import CountedKind
 
 KINDS: tuple[CountedKind, ...] = ("comments", "posts")
 _OTHER: dict[CountedKind, CountedKind] = {"comments": "posts", "posts": "comments"}

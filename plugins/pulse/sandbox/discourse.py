@@ -151,7 +151,7 @@ def _post(one: Said, talk: Talk) -> dict[str, Any]:
         "actions_summary": [{"id": 2, "count": one.score}] if one.score else [],
         "reactions": [{"id": "heart", "type": "emoji", "count": one.score}] if one.score else [],
         "moderator": False, "admin": False, "staff": False, "hidden": False, "deleted_at": None,
-        "user_deleted": is_deleted, "accepted_answer": False,
+        "user_deleted": is_deleted, "accepted_answer": one.number % 2 == 0 and not one.is_post,
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from pulse.core.strict import Strict
 from pulse.platforms.entry import CommunityEntry
 from pulse.sources.credentials import Credentials
+from pulse.sources.recognition import Address, FileForm
 
 # Airflow reads the registry in each of its processes, for the connection forms: no engine comes with it.
 if TYPE_CHECKING:
@@ -77,6 +78,9 @@ class Source:
         is_live: asks a platform, which shows no state twice: its loads add to raw. Others replace their days.
         policy: limits of calls and waits; None if it needs none.
         credentials: what it is asked with; None if it needs none.
+        days: which days it can serve, in words.
+        addresses: forms of web address that name a community of it; the first that fits counts.
+        files: forms of file that it reads.
 
     Raises:
         ValueError: the name is not safe before a load's id, or says something else than ``is_live``.
@@ -88,6 +92,9 @@ class Source:
     is_live: bool = False
     policy: type[Strict] | None = None
     credentials: type[Credentials] | None = None
+    days: str = "those that its files hold"
+    addresses: tuple[Address, ...] = ()
+    files: tuple[FileForm, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a name from which a load's id could not be told apart, or whose loads raw would take for others."""

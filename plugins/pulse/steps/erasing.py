@@ -1,6 +1,7 @@
 """Erasing from every place of a home: for whoever asked to be forgotten, and for what a sweep found gone.
 
-    look → raw → landing, quarantine → damaged, scratch → scores, words → warehouse, published, reports → look again
+    look → raw → landing, quarantine → damaged, scratch → scores, mentions, words → warehouse, published, reports →
+    look again
 
 The proof (``quality.erasures``) is written twice: what was found, before anything is touched, and what is left, at the
 end. Each step can be repeated, and each file is replaced in one step: whoever was killed runs the same again. What
@@ -30,10 +31,11 @@ from pulse.core.files import sql_name, sql_text, storage_error
 from pulse.core.home import Home
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive, holder_pid
 from pulse.core.text import printable
-from pulse.health import damage
 from pulse.lake import erasure, forgotten, quality, raw
 from pulse.lake.erased_rows import FOR_GOOD
 from pulse.lake.forgotten import Found, Wanted
+from pulse.listening import store as mentions
+from pulse.reading import damage
 from pulse.sources.lines import ndjson
 from pulse.sources.lines.entry import FileEntry
 from pulse.sources.live.caches import cache_lock
@@ -146,8 +148,9 @@ def erase_everywhere(pipeline: Pipeline, order: Order, *, run_id: str) -> Proof:
     beside = _outside_raw(home)
     forgotten.erase(home, forgotten.find(home, beside, wanted), wanted)
     _remove_what_cannot_be_read(home)
-    taken_back.drop(home, taken.tombstones)
-    dropped_n = pipeline.work_words()["texts_dropped_n"]
+    for files in _made_of_texts(home).values():
+        taken_back.drop(home, taken.tombstones, files)
+    dropped_n = pipeline.work_texts()["texts_dropped_n"]
     state_id = _publish_without(pipeline, run_id=run_id)
     left = {(trace.place, trace.what): trace.found_n for trace in _look(pipeline, order, wanted)}
     left |= {(place, "files"): sum(path.exists() for path in paths) for place, paths in unread.items()}
@@ -253,8 +256,8 @@ def _look(pipeline: Pipeline, order: Order, wanted: Wanted) -> list[Trace]:
         found = forgotten.find(home, [folder], wanted)
         place = str(folder.relative_to(home.root))
         traces += _traces_of(place, found)
-    scored = taken_back.find(home, wanted.gone)
-    traces.append(Trace("scores", "scores", sum(scored.values())))
+    for place, files in _made_of_texts(home).items():
+        traces.append(Trace(place, place, sum(taken_back.find(home, wanted.gone, files).values())))
     databases = sorted({*home.warehouse.glob("*.duckdb"), *(home.published / "states").glob("*.duckdb")})
     for folder in (home.warehouse, home.published):
         rows_n = sum(_rows_in(file, wanted) for file in databases if file.is_relative_to(folder))
@@ -265,6 +268,11 @@ def _look(pipeline: Pipeline, order: Order, wanted: Wanted) -> list[Trace]:
             files_n = sum(_says(file, pattern) for file in _files_below(folder))
             traces.append(Trace(folder.name, _WORD, files_n))
     return traces
+
+
+def _made_of_texts(home: Home) -> dict[str, list[Path]]:
+    """Files that hold something by contribution and text, by what it is."""
+    return {"scores": taken_back.score_files(home), "mentions": mentions.files(home)}
 
 
 def _traces_of(place: str, found: Found) -> Iterator[Trace]:

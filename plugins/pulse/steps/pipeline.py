@@ -3,7 +3,7 @@
 Each step can be repeated. Steps hand over ids and counts that fit into JSON, never rows. The window comes from the
 caller; the clock only stamps when something was observed or recorded, and refuses a day that is not over.
 
-    plan → extract (one per entry) → gate_loads → promote → score → work_words → build → gate_marts → publish
+    plan → extract (one per entry) → gate_loads → promote → score → work_texts → build → gate_marts → publish
     plan → import_results → build
 
 Within the day: due_listens → listen (one per entry that is due).
@@ -244,16 +244,38 @@ class Pipeline:
         log.info("score: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
         return counts
 
-    def work_words(self, *, is_deep: bool = False) -> dict[str, int]:
-        """Work out of texts what marts count: words, near copies, topics; only where raw changed since the last time.
+    # ---- what texts say besides ----------------------------------------------
 
-        Texts are scored before, which tells the English ones.
+    def work_texts(self, *, is_deep: bool = False) -> dict[str, int]:
+        """Find the config's brands in new texts, and work words, near copies and topics out of them.
 
         Args:
             is_deep: read all that is kept to find damage, not the ends of files alone.
 
         Raises:
+            ConfigError: judged examples of a brand cannot be read any more.
             StorageError: disk full or not writable; the same again goes on from what is done.
+        """
+        return self._find_mentions(is_deep=is_deep) | self._work_words(is_deep=is_deep)
+
+    def _find_mentions(self, *, is_deep: bool) -> dict[str, int]:
+        """Write what the config says to listen for as tables, and find its brands in texts not looked at for them.
+
+        Those are the texts that came since; the whole history where brands, their examples or the model changed.
+        """
+        from pulse.listening import store
+        from pulse.texts import get_scorer
+
+        scorer = get_scorer(self.settings.sentiment_model)
+        found = store.find_mentions(self.home, self.settings.listening, scorer, is_deep=is_deep)
+        counts: dict[str, int] = asdict(found)
+        log.info("mentions: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
+        return counts
+
+    def _work_words(self, *, is_deep: bool) -> dict[str, int]:
+        """Work out of texts what marts count: words, near copies, topics; only where raw changed since the last time.
+
+        Texts are scored before, which tells the English ones.
         """
         from pulse.texts import get_scorer
         from pulse.words import refresh
@@ -399,7 +421,7 @@ class Pipeline:
         """
         raw.heal(self.home, is_deep=True)
         self.score([], is_deep=True)
-        self.work_words(is_deep=True)
+        self.work_texts(is_deep=True)
         self.require_built(self.build(is_full_refresh=True))
         return self._publish(self.gate_marts(run_id=run_id), keep_states_n=keep_states_n)
 
@@ -410,11 +432,13 @@ class Pipeline:
             BuildFailed, GateStopped: what was published before stays.
         """
         self.score([])
-        self.work_words()
+        self.work_texts()
         self.require_built(self.build())
         return self._publish(self.gate_marts(run_id=run_id))
 
-    def release(self, load_id: str, *, waive: frozenset[str], reason: str, run_id: str) -> str:
+    def release(
+        self, load_id: str, *, waive: frozenset[str], reason: str, run_id: str, released_by: str | None = None
+    ) -> str:
         """Make a new load of a stopped one with named rules waived, and take it all the way; returns the state's id.
 
         Raises:
@@ -425,7 +449,9 @@ class Pipeline:
         """
         from pulse.gates import quarantine
 
-        load = quarantine.release(self.home, load_id, waive=waive, reason=reason, clock=self.clock)
+        load = quarantine.release(
+            self.home, load_id, waive=waive, reason=reason, clock=self.clock, released_by=released_by
+        )
         entry_id, window = load.manifest.entry_id, load.manifest.window
         verdicts = self.gate_loads(window, [entry_id], [load.load_id], run_id=run_id)
         if verdicts[0]["outcome"] != "passed":
@@ -435,7 +461,7 @@ class Pipeline:
             )  # fmt: skip
         self.promote(verdicts, run_id=run_id)
         self.score(verdicts)
-        self.work_words()
+        self.work_texts()
         self.require_built(self.build())
         state_id = self._publish(self.gate_marts(run_id=run_id))
         quarantine.forget_released(self.home, load_id)

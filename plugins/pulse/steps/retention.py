@@ -15,9 +15,9 @@ from pulse.core.errors import LockBusy
 from pulse.core.home import Home
 from pulse.core.locks import exclusive
 from pulse.gates import quarantine
-from pulse.health import damage
 from pulse.lake import quality
 from pulse.lake.compaction import SETTLED_AFTER_DAYS, Compacted
+from pulse.reading import damage
 from pulse.sources.live.caches import RESUME_WITHIN, STORE_PREFIX, TAKEN_KEPT, cache_lock, caches_folder
 from pulse.sources.live.listen_store import is_taken
 from pulse.sources.registry import live_sources

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from pulse.core.errors import QueryError
 from pulse.core.files import fsync_file, fsync_folder, sql_name, sql_text, storage_error
 from pulse.texts import csv_reading, sql_function
-from pulse.texts.scorer import JUDGEMENT_SCHEMA, get_scorer
+from pulse.texts.scorer import JUDGEMENT_SCHEMA, NEEDS_SCHEMA, SENTIMENT_SCHEMA, get_scorer
 
 # A whole record may be this long.
 _MAX_RECORD_BYTES = csv_reading.MAX_RECORD_CHARS
@@ -121,7 +121,8 @@ def score_file(
 ) -> FileJudgement:
     """Judge a file, row by row; nothing is held but the batch at hand. ``output`` appears whole or not at all.
 
-    The columns of the judgement are named ``sentiment_…``; the kind of a file is told by its name.
+    The columns of the feeling are named ``sentiment_…``, those of the kinds as they are. The kind of a file is told by
+    its name.
 
     Args:
         text_column: name of the column with the texts; in a CSV file without a header its number, from 1. None means
@@ -140,9 +141,12 @@ def score_file(
     model_id = get_scorer(model).model_id
     with duckdb.connect(config={"memory_limit": memory_limit, "preserve_insertion_order": "true"}) as connection:
         sql_function.register(connection, model)
+        sql_function.register_judgement(connection, model)
         given = _examine(connection, file, kind, text_column, csv_options or CsvOptions())
         _require_free_names(file, given.columns)
-        judged = f"select *, sentiment({sql_name(given.text_column)}) as judgement from {given.rows}"
+        # Kinds cost time, and without an output nobody sees them.
+        function = sql_function.SENTIMENT_NAME if output is None else sql_function.JUDGEMENT_NAME
+        judged = f"select *, {function}({sql_name(given.text_column)}) as judgement from {given.rows}"
         if output is None or output_kind is None:
             outcomes = _outcomes(connection, file, f"select judgement.* from ({judged})", prefix="", given=given)
             done = _judgement(given, model_id, outcomes)
@@ -162,7 +166,8 @@ def _kind(path: Path, kinds: dict[str, str], *, what: str) -> str:
 
 
 def _output_name(name: str) -> str:
-    return name if name.startswith("sentiment_") else f"sentiment_{name}"
+    is_need = name in NEEDS_SCHEMA.names and name not in SENTIMENT_SCHEMA.names
+    return name if is_need or name.startswith("sentiment_") else f"sentiment_{name}"
 
 
 # ---- reading ---------------------------------------------------------------

@@ -34,6 +34,7 @@ NEGATOR, TOGGLER, BOOSTER, DAMPENER, CONTRAST = 1, 2, 4, 8, 16
 STARTS_PHRASE, TECH_ACT, TECH_THING, FUNCTION_WORD, HAS_VALENCE, ENGLISH_WORD = 32, 64, 128, 256, 512, 1024
 # What else is known of a token at its place.
 CAPS, AFTER_BREAK, WORD, EMOJI, PSEUDO, NEGATED = 1 << 16, 1 << 17, 1 << 18, 1 << 19, 1 << 20, 1 << 21
+LINE_START, REFERRAL, OUTLET = 1 << 22, 1 << 23, 1 << 24  # for the kinds of need alone
 
 VALENCE_ZERO = 32_768
 WILDCARD = 0x9E3779B97F4A7C15
@@ -499,7 +500,7 @@ def _read_token(data, i, hi, tables, s, n, flags):
     if byte | 32 == 104 or byte | 32 == 119:  # h, w
         end = _url_end(data, i, hi)
         if end > i:
-            _plain_token(s, n, _URL_TOKEN, flags)
+            _plain_token(s, n, _URL_TOKEN, flags | _address_flags(data, i, end))
             return end, 1
     if byte in (47, 64) or (i + 1 < hi and data[i + 1] == 47):
         end = _name_end(data, i, hi)
@@ -557,7 +558,7 @@ def tokenise(data, lo, hi, tables, s):
     s.counts[:] = 0
     hi = _without_sarcasm_mark(data, lo, hi, s.counts)
     n, i = 0, lo
-    is_line_start, flags = True, AFTER_BREAK
+    is_line_start, flags = True, AFTER_BREAK | LINE_START
     s.starts[0] = 0
     while i < hi and n < MAX_TOKENS:
         if is_line_start:
@@ -568,7 +569,7 @@ def tokenise(data, lo, hi, tables, s):
         byte = data[i]
         kind = _KIND[byte]
         if kind == _LINE:
-            is_line_start, flags = True, AFTER_BREAK
+            is_line_start, flags = True, AFTER_BREAK | LINE_START
             i += 1
             continue
         if byte == 32:
@@ -822,7 +823,12 @@ def _dense_features(s, first, n):
 @_entry
 def featurise(data, lo, hi, tables, s):
     """Tokens of the text at ``data[lo:hi]`` and their features into ``s``; returns how many tokens."""
-    n = tokenise(data, lo, hi, tables, s)
+    return featurise_tokens(tables, s, tokenise(data, lo, hi, tables, s))
+
+
+@_compiled
+def featurise_tokens(tables, s, n):
+    """The same of ``n`` tokens that are in ``s`` already."""
     n = _merge_phrases(tables, s, n)
     _neutralise_technical(s, n)
     _mark_negated(s, n)
@@ -943,3 +949,374 @@ def word_hashes(data, models, scratches):
     """Hashes of the tokens of one text, before phrases are looked for."""
     n = tokenise(data, 0, data.size, models[0], scratches[0])
     return scratches[0].hashes[:n].copy()
+
+
+# ---- kinds of need ---------------------------------------------------------
+#
+# Rules are patterns over the words of a sentence, all matched at once by one automaton whose states are bits: each step
+# is a shift, a mask and one subtraction a machine word, whatever the text, so time is linear and nothing is tried twice
+# (Shift-And with optional places: Navarro and Raffinot, "Flexible Pattern Matching in Strings", 2002, chapter 4). A
+# sentence's logit of a kind is a bias, the weights of the rules that fired in it, and a small linear model over its
+# hashed words and pairs; the text takes the strongest sentence.
+
+NEEDS_VERSION = 1
+NEEDS_N = 8
+RULES_MAX = 1024
+RULE_WORDS = 96  # machine words of the automaton: no pattern crosses from one into the next
+VOCABULARY_ROWS, VOCABULARY_SLOTS = 4096, 1 << 13
+NEED_BUCKET_BITS = 16
+_NEED_SHIFT = np.uint64(64 - NEED_BUCKET_BITS)
+FIRED_WORDS = RULES_MAX // 64
+
+# Classes of tokens that patterns name besides words.
+T_URL, T_REFERRAL, T_OUTLET, T_NAME, T_NUMBER, T_CODE, T_ED, T_ING, T_MONEY, T_PERCENT, T_SITE, T_CAPS = range(12)
+TOKEN_CLASSES = 12
+ROW_IS_TLD = 1
+
+# What the rules and the linear models know, as one record.
+#   vocabulary          row by hash of a word
+#   reads               by row: places of the automaton at which the word may stand; row 0 is any other word
+#   of_class            the same by class of token
+#   row_flags           what else is known of a word
+#   starts              places where a pattern begins: anywhere, at a clause's start, at a sentence's start
+#   optional, before_optional, last_optional
+#                       places that may be left out; the place before each run of them; the last of each run
+#   accepts, accepts_at_end
+#                       places where a pattern is complete; the same if the sentence ends there
+#   needs_question, forbids_question
+#                       such places that count only in a question, or only outside one
+#   rule_of, kind_of, rule_weights
+#                       rule by place; kind and weight by rule
+#   words_used          machine words of the automaton that hold anything
+#   weights, scales, bias
+#                       the linear models, by bucket and kind; the unit of a weight; added to each sentence's logit
+#   slopes, offsets     from the strongest sentence's logit to that of the probability
+NEEDS = np.dtype(
+    [
+        ("vocabulary", np.uint64, VOCABULARY_SLOTS), ("reads", np.uint64, (VOCABULARY_ROWS, RULE_WORDS)),
+        ("of_class", np.uint64, (TOKEN_CLASSES, RULE_WORDS)), ("row_flags", np.uint8, VOCABULARY_ROWS),
+        ("starts", np.uint64, (3, RULE_WORDS)), ("optional", np.uint64, RULE_WORDS),
+        ("before_optional", np.uint64, RULE_WORDS), ("last_optional", np.uint64, RULE_WORDS),
+        ("accepts", np.uint64, RULE_WORDS), ("accepts_at_end", np.uint64, RULE_WORDS),
+        ("needs_question", np.uint64, RULE_WORDS), ("forbids_question", np.uint64, RULE_WORDS),
+        ("rule_of", np.int16, RULE_WORDS * 64), ("kind_of", np.int8, RULES_MAX), ("rule_weights", np.float64, RULES_MAX),
+        ("words_used", np.int64), ("weights", np.int8, (1 << NEED_BUCKET_BITS, NEEDS_N)),
+        ("scales", np.float64, NEEDS_N), ("bias", np.float64, NEEDS_N), ("slopes", np.float64, NEEDS_N),
+        ("offsets", np.float64, NEEDS_N),
+    ]
+)  # fmt: skip
+
+# Working memory for one text: the automaton, what fired in the sentence and the text, the sentence's features, logits.
+#   seen_in             number of the sentence in which a rule last fired
+#   ids                 buckets of all sentences, one after another; those of sentence k end at id_ends[k]
+#   from_rules          by sentence and kind: weights of the rules that fired
+NEEDS_SCRATCH = np.dtype(
+    [
+        ("active", np.uint64, RULE_WORDS), ("hits", np.uint64, RULE_WORDS), ("reading", np.uint64, RULE_WORDS),
+        ("fired", np.uint64, FIRED_WORDS), ("seen_in", np.int32, RULES_MAX), ("ids", np.uint32, _TOKEN_SLOTS * 3),
+        ("id_ends", np.int32, _TOKEN_SLOTS), ("from_rules", np.float64, (_TOKEN_SLOTS, NEEDS_N)),
+        ("sums", np.int64, NEEDS_N), ("logits", np.float64, NEEDS_N), ("sentences_n", np.int64),
+        ("is_question", np.bool_), ("ids_n", np.int64),
+    ]
+)  # fmt: skip
+
+
+def _sign_keys(sign: str) -> tuple[np.uint64, ...]:
+    """Hashes of one, two and three or more of a sign in a row, as ``_read_punctuation`` makes them."""
+    keys = []
+    for length in (1, 2, 3):
+        key = int(_FNV_START)
+        for _ in range(length):
+            key = (key ^ ord(sign)) * int(_FNV_PRIME) % (1 << 64)
+        keys.append(np.uint64(key))
+    return tuple(keys)
+
+
+_STOPS, _BANGS, _QUESTIONS = _sign_keys("."), _sign_keys("!"), _sign_keys("?")
+_DOLLARS, _PERCENTS = _sign_keys("$"), _sign_keys("%")
+_NUMBER_KEY, _QUESTION_KEY = np.uint64(0x6A09E667F3BCC909), np.uint64(0xBB67AE8584CAA73B)
+_LETTER_I = 105
+
+_REFERRAL_MARKS = (
+    b"ref=", b"?ref", b"/ref/", b"/r/ref", b"referral", b"referrer", b"refer-a", b"invite", b"aff=", b"affiliate",
+    b"affid", b"tag=", b"utm_", b"promo", b"coupon", b"bit.ly/", b"goo.gl/", b"tinyurl.", b"ow.ly/", b"amzn.to/",
+    b"adf.ly/", b"linktr.ee/", b"db.tt/",
+)  # fmt: skip
+_OUTLET_MARKS = (
+    b"youtube.com/", b"youtu.be/", b"twitch.tv/", b"soundcloud.", b"bandcamp.", b"spotify.com/", b"etsy.com/",
+    b"ebay.", b"kickstarter.", b"indiegogo.", b"gofundme.", b"patreon.", b"ko-fi.", b"itunes.", b"apps.apple.",
+    b"play.google.", b"steampowered.", b"amazon.", b"instagram.", b"facebook.com/", b"blogspot.", b"wordpress.",
+    b"tumblr.", b"gumroad.", b"itch.io", b"teespring.", b"redbubble.", b"discord.gg/", b"discord.com/invite", b"t.me/",
+)  # fmt: skip
+_ADDRESS_BYTES = 200  # of an address are looked at
+
+
+@_compiled
+def _holds_any(data, i, hi, marks):
+    for at in range(i, hi):
+        for mark in marks:
+            if data[at] | 32 == mark[0] | 32 and _starts_with(data, at, hi, mark):
+                return True
+    return False
+
+
+@_compiled
+def _address_flags(data, i, end):
+    """What an address tells of its purpose: that whoever follows it is counted, or that it is a shop or a channel."""
+    hi = min(end, i + _ADDRESS_BYTES)
+    flags = REFERRAL if _holds_any(data, i, hi, _REFERRAL_MARKS) else 0
+    return flags | (OUTLET if _holds_any(data, i, hi, _OUTLET_MARKS) else 0)
+
+
+@_compiled
+def _need_word(needs, s, at):
+    """Hash of a word by its letters, and its row; a stretched one counts as its plain spelling if only that is known."""
+    key, plain, last = _FNV_START, _FNV_START, np.uint8(0)
+    for k in range(s.starts[at], s.ends[at]):
+        byte = s.letters[k]
+        key = (key ^ np.uint64(byte)) * _FNV_PRIME
+        if byte != last:
+            plain = (plain ^ np.uint64(byte)) * _FNV_PRIME
+        last = byte
+    row = _find(needs.vocabulary, key)
+    if row == 0 and plain != key:
+        row = _find(needs.vocabulary, plain)
+        if row != 0:
+            key = plain
+    return key, row
+
+
+@_compiled
+def _word_classes(s, at, row):
+    """Bits of the classes of a word: number, code, capitals; for words without a row their ending."""
+    begin, end = s.starts[at], s.ends[at]
+    classes = 0
+    first = s.letters[begin]
+    if 48 <= first <= 57:
+        classes |= 1 << T_NUMBER
+    if s.flags[at] & CAPS:
+        classes |= 1 << T_CAPS
+        if 4 <= end - begin <= 14:
+            for k in range(begin, end):
+                if 48 <= s.letters[k] <= 57:
+                    classes |= 1 << T_CODE
+    if row == 0 and end - begin >= 5:
+        if s.letters[end - 2] == 101 and s.letters[end - 1] == 100:  # ed
+            classes |= 1 << T_ED
+        elif s.letters[end - 3] == 105 and s.letters[end - 2] == 110 and s.letters[end - 1] == 103:  # ing
+            classes |= 1 << T_ING
+    return classes
+
+
+@_compiled
+def _advance(needs, t, row, classes, place):
+    """Read one token; ``place``: 0 within a clause, 1 at the start of one, 2 at the start of a sentence."""
+    for w in range(needs.words_used):
+        t.reading[w] = needs.reads[row, w]
+    for c in range(TOKEN_CLASSES):
+        if classes >> c & 1:
+            for w in range(needs.words_used):
+                t.reading[w] |= needs.of_class[c, w]
+    for w in range(needs.words_used):
+        begun = needs.starts[0, w]
+        if place >= 1:
+            begun |= needs.starts[1, w]
+        if place == 2:
+            begun |= needs.starts[2, w]
+        reached = ((t.active[w] << _ONE64) | begun) & t.reading[w]
+        filled = reached | needs.last_optional[w]
+        reached |= needs.optional[w] & (~(filled - needs.before_optional[w]) ^ filled)
+        t.active[w] = reached
+        t.hits[w] |= reached & needs.accepts[w]
+
+
+@_compiled
+def _add_id(t, key):
+    t.ids[t.ids_n] = np.uint32((key * _MIX) >> _NEED_SHIFT)
+    t.ids_n += 1
+
+
+@_compiled
+def _fire(needs, t, rule, sentence):
+    if t.seen_in[rule] != sentence:
+        t.seen_in[rule] = sentence
+        t.fired[rule >> 6] |= _ONE64 << np.uint64(rule & 63)
+        t.from_rules[sentence, needs.kind_of[rule]] += needs.rule_weights[rule]
+
+
+@_compiled
+def _close_sentence(needs, t):
+    """Sum up what fired in a sentence, and make ready for the next."""
+    sentence = t.sentences_n
+    for kind in range(NEEDS_N):
+        t.from_rules[sentence, kind] = 0.0
+    for w in range(needs.words_used):
+        hits = t.hits[w] | (t.active[w] & needs.accepts_at_end[w])
+        if hits:
+            hits &= ~(needs.forbids_question[w] if t.is_question else needs.needs_question[w])
+            bit = w * 64
+            while hits:
+                if hits & _ONE64:
+                    _fire(needs, t, needs.rule_of[bit], sentence)
+                hits >>= _ONE64
+                bit += 1
+        t.hits[w] = _ZERO64
+        t.active[w] = _ZERO64
+    if t.is_question:
+        _add_id(t, _QUESTION_KEY)
+    t.is_question = False
+    t.id_ends[sentence] = t.ids_n
+    t.sentences_n += 1
+
+
+@_compiled
+def _is_one_of(key, keys):
+    return key == keys[0] or key == keys[1] or key == keys[2]
+
+
+@_compiled
+def _ends_sentence(needs, s, at, n):
+    """Whether the full stop at ``at`` ends a sentence: none within a number, an address or an abbreviation does."""
+    if at + 1 < n and s.ends[at + 1] > s.starts[at + 1] and not s.flags[at + 1] & LINE_START:
+        if 48 <= s.letters[s.starts[at + 1]] <= 57:
+            return False
+        _, row = _need_word(needs, s, at + 1)
+        if needs.row_flags[row] & ROW_IS_TLD:
+            return False
+    is_initial = at > 0 and s.ends[at - 1] - s.starts[at - 1] == 1
+    return not (is_initial and s.letters[s.starts[at - 1]] != _LETTER_I and s.letters[s.starts[at - 1]] > 57)
+
+
+@_compiled
+def read_needs(needs, s, t, n):
+    """What the ``n`` tokens in ``s``, fresh from the tokeniser, say of needs: rules and features by sentence, into ``t``.
+
+    Returns how many sentences there are.
+    """
+    t.fired[:] = _ZERO64
+    t.seen_in[:] = -1
+    t.active[:] = _ZERO64
+    t.hits[:] = _ZERO64
+    t.ids_n, t.sentences_n, t.is_question = 0, 0, False
+    symbols_n, is_over, is_new_line, before = 0, False, False, _PAIR_SALT
+    for at in range(n):
+        flags, key = s.flags[at], s.hashes[at]
+        is_new_line = is_new_line or flags & LINE_START != 0
+        row, classes = np.int64(0), 0
+        if s.ends[at] > s.starts[at]:
+            key, row = _need_word(needs, s, at)
+            classes = _word_classes(s, at, row)
+            if needs.row_flags[row] & ROW_IS_TLD and at > 0 and s.hashes[at - 1] == _STOPS[0]:
+                classes |= 1 << T_SITE
+            if classes & (1 << T_NUMBER):
+                key = _NUMBER_KEY
+        elif key == _URL_TOKEN:
+            classes = 1 << T_URL
+            classes |= (1 << T_REFERRAL) if flags & REFERRAL else 0
+            classes |= (1 << T_OUTLET) if flags & OUTLET else 0
+        elif key == _PERSON_TOKEN:
+            classes = 1 << T_NAME
+        elif _is_one_of(key, _DOLLARS):
+            classes = 1 << T_MONEY
+        elif _is_one_of(key, _PERCENTS):
+            classes = 1 << T_PERCENT
+        else:
+            is_question = _is_one_of(key, _QUESTIONS)
+            if symbols_n and not is_new_line:
+                if is_question:
+                    t.is_question = True
+                    is_over = True
+                elif _is_one_of(key, _BANGS) or (_is_one_of(key, _STOPS) and _ends_sentence(needs, s, at, n)):
+                    is_over = True
+            continue
+        if symbols_n and (is_over or is_new_line):
+            _close_sentence(needs, t)
+            symbols_n, before = 0, _PAIR_SALT
+        is_over, is_new_line = False, False
+        _advance(needs, t, row, classes, 2 if symbols_n == 0 else 1 if flags & AFTER_BREAK else 0)
+        _add_id(t, key)
+        _add_id(t, (before ^ (key >> np.uint64(7))) * _FNV_PRIME + key)
+        before = key
+        symbols_n += 1
+    if symbols_n:
+        _close_sentence(needs, t)
+    return t.sentences_n
+
+
+@_compiled
+def _judge_needs(needs, t, out):
+    """Probability of each kind, of what ``read_needs`` has read: that of the strongest sentence."""
+    t.logits[:] = -1e9
+    begin = 0
+    for sentence in range(t.sentences_n):
+        t.sums[:] = 0
+        end = t.id_ends[sentence]
+        for k in range(begin, end):
+            for kind in range(NEEDS_N):
+                t.sums[kind] += needs.weights[t.ids[k], kind]
+        part = 1.0 / np.sqrt(np.float64(max(end - begin, 1)))
+        for kind in range(NEEDS_N):
+            logit = needs.bias[kind] + needs.scales[kind] * (t.sums[kind] * part) + t.from_rules[sentence, kind]
+            t.logits[kind] = max(t.logits[kind], logit)
+        begin = end
+    for kind in range(NEEDS_N):
+        if t.sentences_n == 0:
+            out[kind] = 0.0
+        else:
+            out[kind] = 1.0 / (1.0 + exponential(-(needs.offsets[kind] + needs.slopes[kind] * t.logits[kind])))
+
+
+@_entry
+def judge_all_batch(
+    data, offsets, is_there, models, needs_models, scratches, needs_scratches, probabilities, states, kinds, fired
+):
+    """``judge_batch``, and of the same tokens the kinds of need.
+
+    ``kinds`` takes the probabilities by row and kind, ``fired`` the rules that fired, a bit each.
+    """
+    tables, needs, s, t = models[0], needs_models[0], scratches[0], needs_scratches[0]
+    for row in range(states.size):
+        if not is_there[row]:
+            states[row] = GONE
+            continue
+        lo, hi = offsets[row], offsets[row + 1]
+        n = tokenise(data, lo, hi, tables, s)
+        read_needs(needs, s, t, n)
+        n = featurise_tokens(tables, s, n)
+        states[row] = _state_of(data, lo, hi, s, n)
+        if states[row] in (SCORED, UNDECIDED):
+            _judge(tables, s, n, probabilities[row])
+            _judge_needs(needs, t, kinds[row])
+            fired[row, :] = t.fired[:]
+
+
+@_entry
+def rules_of(fired, counts, numbers):
+    """Numbers of the rules by row, in order, one row after another; ``counts`` takes how many each row has.
+
+    With no room in ``numbers`` it only counts.
+    """
+    total = 0
+    for row in range(fired.shape[0]):
+        first = total
+        for w in range(fired.shape[1]):
+            bits, rule = fired[row, w], w * 64
+            while bits:
+                if bits & _ONE64:
+                    if total < numbers.size:
+                        numbers[total] = rule
+                    total += 1
+                bits >>= _ONE64
+                rule += 1
+        counts[row] = total - first
+    return total
+
+
+@_entry
+def spelling_hash(data, models, scratches, needs_models):
+    """Hash of the one word that a text is, as patterns know it; 0 where it is none, or several."""
+    n = tokenise(data, 0, data.size, models[0], scratches[0])
+    if n != 1 or scratches[0].ends[0] == scratches[0].starts[0]:
+        return _ZERO64
+    key, _ = _need_word(needs_models[0], scratches[0], 0)
+    return key

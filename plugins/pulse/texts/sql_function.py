@@ -1,29 +1,47 @@
-"""The scorer as a function of DuckDB: ``sentiment(text)`` gives one struct per text, with the fields of a judgement."""
+"""The scorer as functions of DuckDB, each giving one struct per text: ``sentiment(text)`` and ``needs(text)``."""
 
+from collections.abc import Callable, Iterable
 from functools import cache
 
 import duckdb
 import pyarrow as pa
 from duckdb.sqltypes import VARCHAR, DuckDBPyType
 
-from pulse.texts.scorer import JUDGEMENT, JUDGEMENT_SCHEMA, Scorer, get_scorer
+from pulse.core.table import Column, arrow_schema
+from pulse.texts.scorer import JUDGEMENT, NEEDS, SENTIMENT, Scorer, get_scorer
 
-NAME = "sentiment"
+SENTIMENT_NAME, NEEDS_NAME, JUDGEMENT_NAME = "sentiment", "needs", "judgement"
 
 
 def register(connection: duckdb.DuckDBPyConnection, model: str = "pulse") -> None:
-    """Give a connection the function ``sentiment``. The model is loaded when it is called, not before.
+    """Give a connection both functions. The model is loaded when one is called, not before.
 
     A NULL text gives a struct with ``unscorable_reason`` "gone", not NULL.
     """
+    _register(connection, SENTIMENT_NAME, SENTIMENT, lambda texts: _scorer(model).score_sentiment(texts))
+    _register(connection, NEEDS_NAME, NEEDS, lambda texts: _scorer(model).score(texts))
+
+
+def register_judgement(connection: duckdb.DuckDBPyConnection, model: str) -> None:
+    """Give a connection ``judgement(text)``: all that the others give, of one pass over the text."""
+    _register(connection, JUDGEMENT_NAME, JUDGEMENT, lambda texts: _scorer(model).score(texts))
+
+
+def _register(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    columns: Iterable[Column],
+    score: Callable[[pa.Array], pa.RecordBatch],
+) -> None:
+    schema = arrow_schema(columns)
 
     def judge(texts: pa.ChunkedArray) -> pa.Array:
-        chunks = [_scorer(model).score(chunk).to_struct_array() for chunk in texts.chunks]
-        return pa.chunked_array(chunks, pa.struct(JUDGEMENT_SCHEMA)).combine_chunks()
+        chunks = [score(chunk).select(schema.names).to_struct_array() for chunk in texts.chunks]
+        return pa.chunked_array(chunks, pa.struct(schema)).combine_chunks()
 
     # DuckDB's stub knows of no function that takes and gives Arrow arrays.
     connection.create_function(  # type: ignore[call-overload]
-        NAME, judge, [VARCHAR], _judgement_type(), type="arrow", null_handling="special", side_effects=False
+        name, judge, [VARCHAR], _struct(columns), type="arrow", null_handling="special", side_effects=False
     )
 
 
@@ -32,5 +50,5 @@ def _scorer(model: str) -> Scorer:
     return get_scorer(model)
 
 
-def _judgement_type() -> DuckDBPyType:
-    return duckdb.struct_type({column.name: DuckDBPyType(column.duckdb_type) for column in JUDGEMENT})
+def _struct(columns: Iterable[Column]) -> DuckDBPyType:
+    return duckdb.struct_type({column.name: DuckDBPyType(column.duckdb_type) for column in columns})

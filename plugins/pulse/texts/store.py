@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from pulse.core import memory_database, parquet
 from pulse.core.contract import scored_text_sql
-from pulse.core.files import sql_text, storage_error
+from pulse.core.files import sql_text, storage_error, write_json
 from pulse.core.home import Home, path_value
 from pulse.core.strict import WILDCARD
 from pulse.core.table import Column, Table
@@ -49,6 +49,7 @@ SCORES = Table(
 )
 SCORE_SCHEMA = SCORES.arrow_schema
 _BATCH_ROWS = 10_000
+_EARLIER_NOTE = "_earlier_columns.json"
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,24 @@ def scores_glob(home: Home) -> str:
 
 
 def ensure_empty_file(home: Home) -> None:
-    """Give the scores a typed file without rows, so that they can be read before the first text was judged."""
-    parquet.ensure_empty_file(home.scores / "_empty.parquet", SCORES.columns)
+    """Give the scores a typed file without rows, so that they can be read before the first text was judged.
+
+    Notes for :func:`has_earlier_columns` where it had other columns before: then so have the scores of that time.
+    """
+    file = _empty_file(home)
+    is_current = parquet.fault_of(file) is None and parquet.column_names(file) == SCORES.names
+    if not is_current and any(home.scores.glob("model_id=*")):
+        write_json(home.scores / _EARLIER_NOTE, {"columns_now": SCORES.names})
+    parquet.ensure_empty_file(file, SCORES.columns)
+
+
+def has_earlier_columns(home: Home) -> bool:
+    """Whether there may be scores of a version that had fewer columns; what they lack is NULL then."""
+    return (home.scores / _EARLIER_NOTE).exists()
+
+
+def _empty_file(home: Home) -> Path:
+    return home.scores / "_empty.parquet"
 
 
 def damaged_files(home: Home, *, is_deep: bool = False) -> list[Path]:
@@ -244,7 +261,7 @@ def _score_partition(
     def known_now() -> list[Path]:
         communities = "*" if community is None else folder.parent.name
         small = (judged / f"platform={path_value(platform)}").glob(f"{communities}/{folder.name}/*.parquet")
-        return [home.scores / "_empty.parquet", *sorted(small), *_compacted_scores(judged, platform, day)]
+        return [_empty_file(home), *sorted(small), *_compacted_scores(judged, platform, day)]
 
     compacted.read_current(known_now, lambda readable: _find_unjudged(connection, readable))
     asked_n, new_n = (int(value) for value in _counts(connection))
@@ -324,11 +341,14 @@ def _compact(home: Home, target: Path, files: Sequence[Path]) -> Compacted:
         return Compacted()
     before_bytes = sum(file.stat().st_size for file in given)
     spill = home.scratch / "scoring"
+    # Scores of an earlier version lack columns; the file without rows has them all.
+    ensure_empty_file(home)
+    sources = ", ".join(sql_text(file) for file in (_empty_file(home), *given))
     with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(spill)}) as connection:
         try:
             parquet.write_query(
                 connection,
-                f"select distinct {', '.join(SCORES.names)} from read_parquet([{', '.join(map(sql_text, given))}], "
+                f"select distinct {', '.join(SCORES.names)} from read_parquet([{sources}], "
                 "hive_partitioning = false, union_by_name = true) order by community, contribution_id, text_sha256",
                 target,
             )

@@ -1,4 +1,4 @@
-"""Scores of texts that were taken back: the hash of a short text tells the text to whoever guesses it."""
+"""What was made of texts that were taken back, such as scores: the hash of a short text tells it to who guesses it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,23 +10,31 @@ from pulse.core.files import sql_text, storage_error
 from pulse.core.home import Home
 
 
-def find(home: Home, tombstones: Sequence[Path]) -> dict[Path, int]:
-    """How many scores each file has of texts that are in raw no more, among contributions that some tombstones name.
+def score_files(home: Home) -> list[Path]:
+    """All files of scores, in order."""
+    return sorted(home.scores.glob("model_id=*/platform=*/*/*/*.parquet"))
 
-    Another contribution of the same text keeps its own score.
+
+def find(home: Home, tombstones: Sequence[Path], files: Sequence[Path]) -> dict[Path, int]:
+    """How many rows each file has of texts that are in raw no more, among contributions that some tombstones name.
+
+    Another contribution of the same text keeps its own rows.
+
+    Args:
+        files: of scores or of another table with the columns platform, community, contribution_id and text_sha256.
     """
     with _database(home) as connection:
-        return _find(connection, home, tombstones)
+        return _find(connection, home, tombstones, files)
 
 
-def drop(home: Home, tombstones: Sequence[Path]) -> int:
-    """Take those scores out; returns how many. A file without any other stays, so that its partition counts as judged.
+def drop(home: Home, tombstones: Sequence[Path], files: Sequence[Path]) -> int:
+    """Take those rows out; returns how many. A file without any other stays, so that its partition counts as judged.
 
     Raises:
         StorageError: disk full or not writable. Each file is as before or as after.
     """
     with _database(home) as connection:
-        found = _find(connection, home, tombstones)
+        found = _find(connection, home, tombstones, files)
         for file in found:
             try:
                 parquet.write_query(
@@ -51,16 +59,17 @@ def _database(home: Home) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _find(connection: duckdb.DuckDBPyConnection, home: Home, tombstones: Sequence[Path]) -> dict[Path, int]:
-    """Make table ``unsaid`` of such texts that have a score; count them by file."""
+def _find(
+    connection: duckdb.DuckDBPyConnection, home: Home, tombstones: Sequence[Path], given: Sequence[Path]
+) -> dict[Path, int]:
+    """Make table ``unsaid`` of such texts that have a row; count them by file."""
     columns = "platform, community, contribution_id, text_sha256"
     connection.execute(
         "create or replace temp table unsaid as select platform, community, contribution_id, text_sha256 from "
         "(values ('', '', '', '')) as nothing(platform, community, contribution_id, text_sha256) where false"
     )
     named = [str(file) for file in tombstones if file.exists()]
-    scores = sorted(home.scores.glob("model_id=*/platform=*/*/*/*.parquet"))
-    if not named or not scores:
+    if not named or not given:
         return {}
     connection.execute(
         "create or replace temp table named as select distinct platform, community, contribution_id "
@@ -95,7 +104,7 @@ def _find(connection: duckdb.DuckDBPyConnection, home: Home, tombstones: Sequenc
         ).fetchall()
         return {Path(name): scores_n for name, scores_n in rows}
 
-    parquet.read_what_can_be(scores, scored)
+    parquet.read_what_can_be(given, scored)
     parquet.read_what_can_be(sorted((home.raw / "contributions").glob("platform=*/*/*/*.parquet")), said)
-    found: dict[Path, int] = parquet.read_what_can_be(scores, by_file)
+    found: dict[Path, int] = parquet.read_what_can_be(given, by_file)
     return found

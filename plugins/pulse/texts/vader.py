@@ -10,7 +10,7 @@ import re
 import pyarrow as pa
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from pulse.texts.scorer import JUDGEMENT_SCHEMA
+from pulse.texts.scorer import JUDGEMENT_SCHEMA, SENTIMENT_SCHEMA
 
 _THRESHOLD = 0.05
 # VADER scans all words again for each word: its time grows with the square of the length. The first part of a text is
@@ -28,9 +28,13 @@ class VaderScorer:
         self._analyzer = SentimentIntensityAnalyzer()
 
     def score(self, texts: pa.Array) -> pa.RecordBatch:
-        """See :class:`pulse.texts.scorer.Scorer`. Scores are rounded to 1e-4, as VADER itself rounds."""
+        """See :class:`pulse.texts.scorer.Scorer`. Scores are rounded to 1e-4, as VADER itself does; no kinds."""
         rows = [self._judge(text) for text in texts.to_pylist()]
         return pa.RecordBatch.from_pylist(rows, schema=JUDGEMENT_SCHEMA)
+
+    def score_sentiment(self, texts: pa.Array) -> pa.RecordBatch:
+        """See :class:`pulse.texts.scorer.Scorer`."""
+        return self.score(texts).select(SENTIMENT_SCHEMA.names)
 
     def _judge(self, text: str | None) -> dict[str, object]:
         reason = _unscorable(text)

@@ -29,6 +29,9 @@ from pulse.core.home import PUBLISHED_NAME, Home
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.lake import compaction, quality, raw
 from pulse.lake.compaction import Compacted
+from pulse.listening import store as mentions
+from pulse.listening import tables as listening_tables
+from pulse.platforms import facts_table
 from pulse.texts import get_scorer
 from pulse.texts import store as scores
 from pulse.warehouse import creation_times, transform
@@ -133,7 +136,8 @@ def build(
 ) -> BuildReport:
     """Run ``dbt build`` over the pending dates, or over everything when that is asked for or needed.
 
-    Everything is needed the first time, and when the dbt project or the sentiment model changed since the last publish.
+    Everything is needed the first time, and when the dbt project, the sentiment model or what the config says to listen
+    for changed since the last publish.
     Nothing is, and nothing is touched, when none of what dbt reads changed since the build that is published.
 
     Args:
@@ -151,8 +155,12 @@ def build(
     with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
         transform.ensure_inputs(home)
         identity = {
-            "project": transform.project_digest(), "sentiment_model_id": model_id, "words_version": str(WORDS_VERSION),
-        }  # fmt: skip
+            "project": transform.project_digest(),
+            "platforms": facts_table.digest(),
+            "sentiment_model_id": model_id,
+            "words_version": str(WORDS_VERSION),
+            "listening": listening_tables.digest(settings.listening, model_id),
+        }
         inputs = transform.inputs_digests(home)
         if not is_full_refresh and select is None and _is_published_already(home, identity, inputs):
             return BuildReport(True, (), (), model_id, is_nothing_new=True)
@@ -200,6 +208,12 @@ def _require_whole_inputs(home: Home, *, is_deep: bool) -> None:
     """
     if damaged := raw.damaged_files(home, is_deep=is_deep):
         raise raw.damage_error(home, damaged)
+    if damaged := mentions.damaged_files(home, is_deep=is_deep):
+        raise DamagedFile(
+            f"file {damaged[0]}",
+            value=parquet.fault_of(damaged[0], is_deep=is_deep),
+            next_step="`pulse rebuild` finds these mentions again",
+        )
     if damaged := scores.damaged_files(home, is_deep=is_deep):
         raise DamagedFile(
             f"file {damaged[0]}",
@@ -274,7 +288,7 @@ def compact(
     return done
 
 
-_COMPACTED_TABLES = frozenset({"contributions", "community_observations", "coverage", "sentiment_scores"})
+_COMPACTED_TABLES = frozenset({"contributions", "community_observations", "coverage", "text_scores"})
 
 
 # ---- the working file's state ----------------------------------------------

@@ -30,7 +30,11 @@ from pulse.core.text import printable
 from pulse.imports.store import ensure_empty_file as ensure_empty_results
 from pulse.imports.store import results_glob
 from pulse.lake import quality, raw
+from pulse.listening import store as mentions
+from pulse.listening import tables as listening_tables
+from pulse.platforms import facts_table
 from pulse.texts.store import ensure_empty_file as ensure_empty_scores
+from pulse.texts.store import has_earlier_columns as has_earlier_score_columns
 from pulse.texts.store import scores_glob
 from pulse.warehouse import dbt_macros
 from pulse.words import store as words
@@ -72,6 +76,8 @@ def ensure_inputs(home: Home) -> None:
     quality.ensure_tables(home)
     ensure_empty_scores(home)
     ensure_empty_results(home)
+    facts_table.ensure_file(home)
+    mentions.ensure_empty_files(home)
     words.ensure_empty_files(home)
 
 
@@ -292,9 +298,12 @@ def _globs(home: Home) -> dict[str, str]:
         "contributions": raw.contributions_glob(home),
         "community_observations": raw.community_observations_glob(home),
         "coverage": raw.coverage_glob(home),
-        "sentiment_scores": scores_glob(home),
+        "text_scores": scores_glob(home),
         "load_outcomes": quality.glob(home, quality.LOAD_OUTCOMES),
         "business_results": results_glob(home),
+        "platforms": glob_escape(str(facts_table.facts_file(home))),
+        "mentions": mentions.mentions_glob(home),
+        **{table.name: glob_escape(str(listening_tables.file_of(home, table))) for table in listening_tables.TABLES},
         **{table.name: words.table_glob(home, table) for table in words.TABLES},
     }
 
@@ -305,7 +314,7 @@ def _readers(home: Home, *, is_deep: bool = False) -> dict[str, str]:
     Columns are matched by name only where they differ between files: that opens every file before any is left out.
     DuckDB reads the folder names as plain paths: types and values of partitions are never guessed from them.
     """
-    has_earlier_columns = raw.has_earlier_columns(home)
+    has_earlier_columns = raw.has_earlier_columns(home) or has_earlier_score_columns(home)
     globs = _globs(home) | {"load_outcomes": _readable_outcomes(home, is_deep=is_deep)}
     return {
         table: f"read_parquet({sql_text(pattern)}, hive_partitioning = false, filename = true, "

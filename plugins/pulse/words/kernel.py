@@ -78,7 +78,7 @@ def _letter_bytes(data, i, hi):
         point = point << 6 | byte & 0x3F
     if point == 0xD7 or point == 0xF7 or 0x2000 <= point < 0x2C00 or 0x2E00 <= point < 0x3040:
         return 0
-    if 0xD800 <= point < 0xF900 or 0xFE00 <= point < 0xFE70 or 0xFF00 <= point < 0xFF10 or 0x1F000 <= point:
+    if 0xD800 <= point < 0xF900 or 0xFE00 <= point < 0xFE70 or 0xFF00 <= point < 0xFF10 or point >= 0x1F000:
         return 0
     return length
 
@@ -108,7 +108,9 @@ def _apostrophe_bytes(data, i, hi):
 
 @_compiled
 def _is_letter_at(data, i, hi):
-    return i < hi and (65 <= data[i] <= 90 or 97 <= data[i] <= 122 or data[i] >= 0x80 and _letter_bytes(data, i, hi) > 0)
+    return i < hi and (
+        65 <= data[i] <= 90 or 97 <= data[i] <= 122 or data[i] >= 0x80 and _letter_bytes(data, i, hi) > 0
+    )
 
 
 @_compiled
@@ -418,8 +420,7 @@ def signatures(out, text_ends, token_ends, starts, ends, has_signature, bands):
             half = _md5_half(out, lo, hi, state, block)
             for row in range(HASHES_N):
                 remixed = _A[row] * half + _B[row]
-                if remixed < least[row]:
-                    least[row] = remixed
+                least[row] = min(least[row], remixed)
         for band in range(BANDS_N):
             key = np.uint64(band)
             for row in range(band * ROWS_N, (band + 1) * ROWS_N):

@@ -84,7 +84,9 @@ def tokenised(texts: pa.Array) -> Tokens:
     plain = texts.cast(pa.large_string())
     _, offsets_buffer, data_buffer = plain.buffers()
     texts_n = len(plain)
-    offsets = np.frombuffer(offsets_buffer, np.int64, texts_n + 1, plain.offset * 8) if texts_n else np.zeros(1, np.int64)
+    offsets = (
+        np.frombuffer(offsets_buffer, np.int64, texts_n + 1, plain.offset * 8) if texts_n else np.zeros(1, np.int64)
+    )
     has_bytes = data_buffer is not None and data_buffer.size
     data = np.frombuffer(data_buffer, np.uint8) if has_bytes else np.zeros(0, np.uint8)
     if texts.null_count:  # what lies under a NULL is anything

@@ -22,10 +22,9 @@ from pulse.core.errors import ConfigError, DamagedFile, DayNotOver, LockBusy, No
 from pulse.core.files import write_json
 from pulse.core.home import Home
 from pulse.core.locks import exclusive
-from pulse.health import damage
 from pulse.kpi import Month, closing, restatements
 from pulse.lake import kpi_store
-from pulse.reading import query
+from pulse.reading import damage, query
 
 OCTOBER = Month(date(2026, 10, 1))
 AFTER = datetime(2026, 11, 2, tzinfo=UTC)

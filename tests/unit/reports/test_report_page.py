@@ -29,13 +29,12 @@ from pulse.reports import (
     charts,
     completeness,
     data,
-    figures,
     page,
     telling,
-    words,
     write_report,
 )
 from pulse.reports.contents import Day, DaysKnown, Point, Slot
+from pulse.showing import colours, figures, words
 from report_samples import BUILT_AT, MONTH, NAUGHTY, kpi_row, kpi_rows, marts, month_of_marts
 
 COMMUNITIES_N = 300
@@ -720,14 +719,12 @@ def test_line__is_broken_where_a_value_is_not_known():
 
 def test_colours__of_text_stand_out_in_light_and_dark():
     style = (Path(page.__file__).parent / "page.css").read_text(encoding="utf-8")
-    schemes = re.findall(r":root \{(.*?)\}", style, flags=re.DOTALL)
-    assert len(schemes) == 3, "light, dark, print"
-    for scheme in schemes:
-        colours = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6})", scheme))
+    (of_paper,) = re.findall(r":root \{(.*?)\}", style, flags=re.DOTALL)
+    for scheme in (colours.LIGHT, colours.DARK, dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6})", of_paper))):
         for text, ground in product(("ink", "muted", "link", "good", "bad"), ("surface", "raised", "notice")):
-            assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+            assert contrast(scheme[text], scheme[ground]) >= 4.5, (text, ground)
         for shape in ("series-1", "series-2", "positive", "negative"):
-            assert contrast(colours[shape], colours["surface"]) >= 3, shape
+            assert contrast(scheme[shape], scheme["surface"]) >= 3, shape
 
 
 def contrast(one: str, other: str) -> float:

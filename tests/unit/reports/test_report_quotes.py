@@ -8,8 +8,8 @@ import pytest
 import damaging
 from pulse.core.files import write_json
 from pulse.core.home import Home
-from pulse.health import damage
 from pulse.lake import kpi_store
+from pulse.reading import damage
 from pulse.reports import quotes
 from pulse.reports.monthly import report_month
 from pulse.warehouse import builds

@@ -18,9 +18,9 @@ from pulse.core.files import read_json
 from pulse.core.home import Home
 from pulse.core.window import Window
 from pulse.gates import quarantine
-from pulse.health import status
 from pulse.lake import outcomes, quality, raw
 from pulse.lake.landing import Load, coverage_of, find
+from pulse.reading import status
 from pulse.sources.lines.archive import extract
 from pulse.sources.reddit.entry import RedditApiEntry, RedditArchiveEntry, RedditEntry
 from pulse.steps import coverage_of_before

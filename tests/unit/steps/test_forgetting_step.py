@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,11 +12,13 @@ import pytest
 
 from fixtures import reddit_lines
 from fixtures.everything import files_with
+from pulse.config.listening import Brand, Listening
 from pulse.config.settings import Settings
 from pulse.core import keys
 from pulse.core.errors import ConfigError
 from pulse.core.home import Home
 from pulse.lake import forgotten, landing, quality, raw
+from pulse.listening import store as mentions
 from pulse.platforms.names import author_key
 from pulse.steps.forgetting import Asked, forget
 from pulse.steps.pipeline import Pipeline
@@ -67,6 +70,17 @@ def test_forget__every_place_is_emptied_and_the_proof_counts_it(pipeline: Pipeli
     scores = [row for file in home.scores.rglob("*.parquet") for row in pq.read_table(file).to_pylist()]
     assert [row["contribution_id"] for row in scores] == ["t1_b"]
     assert {load.load_id for load in landing.sealed_loads(home)}, "loads stay, to be gated and replayed"
+
+
+def test_forget__mentions_of_what_they_wrote_go_and_those_of_others_stay(pipeline: Pipeline):
+    brands = Listening(brands=(Brand(name="Zeppelin", aliases=("zeppelin",)),))
+    settings = pipeline.settings.model_copy(update={"listening": brands})
+    named = replace(pipeline, settings=settings)
+    assert named.find_mentions()["mentions_n"] == 2
+    proof = forget(named, Asked("reddit", NAME), run_id="x")
+    assert {trace.left_n for trace in proof.traces if trace.place == "mentions"} == {0}
+    rows = [row for file in mentions.files(pipeline.home) for row in pq.read_table(file).to_pylist()]
+    assert [(row["contribution_id"], row["brand"]) for row in rows] == [("t1_b", None)]
 
 
 MOMENTS = {

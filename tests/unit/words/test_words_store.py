@@ -97,7 +97,9 @@ def test_refresh__a_day_that_raw_has_no_more_goes(home: Home):
 def test_files__have_types_before_there_is_any_text(home: Home):
     ensure_empty_files(home)
     with duckdb.connect() as connection:
-        found = connection.execute("describe from read_parquet($glob)", {"glob": table_glob(home, TEXT_WORDS)}).fetchall()
+        found = connection.execute(
+            "describe from read_parquet($glob)", {"glob": table_glob(home, TEXT_WORDS)}
+        ).fetchall()
     assert [(name, kind) for name, kind, *_ in found] == [
         (column.name, column.duckdb_type) for column in TEXT_WORDS.columns
     ]

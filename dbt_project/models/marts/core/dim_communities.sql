@@ -14,7 +14,7 @@ contributors as (
         platform,
         community,
         count(*) as contributors
-    from {{ ref('dim_contributors') }}
+    from {{ ref('int_contributors') }}
     where is_contributor
     group by platform, community
 

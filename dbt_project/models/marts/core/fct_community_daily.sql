@@ -31,7 +31,7 @@ new_contributors as (
         community,
         new_contributor_date as contribution_date,
         count(*) as new_contributors
-    from {{ ref('dim_contributors') }}
+    from {{ ref('int_contributors') }}
     where is_contributor
     group by platform, community, new_contributor_date
 

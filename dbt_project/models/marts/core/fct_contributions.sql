@@ -15,7 +15,8 @@ latest as (
         first_observed_at,
         last_observed_at,
         load_id,
-        is_unproven
+        is_unproven,
+        is_repeat
     from {{ ref('int_contributions_latest') }}
     where {{ is_affected('contribution_date') }}
 
@@ -29,7 +30,8 @@ observations as (
 ),
 
 scores as (
-    {{ judged_texts(ref('stg_sentiment_scores'), ['sentiment_score', 'sentiment_label']) }}
+    {{ judged_texts(ref('stg_text_scores'), 
+        ['sentiment_score', 'sentiment_label'] + need_columns()) }}
 
 ),
 
@@ -41,6 +43,7 @@ shown as (
         observations.*,
         latest.first_observed_at,
         latest.is_unproven,
+        latest.is_repeat,
         case when not is_removed then title end as shown_title,
         case when not is_removed then body end as shown_body,
         case when not is_removed then text_sha256 end as shown_text_sha256,
@@ -76,7 +79,7 @@ select
     shown.shown_url as url,
     shown.shown_permalink as permalink,
     shown.shown_tags as tags,
-    shown.author_key,
+    {{ shown_person('shown.author_key', 'platforms') }} as author_key,
     shown.author_role,
     shown.is_by_contributor,
     shown.score,
@@ -88,10 +91,32 @@ select
     shown.removal,
     scores.sentiment_score,
     scores.sentiment_label,
-    {{ is_proven() }} as is_looked_at
+    scores.is_wish,
+    scores.p_wish,
+    scores.is_advice,
+    scores.p_advice,
+    scores.is_complaint,
+    scores.p_complaint,
+    scores.is_recommendation_request,
+    scores.p_recommendation_request,
+    scores.is_support_request,
+    scores.p_support_request,
+    scores.is_question,
+    scores.p_question,
+    scores.is_experience,
+    scores.p_experience,
+    scores.is_promotion,
+    scores.p_promotion,
+    scores.rules,
+    case when scores.text_sha256 is not null then '{{ var("sentiment_model_id") }}' end as model_id,
+    {{ is_proven() }} as is_looked_at,
+    shown.is_accepted_answer,
+    coalesce(shown.is_repeat, false) as is_repeat
 from shown
 left join scores
     on shown.platform = scores.platform
     and shown.community = scores.community
     and shown.contribution_id = scores.contribution_id
     and shown.shown_text_sha256 = scores.text_sha256
+left join {{ ref('stg_platforms') }} as platforms
+    on shown.platform = platforms.platform

@@ -65,7 +65,7 @@ select
     openers.contribution_date,
     openers.created_at as started_at,
     summed.last_message_at,
-    openers.author_key,
+    {{ shown_person('openers.author_key', 'platforms') }} as author_key,
     openers.is_by_contributor,
     summed.messages,
     case when not summed.is_without_authors then summed.contributors end as contributors,
@@ -87,3 +87,5 @@ left join watches
     and openers.community = watches.community
     and openers.created_at >= watches.looked_from
     and openers.created_at < watches.looked_to
+left join {{ ref('stg_platforms') }} as platforms
+    on openers.platform = platforms.platform

@@ -65,7 +65,7 @@ select
     counted.contribution_date,
     counted.is_root_present,
     counted.posted_at,
-    counted.author_key,
+    {{ shown_person('counted.author_key', 'platforms') }} as author_key,
     case when counted.comments > 0 or comments_read.kind is not null then counted.comments end as comments,
     counted.contributions,
     case when counted.comments > 0 or comments_read.kind is not null then counted.contributors end as contributors,
@@ -78,3 +78,5 @@ left join comments_read
     on counted.platform = comments_read.platform
     and counted.community = comments_read.community
     and counted.contribution_date = comments_read.contribution_date
+left join {{ ref('stg_platforms') }} as platforms
+    on counted.platform = platforms.platform

@@ -21,6 +21,23 @@ results as (
 
 ),
 
+-- What another community's copy stands for in totals over communities.
+repeats as (
+
+    select
+        platform,
+        community,
+        contribution_date,
+        count(case when kind = 'comment' then 1 end) as comments,
+        count(case when {{ has_a_say() }} and sentiment_label = 'positive' then 1 end) as positive_n,
+        count(case when {{ has_a_say() }} and sentiment_label = 'negative' then 1 end) as negative_n,
+        count(case when {{ has_a_say() }} then sentiment_label end) as scored_n
+    from {{ ref('fct_contributions') }}
+    where is_repeat and is_looked_at
+    group by platform, community, contribution_date
+
+),
+
 -- A series is what communities did (kpi) or what the business saw (result), by day.
 kpis as (
 
@@ -37,25 +54,37 @@ kpis as (
     union all
 
     -- All communities together, on days on which all of them arrived.
-    select '*' as platform, '*' as community, 'comments' as name, contribution_date as series_date,
-        cast(sum(comments) as double) as value
+    select '*' as platform, '*' as community, 'comments' as name, days.contribution_date as series_date,
+        cast(sum(days.comments - coalesce(repeats.comments, 0)) as double) as value
     from days
-    where communities_arrived_share = 1
-    group by contribution_date
-    having sum(comments) is not null
+    left join repeats
+        on days.platform = repeats.platform
+        and days.community = repeats.community
+        and days.contribution_date = repeats.contribution_date
+    where days.communities_arrived_share = 1
+    group by days.contribution_date
+    having sum(days.comments) is not null
 
     union all
 
     select '*' as platform, '*' as community, 'net_sentiment' as name, sentiment.contribution_date as series_date,
-        {{ net_sentiment('sum(positive_n)', 'sum(negative_n)', 'sum(scored_n)') }} as value
+        {{ net_sentiment(
+            'sum(sentiment.positive_n - coalesce(repeats.positive_n, 0))',
+            'sum(sentiment.negative_n - coalesce(repeats.negative_n, 0))',
+            'sum(sentiment.scored_n - coalesce(repeats.scored_n, 0))'
+        ) }} as value
     from sentiment
     inner join days
         on sentiment.platform = days.platform
         and sentiment.community = days.community
         and sentiment.contribution_date = days.contribution_date
+    left join repeats
+        on sentiment.platform = repeats.platform
+        and sentiment.community = repeats.community
+        and sentiment.contribution_date = repeats.contribution_date
     where days.communities_arrived_share = 1
     group by sentiment.contribution_date
-    having {{ is_enough('sum(scored_n)') }}
+    having {{ is_enough('sum(sentiment.scored_n - coalesce(repeats.scored_n, 0))') }}
 
 ),
 

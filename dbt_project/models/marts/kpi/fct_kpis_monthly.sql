@@ -31,28 +31,9 @@ count_changes as (
 
 ),
 
-inputs_of_communities as (
+month_inputs as (
 
     select * from {{ ref('int_month_inputs') }}
-
-),
-
-inputs_of_all as (
-
-    select platform, community, month_start_date, contributions_n, known_n, removed_n, nameless_n, last_observed_at
-    from inputs_of_communities
-    union all
-    select
-        '*' as platform,
-        '*' as community,
-        month_start_date,
-        sum(contributions_n) as contributions_n,
-        sum(known_n) as known_n,
-        sum(removed_n) as removed_n,
-        sum(nameless_n) as nameless_n,
-        max(last_observed_at) as last_observed_at
-    from inputs_of_communities
-    group by month_start_date
 
 ),
 
@@ -66,7 +47,7 @@ inputs as (
         sum(nameless_n) over (
             partition by platform, community order by month_start_date rows between unbounded preceding and current row
         ) as nameless_so_far_n
-    from inputs_of_all
+    from month_inputs
 
 ),
 

@@ -1,6 +1,6 @@
 with
 
-communities as (
+counted as (
 
     select * from {{ ref('int_sentiment_months') }}
 
@@ -47,29 +47,6 @@ months as (
         max(case when has_messages then 1 else 0 end) = 1 as has_messages,
         case when count(coalesce(posts, comments, messages)) > 0 then 0 end as nothing_seen
     from days
-    group by month_start_date
-
-),
-
-counted as (
-
-    select
-        platform,
-        community,
-        month_start_date,
-        {{ sentiment_count_names() | join(', ') }}
-    from communities
-
-    union all
-
-    select
-        '*' as platform,
-        '*' as community,
-        month_start_date,
-        {% for count in sentiment_count_names() -%}
-        sum({{ count }}) as {{ count }}{{ ', ' if not loop.last }}
-        {% endfor -%}
-    from communities
     group by month_start_date
 
 ),

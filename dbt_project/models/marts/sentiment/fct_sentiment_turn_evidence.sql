@@ -10,8 +10,15 @@ turns as (
 
 contributions as (
 
-    select * from {{ ref('fct_contributions') }}
-    where {{ has_a_say() }} and author_key is not null and sentiment_label is not null
+    select * from {{ ref('fct_contributions') }} where {{ has_a_say() }} and sentiment_label is not null
+
+),
+
+-- Who wrote, of platforms too whose persons no mart shows: only one piece of each is taken.
+authors as (
+
+    select platform, community, contribution_id, author_key from {{ ref('int_contributions_latest') }}
+    where author_key is not null
 
 ),
 
@@ -25,7 +32,7 @@ telling as (
         case when contributions.contribution_date < turns.turn_date then 'before' else 'after' end as side,
         contributions.contribution_id,
         contributions.contribution_date,
-        contributions.author_key,
+        authors.author_key,
         contributions.sentiment_label,
         contributions.sentiment_score,
         contributions.score
@@ -39,6 +46,10 @@ telling as (
             when (turns.direction = 'up') = (contributions.contribution_date < turns.turn_date) then 'negative'
             else 'positive'
         end
+    inner join authors
+        on contributions.platform = authors.platform
+        and contributions.community = authors.community
+        and contributions.contribution_id = authors.contribution_id
 
 ),
 

@@ -11,7 +11,7 @@ from pulse.sources.live.policy import LivePolicy
 SOURCE = "discourse"
 OBSERVES = frozenset({
     "parent_id", "edited_at", "title", "body", "permalink", "author_key", "score", "reply_count", "view_count",
-    "reactions", "channel", "extra",
+    "reactions", "channel", "is_accepted_answer",
 })  # fmt: skip
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?(/[a-z0-9_-][a-z0-9._-]*)*", re.IGNORECASE)
 

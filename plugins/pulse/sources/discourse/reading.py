@@ -31,7 +31,7 @@ from pulse.sources.live.refusals import refusal, wrong_shape
 from pulse.sources.live.response_cache import SealedPage
 
 # Raised whenever something else comes out of the same records.
-MAPPING_VERSION = 1
+MAPPING_VERSION = 2
 SERVICE = "the forum"
 _POSTS = "/posts.json"
 _PAGE_POSTS = 50
@@ -283,7 +283,6 @@ class DiscourseReader:
         title = fields.text("topic_title")
         removal = _removal_of(fields)
         category_id = fields.whole("category_id") or (topic.category_id if topic else None)
-        accepted = fields.flag("accepted_answer")
         return Item(
             id=f"{topic_id}/{number}",
             kind="post" if is_first else "comment",
@@ -304,7 +303,7 @@ class DiscourseReader:
             view_count=topic.views if topic is not None and is_first else None,
             reactions=_reactions_of(fields),
             removal=removal,
-            extra=None if accepted is None else {"accepted": accepted},
+            is_accepted_answer=None if is_first else fields.flag("accepted_answer"),
         )
 
     def _author(self, fields: Fields) -> str | None:

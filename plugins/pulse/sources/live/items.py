@@ -48,6 +48,7 @@ _COLUMNS = {
     "share_count": "BIGINT",
     "reactions": "MAP(VARCHAR, BIGINT)",
     "removal": "VARCHAR",
+    "is_accepted_answer": "BOOLEAN",
     "extra": "JSON",
     "fault": "VARCHAR",
 }
@@ -88,6 +89,7 @@ class Item:
     share_count: int | None = None
     reactions: Mapping[str, int] | None = None
     removal: Removal = "none"
+    is_accepted_answer: bool | None = None
     extra: Mapping[str, Any] | None = None
 
 
@@ -165,7 +167,8 @@ def _line_of(item: Item) -> dict[str, Any]:
         "author": item.author, "role": item.role, "score": item.score, "upvote_ratio": item.upvote_ratio,
         "reply_count": item.reply_count, "award_count": item.award_count, "view_count": item.view_count,
         "share_count": item.share_count, "reactions": None if item.reactions is None else dict(item.reactions),
-        "removal": item.removal, "extra": item.extra and dict(item.extra), "fault": None,
+        "removal": item.removal, "is_accepted_answer": item.is_accepted_answer,
+        "extra": item.extra and dict(item.extra), "fault": None,
     }  # fmt: skip
 
 

@@ -28,7 +28,7 @@ class ArcticShiftEntry(CommunityEntry):
     @property
     def observes(self) -> frozenset[str]:
         """What Reddit's API shows, which is where the archive has it from."""
-        return OBSERVABLE - {"channel", *UNOBSERVABLE}
+        return OBSERVABLE - {"channel", "is_accepted_answer", *UNOBSERVABLE}
 
     @field_validator("name")
     @classmethod

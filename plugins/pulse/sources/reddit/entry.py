@@ -57,7 +57,7 @@ class RedditEntry(FileEntry):
     @property
     def files_observe(self) -> frozenset[str]:
         """What archives show."""
-        return OBSERVABLE - {"channel", "reactions"}
+        return OBSERVABLE - {"channel", "is_accepted_answer", "reactions"}
 
 
 class RedditArchiveEntry(RedditEntry):

@@ -281,6 +281,7 @@ class RedditMapping:
                 "load_id": "''",
                 "extra": kept.format(_extra_sql()) if self.with_extra else "null",
                 "channel": "null",
+                "is_accepted_answer": "null",
             }
             | dict.fromkeys(self.unobservable, "null")
         )

@@ -11,6 +11,7 @@ from pulse.sources.live.policy import LivePolicy
 SOURCE = "stack_exchange"
 OBSERVES = frozenset({
     "parent_id", "edited_at", "title", "body", "permalink", "author_key", "score", "reply_count", "view_count", "extra",
+    "is_accepted_answer",
 })  # fmt: skip
 _NAME = re.compile(r"(?:([^\s@;/?&]{1,64})@)?([a-z0-9-]+(?:\.[a-z0-9-]+)*)", re.IGNORECASE)
 

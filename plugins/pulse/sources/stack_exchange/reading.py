@@ -36,7 +36,7 @@ from pulse.sources.stack_exchange.entry import StackExchangeEntry
 log = logging.getLogger(__name__)
 
 # Raised whenever something else comes out of the same records.
-MAPPING_VERSION = 1
+MAPPING_VERSION = 2
 SERVICE = "Stack Exchange"
 MOST_ITEMS = 100
 _FEW_CALLS_SHARE = 0.1
@@ -280,7 +280,8 @@ class StackExchangeReader:
             permalink=site and f"{site}/a/{number}",
             reply_count=fields.whole("comment_count"),
             edited_at=fields.seconds("last_edit_date"),
-            extra=_extra(fields, accepted=fields.flag("is_accepted")),
+            is_accepted_answer=fields.flag("is_accepted"),
+            extra=_extra(fields),
             **self._of_all(fields),
         )
 
@@ -348,9 +349,9 @@ def _site_and_question(fields: Fields) -> tuple[str | None, str | None]:
     return (match[1], match[2]) if match else (None, None)
 
 
-def _extra(fields: Fields, **more: Any) -> dict[str, Any]:
-    facts = {"licence": fields.text("content_license"), **more}
-    return {name: value for name, value in facts.items() if value is not None}
+def _extra(fields: Fields) -> dict[str, Any]:
+    licence = fields.text("content_license")
+    return {} if licence is None else {"licence": licence}
 
 
 def _less_of(one: Reached, other: Reached) -> Reached:

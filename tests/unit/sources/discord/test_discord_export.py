@@ -34,6 +34,7 @@ from fixtures.discord_documents import (
 )
 from fixtures.reddit_lines import FILE_S, KEY, bad_lines_of, read, rows_of
 from pulse.config.settings import load_settings
+from pulse.core.contract import CONTRACT_VERSION
 from pulse.core.coverage import whole_days
 from pulse.core.errors import ArchiveUnreadable, DayNotServable
 from pulse.core.home import Home
@@ -103,7 +104,7 @@ def test_message__becomes_a_row_that_leaves_unseen_what_discord_has_not(home: Ho
         "reactions": {},
         "removal": "none",
         "source": "discord_export",
-        "contract_version": 2,
+        "contract_version": CONTRACT_VERSION,
         "extra": '{"isPinned":false,"type":"Default"}',
         "channel": f"general-{CHANNEL[-4:]}",
     }

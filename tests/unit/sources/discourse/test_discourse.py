@@ -167,7 +167,7 @@ def test_row__has_what_the_forum_shows(home: Home, platform: Platform):
     assert (first["edited_at"], answer["edited_at"]) == (NOON + timedelta(hours=1), None)
     assert (first["score"], first["reactions"]) == (3, {"heart": 3})
     assert (below["score"], below["reactions"], below["parent_id"]) == (0, {}, "20/2")
-    assert (first["extra"], first["permalink"]) == ('{"accepted":false}', "https://Tea.example/t/20/1")
+    assert (first["is_accepted_answer"], first["permalink"]) == (None, "https://Tea.example/t/20/1")
     assert first["author_key"] == author_key(KEY, "discourse", "nadia_quill@tea.example")
     assert {row["community"] for row in rows.values()} == {"tea.example"}
 

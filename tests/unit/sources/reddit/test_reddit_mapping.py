@@ -325,6 +325,7 @@ def test_post__whole_row(home: Home):
             "contract_version": CONTRACT_VERSION,
             "extra": None,
             "channel": None,
+            "is_accepted_answer": None,
         }
     ]
     assert tuple(rows_of(load)[0]) == COLUMN_NAMES

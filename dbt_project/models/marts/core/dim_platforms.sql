@@ -1,0 +1,19 @@
+with
+
+platforms as (
+
+    select * from {{ ref('stg_platforms') }}
+
+)
+
+select
+    platform,
+    may_rank_persons,
+    keep_text_days,
+    delete_within_h,
+    attribution,
+    may_train,
+    remark,
+    terms_urls,
+    terms_checked_date
+from platforms

@@ -1,0 +1,1 @@
+"""What the config says to listen for, as tables, and where people speak of it."""

@@ -1,0 +1,121 @@
+"""Months: the frozen figures as they were told, in which version, what changed later and why, and the report."""
+
+from datetime import date
+from typing import Any
+
+from pulse.core.home import Home
+from pulse.page.snapshot import Snapshot
+from pulse.showing import figures, words
+
+REPORT_FILES = {
+    "report.html": "text/html; charset=utf-8",
+    "kpis.csv": "text/csv; charset=utf-8",
+    "kpis.parquet": "application/vnd.apache.parquet",
+    "report.json": "application/json",
+}
+_RESTATED_N = 100
+
+
+def listed(snapshot: Snapshot, home: Home) -> list[dict[str, Any]]:
+    """The closed months, the latest first."""
+    if not snapshot.has("kpi.kpi_monthly"):
+        return []
+    rows = snapshot.rows(
+        """
+        select month_start_date as month, max(version) as version, min(reported_at) as first_reported_at,
+            max(reported_at) as reported_at, count(distinct community) filter (where community <> '*') as communities_n
+        from kpi.kpi_monthly group by month_start_date order by month_start_date desc
+        """
+    )
+    return [{**row, "files": files_of(home, row["month"])} for row in rows]
+
+
+def files_of(home: Home, month: date) -> list[str]:
+    """The files of the month's report that are there."""
+    return [name for name in REPORT_FILES if (home.reports / f"{month:%Y-%m}" / name).is_file()]
+
+
+def one(snapshot: Snapshot, home: Home, month: date, platform: str, community: str) -> dict[str, Any] | None:
+    """A month's figures of one community, or of all together (``*``); None where it is not closed."""
+    if not snapshot.has("kpi.kpi_monthly"):
+        return None
+    rows = snapshot.rows(
+        """
+        select * from kpi.kpi_as_now_known
+        where month_start_date = $month and platform = $platform and community = $community order by kpi
+        """,
+        {"month": month, "platform": platform, "community": community},
+    )
+    versions = snapshot.rows(
+        "select version, min(reported_at) as reported_at, any_value(state_id) as state_id, count(*) as figures_n "
+        "from kpi.kpi_monthly where month_start_date = $month group by version order by version desc",
+        {"month": month},
+    )
+    if not versions:
+        return None
+    communities = snapshot.rows(
+        "select distinct platform, community from kpi.kpi_as_now_known where month_start_date = $month "
+        "order by community <> '*', platform, community",
+        {"month": month},
+    )
+    return {
+        "month": month,
+        "platform": platform,
+        "community": community,
+        "figures": [_figure(row) for row in sorted(rows, key=_place)],
+        "versions": versions,
+        "communities": communities,
+        "restated": _restated(snapshot, month),
+        "lost": _lost(snapshot, month),
+        "files": files_of(home, month),
+    }
+
+
+def _place(row: dict[str, Any]) -> tuple[int, str]:
+    names = list(words.KPIS)
+    return (names.index(row["kpi"]) if row["kpi"] in words.KPIS else len(names), row["kpi"])
+
+
+def _figure(row: dict[str, Any]) -> dict[str, Any]:
+    told = words.of_kpi(row["kpi"], row["unit"])
+    return {
+        "kpi": row["kpi"],
+        "label": told.label,
+        "meaning": told.meaning,
+        "value": _value(row["value"], told, row["unit"]),
+        "range": ""
+        if row["value_low"] is None or row["value_high"] is None
+        else f"{_value(row['value_low'], told, row['unit'])} to {_value(row['value_high'], told, row['unit'])}",
+        "change": "" if row["change"] is None else figures.difference(row["change"], told.kind, row["unit"]),
+        "is_clear": bool(row["is_change_clear"]),
+        "completeness": "" if row["completeness"] is None else figures.whole_percent(row["completeness"]),
+        "caveats": [words.caveat_text(code) for code in (row["caveat"] or "").split(",") if code],
+        "version": row["version"],
+    }
+
+
+def _value(value: float | None, told: words.KpiWords, unit: str | None) -> str:
+    return "not visible" if value is None else figures.figure(value, told.kind, unit)
+
+
+def _restated(snapshot: Snapshot, month: date) -> list[dict[str, Any]]:
+    if not snapshot.has("kpi.kpi_restatements"):
+        return []
+    rows = snapshot.rows(
+        "select * from kpi.kpi_restatements where month_start_date = $month "
+        f"order by version desc, community <> '*', platform, community, kpi limit {_RESTATED_N}",
+        {"month": month},
+    )
+    told = [(row, words.of_kpi(row["kpi"], None)) for row in rows]
+    return [
+        {**row, "label": of.label, "old": _value(row["old_value"], of, None), "new": _value(row["new_value"], of, None)}
+        for row, of in told
+    ]
+
+
+def _lost(snapshot: Snapshot, month: date) -> list[dict[str, Any]]:
+    if not snapshot.has("kpi.kpi_lost_versions"):
+        return []
+    return snapshot.rows(
+        "select * from kpi.kpi_lost_versions where month_start_date = $month order by version", {"month": month}
+    )

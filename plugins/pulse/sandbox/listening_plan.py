@@ -1,0 +1,150 @@
+"""What is planted in the world of listening, with sizes. Written before the marts that have to find it.
+
+Counts are exact; weeks are counted from the world's first, from 0. A plant below its smallest size need not be found.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+WEEKS_N = 26
+COMMUNITIES_N = 25
+BRAND, RIVAL, AMBIGUOUS = "Emberwell", "Fernline", "Orchard"
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """People of one community who write in another as well."""
+
+    communities: tuple[int, int] = (0, 1)
+    shared_n: int = 30
+    smallest_n: int = 12
+
+
+@dataclass(frozen=True)
+class Rise:
+    """Something that few people of a community spoke of, and then many.
+
+    Attributes:
+        week: first week of the rise; it lasts four.
+    """
+
+    community: int
+    before_per_week: int
+    people_n: int
+    smallest_n: int
+    week: int = 17
+
+
+@dataclass(frozen=True)
+class Senses:
+    """A brand's name that is a common word: so many mentions of each sense."""
+
+    community: int = 4
+    brand_n: int = 40
+    other_n: int = 40
+
+
+@dataclass(frozen=True)
+class Advocates:
+    """People who praise the brand of their own experience, each on its own day and in its own thread."""
+
+    community: int = 0
+    people_n: int = 3
+    mentions_n: int = 6
+
+
+@dataclass(frozen=True)
+class Shill:
+    """One account that praises the brand with a code."""
+
+    community: int = 0
+    posts_n: int = 8
+    code: str = "EMBER10"
+
+
+@dataclass(frozen=True)
+class Ring:
+    """Accounts that answer each other, and nobody else."""
+
+    community: int = 5
+    people_n: int = 10
+    replies_per_pair: int = 6
+
+
+@dataclass(frozen=True)
+class Puppets:
+    """Throwaway accounts that each answer the leaders once."""
+
+    community: int = 6
+    leaders_n: int = 2
+    puppets_n: int = 60
+
+
+@dataclass(frozen=True)
+class Promotions:
+    """Posts of the team with a code, and how they are answered."""
+
+    community: int
+    code: str
+    positive_share: float
+    removed_n: int
+    posts_n: int = 10
+    replies_n: int = 8
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A product that comes out, and the factor on the volume of its community from that week on."""
+
+    community: int
+    name: str
+    word: str
+    factor: float
+    week: int = 18
+
+
+@dataclass(frozen=True)
+class Plants:
+    """All of them. The last community is not followed: it fits the brand, and answers newcomers."""
+
+    overlap: Overlap = Overlap()
+    topic: Rise = Rise(community=2, before_per_week=1, people_n=40, smallest_n=15)
+    need: Rise = Rise(community=3, before_per_week=1, people_n=30, smallest_n=12)
+    senses: Senses = Senses()
+    advocates: Advocates = Advocates()
+    shill: Shill = Shill()
+    ring: Ring = Ring()
+    puppets: Puppets = Puppets()
+    welcome: Promotions = Promotions(community=7, code="TEA10", positive_share=0.85, removed_n=0)
+    unwelcome: Promotions = Promotions(community=8, code="TEA20", positive_share=0.1, removed_n=5)
+    launch: Launch = Launch(community=9, name="Cold brew", word="cold brew jug", factor=1.6)
+    dud: Launch = Launch(community=10, name="Travel mug", word="travel mug", factor=1.0)
+    unfollowed: int = COMMUNITIES_N - 1
+
+
+@dataclass(frozen=True)
+class ListeningPlan:
+    """A world of listening.
+
+    Attributes:
+        first_day: a Monday.
+        per_week: contributions a week and community aimed at; people_n: who write there.
+        plants: None for a world in which nothing is planted.
+    """
+
+    seed: int
+    first_day: date = date(2026, 1, 5)
+    weeks_n: int = WEEKS_N
+    communities_n: int = COMMUNITIES_N
+    per_week: int = 130
+    people_n: int = 120
+    plants: Plants | None = field(default_factory=Plants)
+
+    @property
+    def last_day(self) -> date:
+        """Last day on which anything is written."""
+        return self.first_day + timedelta(weeks=self.weeks_n) - timedelta(days=1)
+
+    def week_day(self, week: int) -> date:
+        """First day of a week, from 0."""
+        return self.first_day + timedelta(weeks=week)
