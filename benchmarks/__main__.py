@@ -10,9 +10,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import archive, exports, gate, incremental, marts, reddit_api, reddit_plan, runs
+from benchmarks import archive, exports, gate, incremental, marts, page, reddit_api, reddit_plan, runs
 
-_NAMES = ("archive", "exports", "gate", "incremental", "marts", "reddit_api", "reddit_plan", "runs")
+_NAMES = ("archive", "exports", "gate", "incremental", "marts", "page", "reddit_api", "reddit_plan", "runs")
 
 
 def main() -> None:
@@ -42,6 +42,7 @@ def _lines(name: str, folder: Path, *, is_quick: bool) -> list[str]:
             "",
             *marts.run_compacted(folder, ((30_000, 30),) if is_quick else marts.COMPACTED_SIZES),
         ],
+        "page": lambda: page.run(folder, *((20, 60) if is_quick else (300, 365))),
         "reddit_api": lambda: reddit_api.run(
             folder, busy_comments_n=reddit_sizes[0], pages_n=reddit_sizes[1], repeat=reddit_sizes[2]
         ),

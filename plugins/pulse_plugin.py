@@ -29,7 +29,7 @@ class CommunityPulsePage(AirflowPlugin):
     fastapi_apps = ({"app": LazyPage(), "url_prefix": page_links.PREFIX, "name": "Community Pulse"},)
     external_views = [  # noqa: RUF012  (Airflow takes entries out of a list)
         {
-            "name": "Community Pulse",
+            "name": "Pulse",  # longer ones are cut off in the navigation
             "href": f"{page_links.PREFIX.lstrip('/')}/",
             "destination": "nav",
             "url_route": page_links.ROUTE,

@@ -62,7 +62,8 @@ _OF_ONE_FOLDER = ("dbt", "faults")
 _APART = ("test_incremental.py",)
 _FIRST = (
     "world", "demo", "faults", "dbt", "test_incremental.py", "test_reddit_week.py",
-    "test_real_data_through_pipeline.py",
+    "test_real_data_through_pipeline.py", "test_every_live_source.py", "test_coverage_in_marts.py",
+    "test_reddit_api_faults.py", "test_bad_files.py", "test_reddit_api_limits.py", "test_reddit_archive.py",
 )  # fmt: skip
 # What imports Airflow, dbt and Great Expectations, parses the dbt project and makes Airflow's database, at some 20 s of
 # CPU a process: the first worker takes these groups and the others the rest. Each helps out when its own are done.

@@ -3,12 +3,8 @@
     pre_hook="{{ delete_affected_months_and_later('month_start_date') }}",
 ) }}
 
-{#- Each round hands 0.85 of what a person has on to those whom the person replied to; 0.85^20 is under 0.04, and what the
-    rest adds moves hardly anybody. -#}
-{% set rounds = 20 %}
-{% set damping, landing = 0.85, 0.15 %}
-{#- Twelve digits make sums exact, so that the order of rows cannot show. -#}
-{% set amount = 'decimal(18, 12)' %}
+{#- Of what a person has, 0.85 is handed on each round; after twenty under 0.04 is left, which moves hardly anybody. -#}
+{% set rounds, damping, landing = 20, 0.85, 0.15 %}
 
 with
 
@@ -111,12 +107,19 @@ edges as (
 
 ),
 
--- Whoever jumps lands with an established account: what nobody established ever leads to has nothing.
+-- Only what established people reply to is handed on, and whoever jumps lands with one of them: what all others do, to
+-- each other or to anybody, moves no rank.
+walked as (
+
+    select replier, answered, answered_by_replier from edges where is_established
+
+),
+
 landings as (
 
     select
         people.person,
-        cast(round({{ landing }} / established.established_n, 12) as {{ amount }}) as rank_amount
+        cast(round({{ landing }} / established.established_n, 12) as {{ rank_type() }}) as rank_amount
     from people
     inner join established
         on people.platform = established.platform
@@ -126,39 +129,12 @@ landings as (
 
 ),
 
-ranks_0 as (
+ranks as (
 
-    select person, rank_amount from landings
-
-),
-
--- What ends with who replied to nobody is left out and not spread again: with jumps to the same accounts that would
--- lengthen all amounts alike. A round reads the one before it once, or engines that copy CTEs would double it each time.
-{% for round in range(1, rounds + 1) %}
-handed_{{ round }} as (
-
-    select
-        edges.answered as person,
-        cast(round({{ damping }} * cast(ranks.rank_amount as double) / edges.answered_by_replier, 12) as {{ amount }})
-            as rank_amount
-    from ranks_{{ round - 1 }} as ranks
-    inner join edges on ranks.person = edges.replier
-    union all
-    select person, rank_amount from landings
+    {{ page_rank('landings', 'walked', damping, rounds) }}
 
 ),
 
-ranks_{{ round }} as (
-
-    select
-        person,
-        cast(sum(rank_amount) as {{ amount }}) as rank_amount
-    from handed_{{ round }}
-    group by person
-
-),
-
-{% endfor %}
 repliers as (
 
     select
@@ -190,5 +166,5 @@ inner join established
     on people.platform = established.platform
     and people.community = established.community
     and people.month_start_date = established.month_start_date
-left join ranks_{{ rounds }} as ranks on repliers.person = ranks.person
+left join ranks on repliers.person = ranks.person
 where repliers.established_repliers_n > 0

@@ -16,6 +16,7 @@ from pulse.core.files import storage_error
 from pulse.core.home import Home
 
 WAREHOUSE_LOCK = "warehouse"
+KPI_LOCK = "kpi"
 _POLL_S = 0.1
 # How often the pid of a holder is looked for within the time of one poll.
 _LOOKS_N = 20

@@ -18,7 +18,7 @@ from pulse.core.clock import Clock
 from pulse.core.errors import LockBusy, NothingPublished, StorageError
 from pulse.core.files import sql_text
 from pulse.core.home import Home
-from pulse.core.locks import exclusive
+from pulse.core.locks import KPI_LOCK, exclusive
 from pulse.core.month import Month
 from pulse.core.text import printable
 from pulse.kpi.restatements import restated
@@ -27,7 +27,6 @@ from pulse.warehouse import builds
 
 log = logging.getLogger(__name__)
 
-LOCK = "kpi"
 # A run that builds holds the published file for minutes, and brings what is frozen when it publishes.
 _PUBLISH_WAIT_S = 30.0
 ALL_COMMUNITIES = "*"
@@ -88,7 +87,7 @@ def close_month(home: Home, month: Month, *, clock: Clock, timeout_s: float = 60
     """
     now = clock()
     month.require_over(now)
-    with exclusive(home, LOCK, timeout_s=timeout_s):
+    with exclusive(home, KPI_LOCK, timeout_s=timeout_s):
         state_id, figures, missing_days = _published(home, month)
         versions = kpi_store.versions(home, month)
         latest = versions[-1] if versions else 0

@@ -4,7 +4,7 @@ from typing import Any
 
 from airflow.sdk import get_current_context, task
 
-from pulse.orchestration.flow import MARTS, WAREHOUSE_QUEUE
+from pulse.orchestration.flow import WAREHOUSE_QUEUE
 
 
 def wire() -> Any:
@@ -12,7 +12,7 @@ def wire() -> Any:
     return release()
 
 
-@task(queue=WAREHOUSE_QUEUE, outlets=[MARTS])
+@task(queue=WAREHOUSE_QUEUE)
 def release() -> str:
     """Let the load through; gives the id of the published state."""
     from pulse.orchestration.connections import credentials_of_task

@@ -13,13 +13,15 @@ from typing import Annotated, Any
 from urllib.parse import parse_qs, quote
 
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from pulse.core.errors import PulseError, QueryError
 from pulse.core.home import Home
-from pulse.page import brands, communities, kept, loads, months, querying, statement, today
+from pulse.page import brands, communities, data_docs_page, kept, loads, months, querying, statement, today
 from pulse.page.access import Access, ReleaseRequest, User, is_of_our_origin
 from pulse.page.rendering import Renderer, asset
 from pulse.page.snapshot import Snapshots
@@ -84,6 +86,12 @@ def _handle_errors(app: FastAPI, render: Renderer) -> None:
             response.headers.setdefault(name, value)
         response.headers.setdefault("Content-Security-Policy", _POLICY)
         return response
+
+    @app.exception_handler(StarletteHTTPException)
+    async def refused(request: Request, error: StarletteHTTPException) -> Response:
+        if "text/html" not in request.headers.get("accept", "") or error.status_code == 401:
+            return await http_exception_handler(request, error)
+        return HTMLResponse(render.refusal(str(error.detail)), status_code=error.status_code)
 
     @app.exception_handler(PulseError)
     async def told(_request: Request, error: PulseError) -> HTMLResponse:
@@ -279,6 +287,9 @@ def _framed(root: Path, path: str) -> Response:
     file = (resolved_root / path).resolve()
     if not file.is_relative_to(resolved_root) or not file.is_file() or file.suffix not in _MEDIA:
         raise HTTPException(404, "no such file")
+    if file.suffix == ".html":
+        content = data_docs_page.harmless(file.read_text(encoding="utf-8"))
+        return HTMLResponse(content, headers={"Content-Security-Policy": _FRAMED})
     return FileResponse(file, media_type=_MEDIA[file.suffix], headers={"Content-Security-Policy": _FRAMED})
 
 

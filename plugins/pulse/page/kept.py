@@ -6,13 +6,16 @@ shape, and needs nobody's name for that.
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from pulse.core.contract import COLUMN_NAMES
 from pulse.core.errors import PulseError
-from pulse.core.home import Home
+from pulse.core.files import read_json
+from pulse.core.home import Home, path_value
 from pulse.core.text import printable
 from pulse.gates import quarantine
 from pulse.gates.rules import LOAD_RULES, ROW_RULES, WAIVABLE_RULES
@@ -82,6 +85,24 @@ def reason_of(rule: str) -> str:
 def waivable(rules: list[str]) -> list[str]:
     """Of these rules, those that a release may do without."""
     return sorted(set(rules) & WAIVABLE_RULES)
+
+
+def waiver_of(home: Home, load_id: str) -> Mapping[str, Any] | None:
+    """Who released a load, when, why, and without which rules; None where nobody did, or this service cannot tell."""
+    file = home.quarantine / "waivers" / f"{path_value(load_id)}.json"
+    try:
+        found = read_json(file) if file.is_file() else None
+    except (OSError, PulseError, ValueError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    at = found.get("waived_at")
+    return {
+        "rules": [str(rule) for rule in found.get("rules", ())],
+        "reason": str(found.get("reason", "")),
+        "by": found.get("waived_by"),
+        "at": datetime.fromisoformat(at) if at else None,
+    }
 
 
 def lines(home: Home, load_id: str) -> Lines:

@@ -13,6 +13,7 @@ from pulse.page.today import findings_of
 PAGE_N = 50
 _TREND_N = 30
 _TREND_DAYS_N = 35
+_SPREAD = timedelta(hours=1)  # the rules of one check are recorded together
 # As the gates name the sites of Data Docs after runs (pulse.gates.runner).
 _NO_FILE_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
@@ -82,6 +83,8 @@ def one_load(snapshot: Snapshot, home: Home, load_id: str) -> dict[str, Any] | N
         "run_id": (check or outcomes[0])["run_id"],
         "results": _results(snapshot, check) if check else [],
         "outcomes": outcomes,
+        "is_stopped": any(row["state"] == "stopped" for row in outcomes),
+        "waiver": kept.waiver_of(home, load_id),
         "kept": kept.records(snapshot, load_id),
         "waivable": kept.waivable([row["rule"] for row in findings_of(snapshot, [load_id])]),
         "docs": docs_site(home, check) if check else None,
@@ -103,19 +106,25 @@ def marts_check(snapshot: Snapshot, home: Home, run_id: str) -> dict[str, Any] |
 def _results(snapshot: Snapshot, check: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rules of one check, broken ones first; each with its values in the checks of the same entry before."""
     before = snapshot.rows(
-        f"select run_id, load_id from checks where gate = $gate and entry_id is not distinct from $entry "
+        f"select run_id, load_id, recorded_at from checks where gate = $gate and entry_id is not distinct from $entry "
         f"and check_id <= $check order by check_id desc limit {_TREND_N}",
         {"gate": check["gate"], "entry": check["entry_id"], "check": check["check_id"]},
     )
+    # Runs write in order of time, so the times tell which blocks of millions of rows need not be read at all.
     rows = snapshot.rows(
         """
         select rule, level, severity, checked_n, failed_n, value, limit_value, is_passed, is_waived, is_stopping,
             message, run_id, load_id, recorded_at
         from quality.gate_results
-        where gate = $gate and list_contains($runs, run_id) and entry_id is not distinct from $entry
+        where recorded_at between $first and $last and entry_id is not distinct from $entry and gate = $gate
         order by recorded_at
         """,
-        {"gate": check["gate"], "runs": sorted({row["run_id"] for row in before}), "entry": check["entry_id"]},
+        {
+            "gate": check["gate"],
+            "entry": check["entry_id"],
+            "first": before[-1]["recorded_at"] - _SPREAD,
+            "last": check["recorded_at"],
+        },
     )
     values: dict[str, list[float | None]] = {}
     for row in rows:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,12 @@ class Renderer:
 
     def error(self, error: PulseError) -> str:
         """A page that says what is wrong with what there is to show."""
+        return self.refusal(str(error))
+
+    def refusal(self, message: str) -> str:
+        """A page that says why there is nothing to show."""
         return self._environment.get_template("error.html.j2").render(
-            view="error", views=_VIEWS, error=error, state_id=None, published_at=None, damage=None
+            view="error", views=_VIEWS, error=message, state_id=None, published_at=None, damage=None
         )
 
     def _links(self, run_id: str | None, entry_id: str | None = None) -> RunLinks | None:
@@ -129,6 +134,7 @@ def _cell(value: Any, column: str = "") -> str:
         float: figures.whole_percent if _is_share(column) else _number,
         datetime: _moment,
         date: figures.month_name if column.startswith("month") else _day,
+        Decimal: lambda of: _number(float(of)),
         list: lambda of: ", ".join(map(str, of)),
     }
     return "–" if value is None else shown.get(type(value), str)(value)

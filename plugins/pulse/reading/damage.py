@@ -21,8 +21,7 @@ from pulse.core.clock import Clock
 from pulse.core.errors import ConfigError, StorageError
 from pulse.core.files import read_json, sql_text, storage_error, write_json
 from pulse.core.home import Home, path_value
-from pulse.core.locks import WAREHOUSE_LOCK, exclusive
-from pulse.kpi import closing
+from pulse.core.locks import KPI_LOCK, WAREHOUSE_LOCK, exclusive
 from pulse.lake import compacted, kpi_store, landing, outcomes, quality, raw
 from pulse.texts import store as scores
 from pulse.warehouse import builds
@@ -129,7 +128,7 @@ def set_aside(home: Home, damage: Damage, *, clock: Clock) -> SetAside:
     while target.exists() or _note_of(target).exists():
         target = target.with_name(f"{target.name}.again")
     at = clock().astimezone(UTC)
-    lock = closing.LOCK if relative.parts[0] == "kpi" else WAREHOUSE_LOCK
+    lock = KPI_LOCK if relative.parts[0] == "kpi" else WAREHOUSE_LOCK
     done = SetAside(damage.file, target, damage.fault, damage.loss or "", at.isoformat(timespec="seconds"))
     with exclusive(home, lock):
         try:

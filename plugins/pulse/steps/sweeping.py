@@ -34,7 +34,7 @@ from pulse.lake import compacted, erasure, quality
 from pulse.lake.erased_rows import HOLDS_CONTENT
 from pulse.platforms.entry import CommunityEntry
 from pulse.platforms.registry import platform_named
-from pulse.sources.live.look_up import KnownId, LookedUp, LookUp, is_about_community
+from pulse.sources.live.look_up import KnownId, LookedUp, LookUp, batches, is_about_community
 from pulse.sources.live.policy import LivePolicy
 from pulse.sources.registry import SOURCES
 from pulse.sources.routes import look_up
@@ -124,8 +124,8 @@ def _ask(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, entry: Commu
     try:
         with way(calls.take) as asking:
             known = _oldest_first(connection, asking, calls.limit_n)
-            for start in range(0, len(known), asking.ids_per_call):
-                answers += asking.ask(known[start : start + asking.ids_per_call])
+            for batch in batches(asking, known):
+                answers += asking.ask(batch)
     except CallsSpent:
         pass
     except SourceError as error:

@@ -73,7 +73,7 @@ def ensure_empty_file(home: Home) -> None:
     Notes for :func:`has_earlier_columns` where it had other columns before: then so have the scores of that time.
     """
     file = _empty_file(home)
-    is_current = parquet.fault_of(file) is None and parquet.column_names(file) == SCORES.names
+    is_current = parquet.fault_of(file, is_deep=True) is None and parquet.column_names(file) == SCORES.names
     if not is_current and any(home.scores.glob("model_id=*")):
         write_json(home.scores / _EARLIER_NOTE, {"columns_now": SCORES.names})
     parquet.ensure_empty_file(file, SCORES.columns)

@@ -6,6 +6,8 @@ was not kept stops the build: dbt says that it is not defined.
 """
 
 from collections import defaultdict
+from collections.abc import Iterator, KeysView
+from functools import cache
 from typing import Any
 
 # What dbt calls by name, which no macro's text shows: dbt/adapters/sql/impl.py and dbt/parser/unit_tests.py.
@@ -54,6 +56,30 @@ def keep_reachable(manifest: Any, *, project: str) -> None:
             open_ids.update(forms_of[_base_name(macro.name)])
     for macro_id in manifest.macros.keys() - kept:
         del manifest.macros[macro_id]
+
+
+@cache
+def flat_namespace() -> Any:
+    """A ``MacroNamespace`` that finds each name once; dbt's own looks in five places whenever it is asked for one."""
+    from dbt.context.macros import MacroNamespace
+
+    class Flat(MacroNamespace):
+        def __init__(self, **namespaces: Any) -> None:
+            super().__init__(**namespaces)
+            self._found: dict[str, Any] = {}
+            for names in reversed([*self._search_order()]):
+                self._found.update(names)
+
+        def __getitem__(self, name: str) -> Any:
+            return self._found[name]
+
+        def __iter__(self) -> Iterator[str]:
+            return iter(self._found)
+
+        def keys(self) -> KeysView[str]:
+            return self._found.keys()
+
+    return Flat
 
 
 def _materialization(macro: Any) -> str | None:

@@ -106,7 +106,7 @@ def _write_comments(connection: duckdb.DuckDBPyConnection) -> None:
     A copy of a published file says it of all that was not written again.
     """
     comments = dictionary.comments()
-    statements = []
+    statements: dict[tuple[str, str], list[str]] = {}
     for schema, table, before in connection.execute(
         "select schema_name, table_name, comment from duckdb_tables() "
         "where database_name = current_database() and not internal order by all"
@@ -115,7 +115,7 @@ def _write_comments(connection: duckdb.DuckDBPyConnection) -> None:
             log.warning("publish: nothing says what %s.%s means", schema, table)
         elif comments[f"{schema}.{table}"][0] != before:
             comment = sql_text(comments[f"{schema}.{table}"][0])
-            statements.append(f'comment on table {schema}."{table}" is {comment}')
+            statements.setdefault((schema, table), []).append(f'comment on table {schema}."{table}" is {comment}')
     for schema, table, name, before in connection.execute(
         "select schema_name, table_name, column_name, comment from duckdb_columns() "
         "where database_name = current_database() and not internal order by schema_name, table_name, column_index"
@@ -125,6 +125,11 @@ def _write_comments(connection: duckdb.DuckDBPyConnection) -> None:
         of_columns = comments[f"{schema}.{table}"][1]
         meaning = of_columns.get(name, _INTERNAL_COLUMN if schema == "intermediate" else None)
         if meaning is not None and meaning != before:
-            statements.append(f'comment on column {schema}."{table}"."{name}" is {sql_text(meaning)}')
-    # All in one go: most of a thousand statements by themselves is asking for them.
-    connection.execute("; ".join(["begin", *statements, "commit"]))
+            said = f'comment on column {schema}."{table}"."{name}" is {sql_text(meaning)}'
+            statements.setdefault((schema, table), []).append(said)
+    # Most of a thousand statements by themselves is asking for them and planning them; and each comment goes through
+    # those of its transaction before it.
+    connection.execute("pragma disable_optimizer")
+    for of_table in statements.values():
+        connection.execute("; ".join(["begin", *of_table, "commit"]))
+    connection.execute("pragma enable_optimizer")

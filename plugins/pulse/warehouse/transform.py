@@ -82,7 +82,13 @@ def ensure_inputs(home: Home) -> None:
 
 
 def run(
-    home: Home, database: Path, arguments: Sequence[str], variables: Mapping[str, Any], *, is_deep: bool = False
+    home: Home,
+    database: Path,
+    arguments: Sequence[str],
+    variables: Mapping[str, Any],
+    *,
+    is_deep: bool = False,
+    has_unit_tests: bool = False,
 ) -> tuple[NodeResult, ...]:
     """Run one dbt command; one result per node, failed ones included.
 
@@ -91,6 +97,7 @@ def run(
         arguments: the command and its options.
         variables: dbt's ``--vars``.
         is_deep: read all outcomes to find damaged files, not their ends alone. They are left out either way.
+        has_unit_tests: whether the command may run unit tests; dbt is not told of any else.
 
     Raises:
         BuildFailed: dbt could not start.
@@ -100,7 +107,7 @@ def run(
     readers = _readers(home, is_deep=is_deep)
     parsed = _parsed_project(home, database.stem)
     with _what_was_there_before_left_to_itself():
-        manifest = parsed.deepcopy()
+        manifest = _copied(parsed, has_unit_tests=has_unit_tests)
         for source in manifest.sources.values():
             source.meta["external_location"] = _as_template(readers[source.name])
         with _environment(_variables(home, database, readers)), _made_once(), _dbt_log(home) as write_event:
@@ -183,18 +190,35 @@ def _dbt_log(home: Home) -> Iterator[Callable[[Any], None]]:
 
 @contextmanager
 def _made_once() -> Iterator[None]:
-    """Have dbt make once what it makes anew for each statement and each node, a tenth of a build, and only reads.
+    """Have dbt make once what it makes anew for each run, statement or node, a fifth of a build, and only reads.
 
-    That is the table without rows that every statement without a result gets, and the modules that templates see.
+    That is the table without rows that every statement without a result gets, the modules that templates see, the
+    plugins of dbt that are installed, and the order in which macros are looked for. And have it not describe its graph
+    in a file that nobody reads.
     """
-    from dbt.context import base
+    from dbt.context import base, macros
+    from dbt.plugins.manager import PluginManager
     from dbt_common.clients import agate_helper
 
+    from dbt import compilation
+
+    plugins = _plugin_modules()
     with (
         patch.object(agate_helper, "empty_table", cache(agate_helper.empty_table)),
         patch.object(base, "get_context_modules", cache(base.get_context_modules)),
+        patch.object(PluginManager, "get_prefixed_modules", lambda: plugins),
+        patch.object(compilation.Linker, "get_graph_summary", lambda *_: {}),
+        patch.object(macros, "MacroNamespace", dbt_macros.flat_namespace()),
     ):
         yield
+
+
+@cache
+def _plugin_modules() -> Any:
+    """dbt's own answer; it goes through all folders that Python imports from for it."""
+    from dbt.plugins.manager import PluginManager
+
+    return PluginManager.get_prefixed_modules()
 
 
 def _places(home: Home) -> list[str]:
@@ -231,6 +255,18 @@ def _parsed_project(home: Home, database_name: str) -> Any:
 
 
 _PARSED: dict[tuple[str, str], Any] = {}
+# What a run only reads, and unit tests, most of what there is to copy.
+_SHARED = ("macros", "docs", "files")
+
+
+def _copied(parsed: Any, *, has_unit_tests: bool) -> Any:
+    """A manifest to run with: dbt changes its nodes and sources."""
+    left_out = _SHARED if has_unit_tests else (*_SHARED, "unit_tests")
+    with patch.multiple(parsed, **{name: {} for name in left_out}):
+        manifest = parsed.deepcopy()
+    for name in _SHARED:
+        setattr(manifest, name, getattr(parsed, name))
+    return manifest
 
 
 def _not_started(home: Home, failure: str) -> BuildFailed:
@@ -417,7 +453,10 @@ def run_unit_tests(home: Home) -> tuple[NodeResult, ...]:
     # dbt takes the types of a test's rows from the relation they stand for; sources are files, so they get one here.
     with duckdb.connect(str(database)) as connection:
         connection.execute("create schema raw")
+        connection.execute("create schema listening")
+        of_listening = {mentions.MENTIONS.name, *(table.name for table in listening_tables.TABLES)}
         for table, reader in _readers(aside).items():
-            connection.execute(f"create view raw.{table} as select * from {reader}")
+            schema = "listening" if table in of_listening else "raw"
+            connection.execute(f"create view {schema}.{table} as select * from {reader}")
     variables = {"sentiment_model_id": "model-of-the-tests"}
-    return run(aside, database, ["build", "--exclude-resource-type", "test"], variables)
+    return run(aside, database, ["build", "--exclude-resource-type", "test"], variables, has_unit_tests=True)

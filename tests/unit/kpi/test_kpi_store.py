@@ -21,7 +21,7 @@ from pulse import kpi
 from pulse.core.errors import ConfigError, DamagedFile, DayNotOver, LockBusy, NothingPublished, StorageError
 from pulse.core.files import write_json
 from pulse.core.home import Home
-from pulse.core.locks import exclusive
+from pulse.core.locks import KPI_LOCK, exclusive
 from pulse.kpi import Month, closing, restatements
 from pulse.lake import kpi_store
 from pulse.reading import damage, query
@@ -382,7 +382,7 @@ def test_close__two_at_once_freeze_it_once(home: Home):
 
 def test_close__waits_for_another_and_then_names_it(home: Home):
     publish(home, [figure()])
-    with exclusive(home, closing.LOCK), pytest.raises(LockBusy, match=f"process {os.getpid()}"):
+    with exclusive(home, KPI_LOCK), pytest.raises(LockBusy, match=f"process {os.getpid()}"):
         kpi.close_month(home, OCTOBER, clock=lambda: AFTER, timeout_s=0)
 
 

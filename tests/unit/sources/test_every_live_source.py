@@ -1,14 +1,15 @@
 """What every live source must hold to, whatever its platform: each case runs against its double over HTTP."""
 
 import logging
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fixtures.answering_platform import ANSWERED_AT, Platform, Reply
+from fixtures.answering_platform import ANSWERED_AT, Asked, Platform, Reply
 from fixtures.live_sources import CASES, Case
 from fixtures.live_stage import DAY, NAMES, NOON, OF_DAY, Stage, rows_of, what_they_say
 from pulse.config.settings import Settings
@@ -16,8 +17,9 @@ from pulse.core.contract import OBSERVABLE
 from pulse.core.errors import BadCredentials, DayNotOver, PulseError, SourceError, SourceUnavailable
 from pulse.core.home import Home
 from pulse.core.window import Window
-from pulse.gates import check_loads
+from pulse.gates import LoadVerdict, check_loads
 from pulse.lake import quality, raw
+from pulse.lake.landing import Load
 from pulse.sandbox.talk import Talk
 
 each_source = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -28,18 +30,51 @@ def stage(request: pytest.FixtureRequest, home: Home, platform: Platform) -> Sta
     return Stage(request.param, home, platform)
 
 
-def test_a_day_is_read_whole_and_nothing_else(stage: Stage):
-    load = stage.extract()
-    assert {row["contribution_id"] for row in rows_of(load)} == stage.ids(*OF_DAY)
-    manifest = load.manifest
+@dataclass(frozen=True)
+class Undisturbed:
+    """A day read where nothing goes wrong: for reading only."""
+
+    stage: Stage
+    load: Load
+    rows: Sequence[dict[str, Any]]
+    asked: Sequence[Asked]
+
+
+@pytest.fixture(scope="module")
+def read_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Case], Undisturbed]]:
+    """Gives each source's day, which is read for the first who asks."""
+    platform, read = Platform(), {}
+
+    def of(case: Case) -> Undisturbed:
+        name = next(name for name, one in CASES.items() if one is case)
+        if name not in read:
+            stage = Stage(case, Home(tmp_path_factory.mktemp("undisturbed")).create(), platform)
+            platform.asked.clear()
+            load = stage.extract()
+            read[name] = Undisturbed(stage, load, rows_of(load), tuple(platform.asked))
+        return read[name]
+
+    yield of
+    platform.close()
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES)
+def undisturbed(request: pytest.FixtureRequest, read_once: Callable[[Case], Undisturbed]) -> Undisturbed:
+    return read_once(request.param)
+
+
+def test_a_day_is_read_whole_and_nothing_else(undisturbed: Undisturbed):
+    assert {row["contribution_id"] for row in undisturbed.rows} == undisturbed.stage.ids(*OF_DAY)
+    manifest = undisturbed.load.manifest
     assert (manifest.partial_reason, manifest.is_replayable, manifest.bad_lines_n) == (None, False, 0)
     assert manifest.unknown_keys == {}
     (account,) = manifest.files
     assert account.lines_n == account.landed_n + account.outside_n
 
 
-def test_who_said_what_where(stage: Stage):
-    by_id = {row["contribution_id"]: row for row in rows_of(stage.extract())}
+def test_who_said_what_where(undisturbed: Undisturbed):
+    stage = undisturbed.stage
+    by_id = {row["contribution_id"]: row for row in undisturbed.rows}
     of = {one.number: one for one in stage.said}
     full_id = {number: stage.case.contribution_id(one) for number, one in of.items()}
     for number in (20, 21, 22, 25):
@@ -56,10 +91,10 @@ def test_who_said_what_where(stage: Stage):
     assert len(authors) == len({one.author for one in stage.said if str(one.number) in OF_DAY})
 
 
-def test_what_it_does_not_observe_is_null(stage: Stage):
-    unseen = OBSERVABLE - stage.entry.observes
+def test_what_it_does_not_observe_is_null(undisturbed: Undisturbed):
+    unseen = OBSERVABLE - undisturbed.stage.entry.observes
     assert unseen
-    for row in rows_of(stage.extract()):
+    for row in undisturbed.rows:
         assert {name: row[name] for name in unseen} == dict.fromkeys(unseen)
 
 
@@ -153,20 +188,53 @@ def test_what_is_deleted_later_becomes_a_tombstone(stage: Stage):
     assert rows[kept]["removal"] == "none"
 
 
-def test_gate_1_lets_it_pass_tombstones_too(stage: Stage):
-    quality.ensure_tables(stage.home)
-    first = stage.extract()
-    raw.promote(stage.home, first)
-    stage.said = [
-        replace(one, removal="by_author", body=None, title=None, author=None, author_number=None)
-        if one.number in {21, 22}
-        else one
-        for one in stage.said
-    ]
-    stage.at(ANSWERED_AT + timedelta(days=3))
-    loads = [first, stage.extract(Window.one_day(DAY + timedelta(days=3)))]
-    settings = Settings(communities=(stage.entry,))
-    verdicts = check_loads(loads, home=stage.home, settings=settings, run_id="run", clock=lambda: stage.now)
+@pytest.fixture(scope="module")
+def gated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[LoadVerdict]]:
+    """What gate 1 says of two loads of each source, of which the second holds tombstones.
+
+    Those of all sources are judged together, as in a run, but for a community that two of them read.
+    """
+    rounds: list[dict[str, str]] = []
+    for name, case in CASES.items():
+        entry_id = case.entry("http://127.0.0.1").entry_id
+        free = next((names for names in rounds if entry_id not in names), None)
+        if free is None:
+            rounds.append(free := {})
+        free[entry_id] = name
+    verdicts: dict[str, list[LoadVerdict]] = {}
+    for number, names in enumerate(rounds):
+        home = Home(tmp_path_factory.mktemp(f"gated-{number}")).create()
+        verdicts |= _gated_together(home, list(names.values()))
+    return verdicts
+
+
+def _gated_together(home: Home, names: Sequence[str]) -> dict[str, list[LoadVerdict]]:
+    quality.ensure_tables(home)
+    loads, entries = [], []
+    for name in names:
+        platform = Platform()
+        stage = Stage(CASES[name], home, platform)
+        entries.append(stage.entry)
+        loads.append(stage.extract())
+        raw.promote(home, loads[-1])
+        stage.said = [
+            replace(one, removal="by_author", body=None, title=None, author=None, author_number=None)
+            if one.number in {21, 22}
+            else one
+            for one in stage.said
+        ]
+        stage.at(ANSWERED_AT + timedelta(days=3))
+        loads.append(stage.extract(Window.one_day(DAY + timedelta(days=3))))
+        platform.close()
+    now = ANSWERED_AT + timedelta(days=3)
+    settings = Settings(communities=tuple(entries))
+    found = check_loads(loads, home=home, settings=settings, run_id="run", clock=lambda: now)
+    return {name: found[2 * place : 2 * place + 2] for place, name in enumerate(names)}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gate_1_lets_it_pass_tombstones_too(gated: dict[str, list[LoadVerdict]], name: str):
+    verdicts = gated[name]
     assert {finding.rule for verdict in verdicts for finding in verdict.stopped_by} == set()
     assert [verdict.quarantined_n for verdict in verdicts] == [0, 0]
     assert verdicts[0].accepted_n == len(OF_DAY)
@@ -184,10 +252,10 @@ def test_no_name_and_no_secret_is_in_any_file_or_log(stage: Stage, caplog: pytes
     assert not [name for name in unsaid if name in caplog.text]
 
 
-def test_a_record_that_makes_no_sense_is_kept_apart(stage: Stage):
+def test_a_record_that_makes_no_sense_is_kept_apart(stage: Stage, read_once: Callable[[Case], Undisturbed]):
     """Whatever stands in place of the things of an answer: each is a row, or a fault with a reason."""
     odd: list[Any] = [None, 7, "text", [], {}, {"id": {"x": 1}}, {"id": "1", "created_at": "soon"}]
-    document = _with_things_replaced(stage, odd)
+    document = _with_things_replaced(stage, read_once(stage.case).asked, odd)
     stage.broken[stage.case.listing_call] = Reply(document)
     try:
         load = stage.extract()
@@ -199,11 +267,9 @@ def test_a_record_that_makes_no_sense_is_kept_apart(stage: Stage):
     assert account.quarantined_n + account.unplaced_n == len(odd)
 
 
-def _with_things_replaced(stage: Stage, odd: list[Any]) -> Any:
+def _with_things_replaced(stage: Stage, asked: Sequence[Asked], odd: list[Any]) -> Any:
     """The first answer of the double that lists what was said, with other things in its longest list."""
-    stage.extract()
-    first = stage.platform.asked[stage.case.listing_call - 1]
-    stage.platform.asked.clear()
+    first = asked[stage.case.listing_call - 1]
     double = stage.case.double(lambda _: Talk(stage.said, 1_234, 12), 100)
     document = double.answer(first.path, first.params, first.headers, stage.now).document
     if isinstance(document, list):

@@ -1,9 +1,14 @@
 """Source ``bluesky``: wired to the live layer."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 from pulse.sources.bluesky.entry import SOURCE, BlueskyEntry, BlueskyPolicy
 from pulse.sources.bluesky.reading import MAPPING_VERSION, MOST_FEED_POSTS, MOST_POSTS, SERVICE, BlueskyReader
+from pulse.sources.context import SourceContext
 from pulse.sources.live.extraction import LiveSource
 from pulse.sources.live.http import Endpoint
+from pulse.sources.live.look_up import LookUp, open_look_up
 from pulse.sources.live.run_plan import Costs
 
 BLUESKY = LiveSource(
@@ -25,3 +30,10 @@ BLUESKY = LiveSource(
 extract = BLUESKY.extract
 describe_plan = BLUESKY.describe_plan
 probe = BLUESKY.probe
+
+
+def look_up(entry: BlueskyEntry, context: SourceContext, on_call: Callable[[], None]) -> AbstractContextManager[LookUp]:
+    """See :func:`pulse.sources.live.look_up.open_look_up`."""
+    from pulse.sources.bluesky.look_up import questions_with  # which knows this module
+
+    return open_look_up(BLUESKY, questions_with(context.author_key), entry, context, on_call)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from pulse.platforms.entry import CommunityEntry
+from pulse.sources.live.entry import LiveEntry
 from pulse.sources.live.policy import LivePolicy
 
 SOURCE = "discourse"
@@ -16,7 +16,7 @@ OBSERVES = frozenset({
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?(/[a-z0-9_-][a-z0-9._-]*)*", re.IGNORECASE)
 
 
-class DiscourseEntry(CommunityEntry):
+class DiscourseEntry(LiveEntry):
     """One forum.
 
     Attributes:

@@ -72,7 +72,7 @@ class DiscourseReader:
         def ask(cursor: str | None, _: Progress) -> SealedPage:
             return self._page(asking, about, first if cursor is None else int(cursor))
 
-        reached = back_from(asking, f"posts of {self._entry.name}", ask, asking.window.start_at)
+        reached = back_from(asking, f"posts of {self._entry.name}", ask, asking.start_at)
         return {"post": reached, "comment": reached}
 
     def look_again(self, asking: Asking, due: Sequence[Due]) -> int:
@@ -130,7 +130,7 @@ class DiscourseReader:
     def _topics(self, asking: Asking) -> Mapping[int, "_Topic"]:
         """The newest topics, back to the window's first, as far as the policy lets them be listed."""
         topics: dict[int, _Topic] = {}
-        start = asking.window.start_at.timestamp()
+        start = asking.start_at.timestamp()
         for page_n in range(asking.context.policy(DiscoursePolicy).topic_pages_per_run):
             params: dict[str, str | int] = {"order": "created", "page": page_n}
             page = asking.document("/latest.json", params, self._newest_topics)

@@ -1,8 +1,13 @@
 """Source ``lemmy``: wired to the live layer."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from pulse.sources.context import SourceContext
 from pulse.sources.lemmy.entry import SOURCE, LemmyEntry, LemmyPolicy
 from pulse.sources.lemmy.reading import MAPPING_VERSION, MOST_ITEMS, SERVICE, LemmyReader, endpoint_of
 from pulse.sources.live.extraction import LiveSource
+from pulse.sources.live.look_up import LookUp
 from pulse.sources.live.run_plan import Costs
 
 LEMMY = LiveSource(
@@ -20,5 +25,15 @@ LEMMY = LiveSource(
 
 # What the protocol asks of a source's module.
 extract = LEMMY.extract
+listen = LEMMY.listen
 describe_plan = LEMMY.describe_plan
 probe = LEMMY.probe
+
+
+@contextmanager
+def look_up(entry: LemmyEntry, context: SourceContext, on_call: Callable[[], None]) -> Iterator[LookUp]:
+    """See :func:`pulse.sources.live.look_up.open_look_up`."""
+    from pulse.sources.lemmy.look_up import open_lemmy  # which knows this module
+
+    with open_lemmy(entry, context, on_call) as asking:
+        yield asking

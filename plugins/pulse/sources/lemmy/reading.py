@@ -31,8 +31,8 @@ from pulse.sources.live.response_cache import SealedPage
 MAPPING_VERSION = 1
 SERVICE = "Lemmy"
 MOST_ITEMS = 50
-_NOT_FOUND = frozenset({400, 404})
-_NOT_FOUND_ERRORS = frozenset({"not_found", "couldnt_find_post", "couldnt_find_comment"})
+NOT_FOUND = frozenset({400, 404})
+NOT_FOUND_ERRORS = frozenset({"not_found", "couldnt_find_post", "couldnt_find_comment"})
 _VIEW_FIELDS = words_in(
     "post comment creator community counts subscribed saved read hidden creator_blocked unread_comments my_vote "
     "creator_banned_from_community banned_from_community creator_is_moderator creator_is_admin creator_banned "
@@ -68,7 +68,7 @@ class LemmyReader:
         """All posts and comments of the window."""
         reached: dict[Kind, Reached] = {}
         for kind in ("post", "comment"):
-            reached[kind], _ = self._read(asking, kind, asking.window.start_at)
+            reached[kind], _ = self._read(asking, kind, asking.start_at)
         return reached
 
     def look_again(self, asking: Asking, due: Sequence[Due]) -> int:
@@ -84,7 +84,7 @@ class LemmyReader:
             if listing.spent is not None:
                 raise listing.spent
         limit_n = asking.context.policy(LemmyPolicy).item_calls_per_run
-        api = asking.open(replace(endpoint_of(self._entry), answer_statuses=_NOT_FOUND)) if wanted else asking.api
+        api = asking.open(replace(endpoint_of(self._entry), answer_statuses=NOT_FOUND)) if wanted else asking.api
         shown_n = sum(self._is_shown(asking, api, one) for one in list(wanted.values())[:limit_n])
         return len(wanted) - shown_n
 
@@ -218,7 +218,7 @@ class LemmyReader:
 
     def _require_not_found(self, document: Mapping[str, Any], kind: str, status: int) -> None:
         error = str(document.get("error", ""))
-        if error not in _NOT_FOUND_ERRORS:
+        if error not in NOT_FOUND_ERRORS:
             raise refusal(f"{SERVICE} at {self._entry.instance}", f"/{kind}", status, reason=error[:40], credentials="")
 
     def _gone(self, due: Due, by: Removal) -> Understood:

@@ -4,7 +4,7 @@ A source that can be asked so has a function ``look_up(entry, context, on_call)`
 :class:`LookUp`. A source that has none cannot be asked (:func:`pulse.sources.routes.look_up` says so).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,8 +58,11 @@ class LookUp(Protocol):
     ids_per_call: int
     needs_permalink: bool
 
+    def group_of(self, known: KnownId) -> str:
+        """What may be asked for in one call: contributions of one group alone."""
+
     def ask(self, batch: Sequence[KnownId]) -> list[LookedUp]:
-        """Ask for at most ``ids_per_call`` contributions; an answer for each.
+        """Ask for at most ``ids_per_call`` contributions of one group; an answer for each.
 
         Raises:
             SourceError: see :func:`is_about_community`; anything else passes.
@@ -74,6 +77,7 @@ class Questions:
         endpoint: where an entry is asked; ``is_absent`` says which refusals are about the one thing asked for.
         question: path and query for some contributions.
         states: what the answer says of them; it raises :func:`changed_form` for what it does not understand.
+        group: contributions of which group may be asked for in one call, where not all may.
     """
 
     ids_per_call: int
@@ -81,6 +85,7 @@ class Questions:
     question: Callable[[Any, Sequence[KnownId]], tuple[str, Params]]
     states: Callable[[JsonAnswer, Sequence[KnownId]], list[LookedUp]]
     needs_permalink: bool = False
+    group: Callable[[KnownId], str] = lambda _: ""
 
 
 class _LiveLookUp:
@@ -90,6 +95,10 @@ class _LiveLookUp:
         self._questions = questions
         self._entry = entry
         self._api = api
+
+    def group_of(self, known: KnownId) -> str:
+        """See :class:`LookUp`."""
+        return self._questions.group(known)
 
     def ask(self, batch: Sequence[KnownId]) -> list[LookedUp]:
         path, params = self._questions.question(self._entry, batch)
@@ -114,6 +123,22 @@ def open_look_up(
     policy = context.policy(source.policy)
     with closing(open_api(context.home, endpoint, policy, client=source.client(context), on_call=on_call)) as api:
         yield _LiveLookUp(questions, entry, api)
+
+
+def batches(asking: LookUp, known: Sequence[KnownId]) -> Iterator[list[KnownId]]:
+    """What to ask for in each call, in the order given as far as groups let it be."""
+    waiting: dict[str, list[KnownId]] = {}
+    for one in known:
+        batch = waiting.setdefault(asking.group_of(one), [])
+        batch.append(one)
+        if len(batch) == asking.ids_per_call:
+            yield waiting.pop(asking.group_of(one))
+    yield from waiting.values()
+
+
+def states_of_all(states: Mapping[str, LookedUp], batch: Sequence[KnownId], seen_at: datetime) -> list[LookedUp]:
+    """What an answer says of each of a batch; those that it leaves out are absent."""
+    return [states.get(one.contribution_id) or LookedUp(one.contribution_id, "absent", seen_at) for one in batch]
 
 
 def changed_form(service: str, *, expected: str) -> SourceError:

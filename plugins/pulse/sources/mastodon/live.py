@@ -1,6 +1,11 @@
 """Source ``mastodon``: wired to the live layer."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from pulse.sources.context import SourceContext
 from pulse.sources.live.extraction import LiveSource
+from pulse.sources.live.look_up import LookUp, open_look_up
 from pulse.sources.live.run_plan import Costs
 from pulse.sources.mastodon.entry import SOURCE, MastodonEntry, MastodonPolicy
 from pulse.sources.mastodon.reading import (
@@ -28,3 +33,12 @@ MASTODON = LiveSource(
 extract = MASTODON.extract
 describe_plan = MASTODON.describe_plan
 probe = MASTODON.probe
+
+
+def look_up(
+    entry: MastodonEntry, context: SourceContext, on_call: Callable[[], None]
+) -> AbstractContextManager[LookUp]:
+    """See :func:`pulse.sources.live.look_up.open_look_up`."""
+    from pulse.sources.mastodon.look_up import QUESTIONS  # which knows this module
+
+    return open_look_up(MASTODON, QUESTIONS, entry, context, on_call)

@@ -35,7 +35,7 @@ SERVICE = "Mastodon"
 MOST_STATUSES = 40
 MOST_AT_ONCE = 20
 _ID_BITS = 16
-_PUBLIC = "public"
+PUBLIC = "public"
 _FIELDS = words_in(
     "id created_at in_reply_to_id in_reply_to_account_id sensitive spoiler_text visibility language uri url "
     "replies_count reblogs_count favourites_count quotes_count edited_at favourited reblogged muted bookmarked pinned "
@@ -276,7 +276,7 @@ def _number_in(status: object) -> int | None:
 
 def _of_public(statuses: Sequence[Any]) -> list[Any]:
     """Without what is told to be for fewer than all: it is not even counted."""
-    return [one for one in statuses if not isinstance(one, dict) or one.get("visibility", _PUBLIC) == _PUBLIC]
+    return [one for one in statuses if not isinstance(one, dict) or one.get("visibility", PUBLIC) == PUBLIC]
 
 
 def _threads_of(due: Mapping[str, Due]) -> dict[str, str]:

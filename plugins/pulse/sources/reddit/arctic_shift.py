@@ -1,8 +1,12 @@
 """Source ``arctic_shift``: Reddit's past and present from an archive that answers without a key."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 from pulse.sources.context import SourceContext
 from pulse.sources.live.extraction import LiveSource
 from pulse.sources.live.http import Endpoint, says_429
+from pulse.sources.live.look_up import LookUp, open_look_up
 from pulse.sources.live.run_plan import Costs
 from pulse.sources.reddit.arctic_shift_entry import SOURCE, ArcticShiftEntry, ArcticShiftPolicy
 from pulse.sources.reddit.arctic_shift_reading import MOST_FOUND, MOST_NAMED, SERVICE, SETTLED_AFTER, ArcticShiftReader
@@ -54,3 +58,12 @@ ARCTIC_SHIFT = LiveSource(
 extract = ARCTIC_SHIFT.extract
 describe_plan = ARCTIC_SHIFT.describe_plan
 probe = ARCTIC_SHIFT.probe
+
+
+def look_up(
+    entry: ArcticShiftEntry, context: SourceContext, on_call: Callable[[], None]
+) -> AbstractContextManager[LookUp]:
+    """See :func:`pulse.sources.live.look_up.open_look_up`."""
+    from pulse.sources.reddit.arctic_shift_look_up import QUESTIONS  # which knows this module
+
+    return open_look_up(ARCTIC_SHIFT, QUESTIONS, entry, context, on_call)

@@ -24,6 +24,10 @@ class RedditLookUp:
     def __init__(self, client: Any) -> None:
         self._client = client
 
+    def group_of(self, known: KnownId) -> str:  # noqa: ARG002
+        """Posts and comments may be asked for together."""
+        return ""
+
     def ask(self, batch: Sequence[KnownId]) -> list[LookedUp]:
         """An answer for each; those that Reddit leaves out are absent."""
         ids = ",".join(known.contribution_id for known in batch)

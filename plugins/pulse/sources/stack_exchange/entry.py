@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from pulse.platforms.entry import CommunityEntry
+from pulse.sources.live.entry import LiveEntry
 from pulse.sources.live.policy import LivePolicy
 
 SOURCE = "stack_exchange"
@@ -16,7 +16,7 @@ OBSERVES = frozenset({
 _NAME = re.compile(r"(?:([^\s@;/?&]{1,64})@)?([a-z0-9-]+(?:\.[a-z0-9-]+)*)", re.IGNORECASE)
 
 
-class StackExchangeEntry(CommunityEntry):
+class StackExchangeEntry(LiveEntry):
     """One site, or one tag of a site.
 
     Attributes:
@@ -55,11 +55,13 @@ class StackExchangePolicy(LivePolicy):
     """How source ``stack_exchange`` treats the API: 300 calls a day without a key, 10,000 with one, 30 a second.
 
     Attributes:
-        max_calls_per_run: leaves some of a day without a key to tries again; with a key, raise it.
+        max_calls_per_run, sweep_calls_per_run: together they leave some of a day without a key to tries again; with a
+            key, raise them.
         url: where it is asked.
     """
 
     max_calls_per_run: Annotated[int, Field(ge=1, le=1_000_000)] = 250
+    sweep_calls_per_run: Annotated[int, Field(ge=0, le=1_000_000)] = 20
     calls_per_window: Annotated[int, Field(ge=1, le=1_000_000)] = 10
     window_s: Annotated[float, Field(gt=0, le=3_600)] = 1.0
     url: str = "https://api.stackexchange.com/2.3"

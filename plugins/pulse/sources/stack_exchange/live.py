@@ -1,8 +1,12 @@
 """Source ``stack_exchange``: wired to the live layer."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 from pulse.sources.context import SourceContext
 from pulse.sources.live.extraction import LiveSource
 from pulse.sources.live.http import Endpoint
+from pulse.sources.live.look_up import LookUp, open_look_up
 from pulse.sources.live.run_plan import Costs
 from pulse.sources.stack_exchange.credentials import StackExchangeCredentials
 from pulse.sources.stack_exchange.entry import SOURCE, StackExchangeEntry, StackExchangePolicy
@@ -41,5 +45,15 @@ STACK_EXCHANGE = LiveSource(
 
 # What the protocol asks of a source's module.
 extract = STACK_EXCHANGE.extract
+listen = STACK_EXCHANGE.listen
 describe_plan = STACK_EXCHANGE.describe_plan
 probe = STACK_EXCHANGE.probe
+
+
+def look_up(
+    entry: StackExchangeEntry, context: SourceContext, on_call: Callable[[], None]
+) -> AbstractContextManager[LookUp]:
+    """See :func:`pulse.sources.live.look_up.open_look_up`."""
+    from pulse.sources.stack_exchange.look_up import QUESTIONS  # which knows this module
+
+    return open_look_up(STACK_EXCHANGE, QUESTIONS, entry, context, on_call)

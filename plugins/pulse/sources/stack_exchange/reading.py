@@ -91,7 +91,7 @@ class StackExchangeReader:
 
     def read_window(self, asking: Asking) -> Mapping[Kind, Reached]:
         """All that was written on a site in the window, or under the questions of a tag that were active in it."""
-        start_at, end_at = asking.window.start_at, asking.window.end_at
+        start_at, end_at = asking.start_at, asking.end_at
         if self._entry.tag is not None:
             return self._read_tag(asking, start_at, end_at)
         questions, _ = self._read(asking, self._questions("/questions"), start_at, end_at)

@@ -1,0 +1,54 @@
+{# Brands in what people write: what the marts of listening share. #}
+
+{# The host of an address, lower case; empty where it is no address. #}
+{% macro url_host(url) -%}
+    {{ return(adapter.dispatch('url_host', 'community_pulse')(url)) }}
+{%- endmacro %}
+
+{% macro default__url_host(url) -%}
+    regexp_extract(lower({{ url }}), '^[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#:]*)', 1)
+{%- endmacro %}
+
+{% macro spark__url_host(url) -%}
+    regexp_extract(lower({{ url }}), '^[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#:]*)', 1)
+{%- endmacro %}
+
+{# Every month and community of the calendar, and all communities together, with every brand: the rows that the marts
+   have, whatever was found. #}
+{% macro brand_calendar(calendar, brands) -%}
+    select
+        calendar.*,
+        brands.brand,
+        brands.is_ours,
+        -- Zero is a claim: it needs a day that was looked at, and for people somebody who can see who wrote.
+        case when calendar.days_known_n > 0 then 0 end as nothing_seen,
+        case when calendar.days_known_n > 0 and not calendar.is_without_authors then 0 end as nobody_seen
+    from {{ calendar }} as calendar
+    cross join {{ brands }} as brands
+{%- endmacro %}
+
+{# Caveats of a month and brand. #}
+{% macro brand_caveat(conditions) -%}
+    {{ caveats(merged([kind_caveats('days_{}_known_n'), {
+        'authors_not_observed': 'authors_unobserved_n > 0',
+        'incomplete': 'not is_period_complete',
+    }, conditions])) }}
+{%- endmacro %}
+
+{# Bounds of a mean of votes between 0 and 1, from their sum and the sum of their squares: the variance of the votes
+   themselves, with one vote for and one against added, so that all of one kind is not taken for certainty (Agresti, A.
+   and Caffo, B. (2000), The American Statistician 54, 280-288). Nearly Wilson's where nobody splits. #}
+{% macro votes_low(total, squares, n) -%}
+    greatest(0.0, {{ _votes_bound(total, squares, n, '-') }})
+{%- endmacro %}
+
+{% macro votes_high(total, squares, n) -%}
+    least(1.0, {{ _votes_bound(total, squares, n, '+') }})
+{%- endmacro %}
+
+{% macro _votes_bound(total, squares, n, sign) -%}
+    {%- set mean = '((' ~ total ~ ' + 1) / (' ~ n ~ ' + 2))' -%}
+    {{ mean }} {{ sign }} {{ z() }} * sqrt(
+        greatest(0.0, ({{ squares }} + 1) / ({{ n }} + 2) - {{ mean }} * {{ mean }}) / ({{ n }} + 2)
+    )
+{%- endmacro %}

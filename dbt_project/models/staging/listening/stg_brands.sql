@@ -1,0 +1,5 @@
+select
+    brand,
+    is_ours,
+    mentions_version
+from {{ source('listening', 'brands') }}

@@ -1,0 +1,5 @@
+select
+    interest,
+    platform,
+    community
+from {{ source('listening', 'interest_communities') }}

@@ -1,0 +1,4 @@
+select
+    interest,
+    word
+from {{ source('listening', 'interest_words') }}

@@ -1,0 +1,3 @@
+select
+    interest
+from {{ source('listening', 'interests') }}

@@ -1,0 +1,4 @@
+select
+    launch,
+    word
+from {{ source('listening', 'launch_words') }}

@@ -1,0 +1,5 @@
+select
+    launch,
+    brand,
+    launch_date
+from {{ source('listening', 'launches') }}

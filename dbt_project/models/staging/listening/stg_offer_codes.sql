@@ -1,0 +1,5 @@
+select
+    offer,
+    code,
+    code_key
+from {{ source('listening', 'offer_codes') }}

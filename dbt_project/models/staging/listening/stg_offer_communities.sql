@@ -1,0 +1,5 @@
+select
+    offer,
+    platform,
+    community
+from {{ source('listening', 'offer_communities') }}

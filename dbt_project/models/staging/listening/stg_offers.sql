@@ -1,0 +1,8 @@
+select
+    offer,
+    brand,
+    offer_kind,
+    first_date,
+    last_date,
+    is_everywhere
+from {{ source('listening', 'offers') }}

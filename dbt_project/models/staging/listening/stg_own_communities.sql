@@ -1,0 +1,4 @@
+select
+    platform,
+    community
+from {{ source('listening', 'own_communities') }}
