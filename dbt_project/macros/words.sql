@@ -14,19 +14,6 @@
     cast(conv(substring({{ hash }}, 1, 15), 16, 10) as bigint)
 {%- endmacro %}
 
-{# One row for each item of a list, in a select list; lists that are NULL or empty give none. #}
-{% macro each_of(list) -%}
-    {{ return(adapter.dispatch('each_of', 'community_pulse')(list)) }}
-{%- endmacro %}
-
-{% macro default__each_of(list) -%}
-    unnest({{ list }})
-{%- endmacro %}
-
-{% macro spark__each_of(list) -%}
-    explode({{ list }})
-{%- endmacro %}
-
 {# ---- how much more often --------------------------------------------------------------------------------------------- #}
 
 {# Weighted log-odds ratio of a word with y1 of n1 against y2 of n2, and its variance, with an informative Dirichlet prior
