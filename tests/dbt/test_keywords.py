@@ -46,7 +46,9 @@ def politics(recorded_data: Path) -> Corpus:
     return Corpus([row["author"] for row in rows], [row["comment"] for row in rows])
 
 
-def found(models: Any, corpus: Corpus, texts: npt.NDArray[np.int64], half: npt.NDArray[np.bool_], words: list[list[int]]) -> list[Any]:
+def found(
+    models: Any, corpus: Corpus, texts: npt.NDArray[np.int64], half: npt.NDArray[np.bool_], words: list[list[int]]
+) -> list[Any]:
     """Rows of the mart when the authors of some texts are dealt out to two communities of a month."""
     connection = models.connection
     connection.execute("create schema if not exists working.staging")
@@ -62,7 +64,9 @@ def found(models: Any, corpus: Corpus, texts: npt.NDArray[np.int64], half: npt.N
     connection.register("spellings_table", spellings)
     connection.execute("insert into working.staging.stg_text_words select *, date '2026-10-05' from texts_table")
     connection.execute("insert into working.staging.stg_spellings select *, date '2026-10-05' from spellings_table")
-    connection.execute("insert into working.staging.stg_spellings values ($1, $2, date '2026-10-05')", [key_of(PLANTED), PLANTED])
+    connection.execute(
+        "insert into working.staging.stg_spellings values ($1, $2, date '2026-10-05')", [key_of(PLANTED), PLANTED]
+    )
     authors = corpus.authors[texts]
     month = np.full(texts.size, np.datetime64("2026-10-01"))
     models.fill_columns(
@@ -95,7 +99,11 @@ def splits(corpus: Corpus, authors_n: int) -> Iterator[tuple[npt.NDArray[np.int6
 
 @pytest.mark.parametrize("authors_n", [600, 2_000, 17_000])
 def test_keywords__of_two_halves_of_a_community_are_none(models: Any, politics: Corpus, authors_n: int):
-    rows = [row for texts, half, _ in splits(politics, authors_n) for row in found(models, politics, texts, half, politics.words)]
+    rows = [
+        row
+        for texts, half, _ in splits(politics, authors_n)
+        for row in found(models, politics, texts, half, politics.words)
+    ]
     assert len(rows) <= 1, [row.word for row in rows]
 
 
@@ -109,5 +117,8 @@ def test_keywords__a_word_that_a_twentieth_of_the_people_use_is_found(models: An
             [*words, key_of(PLANTED)] if author in chosen else words
             for author, words in zip(politics.authors.tolist(), politics.words, strict=True)
         ]
-        finds_n += any(row.word == PLANTED and row.community == "a" and row.is_typical for row in found(models, politics, texts, half, words))
+        finds_n += any(
+            row.word == PLANTED and row.community == "a" and row.is_typical
+            for row in found(models, politics, texts, half, words)
+        )
     assert finds_n >= 19

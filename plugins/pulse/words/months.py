@@ -172,7 +172,9 @@ def _refresh_topics(
             places, strengths = topics.assign(model, _posts_of_lists(lists, model.vocabulary))
             topic_ids = model.topic_ids[places]
             of_sample, _ = topics.assign(model, sample)
-            words = _words_of(connection, model, sample, of_sample, [words_files[day] for one in window for day in days[one]])
+            words = _words_of(
+                connection, model, sample, of_sample, [words_files[day] for one in window for day in days[one]]
+            )
     _write(file_of(home, TOPIC_WORDS, month), TOPIC_WORDS, {"month_start_date": month}, words, made_of)
     found = found.select(["text_month_start_date", "text_id"])
     found = found.append_column("topic_id", pa.array(topic_ids, pa.int64()))

@@ -129,7 +129,9 @@ def likelihood(model: Model, posts: Posts) -> float:
     return float(scores.max(axis=1).sum() / max(1.0, known.counts.sum()))
 
 
-def top_words(counts: Any, topics: Ints, topics_n: int, *, most_n: int = TOP_WORDS) -> list[list[tuple[int, int, float]]]:
+def top_words(
+    counts: Any, topics: Ints, topics_n: int, *, most_n: int = TOP_WORDS
+) -> list[list[tuple[int, int, float]]]:
     """By topic its first words: place in the vocabulary, posts of the topic that have it, z; the best first.
 
     In the order of c-TF-IDF (Grootendorst 2022, arXiv 2203.05794), of those that are over-represented with z > 4 (Monroe

@@ -12,7 +12,15 @@ from pulse.words.copies import BUCKET_CAP, groups
 
 def test_groups__texts_of_the_same_tokens_and_nearly_the_same_are_one():
     post = "my kettle broke after two days and the shop does not answer any of my mails about it"
-    texts = [post, post.upper() + "!!", post.replace("two", "three"), "thanks a lot", "Thanks, a lot :)", "thanks but no", ""]
+    texts = [
+        post,
+        post.upper() + "!!",
+        post.replace("two", "three"),
+        "thanks a lot",
+        "Thanks, a lot :)",
+        "thanks but no",
+        "",
+    ]
     assert groups(pa.array(texts)).tolist() == [0, 0, 0, 3, 3, 5, 6]
 
 
