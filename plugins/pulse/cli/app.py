@@ -606,6 +606,19 @@ def score(
             typer.echo(f"written: {printable(str(output))}")
 
 
+@app.command(epilog="Example: `pulse discover RC_2026-09.zst RS_2026-09.zst`, then `pulse rebuild`")
+def discover(
+    files: Annotated[list[Path], typer.Argument(help="Files of Reddit's archives: NDJSON, maybe packed (.zst, .gz).")],
+) -> None:
+    """Read communities that are not followed yet where their files lie; keeps counts of each, no text and no author."""
+    from pulse.words.discovery import discover as read_communities
+
+    with _failing_in_one_line():
+        done = read_communities(_home().create(), files)
+        typer.echo(f"{done.communities_n} communities, {done.contributions_n} contributions, {done.words_n} words kept")
+        typer.echo("marts.fct_community_discovery ranks them from the next build on: `pulse run`, or `pulse rebuild`")
+
+
 # ---- quarantine and upkeep -------------------------------------------------
 
 

@@ -35,6 +35,7 @@ from pulse.core.files import read_json, storage_error, write_json
 from pulse.core.home import Home
 from pulse.core.table import Column, Table
 from pulse.words import kernel, months
+from pulse.words.discovery import CANDIDATE_WORDS
 from pulse.words.texts import tokenised
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ SPELLINGS = Table(
     ),
 )
 DAY_TABLES = (TEXT_WORDS, SPELLINGS)
-TABLES = (*DAY_TABLES, *months.TABLES)
+TABLES = (*DAY_TABLES, *months.TABLES, CANDIDATE_WORDS)
 _BATCH_ROWS = 20_000
 
 

@@ -1,0 +1,158 @@
+with
+
+counted as (
+
+    select * from {{ ref('int_word_months') }}
+    where community <> '*'
+
+),
+
+last_months as (
+
+    select
+        platform,
+        max(month_start_date) as last_month
+    from counted
+    group by platform
+
+),
+
+recent as (
+
+    select counted.*
+    from counted
+    inner join last_months
+        on counted.platform = last_months.platform
+    where counted.month_start_date > {{ dbt.dateadd('month', -var('discovery_months'), 'last_months.last_month') }}
+
+),
+
+months as (
+
+    select
+        platform,
+        community,
+        sum(all_words_n) as all_words_n,
+        count(*) as months_n
+    from (select distinct platform, community, month_start_date, all_words_n from recent) as each_month
+    group by platform, community
+
+),
+
+people as (
+
+    select
+        monthly.platform,
+        monthly.community,
+        sum(monthly.contributors) as people_n,
+        sum(coalesce(monthly.posts, 0) + coalesce(monthly.comments, 0) + coalesce(monthly.messages, 0)) as contributions_n
+    from {{ ref('fct_community_monthly') }} as monthly
+    inner join (select distinct platform, community, month_start_date from recent) as known
+        on monthly.platform = known.platform
+        and monthly.community = known.community
+        and monthly.month_start_date = known.month_start_date
+    group by monthly.platform, monthly.community
+
+),
+
+spellings as (
+
+    select
+        word_id,
+        min(word) as word
+    from {{ ref('stg_spellings') }}
+    where {{ period_start('month', 'partition_day') }} in (select month_start_date from recent)
+    group by word_id
+
+),
+
+followed as (
+
+    select
+        recent.platform,
+        recent.community,
+        true as is_followed,
+        spellings.word,
+        sum(recent.authors_n) as authors_n,
+        max(months.all_words_n) as all_words_n,
+        max(people.people_n) as people_n,
+        max(people.contributions_n) as contributions_n,
+        max(cast(months.months_n as double)) as months_n
+    from recent
+    inner join spellings
+        on recent.word_id = spellings.word_id
+    inner join months
+        on recent.platform = months.platform
+        and recent.community = months.community
+    left join people
+        on recent.platform = people.platform
+        and recent.community = people.community
+    group by recent.platform, recent.community, spellings.word
+
+),
+
+-- What was read once and is followed now speaks for itself.
+discovered as (
+
+    select
+        candidates.platform,
+        candidates.community,
+        false as is_followed,
+        candidates.word,
+        candidates.authors_n,
+        candidates.all_words_n,
+        candidates.people_n,
+        candidates.contributions_n,
+        ({{ dbt.datediff('candidates.first_date', 'candidates.last_date', 'day') }} + 1) / 30.4 as months_n
+    from {{ ref('stg_candidate_words') }} as candidates
+    left join months
+        on candidates.platform = months.platform
+        and candidates.community = months.community
+    where months.platform is null
+
+),
+
+together as (
+
+    select * from followed
+    union all
+    select * from discovered
+
+),
+
+spread as (
+
+    select
+        word,
+        count(*) as communities_n
+    from together
+    where authors_n >= {{ var('keyword_min_authors') }}
+    group by word
+
+),
+
+communities as (
+
+    select count(*) as communities_n
+    from (select distinct platform, community from together) as each_community
+
+)
+
+-- Words of the many weigh little: smoothed inverse share of the communities that use them.
+select
+    together.platform,
+    together.community,
+    together.is_followed,
+    together.word,
+    cast(together.authors_n as bigint) as authors_n,
+    cast(together.all_words_n as bigint) as all_words_n,
+    cast(together.people_n as bigint) as people_n,
+    cast(together.contributions_n as bigint) as contributions_n,
+    together.months_n,
+    ln(1 + cast(together.authors_n as double)) * ln((1.0 + communities.communities_n) / (1.0 + spread.communities_n))
+        as weight
+from together
+inner join spread
+    on together.word = spread.word
+cross join communities
+where together.authors_n >= {{ var('keyword_min_authors') }}
