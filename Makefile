@@ -29,8 +29,9 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	@touch $@
 
 # The compiled kernel lies beside its source, in __pycache__; without it the first score would wait for the compiler.
-$(VENV)/.kernel: $(VENV)/.installed plugins/pulse/texts/kernel.py plugins/pulse/listening/kernel.py
+$(VENV)/.kernel: $(VENV)/.installed plugins/pulse/texts/kernel.py plugins/pulse/listening/kernel.py plugins/pulse/words/kernel.py
 	@$(BIN)/python -c 'from pulse.listening import matcher; from pulse.texts import engine; engine.warm(); matcher.warm(engine.EngineScorer())'
+	@$(BIN)/python -c 'from pulse.words import texts; texts.warm()'
 	@touch $@
 
 .PHONY: lock

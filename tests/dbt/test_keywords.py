@@ -117,8 +117,6 @@ def test_keywords__a_word_that_a_twentieth_of_the_people_use_is_found(models: An
             [*words, key_of(PLANTED)] if author in chosen else words
             for author, words in zip(politics.authors.tolist(), politics.words, strict=True)
         ]
-        finds_n += any(
-            row.word == PLANTED and row.community == "a" and row.is_typical
-            for row in found(models, politics, texts, half, words)
-        )
+        rows = found(models, politics, texts, half, words)
+        finds_n += any(row.word == PLANTED and row.community == "a" and row.is_typical for row in rows)
     assert finds_n >= 19

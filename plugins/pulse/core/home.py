@@ -139,9 +139,9 @@ class Home:
         """
         try:
             for folder in (
-                self.root, self.landing, self.raw, self.scores, self.words, self.listening, self.quarantine, self.quality,
-                self.warehouse, self.published, self.kpi, self.reports, self.airflow, self.dbt, self.scratch,
-                self.locks,
+                self.root, self.landing, self.raw, self.scores, self.words, self.listening, self.quarantine,
+                self.quality, self.warehouse, self.published, self.kpi, self.reports, self.airflow, self.dbt,
+                self.scratch, self.locks,
             ):  # fmt: skip
                 folder.mkdir(parents=True, exist_ok=True)
             for private in (

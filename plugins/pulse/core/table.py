@@ -65,7 +65,8 @@ def arrow_schema(columns: Iterable[Column]) -> "pa.Schema":
     import pyarrow as pa
 
     types = {
-        "BIGINT": pa.int64(), "BIGINT[]": pa.list_(pa.int64()), "INTEGER[]": pa.list_(pa.int32()), "BOOLEAN": pa.bool_(), "DATE": pa.date32(), "DECIMAL(18, 4)": pa.decimal128(18, 4),
+        "BIGINT": pa.int64(), "BIGINT[]": pa.list_(pa.int64()), "INTEGER[]": pa.list_(pa.int32()),
+        "BOOLEAN": pa.bool_(), "DATE": pa.date32(), "DECIMAL(18, 4)": pa.decimal128(18, 4),
         "DOUBLE": pa.float64(), "INTEGER": pa.int32(), "MAP(VARCHAR, BIGINT)": pa.map_(pa.string(), pa.int64()),
         "TIMESTAMPTZ": pa.timestamp("us", tz="UTC"), "VARCHAR": pa.string(), "VARCHAR[]": pa.list_(pa.string()),
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """Erasing from every place of a home: for whoever asked to be forgotten, and for what a sweep found gone.
 
-    look → raw → landing, quarantine → damaged, scratch → scores, mentions, words → warehouse, published, reports → look again
+    look → raw → landing, quarantine → damaged, scratch → scores, mentions, words
+    → warehouse, published, reports → look again
 
 The proof (``quality.erasures``) is written twice: what was found, before anything is touched, and what is left, at the
 end. Each step can be repeated, and each file is replaced in one step: whoever was killed runs the same again. What

@@ -1,9 +1,9 @@
 """Texts that say nearly the same: groups of near copies by month.
 
-Candidates share a band of their MinHash signatures (:mod:`pulse.words.kernel`); each pair is then held against the exact
-Jaccard similarity of their tokens (in texts of fewer than eight, of five
-characters in a row), since a shared band is a hint and no proof. Texts with the same tokens are one before
-that, and of a bucket two hundred are compared, so that a phrase that thousands write makes no millions of pairs.
+Candidates share a band of their MinHash signatures (:mod:`pulse.words.kernel`); each pair is then checked by the exact
+Jaccard similarity of its tokens (in texts of fewer than eight, of five characters in a row), since a shared band is a
+hint and no proof. Texts with the same tokens are one before that, and of a bucket two hundred are compared, so that a
+phrase that thousands write makes no millions of pairs.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,8 @@
 """Communities that nobody follows yet: read where their files lie, and only counts of each community are kept.
 
-No text, no author and no key of one is written: a community's row says how many people wrote how much in which days, and
-by how many of them each word was used, from three people on. Authors are told apart while a file is read and no longer.
+No text, no author and no key of one is written: a community's rows say how many people wrote how much in which days,
+and by how many of them each word was used, from three people on. Authors are told apart while a file is read and no
+longer.
 """
 
 import shutil
@@ -74,7 +75,8 @@ def discover(home: Home, files: Sequence[Path], *, platform: str = "reddit") -> 
     for file in files:
         if not file.is_file() or not file.name.endswith(_SUFFIXES):
             raise ConfigError(
-                "file to discover", value=printable(str(file)), limit="a file of NDJSON, .ndjson or .jsonl, maybe .zst or .gz",
+                "file to discover", value=printable(str(file)),
+                limit="a file of NDJSON, .ndjson or .jsonl, maybe .zst or .gz",
                 next_step="name a file of an archive as docs/sources/reddit.md tells",
             )  # fmt: skip
     spill = home.scratch / "discover"
@@ -140,7 +142,8 @@ def _read_stretch(connection: duckdb.DuckDBPyConnection, stretch: Path) -> None:
         connection.execute("insert into said select distinct community, author, unnest(words) from worked")
         connection.register("worked", tokens.spellings())
         connection.execute(
-            "insert into spelled select word_id, min(word) from worked anti join spelled using (word_id) group by word_id"
+            "insert into spelled "
+            "select word_id, min(word) from worked anti join spelled using (word_id) group by word_id"
         )
         connection.unregister("worked")
 
@@ -175,9 +178,8 @@ def _keep(connection: duckdb.DuckDBPyConnection, home: Home, platform: str) -> D
         )  # fmt: skip
     connection.register("found", found)
     before = candidates_file(home)
-    known = (
-        f"read_parquet({sql_text(before)})" if parquet.fault_of(before, is_deep=True) is None else "found where false"
-    )
+    is_known = parquet.fault_of(before, is_deep=True) is None
+    known = f"read_parquet({sql_text(before)})" if is_known else "found where false"
     parquet.write_query(
         connection,
         f"select {', '.join(CANDIDATE_WORDS.names)} from found union all "

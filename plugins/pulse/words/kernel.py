@@ -20,8 +20,8 @@ from numba import njit
 VERSION = 1
 
 MIN_WORD_CHARS, MAX_WORD_BYTES = 3, 40
-# Shingles are three tokens in a row, in texts of fewer than 32 tokens two, of fewer than eight five bytes: one word that is
-# another takes all shingles with it that it stands in, and of a short text that is most of them.
+# Shingles are three tokens in a row, in texts of fewer than 32 tokens two, of fewer than eight five bytes: one word
+# that is another takes all shingles with it that it stands in, and of a short text that is most of them.
 MIN_TRIPLED_TOKENS, MIN_PAIRED_TOKENS, SHINGLE_BYTES = 32, 8, 5
 # Of 64 hashes one is left over.
 BANDS_N, ROWS_N, HASHES_N = 21, 3, 64
@@ -274,7 +274,10 @@ def tokenise(data, offsets, stops, out, text_ends, starts, ends, keys, is_word, 
 
 @_entry
 def distinct_words(keys, is_word, token_ends, words, word_ends):
-    """The distinct words of each text, sorted, into ``words``; ``word_ends`` says where each text's end. Returns their number."""
+    """The distinct words of each text, sorted, into ``words``; ``word_ends`` says where each text's end.
+
+    Returns how many there are.
+    """
     n, first = 0, 0
     for text in range(token_ends.size):
         begin = n
@@ -399,9 +402,9 @@ def _shingles_n(tokens_n, bytes_n):
 def signatures(out, text_ends, token_ends, starts, ends, has_signature, bands):
     """MinHash bands of each text's shingles into ``bands`` (texts x 21); ``has_signature`` is false where it has none.
 
-    One MD5 a shingle, 64 linear re-mixes of its half, the least of each; three of these make a band. P(two texts share a band) at
-    similarity s is 1 - (1 - s**3)**21: .985 at .57, what is left when one word in ten is another, and .16 at .2. Broder
-    (1997), Compression and Complexity of Sequences. (16 bands of four would find .84 of such edits.)
+    One MD5 a shingle, 64 linear re-mixes of its half, the least of each; three of these make a band. P(two texts share
+    a band) at similarity s is 1 - (1 - s**3)**21: .985 at .57, what is left when one word in ten is another, and .16
+    at .2. Broder (1997), Compression and Complexity of Sequences. (16 bands of four would find .84 of such edits.)
     """
     state, block = np.zeros(4, np.uint32), np.zeros(16, np.uint32)
     least = np.zeros(HASHES_N, np.uint64)
@@ -430,11 +433,11 @@ def signatures(out, text_ends, token_ends, starts, ends, has_signature, bands):
 
 
 @_entry
-def compared_sets(out, text_ends, token_ends, starts, ends, keys, items, item_ends):
+def compared_sets(out, text_ends, token_ends, keys, items, item_ends):
     """What texts are held against each other by, distinct and sorted, into ``items``, as many as ``out`` has bytes.
 
-    Their tokens, or five bytes in a row where there are fewer than eight tokens. Tokens and not three in a row: one word in
-    ten that is another leaves 82 % of the tokens in common and only 57 % of the threes.
+    Their tokens, or five bytes in a row where there are fewer than eight tokens. Tokens and not three in a row: one
+    word in ten that is another leaves 82 % of the tokens in common and only 57 % of the threes.
     """
     state, block = np.zeros(4, np.uint32), np.zeros(16, np.uint32)
     first, begin, n = 0, 0, 0

@@ -1,13 +1,13 @@
 """What is worked out of a month's texts together: near copies, and topics of posts. See :mod:`copies`, :mod:`topics`.
 
     words/near_copies/month=2026-10/near_copies.parquet
-    words/topics/month=2026-10/topics.parquet              the topics of that month, of its posts and those of the three before
+    words/topics/month=2026-10/topics.parquet              what posts of it and of three months before are about
     words/topic_words/month=2026-10/topic_words.parquet    what they are about
 
-A month's topics are made of the posts of all communities together, so that one topic is the same in each, and of the three
-months before as well: what grew is measured by one ruler. They are made again when a text of these months came or went, and
-go on from those that stand there, or else from those of the month before. Nothing else is kept of them: words of a topic
-come from the texts that raw still has.
+A month's topics are made of the posts of all communities together, so that one topic is the same in each, and of the
+three months before as well: what grew is measured by one ruler. They are made again when a text of these months came or
+went, and go on from those that stand there, or else from those of the month before. Nothing else is kept of them: words
+of a topic come from the texts that raw still has.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ TOPICS = Table(
         Column("topic_id", "BIGINT", False, "the topic; one that goes on keeps its number"),
         Column(
             "strength", "DOUBLE", False,
-            "share of the best topic among all when each word has the same say: near 0 where all explain the text alike",
+            "share of the best topic among all when each word has the same say: small where all explain it alike",
         ),
     ),
 )  # fmt: skip
@@ -131,7 +131,7 @@ def _made_of(file: Path) -> str | None:
         return None
     import pyarrow.parquet as pq
 
-    return (pq.read_schema(file).metadata or {}).get(b"made_of", b"").decode()
+    return str((pq.read_schema(file).metadata or {}).get(b"made_of", b"").decode())
 
 
 def _database(home: Home) -> duckdb.DuckDBPyConnection:
@@ -186,7 +186,7 @@ def _find_posts(
     connection: duckdb.DuckDBPyConnection, home: Home, window: Sequence[date], days: Mapping[date, Sequence[date]],
     raw_files: Mapping[date, Sequence[Path]], words_files: Mapping[date, Path],
 ) -> None:  # fmt: skip
-    """Make table ``posts`` of the texts of posts and messages that have words, with one of each group of copies marked."""
+    """Make table ``posts`` of the texts of posts and messages that have words; one of a group of copies is marked."""
     from pulse.words.store import text_id_sql
 
     connection.execute(
@@ -237,7 +237,7 @@ def _posts_of_lists(lists: pa.ListArray, vocabulary: topics.Ints | None) -> topi
 def _before(
     connection: duckdb.DuckDBPyConnection, home: Home, month: date, fitted: pa.Table, sample: topics.Posts
 ) -> topics.Model | None:
-    """Topics to go on from: the month's own as they stand there, else those of the month before; by the posts they hold."""
+    """Topics to go on from: the month's own as they stand there, else those of the month before."""
     for one in (month, _window(month)[-2]):
         file = file_of(home, TOPICS, one)
         if parquet.fault_of(file, is_deep=True):

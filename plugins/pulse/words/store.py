@@ -4,11 +4,11 @@
     words/spellings/day=2026-10-05/spellings.parquet     one row a word of them
     words/known.json                                     which files of raw each day was made of
 
-A day is a pure function of the texts in raw's partitions of it, all platforms and communities together: few files, which
-are never compacted. Where files of raw came, went or were written again, the day is compared: texts that raw no longer
-has go, with every word that only they had; new ones are worked; all others are taken over, those that an earlier day
-knows too (an observation of the same text). So whatever takes a text out of raw takes it out of here: promotions,
-erasure, forgetting, sweeps, and rebuilding.
+A day is a pure function of the texts in raw's partitions of it, all platforms and communities together: few files,
+which are never compacted. Where files of raw came, went or were written again, the day is compared: texts that raw no
+longer has go, with every word that only they had; new ones are worked; all others are taken over, those that an
+earlier day knows too (an observation of the same text). So whatever takes a text out of raw takes it out of here:
+promotions, erasure, forgetting, sweeps, and rebuilding.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ TEXT_WORDS = Table(
             "ids of its distinct words, stop words and numbers left out; NULL where the text is not judged, as one in "
             "another language than English",
         ),
-        Column("normal_id", "BIGINT", True, "the same for texts that differ in case and signs alone; NULL without words"),
+        Column("normal_id", "BIGINT", True, "the same for texts that differ in case and signs alone; NULL without any"),
         Column("bands", "INTEGER[]", True, "21 bands of its MinHash signature; NULL without any token"),
     ),
 )  # fmt: skip
@@ -223,7 +223,7 @@ def _remove_day(home: Home, day: date) -> WordCounts:
 def _find_asked(
     connection: duckdb.DuckDBPyConnection, home: Home, day: date, raw_files: Sequence[Path], model_id: str
 ) -> bool:
-    """Make table ``asked`` of the texts of a day, with whether a model judged them and the days they were written on."""
+    """Make tables ``asked`` of the texts of a day, and ``judged`` of those that a model judged; False without a file."""
     if not raw_files:
         return False
     scores = home.model_scores_dir(model_id)

@@ -33,7 +33,7 @@ class Tokens:
     is_word: npt.NDArray[np.bool_]
 
     def words(self) -> pa.ListArray:
-        """The distinct words of each text as 64-bit keys, sorted as unsigned numbers; an empty list where it has none."""
+        """The distinct words of each text as 64-bit keys, sorted as unsigned numbers; an empty list without any."""
         words = np.empty(self.keys.size, np.uint64)
         word_ends = np.empty(self.token_ends.size, np.int64)
         words_n = kernel.distinct_words(self.keys, self.is_word, self.token_ends, words, word_ends)
@@ -70,11 +70,11 @@ class Tokens:
         return list_array(bands[has_signature].ravel(), ends, is_null=~has_signature)
 
     def compared_sets(self) -> tuple[npt.NDArray[np.uint64], Int64s]:
-        """What texts are held against each other by (:func:`pulse.words.kernel.compared_sets`), and where each text's end."""
+        """What texts are compared by (:func:`pulse.words.kernel.compared_sets`), and where each text's end."""
         items = np.empty(self.content.size + self.text_ends.size, np.uint64)
         item_ends = np.empty(self.text_ends.size, np.int64)
         items_n = kernel.compared_sets(
-            self.content, self.text_ends, self.token_ends, self.starts, self.ends, self.keys, items, item_ends
+            self.content, self.text_ends, self.token_ends, self.keys, items, item_ends
         )  # fmt: skip
         return items[:items_n], item_ends
 
@@ -149,3 +149,14 @@ def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The kernel is compiled once, for read-only arrays: Numba would compile it again for writable ones."""
     array.flags.writeable = False
     return array
+
+
+def warm() -> None:
+    """Fill the cache on disk with the compiled kernel; some 20 s the first time, then nothing to do."""
+    from pulse.words import copies
+
+    copies.groups(pa.array(["the kettle is warm", "the kettle is warm"]))
+    tokens = tokenised(pa.array(["warm"]))
+    tokens.words()
+    tokens.spellings()
+    tokens.normal_ids()

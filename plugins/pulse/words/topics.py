@@ -3,8 +3,8 @@
 1. Posts as distinct words; those of fewer than three posts or more than a fifth of them say nothing. Copies count once.
 2. TF-IDF, its first 50 singular directions, rotated by varimax: the posts that lie along one of the axes are the first
    guess at a topic, with no random start. Rohe, K. and Zeng, M. (2023), Journal of the Royal Statistical Society B 85.
-3. Spherical k-means from there (Dhillon and Modha (2001), Machine Learning 42), then a mixture of multinomials with hard
-   assignment, which weighs words by how they fall within a topic: short posts share few words, and this is what tells them.
+3. Spherical k-means from there (Dhillon and Modha (2001), Machine Learning 42), then a mixture of multinomials with
+   hard assignment, which weighs words by how they fall within a topic: short posts share few words, and this tells them.
    Nigam et al. (2000), Machine Learning 39.
 4. Every post has its best topic and a strength.
 
@@ -134,8 +134,8 @@ def top_words(
 ) -> list[list[tuple[int, int, float]]]:
     """By topic its first words: place in the vocabulary, posts of the topic that have it, z; the best first.
 
-    In the order of c-TF-IDF (Grootendorst 2022, arXiv 2203.05794), of those that are over-represented with z > 4 (Monroe
-    et al. 2008) against all other topics together.
+    In the order of c-TF-IDF (Grootendorst 2022, arXiv 2203.05794), of those that are over-represented with z > 4
+    (Monroe et al. 2008) against all other topics together.
     """
     by_topic = _counts_by_topic(counts, topics, topics_n)
     sizes, totals = by_topic.sum(axis=1, keepdims=True), by_topic.sum(axis=0)
@@ -213,7 +213,7 @@ def _counts_by_topic(counts: Any, topics: Ints, topics_n: int) -> Floats:
 
 
 def _varimax(loadings: Floats) -> Floats:
-    """Rotated so that each row lies along few axes, each axis turned to its heavy side. Kaiser (1958), Psychometrika 23."""
+    """Rotated so that each row lies along few axes, axes turned to their heavy side. Kaiser (1958), Psychometrika 23."""
     rows_n, axes_n = loadings.shape
     rotation = np.eye(axes_n)
     for _ in range(50):

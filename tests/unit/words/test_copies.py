@@ -40,7 +40,8 @@ def test_groups__edits_of_a_tenth_of_the_words_are_found_and_little_else(recorde
     with duckdb.connect() as connection:
         for file in chosen:
             rows = connection.execute(
-                "select title || ' ' || coalesce(selftext, '') from read_csv($file, all_varchar = true) order by id limit 400",
+                "select title || ' ' || coalesce(selftext, '') from read_csv($file, all_varchar = true) "
+                "order by id limit 400",
                 {"file": files[file]},
             ).fetchall()
             posts += [text for (text,) in rows if text and len(text.split()) >= 8]
