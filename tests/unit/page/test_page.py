@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 import page_samples as samples
 from page_samples import ADA, LOAD_WITH_KEPT_ROWS, RUN, STOPPED_DAY, STOPPED_LOAD, VIEWER, Asked
 from pulse.core.home import Home
+from pulse.gates import quarantine
 from pulse.gates.rules import WAIVABLE_RULES
 from pulse.page import kept, today
 from pulse.page.access import User
@@ -204,6 +205,17 @@ def test_release__of_something_else_is_refused(client: TestClient, asked: Asked,
     assert "author_key_is_a_hash" not in WAIVABLE_RULES
     assert release(client, **changes).status_code == 422
     assert asked == []
+
+
+def test_load__that_was_released_says_who_did_it_and_why(tmp_path: Path, who: list[User | None]):
+    home = samples.published_home(tmp_path / "home")
+    waived = frozenset({"quarantined_share"})
+    quarantine.release(
+        home, STOPPED_LOAD, waive=waived, reason="<b>fine</b>", clock=lambda: samples.PUBLISHED_AT, released_by="Ada"
+    )
+    with TestClient(create_app(home, samples.access_for(who))) as client:
+        text = read(client.get(f"/load?id={STOPPED_LOAD}").text).text
+    assert "Released 1 Nov 2026, 00:30 UTC by Ada, without quarantined_share: “<b>fine</b>”" in text
 
 
 def test_form__is_not_longer_than_it_needs_to_be(client: TestClient):
