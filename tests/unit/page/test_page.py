@@ -375,12 +375,13 @@ def test_community__shows_a_mart_as_soon_as_it_is_published(tmp_path: Path, who:
         assert "No brands are followed" in client.get("/brands").text
         with samples.writable(home) as connection:
             connection.execute(
-                "create table marts.fct_topics_weekly as select 'reddit' as platform, 'tea' as community, "
-                "date '2026-10-05' as week_start_date, 'kettles <b>that leak</b>' as label, 40 as contributions"
+                "create table marts.fct_topics_monthly as select 'reddit' as platform, 'tea' as community, "
+                "date '2026-10-01' as month_start_date, 'kettles <b>that leak</b>' as label, 40 as contributions"
             )
             connection.execute(
-                "create table marts.fct_share_of_voice as select date '2026-10-05' as week_start_date, "
-                "'<img src=x onerror=alert(1)>' as brand, 0.4::double as share, 'abc' as author_key"
+                "create table marts.fct_share_of_voice as select date '2026-10-01' as month_start_date, "
+                "'*' as community, "
+                "'<img src=x onerror=alert(1)>' as brand, 0.4::double as share_of_voice, 'abc' as author_key"
             )
         assert "kettles &lt;b&gt;that leak" in client.get(f"/community?{TEA}").text
         brands = client.get("/brands").text
