@@ -150,9 +150,13 @@ def test_ui__serves_behind_a_login_and_leaves_nothing_behind(tmp_path: Path):
             assert secret not in shown
             assert secret.encode() not in database, "stored as plain text"
         dags = ask(f"{address}/api/v2/dags", token=token)["dags"]
-        assert {dag["dag_id"]: dag["is_paused"] for dag in dags} == dict.fromkeys(
-            ("community_daily", "community_backfill", "community_listen", "kpi_monthly"), True
-        )
+        assert {dag["dag_id"]: dag["is_paused"] for dag in dags} == {
+            **dict.fromkeys(
+                ("community_daily", "community_backfill", "community_listen", "kpi_monthly", "privacy_sweep"), True
+            ),
+            "quarantine_release": False,
+        }
+        check_page(address, token)
         check_run_beforehand(address, token)
         check_run_of_the_scheduler(address, token)
         processes = descendants(server.pid)
@@ -169,6 +173,34 @@ def test_ui__serves_behind_a_login_and_leaves_nothing_behind(tmp_path: Path):
         server.wait()
         if server.stdout is not None:
             server.stdout.close()
+
+
+def check_page(address: str, token: str) -> None:
+    """Our page is in the navigation, behind the same login, and shows what the run beforehand came to."""
+    (plugin,) = [
+        one for one in ask(f"{address}/api/v2/plugins?limit=100", token=token)["plugins"] if one["external_views"]
+    ]
+    assert plugin["external_views"][0]["href"] == "pulse/"
+    for path in ("pulse/", "pulse/loads", "pulse/docs", "pulse/openapi.json"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            page(address, path)
+        assert refused.value.code == (401 if path in {"pulse/", "pulse/loads"} else 404), path
+    with pytest.raises(urllib.error.HTTPError) as hidden:
+        page(address, "pulse/docs", token)
+    assert hidden.value.code == 404
+    assert "tea" in page(address, "pulse/", token)
+    day = page(address, f"pulse/day?platform=reddit&community=mate&day={DAY}", token)
+    links = re.findall(r'data-airflow href="([^"]+)"', day)
+    assert [link for link in links if link.startswith("/dags/community_daily/runs/manual__2019-10-05")]
+
+
+def page(address: str, path: str, token: str | None = None) -> str:
+    """A page as a browser gets it in Airflow's frame: with the cookie of the login."""
+    request = urllib.request.Request(f"{address}/{path}")
+    if token:
+        request.add_header("Cookie", f"_token={token}")
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return str(answer.read().decode())
 
 
 def check_run_beforehand(address: str, token: str) -> None:

@@ -14,6 +14,7 @@ _PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "community_backfill": ("from_day", "to_day"),
     "community_listen": ("at",),
     "kpi_monthly": ("month",),
+    "quarantine_release": ("load_id",),
 }
 _MAX_CHARS = 60
 

@@ -243,7 +243,8 @@ def _add_query(app: FastAPI, home: Home, access: Access, snapshots: Snapshots, r
     @app.post("/query")
     async def ask(request: Request, user: User = asks) -> Response:
         form = await _form(request, access, user)
-        sql, output_format = form.get("sql", [""])[0], form.get("format", ["table"])[0]
+        # Browsers send the lines of a field with CR and LF.
+        sql, output_format = form.get("sql", [""])[0].replace("\r\n", "\n"), form.get("format", ["table"])[0]
         if output_format not in {"table", "csv", "parquet"}:
             raise HTTPException(422, "table, csv or parquet")
         try:

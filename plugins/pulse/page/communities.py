@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from pulse.page import drawing
+from pulse.page import brands, drawing, mart_tables
 from pulse.page.snapshot import Snapshot
 from pulse.page.today import STATES
 from pulse.showing import figures
@@ -16,26 +16,51 @@ PAGE_N = 50
 _ACTIVITY_DAYS_N = 90
 _WEEKS_N = 26
 _COMPLETE_DAYS_N = 365
-# Marts beside those with a drawing of their own: heading and mart, what to order by, and the columns to show of those
-# that it has. A mart that is not published has no section.
+# Marts beside those with a drawing of their own: heading, mart, what to order by, and the columns to show. A mart that
+# is not published has no section; where no columns are named, all are shown that tell figures.
 _TABLES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("Topics", "marts.fct_topics_monthly", "month_start_date desc, contributions desc", ()),
+    ("Words", "marts.fct_keywords_monthly", "month_start_date desc, place", ()),
+    ("Needs", "marts.fct_needs_monthly", "month_start_date desc, contributions desc", ()),
     (
-        "Topics", "marts.fct_topics_weekly", "week_start_date desc, contributions desc",
-        ("week_start_date", "label", "topic", "contributions", "contributors", "change_share", "net_sentiment",
+        "Wishes, complaints, questions", "marts.fct_text_kinds_monthly", "month_start_date desc, corrected_share desc",
+        ("month_start_date", "kind", "flagged_n", "judged_n", "corrected_share", "corrected_share_low",
+         "corrected_share_high", "caveat"),
+    ),
+    (
+        "Threads that turned", "marts.fct_thread_turns", "contribution_date desc",
+        ("contribution_date", "title", "direction", "people_before_n", "net_before", "people_after_n", "net_after",
          "caveat"),
     ),
     (
-        "Needs", "marts.fct_needs_weekly", "week_start_date desc, contributions desc",
-        ("week_start_date", "kind", "contributions", "contributors", "share", "share_low", "share_high", "caveat"),
+        "What works", "marts.fct_content_performance", "month_start_date desc, is_clear desc, vs_usual desc",
+        ("month_start_date", "dimension", "form", "metric", "posts_n", "vs_usual", "vs_usual_low", "vs_usual_high",
+         "is_clear", "caveat"),
     ),
+    ("Brands", "marts.fct_share_of_voice", "month_start_date desc, share_of_voice desc", brands.SHARE_COLUMNS),
     (
         "People by role", "marts.fct_participation_monthly", "month_start_date desc",
-        ("month_start_date", "contributors", "core_n", "regular_n", "casual_n", "top_1_share", "caveat"),
+        ("month_start_date", "contributors", "core_n", "regular_n", "casual_n", "top_1_share", "lurker_share",
+         "caveat"),
     ),
     (
-        "Newcomers who came back", "marts.fct_retention_cohorts", "cohort_start_date desc, period_n",
-        ("cohort_start_date", "cohort_month", "months_later", "cohort_n", "retained_n", "retention_rate",
-         "retention_rate_low", "retention_rate_high", "caveat"),
+        "Who helps", "marts.fct_helpers_monthly", "month_start_date desc, place",
+        ("month_start_date", "place", "people_helped_n", "answers_n", "answers_thanked_n", "thanked_share",
+         "median_answer_h", "caveat"),
+    ),
+    (
+        "Who is listened to", "marts.fct_influencers_monthly", "month_start_date desc, place",
+        ("month_start_date", "place", "is_established", "repliers_n", "established_repliers_n", "caveat"),
+    ),
+    (
+        "Newcomers who came back", "marts.fct_retention_cohorts", "cohort_month_start_date desc, age_months",
+        ("cohort_month_start_date", "age_months", "cohort_n", "active_n", "retention_rate", "retention_rate_low",
+         "retention_rate_high", "caveat"),
+    ),
+    (
+        "People shared with others", "marts.fct_community_overlap", "window_end_date desc, shared_n desc",
+        ("other_platform", "other_community", "shared_n", "shared_share", "lift", "lift_low", "lift_high",
+         "is_clearly_above_expected", "caveat"),
     ),
 )  # fmt: skip
 _TABLE_ROWS_N = 12
@@ -85,7 +110,15 @@ def one(snapshot: Snapshot, platform: str, community: str) -> dict[str, Any] | N
         "activity": _activity(days, snapshot.last_day),
         "mood": _mood(snapshot, of),
         "when": _when(snapshot, of),
-        "sections": [section for section in (_section(snapshot, of, *one) for one in _TABLES) if section],
+        "tables": [
+            table
+            for heading, mart, order, columns in _TABLES
+            if (
+                table := mart_tables.read(
+                    snapshot, heading, mart, columns, order=order.split(", "), of=of, limit=_TABLE_ROWS_N
+                )
+            )
+        ],
         "months": _completeness(days),
         "states": STATES,
         "totals": _totals(days[-28:]),
@@ -169,25 +202,6 @@ def _when(snapshot: Snapshot, of: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _hour(row: Mapping[str, Any]) -> str:
     return f"{figures.WEEKDAYS[row['weekday'] - 1]} {row['hour_utc']:02d}:00"
-
-
-def _section(
-    snapshot: Snapshot, of: Mapping[str, Any], heading: str, table: str, order: str, columns: Sequence[str]
-) -> dict[str, Any] | None:
-    """Rows of a mart about the community, of the columns that it has."""
-    if not snapshot.has(table):
-        return None
-    there = set(snapshot.column_names(table))
-    shown = [name for name in columns if name in there]
-    order = ", ".join(part for part in order.split(", ") if part.split(" ")[0] in there)
-    if not {"platform", "community"} <= there or not shown:
-        return None
-    rows = snapshot.rows(
-        f"select {', '.join(shown)} from {table} where platform = $platform and community = $community "
-        f"{f'order by {order}' if order else ''} limit {_TABLE_ROWS_N}",
-        of,
-    )
-    return {"heading": heading, "columns": shown, "rows": [list(row.values()) for row in rows]} if rows else None
 
 
 def _completeness(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

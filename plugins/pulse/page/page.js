@@ -73,7 +73,7 @@
     });
     document.querySelectorAll(".calendar table").forEach(roving);
     // The latest days are what the page is about, and stand at the right.
-    document.querySelectorAll(".calendar").forEach(box => { box.scrollLeft = box.scrollWidth; });
+    document.querySelectorAll(".calendar, .wide").forEach(box => { box.scrollLeft = box.scrollWidth; });
     document.querySelectorAll("select[data-also]").forEach(choice => {
       const also = choice.form.elements[choice.dataset.also];
       choice.addEventListener("change", () => { also.value = choice.selectedOptions[0].dataset.value; });

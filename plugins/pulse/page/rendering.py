@@ -1,8 +1,6 @@
 """Templates filled in: everything is escaped, and texts of people have no character that hides or turns the others."""
 
-from collections.abc import Callable, Mapping
-from datetime import date, datetime
-from decimal import Decimal
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from markupsafe import Markup, escape
 from pulse.core.errors import PulseError
 from pulse.core.home import Home
 from pulse.core.text import printable
+from pulse.page import mart_tables
 from pulse.page.access import Access, RunLinks, User
 from pulse.page.snapshot import Snapshot, Snapshots
 from pulse.showing import colours, figures
@@ -89,8 +88,8 @@ def _environment() -> jinja2.Environment:
         finalize=_shown,
     )
     environment.filters |= {
-        "day": _day, "moment": _moment, "month": figures.month_name, "count": _count, "number": _number, "cell": _cell,
-        "heading": _heading, "lines": _lines,
+        "day": mart_tables.day_text, "moment": mart_tables.moment, "month": figures.month_name, "count": _count,
+        "number": mart_tables.number, "caveats": mart_tables.caveats, "lines": _lines,
     }  # fmt: skip
     environment.globals["link"] = _link
     environment.globals["counted"] = figures.counted
@@ -110,46 +109,8 @@ def _link(view: str, **parameters: Any) -> Markup:
     return Markup(escape(f"{view}?{urlencode(given)}" if given else view))  # noqa: S704  (percent-encoded and escaped)
 
 
-def _day(day: date) -> str:
-    return f"{day.day} {figures.month_of(day)} {day.year}"
-
-
-def _moment(moment: datetime | None) -> str:
-    return "" if moment is None else f"{moment.day} {figures.month_of(moment)[:3]} {moment:%Y, %H:%M} UTC"
-
-
 def _count(value: int | None) -> str:
     return "not visible" if value is None else figures.figure(value, "count")
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
-
-
-def _cell(value: Any, column: str = "") -> str:
-    """A value of a mart, as its column's name tells to read it."""
-    shown: dict[type, Callable[[Any], str]] = {
-        bool: lambda of: "yes" if of else "no",
-        int: lambda of: f"{of:,}",
-        float: figures.whole_percent if _is_share(column) else _number,
-        datetime: _moment,
-        date: figures.month_name if column.startswith("month") else _day,
-        Decimal: lambda of: _number(float(of)),
-        list: lambda of: ", ".join(map(str, of)),
-    }
-    return "–" if value is None else shown.get(type(value), str)(value)
-
-
-def _is_share(column: str) -> bool:
-    return any(part in {"share", "rate"} for part in column.split("_"))
-
-
-def _heading(column: str) -> str:
-    """A column's name as a heading: ``week_start_date`` becomes ``Week from``."""
-    if column == "caveat":
-        return "Beware"
-    name = column.removesuffix("_n").replace("month_start_date", "month").replace("_start_date", "_from")
-    return name.replace("_", " ").capitalize()
 
 
 def _lines(text: str) -> Markup:

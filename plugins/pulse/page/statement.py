@@ -75,7 +75,7 @@ def _ask(home: Home, sql: str, output_format: Format, file: Path, seconds: float
     # A session of its own: nothing that it might start outlives it.
     with subprocess.Popen(
         [sys.executable, "-m", "pulse.page.statement_process"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, start_new_session=True, env={**os.environ, "PULSE_HOME": str(home.root)},
+        stderr=subprocess.DEVNULL, start_new_session=True, env=_environment(home),
     ) as process:  # fmt: skip
         watch = _Watch(process, deadline_s=began_at + seconds, memory_bytes=memory_bytes)
         watch.start()
@@ -100,6 +100,16 @@ def _ask(home: Home, sql: str, output_format: Format, file: Path, seconds: float
             answer["error"], value="\n".join(answer["lines"]), limit=answer["limit"], next_step=answer["next_step"]
         )
     return Answer(answer, file if output_format != "table" else None, time.monotonic() - began_at)
+
+
+def _environment(home: Home) -> dict[str, str]:
+    """What the process may know of this one's environment, in which there are secrets."""
+    kept = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "TMPDIR", "TZ")
+    return {
+        **{name: os.environ[name] for name in kept if name in os.environ},
+        "PULSE_HOME": str(home.root),
+        "PYTHONUTF8": "1",
+    }
 
 
 class _Watch(threading.Thread):

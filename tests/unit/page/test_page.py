@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 import page_samples as samples
 from page_samples import ADA, LOAD_WITH_KEPT_ROWS, RUN, STOPPED_DAY, STOPPED_LOAD, VIEWER, Asked
 from pulse.core.home import Home
+from pulse.gates import quarantine
 from pulse.gates.rules import WAIVABLE_RULES
 from pulse.page import kept, today
 from pulse.page.access import User
@@ -206,6 +207,17 @@ def test_release__of_something_else_is_refused(client: TestClient, asked: Asked,
     assert asked == []
 
 
+def test_load__that_was_released_says_who_did_it_and_why(tmp_path: Path, who: list[User | None]):
+    home = samples.published_home(tmp_path / "home")
+    waived = frozenset({"quarantined_share"})
+    quarantine.release(
+        home, STOPPED_LOAD, waive=waived, reason="<b>fine</b>", clock=lambda: samples.PUBLISHED_AT, released_by="Ada"
+    )
+    with TestClient(create_app(home, samples.access_for(who))) as client:
+        text = read(client.get(f"/load?id={STOPPED_LOAD}").text).text
+    assert "Released 1 Nov 2026, 00:30 UTC by Ada, without quarantined_share: “<b>fine</b>”" in text
+
+
 def test_form__is_not_longer_than_it_needs_to_be(client: TestClient):
     assert release(client, reason="x" * 200_000).status_code == 413
 
@@ -363,12 +375,13 @@ def test_community__shows_a_mart_as_soon_as_it_is_published(tmp_path: Path, who:
         assert "No brands are followed" in client.get("/brands").text
         with samples.writable(home) as connection:
             connection.execute(
-                "create table marts.fct_topics_weekly as select 'reddit' as platform, 'tea' as community, "
-                "date '2026-10-05' as week_start_date, 'kettles <b>that leak</b>' as label, 40 as contributions"
+                "create table marts.fct_topics_monthly as select 'reddit' as platform, 'tea' as community, "
+                "date '2026-10-01' as month_start_date, 'kettles <b>that leak</b>' as label, 40 as contributions"
             )
             connection.execute(
-                "create table marts.fct_share_of_voice as select date '2026-10-05' as week_start_date, "
-                "'<img src=x onerror=alert(1)>' as brand, 0.4::double as share, 'abc' as author_key"
+                "create table marts.fct_share_of_voice as select date '2026-10-01' as month_start_date, "
+                "'*' as community, "
+                "'<img src=x onerror=alert(1)>' as brand, 0.4::double as share_of_voice, 'abc' as author_key"
             )
         assert "kettles &lt;b&gt;that leak" in client.get(f"/community?{TEA}").text
         brands = client.get("/brands").text

@@ -89,6 +89,12 @@ def test_statement__that_fails_comes_back_into_its_field(client: TestClient):
     assert b"&lt;script&gt;alert(1)&lt;/script&gt;" in html
 
 
+def test_statement__of_several_lines_comes_back_as_it_was_typed(client: TestClient):
+    status, html, _ = ask(client, "select 1 as one,\r\n  2 as two")
+    assert status == 200
+    assert b">select 1 as one,\n  2 as two</textarea>" in html
+
+
 def test_statement__needs_a_form_of_ours(client: TestClient):
     assert client.post("/query", data={"sql": "select 1"}).status_code == 403
 
