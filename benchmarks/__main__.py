@@ -10,9 +10,24 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import archive, exports, gate, incremental, marts, page, reddit_api, reddit_plan, runs
+from benchmarks import (
+    archive,
+    exports,
+    gate,
+    incremental,
+    live_calls,
+    many_entries,
+    marts,
+    page,
+    reddit_api,
+    reddit_plan,
+    runs,
+)
 
-_NAMES = ("archive", "exports", "gate", "incremental", "marts", "page", "reddit_api", "reddit_plan", "runs")
+_NAMES = (
+    "archive", "exports", "gate", "incremental", "live_calls", "many_entries", "marts", "page", "reddit_api",
+    "reddit_plan", "runs",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -37,6 +52,8 @@ def _lines(name: str, folder: Path, *, is_quick: bool) -> list[str]:
         "exports": lambda: exports.run(folder, *((20_000, 50_000) if is_quick else (500_000, 1_000_000))),
         "gate": lambda: gate.run(folder, 50_000 if is_quick else 1_000_000),
         "incremental": lambda: incremental.run(folder, (100_000, 200_000) if is_quick else (1_000_000, 10_000_000)),
+        "live_calls": lambda: live_calls.run(folder, 1_500 if is_quick else 5_000),
+        "many_entries": lambda: many_entries.run(folder, 100 if is_quick else 500),
         "marts": lambda: [
             *marts.run(folder, (100_000,) if is_quick else (1_000_000,)),
             "",
