@@ -23,6 +23,8 @@ from pulse.sources.registry import SOURCES, live_sources
 
 Level = Literal["ok", "warn", "fail"]
 _PACKAGES = ("apache-airflow", "praw", "dbt-core", "dbt-duckdb", "duckdb", "great-expectations")
+# A list of words that matches more of all texts finds talk, not a topic.
+_MOST_SHARE = 0.2
 _MIN_FREE_BYTES = 2 * 1024**3
 
 
@@ -122,7 +124,26 @@ def _listening(home: Home) -> list[Finding]:
                 "say `ours: true` for the brand that this is about",
             )
         )  # fmt: skip
-    return found
+    return [*found, *_common_words(home, listening)]
+
+
+def _common_words(home: Home, listening: Listening) -> list[Finding]:
+    """Lists of words that match so many texts that they tell nothing apart, by a look at the latest texts."""
+    from pulse.listening import word_lists
+
+    try:
+        shares = word_lists.shares(home, listening)
+    except PulseError:  # the check of files tells
+        return []
+    return [
+        Finding(
+            "listening", "warn",
+            f"{one.where} matches {one.share:.0%} of the latest {one.texts_n} texts, over {_MOST_SHARE:.0%}",
+            "leave out the words that stand in any text, or write phrases",
+        )
+        for one in shares
+        if one.share > _MOST_SHARE
+    ]  # fmt: skip
 
 
 def _to_load_again(settings: Settings, entry_id: str, days: Sequence[date]) -> Finding:
