@@ -34,9 +34,9 @@ STATES = (
     "is_day_complete = false, is_never_seen = true",
 )
 RUN = "manual__2026-10-05__x"
-SECRET_NAME = "SecretSusan"
+SOMEBODY = "SecretSusan"
 ORIGINAL_LINE = (
-    f'{{"id": "a1", "author": "{SECRET_NAME}", "body": "<script>alert(9)</script> u/{SECRET_NAME} wrote '
+    f'{{"id": "a1", "author": "{SOMEBODY}", "body": "<script>alert(9)</script> u/{SOMEBODY} wrote '
     f'\u202e\x1b[31m to susan@mail.example", "created_utc": "soon"}}'
 )
 ADA = User("1", "Ada", may_release=True)

@@ -277,7 +277,7 @@ def test_load__shows_rules_values_limits_and_what_was_kept_out(client: TestClien
     text = read(client.get(f"/load?id={STOPPED_LOAD}").text).text
     for part in ("quarantined_share", "0.5", "0.05", "stopped", "line_is_readable", "bad_created_utc", "tea.ndjson"):
         assert part in text, part
-    assert samples.SECRET_NAME not in text
+    assert samples.SOMEBODY not in text
 
 
 def test_kept_row__names_rule_column_and_reason(client: TestClient):
@@ -291,7 +291,7 @@ def test_original_lines__are_for_who_may_release_and_name_nobody(client: TestCli
     assert shown.headers["cache-control"] == "no-store"
     text = read(shown.text).text
     assert "<script>alert(9)</script>" in text, "it is shown as it came"
-    assert samples.SECRET_NAME not in shown.text
+    assert samples.SOMEBODY not in shown.text
     assert "susan@mail.example" not in shown.text
     assert "\x1b" not in shown.text
     assert "\u202e" not in shown.text
