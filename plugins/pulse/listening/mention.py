@@ -5,6 +5,7 @@ import json
 import unicodedata
 
 from pulse.config.listening import Listening
+from pulse.core.errors import ConfigError
 from pulse.core.table import Column
 
 # Raise this by one whenever the same text and config may give other mentions.
@@ -30,12 +31,23 @@ MENTION: tuple[Column, ...] = (
 
 
 def version_of(listening: Listening, model_id: str) -> str:
-    """Tells one way of finding mentions from another: brands, examples, the loop, Unicode's tables and the model."""
+    """Tells one way of finding mentions from another: brands, examples, the loop, Unicode's tables and the model.
+
+    Raises:
+        ConfigError: judged examples cannot be read any more.
+    """
     digest = hashlib.sha256()
     brands = [brand.model_dump(mode="json", exclude={"examples", "ours"}) for brand in listening.brands]
     facts = [MATCHER_VERSION, unicodedata.unidata_version, model_id, brands]
     digest.update(json.dumps(facts, sort_keys=True).encode())
     for brand in listening.brands:
         if brand.examples is not None:
-            digest.update(b"\x00" + brand.name.encode() + b"\x00" + brand.examples.read_bytes())
+            try:
+                content = brand.examples.read_bytes()
+            except OSError as error:
+                raise ConfigError(
+                    f"file {brand.examples}", value=error.strerror, limit=f"the judged examples of {brand.name}",
+                    next_step="put it back, or mend the config",
+                ) from error  # fmt: skip
+            digest.update(b"\x00" + brand.name.encode() + b"\x00" + content)
     return digest.hexdigest()[:24]

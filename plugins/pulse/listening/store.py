@@ -12,6 +12,7 @@ import contextlib
 import glob
 import hashlib
 import logging
+import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -189,6 +190,7 @@ def _find_in_day(
     )
     draft = target.with_name(".found.tmp")
     texts_n = mentions_n = 0
+    seen_before = (pq.read_metadata(target).num_rows, target.stat()) if known else None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with pq.ParquetWriter(draft, MENTIONS.arrow_schema, compression="zstd") as writer:
@@ -206,6 +208,9 @@ def _find_in_day(
             facts={"raw": digest},
         )
         draft.unlink()
+        if seen_before is not None and texts_n == 0 and pq.read_metadata(target).num_rows == seen_before[0]:
+            # Raw was only compacted: what dbt reads is the same, and so must be the time by which builds tell.
+            os.utime(target, ns=(seen_before[1].st_atime_ns, seen_before[1].st_mtime_ns))
     except OSError as error:
         raise storage_error(target, error) from error
     return texts_n, mentions_n

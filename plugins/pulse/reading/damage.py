@@ -23,6 +23,7 @@ from pulse.core.files import read_json, sql_text, storage_error, write_json
 from pulse.core.home import Home, path_value
 from pulse.core.locks import KPI_LOCK, WAREHOUSE_LOCK, exclusive
 from pulse.lake import compacted, kpi_store, landing, outcomes, quality, raw
+from pulse.listening import store as mentions
 from pulse.texts import store as scores
 from pulse.warehouse import builds
 
@@ -73,7 +74,7 @@ class SetAside:
 
 
 def find(home: Home, *, is_deep: bool = False) -> list[Damage]:
-    """Every damaged file of raw, scores, quality, kpi, warehouse and published; changes nothing.
+    """Every damaged file of raw, scores, listening, quality, kpi, warehouse and published; changes nothing.
 
     Args:
         is_deep: read every value of all of them. Otherwise only what is quick to look at: databases and their states,
@@ -83,6 +84,7 @@ def find(home: Home, *, is_deep: bool = False) -> list[Damage]:
     if is_deep:
         found += [_of_parquet(home, file) for file in raw.damaged_files(home, is_deep=True)]
         found += [_of_parquet(home, file) for file in scores.damaged_files(home, is_deep=True)]
+        found += [_of_parquet(home, file) for file in mentions.damaged_files(home, is_deep=True)]
     return found
 
 
@@ -229,6 +231,8 @@ def _of_parquet(home: Home, file: Path) -> Damage:
         )
     if folder == "scores":
         return Damage(file, fault, "nothing: the next run or `pulse rebuild` judges its texts again", None)
+    if folder == "listening":
+        return Damage(file, fault, "nothing: the next run or `pulse rebuild` finds its mentions again", None)
     if folder == "raw" and compacted.is_compacted(file):
         return Damage(file, fault, raw.way_back(home, file), _loss_of_compacted(file, parts[0]))
     if folder == "raw":

@@ -1,5 +1,6 @@
 """Mentions on disk: found once per text and version, kept without text, gone with the text."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pulse.core.home import Home
 from pulse.lake import raw
 from pulse.listening import store, tables
 from pulse.texts import Scorer, get_scorer
+from pulse.warehouse import builds, transform
 from support import NOON, contribution, sealed_load
 
 EMBERWELL = Brand(name="Emberwell", ours=True, aliases=("Emberwell",))
@@ -74,6 +76,20 @@ def test_find_mentions__other_brands_are_looked_for_in_everything_and_the_old_go
     assert len(store.files(home)) == 1
     assert store.find_mentions(home, Listening(), scorer) == store.MentionCounts(0, 0, 0)
     assert (rows_of(home), store.files(home)) == ([], [])
+
+
+def test_find_mentions__days_that_were_compacted_are_the_same_and_say_so_to_builds(home: Home, scorer: Scorer):
+    promote(home, FIRST, SECOND)
+    promote(home, FIRST, name="two", community="mate")
+    store.find_mentions(home, BRANDS, scorer)
+    before = transform.inputs_digests(home)["mentions"], rows_of(home)
+    for note in raw.pending_dates(home):  # as after a publish
+        note.unlink()
+    builds.compact(home, through=date(2100, 1, 1))
+    assert raw.compacted_file(home, "reddit", NOON.date()).exists()
+    assert store.find_mentions(home, BRANDS, scorer) == store.MentionCounts(1, 0, 0)
+    assert (transform.inputs_digests(home)["mentions"], rows_of(home)) == before
+    assert store.find_mentions(home, BRANDS, scorer).days_n == 0
 
 
 def test_find_mentions__keeps_no_text(home: Home, scorer: Scorer):
