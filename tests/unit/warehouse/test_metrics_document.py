@@ -21,7 +21,7 @@ FROZEN = {
 }  # fmt: skip
 MODELS = REPOSITORY / "dbt_project" / "models"
 # Figures of marts in these folders are formulas; what lies beside them is counted, not computed.
-FOLDERS = ("engagement", "impact", "listening", "sentiment")
+FOLDERS = ("audience", "content", "engagement", "impact", "listening", "people", "promotions", "sentiment")
 NO_FORMULA = re.compile(
     r"(platform|community|model_id|currency|caveat|place|score|sentiment_score|observed_age_h|communities_arrived_share)$"
 )
