@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 MIN_POSTS = 50
-POSTS_A_TOPIC, FEWEST_TOPICS, MOST_TOPICS = 250, 4, 60
+POSTS_A_TOPIC, FEWEST_TOPICS, MOST_TOPICS = 200, 4, 60
 MOST_FITTED = 20_000
 MIN_WORD_POSTS, MAX_WORD_SHARE = 3, 0.2
 LABEL_WORDS, TOP_WORDS, MIN_Z = 3, 10, 4.0
@@ -86,7 +86,7 @@ def fit(posts: Posts, *, before: Model | None = None, topics_n: int | None = Non
 
     Args:
         before: topics to go on from.
-        topics_n: how many; by default one for 250 posts, from 4 to 60.
+        topics_n: how many; by default one for 200 posts, from 4 to 60.
     """
     posts_n, words_n = posts.counts.shape
     wanted = topics_n or int(np.clip(round(posts_n / POSTS_A_TOPIC), FEWEST_TOPICS, MOST_TOPICS))
