@@ -19,11 +19,7 @@ def categories(recorded_data: Path) -> dict[str, str]:
     packed = (recorded_data / "gold" / "subreddit_communities" / "data.ndjson.zst").read_bytes()
     lines = zstandard.ZstdDecompressor().stream_reader(packed).read().decode().splitlines()
     rows = [json.loads(line) for line in lines]
-    name, category = CATEGORY_FIELDS
-    return {row[name].lower(): row[category] for row in rows if row.get(category)}
-
-
-CATEGORY_FIELDS = ("subreddit", "category")
+    return {row["subreddit"].lower(): row["category_1"] for row in rows if row.get("category_1")}
 
 
 def test_likeness__the_five_nearest_share_a_category_as_often_as_by_tf_idf_of_titles(recorded_data: Path, models: Any):

@@ -223,7 +223,7 @@ def _remove_day(home: Home, day: date) -> WordCounts:
 def _find_asked(
     connection: duckdb.DuckDBPyConnection, home: Home, day: date, raw_files: Sequence[Path], model_id: str
 ) -> bool:
-    """Make tables ``asked`` of the texts of a day, and ``judged`` of those that a model judged; False without a file."""
+    """Make tables ``asked`` of the texts of a day, and ``judged`` of those a model judged; False without a file."""
     if not raw_files:
         return False
     scores = home.model_scores_dir(model_id)

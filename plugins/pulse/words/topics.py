@@ -4,7 +4,7 @@
 2. TF-IDF, its first 50 singular directions, rotated by varimax: the posts that lie along one of the axes are the first
    guess at a topic, with no random start. Rohe, K. and Zeng, M. (2023), Journal of the Royal Statistical Society B 85.
 3. Spherical k-means from there (Dhillon and Modha (2001), Machine Learning 42), then a mixture of multinomials with
-   hard assignment, which weighs words by how they fall within a topic: short posts share few words, and this tells them.
+   hard assignment, which weighs words by how they fall within a topic: short posts share few words.
    Nigam et al. (2000), Machine Learning 39.
 4. Every post has its best topic and a strength.
 
@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 MIN_POSTS = 50
-POSTS_A_TOPIC, FEWEST_TOPICS, MOST_TOPICS = 250, 4, 60
+POSTS_A_TOPIC, FEWEST_TOPICS, MOST_TOPICS = 200, 4, 60
 MOST_FITTED = 20_000
 MIN_WORD_POSTS, MAX_WORD_SHARE = 3, 0.2
 LABEL_WORDS, TOP_WORDS, MIN_Z = 3, 10, 4.0
@@ -86,7 +86,7 @@ def fit(posts: Posts, *, before: Model | None = None, topics_n: int | None = Non
 
     Args:
         before: topics to go on from.
-        topics_n: how many; by default one for 250 posts, from 4 to 60.
+        topics_n: how many; by default one for 200 posts, from 4 to 60.
     """
     posts_n, words_n = posts.counts.shape
     wanted = topics_n or int(np.clip(round(posts_n / POSTS_A_TOPIC), FEWEST_TOPICS, MOST_TOPICS))
@@ -213,7 +213,7 @@ def _counts_by_topic(counts: Any, topics: Ints, topics_n: int) -> Floats:
 
 
 def _varimax(loadings: Floats) -> Floats:
-    """Rotated so that each row lies along few axes, axes turned to their heavy side. Kaiser (1958), Psychometrika 23."""
+    """Rotated so that each row lies along few axes, turned to its heavy side. Kaiser (1958), Psychometrika 23."""
     rows_n, axes_n = loadings.shape
     rotation = np.eye(axes_n)
     for _ in range(50):

@@ -47,7 +47,7 @@ def test_fit__finds_what_posts_are_about_and_is_the_same_each_time():
 
 
 def test_fit__goes_on_from_the_topics_before_and_keeps_their_numbers():
-    texts, about = made_up(1)
+    texts, _ = made_up(1)
     posts = posts_of(texts)
     before = topics.fit(posts, topics_n=3)
     assert before is not None
@@ -91,7 +91,8 @@ def mixed(folder: Path, seed: int) -> tuple[list[str], Ints]:
         for place in rng.permutation(len(names_of(folder))):
             file = str(folder / f"{names_of(folder)[place]}.csv.zst")
             rows = connection.execute(
-                "select title || chr(10) || coalesce(selftext, '') from read_csv($file, all_varchar = true) order by id",
+                "select title || chr(10) || coalesce(selftext, '') from read_csv($file, all_varchar = true) "
+                "order by id",
                 {"file": file},
             ).fetchall()
             if len(rows) >= POSTS_N:
