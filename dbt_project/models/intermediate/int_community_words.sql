@@ -120,25 +120,27 @@ together as (
 
 ),
 
-spread as (
+totals as (
 
     select
         word,
-        count(*) as communities_n
+        sum(authors_n) as authors_n
     from together
     where authors_n >= {{ var('keyword_min_authors') }}
     group by word
 
 ),
 
-communities as (
+all_totals as (
 
-    select count(*) as communities_n
-    from (select distinct platform, community from together) as each_community
+    select sum(all_words_n) as all_words_n
+    from (select platform, community, max(all_words_n) as all_words_n from together group by platform, community)
+        as each_community
 
 )
 
--- Words of the many weigh little: smoothed inverse share of the communities that use them.
+-- The square root of the word's share here, times how much more that is than in all communities: words that all use as
+-- much weigh nothing, rare ones little.
 select
     together.platform,
     together.community,
@@ -149,10 +151,12 @@ select
     cast(together.people_n as bigint) as people_n,
     cast(together.contributions_n as bigint) as contributions_n,
     together.months_n,
-    ln(1 + cast(together.authors_n as double)) * ln((1.0 + communities.communities_n) / (1.0 + spread.communities_n))
-        as weight
+    sqrt({{ share('together.authors_n', 'together.all_words_n') }}) * greatest(0.0, ln(
+        {{ share('together.authors_n', 'together.all_words_n') }}
+        / ({{ share('totals.authors_n', 'all_totals.all_words_n') }})
+    )) as weight
 from together
-inner join spread
-    on together.word = spread.word
-cross join communities
+inner join totals
+    on together.word = totals.word
+cross join all_totals
 where together.authors_n >= {{ var('keyword_min_authors') }}
