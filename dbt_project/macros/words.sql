@@ -14,19 +14,6 @@
     cast(conv(substring({{ hash }}, 1, 15), 16, 10) as bigint)
 {%- endmacro %}
 
-{# One row for each item of a list, in a select list; lists that are NULL or empty give none. #}
-{% macro each_of(list) -%}
-    {{ return(adapter.dispatch('each_of', 'community_pulse')(list)) }}
-{%- endmacro %}
-
-{% macro default__each_of(list) -%}
-    unnest({{ list }})
-{%- endmacro %}
-
-{% macro spark__each_of(list) -%}
-    explode({{ list }})
-{%- endmacro %}
-
 {# ---- how much more often --------------------------------------------------------------------------------------------- #}
 
 {# Weighted log-odds ratio of a word with y1 of n1 against y2 of n2, and its variance, with an informative Dirichlet prior
@@ -70,13 +57,4 @@
         )
         / nullif(abs({{ below }} - {{ n }} * {{ p }}), 0)
     )
-{%- endmacro %}
-
-{# P(Z >= z) of the normal distribution for z of zero or more, good to .3 %: Börjesson, P. O. and Sundberg, C.-E. W. (1979),
-   IEEE Transactions on Communications 27, 639-643. Below zero it is said to be 0.5, which nobody would call a find. #}
-{% macro upper_tail(z) -%}
-    case
-        when {{ z }} <= 0 then 0.5
-        else exp(-{{ z }} * {{ z }} / 2) / (sqrt(2 * pi()) * (0.661 * {{ z }} + 0.339 * sqrt({{ z }} * {{ z }} + 5.51)))
-    end
 {%- endmacro %}
