@@ -127,7 +127,7 @@ need_grew as (
         needs.platform,
         needs.community,
         needs.month_start_date,
-        concat(needs.need, coalesce(concat(': ', needs.label), '')) as subject,
+        case when needs.label is not null then concat(needs.need, ': ', needs.label) else needs.need end as subject,
         needs.growth as figure,
         needs.growth_low as figure_low,
         needs.growth_high as figure_high,
