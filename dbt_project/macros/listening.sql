@@ -52,3 +52,17 @@
         greatest(0.0, ({{ squares }} + 1) / ({{ n }} + 2) - {{ mean }} * {{ mean }}) / ({{ n }} + 2)
     )
 {%- endmacro %}
+
+{# Whether a text holds a code as a word of its own, whatever the case; the code comes in lower case. Letters, digits and
+   the underscore belong to words; what a code itself is made of does not matter. #}
+{% macro holds_code(text, code_key) -%}
+    {{ return(adapter.dispatch('holds_code', 'community_pulse')(text, code_key)) }}
+{%- endmacro %}
+
+{% macro default__holds_code(text, code_key) -%}
+    regexp_matches(lower({{ text }}), concat('(^|[^\p{L}\p{N}_])', regexp_escape({{ code_key }}), '($|[^\p{L}\p{N}_])'))
+{%- endmacro %}
+
+{% macro spark__holds_code(text, code_key) -%}
+    lower({{ text }}) rlike concat('(^|[^\\p{L}\\p{N}_])\\Q', {{ code_key }}, '\\E($|[^\\p{L}\\p{N}_])')
+{%- endmacro %}

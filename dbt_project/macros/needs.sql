@@ -14,3 +14,8 @@
     {%- endfor -%}
     {{ return(columns + ['rules']) }}
 {%- endmacro %}
+
+{# The kinds that ask somebody for something: what fct_needs_monthly counts. #}
+{% macro needs_voiced() -%}
+    {{ return(['wish', 'complaint', 'recommendation_request', 'support_request']) }}
+{%- endmacro %}

@@ -3,6 +3,9 @@
     pre_hook="{{ delete_affected_dates() }}",
 ) }}
 
+{% set kinds = ['is_question', 'is_experience', 'is_promotion'] -%}
+{%- for need in needs_voiced() %}{% do kinds.append('is_' ~ need) %}{% endfor %}
+
 with
 
 -- What was seen up to the last day of the month in which it was written: looks in later months move no figure of a
@@ -57,7 +60,7 @@ repeats as (
 ),
 
 scores as (
-    {{ judged_texts(ref('stg_text_scores'), ['sentiment_label']) }}
+    {{ judged_texts(ref('stg_text_scores'), ['sentiment_label'] + kinds) }}
 
 )
 
@@ -83,6 +86,10 @@ select
     ranked.is_removed,
     ranked.source,
     scores.sentiment_label,
+    {%- for kind in kinds %}
+    scores.{{ kind }},
+    {%- endfor %}
+    not ranked.is_removed and {{ shown_form('ranked.url', "''") }} = 'picture' as is_picture,
     {{ hash_number('ranked.shown_text_sha256') }} as text_id,
     looked_at.kind is null as is_unproven,
     repeats.contribution_id is not null as is_repeat
