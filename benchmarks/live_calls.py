@@ -61,7 +61,8 @@ def _calls(root: Path, kind: _Kind, contributions_n: int) -> tuple[int, int, int
     from pulse.sandbox.reddit_data import WorldData
     from pulse.sandbox.server import SandboxServer
     from pulse.sandbox.talk import Talk
-    from pulse.sandbox.world import MIN_DAYS_N, make_world
+    from pulse.sandbox.world import make_world
+    from pulse.sandbox.world_plan import MIN_DAYS_N
     from pulse.steps.pipeline import Pipeline
 
     said = _said(contributions_n)
