@@ -25,7 +25,7 @@ import zstandard
 
 from benchmarks.measure import Cost, in_own_process, measured
 from pulse.texts import Scorer, get_scorer
-from pulse.texts.training import read_goemotions
+from pulse.texts.training_data import read_goemotions
 
 LABELS = ("negative", "neutral", "positive")
 _BATCH_ROWS = 8_192
