@@ -26,13 +26,13 @@ class EngineScorer:
         model_id: name, version and the first digits of the model file's checksum.
     """
 
-    def __init__(self) -> None:
-        """Read the model.
+    def __init__(self, record: npt.NDArray[Any] | None = None) -> None:
+        """Read the model, or take a record of ``kernel.MODEL`` that was just trained.
 
         Raises:
             StorageError: the model file cannot be used.
         """
-        model = model_file.read()
+        model = model_file.read() if record is None else model_file.Model("trained", "not-saved", _read_only(record))
         self._record = model.record
         self._of_thread = threading.local()
         self.model_id = f"pulse-english-{model.version}-{model.sha256[:8]}"

@@ -33,7 +33,7 @@ SCORED, GONE, EMPTY, NO_WORDS, LANGUAGE, UNDECIDED = 0, 1, 2, 3, 4, 5
 # Roles of a word, in the upper half of its value in the word table; the lower half is its valence + 32768, hundredths.
 NEGATOR, TOGGLER, BOOSTER, DAMPENER, CONTRAST = 1, 2, 4, 8, 16
 STARTS_PHRASE, TECH_ACT, TECH_THING, FUNCTION_WORD, HAS_VALENCE, ENGLISH_WORD = 32, 64, 128, 256, 512, 1024
-# A word that is the second of some phrase; a first word after which any word may stand. They save most looks at phrases.
+# A word that is the second of some phrase; a first word after which any word may stand: they save most looks.
 SECOND_IN_PHRASE, STARTS_WITH_ANY = 2048, 4096
 # What else is known of a token at its place.
 CAPS, AFTER_BREAK, WORD, EMOJI, PSEUDO, NEGATED = 1 << 16, 1 << 17, 1 << 18, 1 << 19, 1 << 20, 1 << 21

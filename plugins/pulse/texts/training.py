@@ -64,7 +64,10 @@ class Examples:
 # ---- features --------------------------------------------------------------
 
 
-def featurise(texts: Sequence[str], model: np.ndarray) -> tuple[np.ndarray, ...]:
+_Features = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def featurise(texts: Sequence[str], model: np.ndarray) -> _Features:
     """Features of texts as the kernel makes them when it judges: the first five fields of ``Examples``."""
     encoded = [text.encode() for text in texts]
     offsets = np.cumsum([0, *(len(text) for text in encoded)])
