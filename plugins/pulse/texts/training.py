@@ -28,8 +28,8 @@ class Recipe:
         learning_rate, epochs, l2: of AdaGrad.
         averaged_epochs: how many of the last epochs the weights are the mean of.
         orders: as many times all of it is done, each in another order of the examples; the weights are their mean.
-        hashed_share: what the weights of words are multiplied by at the end, the lexicon's numbers not: less trust in
-            what was learned by heart carries further from home.
+        hashed_share, lexicon_share: what the weights of words, and all others, are multiplied by at the end. Less trust
+            in what was learned by heart carries further from home; both together set how sure the model is.
         balance: 0 takes classes as they come, 1 gives each the same weight in all.
         seed: of the first order of examples.
     """
@@ -39,7 +39,8 @@ class Recipe:
     averaged_epochs: int = 3
     orders: int = 4
     l2: float = 1e-5
-    hashed_share: float = 0.81
+    hashed_share: float = 0.91
+    lexicon_share: float = 1.12
     balance: float = 0.45
     seed: int = 7
 
@@ -124,7 +125,7 @@ def train(examples: Examples, recipe: Recipe, model: np.ndarray) -> None:
     weights, dense, bias = (sum(of_orders) / recipe.orders for of_orders in zip(*parts, strict=True))
     scales = np.abs(weights).max(axis=0) / 127.0
     model["weights"][0], model["scales"][0] = np.rint(weights / scales), recipe.hashed_share * scales
-    model["dense"][0], model["bias"][0] = dense, bias
+    model["dense"][0], model["bias"][0] = recipe.lexicon_share * dense, recipe.lexicon_share * bias
 
 
 def _trained(examples: Examples, recipe: Recipe, seed: int) -> list[np.ndarray]:

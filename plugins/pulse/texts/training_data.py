@@ -104,7 +104,7 @@ TRAINING_SETS = (
     TrainingSet("product sentences", "gold/product_reviews_liu/data.ndjson", read_product_sentences, 0.6, 1.8),
     TrainingSet("app review features", "gold/app_review_features/data.ndjson", read_labelled, 0.6, 1.8),
     TrainingSet("pros and cons", "gold/pros_cons/data.ndjson", read_labelled, 0.12, tells_neutral=False),
-    TrainingSet("own sentences", None, read_own_sentences, weight=0.6, negative_weight=2.0),
+    TrainingSet("own sentences", None, read_own_sentences, weight=0.6, negative_weight=1.8),
 )
 
 
