@@ -161,10 +161,9 @@ DATA ?= data
 bench-texts: install ## Measure the sentiment engine against VADER; DATA=folder with the public data sets
 	@$(BIN)/python -m benchmarks.texts --data $(DATA)
 
-GOEMOTIONS ?= $(DATA)/sentiment_goemotions/original
 .PHONY: train-texts
-train-texts: install ## Train the sentiment model again, byte for byte; GOEMOTIONS=folder with train.tsv
-	@$(BIN)/python -m pulse.texts.training $(GOEMOTIONS)
+train-texts: install ## Train the sentiment model again, byte for byte; DATA=folder with the public data sets
+	@$(BIN)/python -m pulse.texts.training $(DATA)
 
 .PHONY: clean
 clean: ## Remove the virtual environment and caches; PULSE_HOME with its data and author key stays

@@ -28,13 +28,14 @@ class EngineScorer:
         model_id: name, version and the first digits of a checksum of both model files, so of the rules as well.
     """
 
-    def __init__(self) -> None:
-        """Read the models.
+    def __init__(self, record: npt.NDArray[Any] | None = None) -> None:
+        """Read the models, or take a record of ``kernel.MODEL`` that was just trained in place of sentiment's.
 
         Raises:
             StorageError: a model file cannot be used.
         """
-        model, kinds = model_file.read(), kinds_file.read()
+        model = model_file.read() if record is None else model_file.Model("trained", "not-saved", _read_only(record))
+        kinds = kinds_file.read()
         self._record, self._kinds = model.record, kinds
         self._rule_ids = pa.array(kinds.rule_ids, pa.string())
         self._of_thread = threading.local()

@@ -16,11 +16,12 @@ import numpy as np
 from numba import njit
 
 # Raise this by one whenever the same text may give other features: a model file names the version it was trained with.
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 
 BUCKET_BITS = 19
 DENSE_N = 24
 MAX_TOKENS = 1024
+WORD_IDS_PER_TOKEN = 6  # at most: the word, its pair, negated, its mood, that after a word, a word after a mood
 MAX_WORD_BYTES = 40  # for character n-grams; longer words count as words only
 DENSE_WEIGHT = 0.5
 CHARS_WEIGHT = 0.5
@@ -32,6 +33,8 @@ SCORED, GONE, EMPTY, NO_WORDS, LANGUAGE, UNDECIDED = 0, 1, 2, 3, 4, 5
 # Roles of a word, in the upper half of its value in the word table; the lower half is its valence + 32768, hundredths.
 NEGATOR, TOGGLER, BOOSTER, DAMPENER, CONTRAST = 1, 2, 4, 8, 16
 STARTS_PHRASE, TECH_ACT, TECH_THING, FUNCTION_WORD, HAS_VALENCE, ENGLISH_WORD = 32, 64, 128, 256, 512, 1024
+# A word that is the second of some phrase; a first word after which any word may stand: they save most looks.
+SECOND_IN_PHRASE, STARTS_WITH_ANY = 2048, 4096
 # What else is known of a token at its place.
 CAPS, AFTER_BREAK, WORD, EMOJI, PSEUDO, NEGATED = 1 << 16, 1 << 17, 1 << 18, 1 << 19, 1 << 20, 1 << 21
 LINE_START, REFERRAL, OUTLET = 1 << 22, 1 << 23, 1 << 24  # for the kinds of need alone
@@ -45,6 +48,9 @@ _NEGATED_SALT, _PAIR_SALT, _CLASS_SALT = (
 )  # fmt: skip
 _URL_TOKEN, _PERSON_TOKEN, _PHRASE_TOKEN = np.uint64(0x51ED270B), np.uint64(0x2C1B3C6D), np.uint64(0x297A2D39)
 _ZERO64, _ONE64 = np.uint64(0), np.uint64(1)
+# Masks of so many bytes of a word, and what tells grams of different lengths apart.
+_THREE_BYTES, _FOUR_BYTES, _FIVE_BYTES = np.uint64((1 << 24) - 1), np.uint64((1 << 32) - 1), np.uint64((1 << 40) - 1)
+_THREE, _FOUR, _FIVE = np.uint64(3 << 48), np.uint64(4 << 48), np.uint64(5 << 48)
 
 # Counters of one text.
 C_CAPS, C_CASED, C_BANGS, C_QUESTIONS, C_WORDS, C_ENGLISH, C_LATIN, C_OTHER, C_LAST_QUESTION, C_SARCASM = range(10)
@@ -71,7 +77,7 @@ _compiled = njit(nogil=True)
 _entry = njit(cache=True, nogil=True)
 
 
-WORD_SLOTS, EDGE_SLOTS, STATES = 1 << 15, 1 << 13, 1 << 10
+WORD_SLOTS, EDGE_SLOTS, STATES = 1 << 15, 1 << 14, 1 << 10
 
 # What the tokeniser and the model know, as one record: a record travels between compiled functions as one pointer.
 #   words, edges                open-addressed: roles and valence by hash of a word; the graph of phrases, next state by
@@ -96,8 +102,8 @@ SCRATCH = np.dtype(
         ("hashes", np.uint64, _TOKEN_SLOTS), ("starts", np.int32, _TOKEN_SLOTS), ("ends", np.int32, _TOKEN_SLOTS),
         ("valences", np.int32, _TOKEN_SLOTS), ("flags", np.int32, _TOKEN_SLOTS),
         ("letters", np.uint8, _TOKEN_SLOTS * MAX_WORD_BYTES), ("counts", np.int64, 16), ("stack", np.int64, 128),
-        ("word_ids", np.uint32, _TOKEN_SLOTS * 4), ("char_ids", np.uint32, _TOKEN_SLOTS * MAX_WORD_BYTES * 3),
-        ("dense", np.float64, DENSE_N),
+        ("word_ids", np.uint32, _TOKEN_SLOTS * WORD_IDS_PER_TOKEN),
+        ("char_ids", np.uint32, _TOKEN_SLOTS * MAX_WORD_BYTES * 3), ("dense", np.float64, DENSE_N),
     ]
 )  # fmt: skip
 
@@ -400,7 +406,7 @@ def _count_word(s, n, uppers, lowers, others):
     s.counts[C_CASED] += lowers > 0
     s.counts[C_CAPS] += flags & CAPS != 0
     s.counts[C_ENGLISH] += flags & ENGLISH_WORD != 0
-    s.counts[C_KNOWN] += flags & 0xFFFF != 0
+    s.counts[C_KNOWN] += flags & (0xFFFF ^ SECOND_IN_PHRASE) != 0
 
 
 @_compiled
@@ -640,12 +646,16 @@ def _make_pseudo(s, at, valence):
 def _merge_phrases(tables, s, n):
     """Replace each phrase by one pseudo token; returns how many tokens there are then."""
     to, at = 0, 0
+    s.flags[n] = 0
     while at < n:
         taken, phrase_class = 0, 0
-        if s.flags[at] & STARTS_PHRASE:
+        flags = s.flags[at]
+        # One place behind the last token is kept free of flags.
+        if flags & STARTS_PHRASE and (flags & STARTS_WITH_ANY or s.flags[at + 1] & SECOND_IN_PHRASE):
             taken, phrase_class = _phrase_at(tables, s, at, n)
-        s.hashes[to], s.starts[to], s.ends[to] = s.hashes[at], s.starts[at], s.ends[at]
-        s.valences[to], s.flags[to] = s.valences[at], s.flags[at]
+        if to != at:
+            s.hashes[to], s.starts[to], s.ends[to] = s.hashes[at], s.starts[at], s.ends[at]
+            s.valences[to], s.flags[to] = s.valences[at], flags
         if taken:
             _make_pseudo(s, to, phrase_class - VALENCE_ZERO)
         at += max(taken, 1)
@@ -695,22 +705,29 @@ def _bucket(key):
 
 @_compiled
 def _word_features(s, first, n):
-    """Buckets of words, of pairs, of negated words and of valence classes into ``s.word_ids``; returns how many."""
+    """Buckets of words, pairs, negated words, valence classes and their pairs into ``s.word_ids``; returns how many."""
     found = 0
-    before = _PAIR_SALT
+    before, mood_before = _PAIR_SALT, _ZERO64
     for at in range(first, n):
         key = s.hashes[at]
         s.word_ids[found] = _bucket(key)
         s.word_ids[found + 1] = _bucket((before ^ (key >> np.uint64(7))) * _FNV_PRIME + key)
         found += 2
+        if mood_before:
+            s.word_ids[found] = _bucket((mood_before ^ (key >> np.uint64(7))) * _FNV_PRIME + key)
+            found += 1
+            mood_before = _ZERO64
         flags = s.flags[at]
         if flags & NEGATED:
             s.word_ids[found] = _bucket(key ^ _NEGATED_SALT)
             found += 1
         if flags & HAS_VALENCE and not flags & NEGATOR:
             step = np.uint64((s.valences[at] + 450) // 100 + (16 if flags & NEGATED else 0))
-            s.word_ids[found] = _bucket((_CLASS_SALT + step) * _FNV_PRIME)
-            found += 1
+            mood = (_CLASS_SALT + step) * _FNV_PRIME
+            s.word_ids[found] = _bucket(mood)
+            s.word_ids[found + 1] = _bucket((before ^ (mood >> np.uint64(7))) * _FNV_PRIME + mood)
+            found += 2
+            mood_before = mood
         before = key
     return found
 
@@ -728,11 +745,15 @@ def _char_features(s, first, n):
             byte = np.uint64(s.letters[k]) if k < end else np.uint64(2)
             window = window << np.uint64(8) | byte
             seen = k - begin + 2
-            for length in range(3, 6):
-                if seen >= length:
-                    gram = window & ((_ONE64 << np.uint64(8 * length)) - _ONE64) | np.uint64(length) << np.uint64(48)
-                    s.char_ids[found] = np.uint32((gram * _MIX ^ gram * _FNV_PRIME) >> _SHIFT)
-                    found += 1
+            if seen >= 3:
+                s.char_ids[found] = _bucket(window & _THREE_BYTES | _THREE)
+                found += 1
+            if seen >= 4:
+                s.char_ids[found] = _bucket(window & _FOUR_BYTES | _FOUR)
+                found += 1
+            if seen >= 5:
+                s.char_ids[found] = _bucket(window & _FIVE_BYTES | _FIVE)
+                found += 1
     return found
 
 

@@ -27,9 +27,9 @@ _ROLES = {
     "function_word": kernel.FUNCTION_WORD,
     "english_word": kernel.ENGLISH_WORD,
 }
-_DEFINITION = re.compile(r"(\w+) = (.+)")
+DEFINITION = re.compile(r"(\w+) = (.+)")
 _NAME = re.compile(r"\{(\w+)\}")
-_GROUP = re.compile(r"\(([^()]*)\)|([^\s()]+)")
+GROUP = re.compile(r"\(([^()]*)\)|([^\s()]+)")
 _ANY = "*"
 # What may follow and which phrase has ended, by number of the state.
 _States = dict[tuple[int, tuple[tuple[int, int], ...]], int]
@@ -62,6 +62,10 @@ def write_tables(model: np.ndarray) -> None:
     }
     for phrase in phrases:
         words.add_role(phrase[0], kernel.STARTS_PHRASE)
+        if len(phrase) == 1 or phrase[1] == kernel.WILDCARD:
+            words.add_role(phrase[0], kernel.STARTS_WITH_ANY)
+        else:
+            words.add_role(phrase[1], kernel.SECOND_IN_PHRASE)
     _write_words(words, model)
     _write_phrases(phrases, model)
 
@@ -82,8 +86,9 @@ _NO_MODEL = np.zeros(1, kernel.MODEL)
 # ---- reading ---------------------------------------------------------------
 
 
-def _lines(name: str) -> Iterator[str]:
-    for line in (FOLDER / name).read_text(encoding="utf-8").splitlines():
+def lines(file: Path) -> Iterator[str]:
+    """Lines of one of the lexicon's files but blank ones and remarks."""
+    for line in file.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             yield line
 
@@ -97,13 +102,13 @@ def _vader_words() -> Iterator[tuple[str, float]]:
 
 
 def _own_words() -> Iterator[tuple[str, float]]:
-    for line in _lines("words.tsv"):
+    for line in lines(FOLDER / "words.tsv"):
         word, valence = line.split("\t")
         yield word, float(valence)
 
 
 def _roles() -> Iterator[tuple[str, str]]:
-    for line in _lines("roles.txt"):
+    for line in lines(FOLDER / "roles.txt"):
         role_names, words = line.split(": ")
         for word in words.split():
             yield role_names, word
@@ -112,8 +117,8 @@ def _roles() -> Iterator[tuple[str, str]]:
 def _phrases() -> Iterator[tuple[tuple[str, ...], int]]:
     """Each spelling of each phrase, as its words, with its valence in hundredths."""
     names: dict[str, str] = {}
-    for line in _lines("phrases.txt"):
-        if definition := _DEFINITION.fullmatch(line):
+    for line in lines(FOLDER / "phrases.txt"):
+        if definition := DEFINITION.fullmatch(line):
             names[definition[1]] = definition[2]
             continue
         valence, pattern = line.split(": ", 1)
@@ -125,7 +130,7 @@ def _spellings(pattern: str, names: Mapping[str, str]) -> Iterator[tuple[str, ..
     plain = _NAME.sub(lambda found: names[found[1]], pattern)
     choices = [
         [choice.strip() for choice in group.split("|")] if is_group else [word]
-        for group, word, is_group in ((found[1], found[2], found[2] is None) for found in _GROUP.finditer(plain))
+        for group, word, is_group in ((found[1], found[2], found[2] is None) for found in GROUP.finditer(plain))
     ]
     for chosen in itertools.product(*choices):
         yield tuple(" ".join(chosen).split())

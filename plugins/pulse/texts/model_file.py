@@ -76,6 +76,6 @@ def read(file: Path = FILE) -> Model:
             f"sentiment model {file}",
             value=f"made for features {header['features_version']}",
             limit=f"{kernel.FEATURES_VERSION}, which this code makes",
-            next_step="train it again: `make train-texts GOEMOTIONS=…`, see docs/texts.md",
+            next_step="train it again: `make train-texts DATA=…`, see docs/texts.md",
         )
     return Model(header["version"], sha256, np.frombuffer(payload, kernel.MODEL))

@@ -1,11 +1,13 @@
 """Training: the same files give the same bytes; the lexicon means what its files say."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pulse.texts import kernel, lexicon_source, model_file, training
+from pulse.texts import kernel, lexicon_source, model_file, training, training_data
+from pulse.texts.training_data import NEGATIVE, NEUTRAL, POSITIVE, TrainingSet
 
 LINES = [
     ("I love this so much", "18", "positive"),
@@ -15,32 +17,115 @@ LINES = [
     ("lovely, but sad", "18,25", None),
     ("oh, wonderful!", "26,17", "positive"),
 ]
+ROWS = [
+    {"text": "does the job", "label": "positive"},
+    {"text": "it is a router", "label": "none"},
+    {"text": "fast and flimsy", "label": "mixed"},
+    {"text": "drops the line", "label": "negative"},
+    {"text": "it has four ports", "label": "neutral"},
+]
+SETS = (
+    TrainingSet("chat", "train.tsv", training_data.read_goemotions),
+    TrainingSet(
+        "rows", "rows.ndjson", training_data.read_labelled, weight=0.5, negative_weight=3.0, tells_neutral=False
+    ),
+)
 
 
 @pytest.fixture
-def train_file(tmp_path: Path) -> Path:
-    file = tmp_path / "train.tsv"
-    file.write_text("".join(f"{text}\t{emotions}\tid{place}\n" for place, (text, emotions, _) in enumerate(LINES)))
-    return file
+def folder(tmp_path: Path) -> Path:
+    lines = "".join(f"{text}\t{emotions}\tid{place}\n" for place, (text, emotions, _) in enumerate(LINES))
+    (tmp_path / "train.tsv").write_text(lines)
+    (tmp_path / "rows.ndjson").write_text("".join(f"{json.dumps(row)}\n" for row in ROWS))
+    return tmp_path
 
 
-def test_read_goemotions__groups_are_those_of_the_paper(train_file: Path):
-    texts, labels = training.read_goemotions(train_file)
+# ---- reading ---------------------------------------------------------------
+
+
+def test_read_goemotions__groups_are_those_of_the_paper(folder: Path):
+    texts, labels = training_data.read_goemotions(folder / "train.tsv")
     assert texts == [text for text, _, label in LINES if label]
     assert [("negative", "neutral", "positive")[label] for label in labels] == [label for *_, label in LINES if label]
 
 
+def test_read_labelled__other_labels_are_left_out(folder: Path):
+    assert training_data.read_labelled(folder / "rows.ndjson") == (
+        ["does the job", "drops the line", "it has four ports"], [POSITIVE, NEGATIVE, NEUTRAL],
+    )  # fmt: skip
+
+
+def test_read_product_sentences__without_a_mark_is_neutral_and_mixed_is_left_out(folder: Path):
+    _, labels = training_data.read_product_sentences(folder / "rows.ndjson")
+    assert labels == [POSITIVE, NEUTRAL, NEGATIVE, NEUTRAL]
+
+
+def test_own_sentences__choices_and_names_are_filled_and_no_pattern_changes_another(tmp_path: Path):
+    file = tmp_path / "sentences.txt"
+    one = "negative: (the|my) {item} (broke|died), again\n"
+    file.write_text(f"# remark\nitem = lamp|kettle\n{one}")
+    texts, labels = training_data.read_own_sentences(file)
+    assert {text.rstrip(".") for text in texts} == {
+        f"{whose} {item} {end}, again"
+        for whose in ("the", "my")
+        for item in ("lamp", "kettle")
+        for end in ("broke", "died")
+    }
+    assert len({text.endswith(".") for text in texts}) == 2
+    assert labels == [NEGATIVE] * len(texts)
+    file.write_text(f"item = lamp|kettle\nneutral: it is (red|blue|)\n{one}")
+    more, _ = training_data.read_own_sentences(file)
+    assert {text.rstrip(".") for text in set(more) - set(texts)} == {"it is red", "it is blue", "it is"}
+    assert set(texts) <= set(more)
+
+
+def test_own_sentences__those_in_the_package_are_whole_and_no_probe():
+    texts, labels = training_data.read_own_sentences(lexicon_source.FOLDER / "sentences.txt")
+    assert [text for text in texts if set(text) & set("{}()|")] == []
+    assert set(labels) == {NEGATIVE, NEUTRAL, POSITIVE}
+    probes = (Path(__file__).parents[2] / "fixtures" / "sentiment_probes.tsv").read_text(encoding="utf-8").splitlines()
+    plain = {line.split("\t")[-1].lower().strip(" .!") for line in probes if line.startswith("unseen")}
+    assert plain & set(texts) == set()
+
+
+def test_file_of__names_the_file_that_is_missing(tmp_path: Path):
+    with pytest.raises(FileNotFoundError, match=r"no train\.tsv .*'chat'"):
+        training_data.file_of(SETS[0], tmp_path)
+
+
+# ---- training --------------------------------------------------------------
+
+
+def test_read_examples__what_each_example_counts(folder: Path):
+    model = np.zeros(1, kernel.MODEL)
+    examples = training.read_examples(folder, SETS, 0.0, model)
+    assert examples.labels.tolist() == [2, 0, 1, 1, 2, 2, 0, 1]
+    assert examples.weights.tolist() == [1, 1, 1, 1, 1, 0.5, 1.5, 0.5]
+    assert examples.tells_neutral.tolist() == [True] * 5 + [False] * 3
+
+
+def test_class_weights__balance_and_a_class_that_is_not_there():
+    assert training._class_weights(np.array([0, 0, 0, 2]), 1.0).tolist() == pytest.approx([2 / 3, 0, 2])
+    assert training._class_weights(np.array([0, 0, 0, 2]), 0.0).tolist() == [1, 0, 1]
+
+
 @pytest.mark.slow
-def test_build__same_file_same_bytes_and_it_learns(train_file: Path):
-    recipe = training.Recipe(epochs=3, averaged_epochs=2)
-    one, two = (training.build(train_file, recipe) for _ in range(2))
+def test_build__same_file_same_bytes_and_it_learns(folder: Path):
+    recipe = training.Recipe(epochs=3, averaged_epochs=2, orders=2)
+    one, two = (training.build(folder, recipe, SETS) for _ in range(2))
     assert one.tobytes() == two.tobytes()
-    other = one.copy()
-    examples = training.featurise(*training.read_goemotions(train_file), other)
-    training.train(examples, training.Recipe(epochs=3, averaged_epochs=2, seed=8), other)
+    other = training.build(folder, training.Recipe(epochs=3, averaged_epochs=2, orders=2, seed=8), SETS)
     assert one["words"].tobytes() == other["words"].tobytes()
     assert one["weights"].tobytes() != other["weights"].tobytes()
     assert np.abs(one["weights"]).max() == 127
+
+
+def test_train__a_set_without_neutral_says_nothing_of_neutral():
+    gradient = np.zeros(2)
+    training._gradient(0.0, 0.0, POSITIVE, False, gradient)
+    assert gradient.tolist() == [0.5, -0.5]
+    training._gradient(0.0, 0.0, POSITIVE, True, gradient)
+    assert gradient.tolist() == pytest.approx([1 / 3, -2 / 3])
 
 
 def test_order__is_a_shuffle_that_no_library_decides():
@@ -52,8 +137,7 @@ def test_main__rebuilds_the_model_in_the_package_byte_for_byte(
     recorded_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     out = tmp_path / model_file.FILE.name
-    folder = recorded_data / "sentiment_goemotions" / "original"
-    monkeypatch.setattr("sys.argv", ["training", str(folder), "--out", str(out)])
+    monkeypatch.setattr("sys.argv", ["training", str(recorded_data), "--out", str(out)])
     training.main()
     assert out.read_bytes() == model_file.FILE.read_bytes()
     assert model_file.checksum_file(out).read_bytes() == model_file.checksum_file(model_file.FILE).read_bytes()
