@@ -1,5 +1,6 @@
 {%- set window_days = var('overlap_window_days') -%}
 {%- set min_shared = var('overlap_min_shared') -%}
+{%- set rounds = 13 -%}
 
 with
 
@@ -147,7 +148,7 @@ members as (
 
 ),
 
--- In how many of the compared communities each person writes: what is expected of two of them by chance.
+-- In how many of the compared communities each person writes, which says how often communities can meet in them.
 breadths as (
 
     select
@@ -159,15 +160,49 @@ breadths as (
 
 ),
 
+-- How often a community meets any other in its people; and the weights of which any two multiply to as many meetings
+-- as both would have with each other, so that each comes to its own in sum, none meeting itself. Each round begins from
+-- the one before, and half of it on a scale of powers, or it would swing.
+meetings_0 as (
+
+    select
+        members.platform,
+        members.number,
+        cast(sum(breadths.communities_n - 1) as double) as meetings_n,
+        cast(sum(breadths.communities_n - 1) as double) as weight
+    from members
+    inner join breadths on members.person = breadths.person
+    group by members.platform, members.number
+    having sum(breadths.communities_n - 1) > 0
+
+),
+
+{% for round in range(1, rounds + 1) %}
+meetings_{{ round }} as (
+
+    select
+        platform,
+        number,
+        meetings_n,
+        -- Nine digits make sums exact, so that the order of rows cannot show.
+        {%- set others = '(sum(cast(weight as decimal(24, 9))) over (partition by platform) - cast(weight as decimal(24, 9)))' %}
+        {%- if loop.first %}
+        weight / nullif(sqrt(cast(sum(cast(weight as decimal(24, 9))) over (partition by platform) as double)), 0) as weight
+        {%- else %}
+        round(sqrt(weight * meetings_n / nullif(cast({{ others }} as double), 0)), 9) as weight
+        {%- endif %}
+    from meetings_{{ round - 1 }}
+
+),
+
+{% endfor %}
 platforms as (
 
     select
-        breadths.platform,
-        count(*) as people_n,
-        sum(breadths.communities_n) as memberships_n,
-        sum(breadths.communities_n * (breadths.communities_n - 1)) as ordered_pairs_n
+        platform,
+        count(*) as people_n
     from breadths
-    group by breadths.platform
+    group by platform
 
 ),
 
@@ -201,12 +236,13 @@ counted as (
         one.platform,
         platforms.people_n,
         cast(one.contributors_n as double) * other.contributors_n as product_n,
-        cast(one.contributors_n as double) * other.contributors_n
-        * platforms.ordered_pairs_n / (cast(platforms.memberships_n as double) * platforms.memberships_n) as expected_n,
+        one_meetings.weight * other_meetings.weight as expected_n,
         sizes.communities_n * (sizes.communities_n - 1) / 2 as pairs_n
     from shared
     inner join communities as one on shared.one_number = one.number
     inner join communities as other on shared.other_number = other.number
+    inner join meetings_{{ rounds }} as one_meetings on shared.one_number = one_meetings.number
+    inner join meetings_{{ rounds }} as other_meetings on shared.other_number = other_meetings.number
     inner join platforms on one.platform = platforms.platform
     inner join sizes on one.platform = sizes.platform
 
@@ -216,7 +252,9 @@ judged as (
 
     select
         *,
-        {{ upper_tail(normal_of_poisson('cast(shared_n as double)', 'expected_n')) }} as p_value
+        -- The expected number is a model's: what is hardly more is none.
+        {{ upper_tail(normal_of_poisson('cast(shared_n as double)', '(' ~ var('overlap_min_excess') ~ ' * expected_n)')) }}
+            as p_value
     from counted
 
 ),
