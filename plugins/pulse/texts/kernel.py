@@ -957,7 +957,8 @@ def word_hashes(data, models, scratches):
 # is a shift, a mask and one subtraction a machine word, whatever the text, so time is linear and nothing is tried twice
 # (Shift-And with optional places: Navarro and Raffinot, "Flexible Pattern Matching in Strings", 2002, chapter 4). A
 # sentence's logit of a kind is a bias, the weights of the rules that fired in it, and a small linear model over its
-# hashed words and pairs; the text takes the strongest sentence.
+# hashed words and pairs; the text takes the strongest sentence, less what speaks for another kind: whoever asks for
+# a recommendation names prices and shops, and advertises nothing.
 
 NEEDS_VERSION = 1
 NEEDS_N = 8
@@ -990,7 +991,8 @@ ROW_IS_TLD = 1
 #   words_used          machine words of the automaton that hold anything
 #   weights, scales, bias
 #                       the linear models, by bucket and kind; the unit of a weight; added to each sentence's logit
-#   slopes, offsets     from the strongest sentence's logit to that of the probability
+#   crossing            by kind and other kind: what each point of the other's strongest sentence takes from this one's
+#   slopes, offsets     from what is left then to the logit of the probability
 NEEDS = np.dtype(
     [
         ("vocabulary", np.uint64, VOCABULARY_SLOTS), ("reads", np.uint64, (VOCABULARY_ROWS, RULE_WORDS)),
@@ -1001,7 +1003,7 @@ NEEDS = np.dtype(
         ("needs_question", np.uint64, RULE_WORDS), ("forbids_question", np.uint64, RULE_WORDS),
         ("rule_of", np.int16, RULE_WORDS * 64), ("kind_of", np.int8, RULES_MAX), ("rule_weights", np.float64, RULES_MAX),
         ("words_used", np.int64), ("weights", np.int8, (1 << NEED_BUCKET_BITS, NEEDS_N)),
-        ("scales", np.float64, NEEDS_N), ("bias", np.float64, NEEDS_N), ("slopes", np.float64, NEEDS_N),
+        ("scales", np.float64, NEEDS_N), ("bias", np.float64, NEEDS_N), ("slopes", np.float64, NEEDS_N), ("crossing", np.float64, (NEEDS_N, NEEDS_N)),
         ("offsets", np.float64, NEEDS_N),
     ]
 )  # fmt: skip
@@ -1048,6 +1050,7 @@ _OUTLET_MARKS = (
     b"play.google.", b"steampowered.", b"amazon.", b"instagram.", b"facebook.com/", b"blogspot.", b"wordpress.",
     b"tumblr.", b"gumroad.", b"itch.io", b"teespring.", b"redbubble.", b"discord.gg/", b"discord.com/invite", b"t.me/",
 )  # fmt: skip
+_MOST_CROSSING = 6.0
 _ADDRESS_BYTES = 200  # of an address are looked at
 
 
@@ -1260,10 +1263,10 @@ def _judge_needs(needs, t, out):
             t.logits[kind] = max(t.logits[kind], logit)
         begin = end
     for kind in range(NEEDS_N):
-        if t.sentences_n == 0:
-            out[kind] = 0.0
-        else:
-            out[kind] = 1.0 / (1.0 + exponential(-(needs.offsets[kind] + needs.slopes[kind] * t.logits[kind])))
+        logit = t.logits[kind]
+        for other in range(NEEDS_N):
+            logit -= needs.crossing[kind, other] * min(max(t.logits[other], 0.0), _MOST_CROSSING)
+        out[kind] = 1.0 / (1.0 + exponential(-(needs.offsets[kind] + needs.slopes[kind] * logit)))
 
 
 @_entry
