@@ -979,7 +979,7 @@ ROW_IS_TLD = 1
 #   reads               by row: places of the automaton at which the word may stand; row 0 is any other word
 #   of_class            the same by class of token
 #   row_flags           what else is known of a word
-#   starts              places where a pattern begins: anywhere, at a clause's start, at a sentence's start
+#   starts              places where a pattern may begin: within a clause, at the start of one, at that of a sentence
 #   optional, before_optional, last_optional
 #                       places that may be left out; the place before each run of them; the last of each run
 #   accepts, accepts_at_end
@@ -1001,9 +1001,11 @@ NEEDS = np.dtype(
         ("before_optional", np.uint64, RULE_WORDS), ("last_optional", np.uint64, RULE_WORDS),
         ("accepts", np.uint64, RULE_WORDS), ("accepts_at_end", np.uint64, RULE_WORDS),
         ("needs_question", np.uint64, RULE_WORDS), ("forbids_question", np.uint64, RULE_WORDS),
-        ("rule_of", np.int16, RULE_WORDS * 64), ("kind_of", np.int8, RULES_MAX), ("rule_weights", np.float64, RULES_MAX),
+        ("rule_of", np.int16, RULE_WORDS * 64), ("kind_of", np.int8, RULES_MAX),
+        ("rule_weights", np.float64, RULES_MAX),
         ("words_used", np.int64), ("weights", np.int8, (1 << NEED_BUCKET_BITS, NEEDS_N)),
-        ("scales", np.float64, NEEDS_N), ("bias", np.float64, NEEDS_N), ("slopes", np.float64, NEEDS_N), ("crossing", np.float64, (NEEDS_N, NEEDS_N)),
+        ("scales", np.float64, NEEDS_N), ("bias", np.float64, NEEDS_N), ("slopes", np.float64, NEEDS_N),
+        ("crossing", np.float64, (NEEDS_N, NEEDS_N)),
         ("offsets", np.float64, NEEDS_N),
     ]
 )  # fmt: skip
@@ -1073,7 +1075,7 @@ def _address_flags(data, i, end):
 
 @_compiled
 def _need_word(needs, s, at):
-    """Hash of a word by its letters, and its row; a stretched one counts as its plain spelling if only that is known."""
+    """Hash of a word by its letters, and its row; a stretched one is its plain spelling if only that is known."""
     key, plain, last = _FNV_START, _FNV_START, np.uint8(0)
     for k in range(s.starts[at], s.ends[at]):
         byte = s.letters[k]
@@ -1112,25 +1114,25 @@ def _word_classes(s, at, row):
 
 
 @_compiled
-def _advance(needs, t, row, classes, place):
-    """Read one token; ``place``: 0 within a clause, 1 at the start of one, 2 at the start of a sentence."""
+def _advance(needs, active, hits, reading, starts):
+    """Read one token: ``reading`` has the places at which it may stand, ``starts`` those where a pattern may begin."""
+    for w in range(needs.words_used):
+        reached = ((active[w] << _ONE64) | starts[w]) & reading[w]
+        filled = reached | needs.last_optional[w]
+        reached |= needs.optional[w] & (~(filled - needs.before_optional[w]) ^ filled)
+        active[w] = reached
+        hits[w] |= reached & needs.accepts[w]
+
+
+@_compiled
+def _read_places(needs, t, row, classes):
+    """The places at which a token of classes may stand, into ``t.reading``."""
     for w in range(needs.words_used):
         t.reading[w] = needs.reads[row, w]
     for c in range(TOKEN_CLASSES):
         if classes >> c & 1:
             for w in range(needs.words_used):
                 t.reading[w] |= needs.of_class[c, w]
-    for w in range(needs.words_used):
-        begun = needs.starts[0, w]
-        if place >= 1:
-            begun |= needs.starts[1, w]
-        if place == 2:
-            begun |= needs.starts[2, w]
-        reached = ((t.active[w] << _ONE64) | begun) & t.reading[w]
-        filled = reached | needs.last_optional[w]
-        reached |= needs.optional[w] & (~(filled - needs.before_optional[w]) ^ filled)
-        t.active[w] = reached
-        t.hits[w] |= reached & needs.accepts[w]
 
 
 @_compiled
@@ -1192,7 +1194,7 @@ def _ends_sentence(needs, s, at, n):
 
 @_compiled
 def read_needs(needs, s, t, n):
-    """What the ``n`` tokens in ``s``, fresh from the tokeniser, say of needs: rules and features by sentence, into ``t``.
+    """What the ``n`` tokens in ``s``, fresh from the tokeniser, say of needs, into ``t``: rules, features by sentence.
 
     Returns how many sentences there are.
     """
@@ -1236,7 +1238,12 @@ def read_needs(needs, s, t, n):
             _close_sentence(needs, t)
             symbols_n, before = 0, _PAIR_SALT
         is_over, is_new_line = False, False
-        _advance(needs, t, row, classes, 2 if symbols_n == 0 else 1 if flags & AFTER_BREAK else 0)
+        starts = needs.starts[2 if symbols_n == 0 else 1 if flags & AFTER_BREAK else 0]
+        if classes:
+            _read_places(needs, t, row, classes)
+            _advance(needs, t.active, t.hits, t.reading, starts)
+        else:
+            _advance(needs, t.active, t.hits, needs.reads[row], starts)
         _add_id(t, key)
         _add_id(t, (before ^ (key >> np.uint64(7))) * _FNV_PRIME + key)
         before = key

@@ -1,6 +1,6 @@
 """From the table of rules to the tables that the kernel reads.
 
-Used when the kinds' model is made; it carries its tables with it. ``rules/README.md`` describes the language of patterns.
+Used when the kinds' model is made; it carries its tables with it. The language of patterns: ``rules/README.md``.
 """
 
 import re
@@ -177,7 +177,7 @@ def _optional(alternatives: list[tuple[_Place, ...]]) -> list[tuple[_Place, ...]
 
 
 def _with_firm_ends(places: tuple[_Place, ...], *, is_at_end: bool) -> Iterator[tuple[_Place, ...]]:
-    """The automaton begins and ends at places that must be there: one pattern for each that may be the first or last."""
+    """The automaton begins and ends at places that must be there: one pattern for each that may be first or last."""
     while places and places[-1].is_optional:
         if is_at_end:
             yield from _with_firm_start((*places[:-1], _Place(places[-1].words)))
@@ -233,7 +233,7 @@ def _write_pattern(
     at = first // _PLACES_A_WORD
     bits = [np.uint64(1 << (first % _PLACES_A_WORD + k)) for k in range(len(pattern.places))]
     needs["words_used"][0] = max(needs["words_used"][0], at + 1)
-    needs["starts"][0, pattern.start, at] |= bits[0]
+    needs["starts"][0, pattern.start :, at] |= bits[0]
     for place, bit in zip(pattern.places, bits, strict=True):
         for word in place.words:
             if word == _ANY:

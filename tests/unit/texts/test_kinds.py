@@ -24,8 +24,9 @@ SCORER = EngineScorer()
 RULES = rules_source.rules()
 COLUMNS = [name for name in NEEDS_SCHEMA.names if name not in SENTIMENT_SCHEMA.names]
 TEXTS = [
-    "Please add a dark mode.", "You should call them before you go.", "The zipper broke after two days, I want a refund!",
-    "Can anyone recommend a good tent?", "How do I reset the clock? It does not work.", "where is the tea", None, "", "42",
+    "Please add a dark mode.", "You should call them before you go.", "The zipper broke after two days, give it back!",
+    "Can anyone recommend a good tent?", "How do I reset the clock? It does not work.", "where is the tea", None, "",
+    "42",
     "I bought two of these last year and used them daily.", "Check out my channel https://youtu.be/x and subscribe!",
     "Nie podoba mi się ta aktualizacja, jest bardzo zła", "[deleted]", "It is Tuesday.",
 ]  # fmt: skip
@@ -133,7 +134,9 @@ def test_automaton__finds_each_pattern_with_and_without_what_may_be_left_out(
 ):
     words = []
     for place in pattern.places:
-        choices = sorted(word for word in place.words if word[0] != "<") or (["kettle"] if "<any>" in place.words else [])
+        choices = sorted(word for word in place.words if word[0] != "<")
+        if not choices and "<any>" in place.words:
+            choices = ["kettle"]
         if place.is_optional and data.draw(st.booleans()):
             continue
         if not choices:
@@ -251,8 +254,9 @@ def test_sql_function__needs_gives_kinds_flags_and_rules():
 
 @pytest.mark.parametrize(
     "piece",
-    ["a", "would be ", "please ", "would ", "any ", "i ", "? ", "a? ", "e.g. ", "a.com ", "$ 5 ", "CODE10 ", "soooo ", "\n",
-     "https://a.b/?ref=1 ", "is there any any any ", "\x00", "é", "recommend any good some any ", "https://" + "ref" * 50],
+    ["a", "would be ", "please ", "would ", "any ", "i ", "? ", "a? ", "e.g. ", "a.com ", "$ 5 ", "CODE10 ", "soooo ",
+     "\n", "https://a.b/?ref=1 ", "is there any any any ", "\x00", "é", "recommend any good some any ",
+     "https://" + "ref" * 50],
     ids=repr,
 )  # fmt: skip
 def test_bad_input__ten_megabytes_in_one_text_take_time_linear_in_length(piece: str):
