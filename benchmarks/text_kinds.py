@@ -101,7 +101,7 @@ def records_of(data: Path, folder: str) -> list[dict[str, Any]] | None:
 
 def agreement(scorer: Scorer, gold: KindGold, records: Sequence[Mapping[str, Any]]) -> Agreement:
     """How well the kind is found; a text that cannot be judged counts as not of the kind."""
-    told = [(record["text"], truth) for record in records if (truth := gold.is_of_kind(record)) is not None]
+    told = [(record["text"], said) for record in records if (said := gold.is_of_kind(record)) is not None]
     truth = np.array([is_of_kind for _, is_of_kind in told], bool)
     flagged = flags(scorer, [text for text, _ in told], gold.kind)
     random = np.random.default_rng(7)

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
+from benchmarks import text_kinds
 from benchmarks.measure import Cost, in_own_process, measured
 from pulse.texts import Scorer, get_scorer
 from pulse.texts.training import read_goemotions
@@ -59,6 +60,8 @@ def run(data: Path) -> Iterator[str]:
     yield from speed(data, scorers)
     yield from speed_from_parquet(data)
     yield from first_score()
+    yield ""
+    yield from text_kinds.run(data, scorers[1])
 
 
 # ---- agreement with people -------------------------------------------------

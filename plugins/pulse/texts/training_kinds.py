@@ -46,21 +46,21 @@ class Recipe:
 LEARNING_RATE, EPOCHS, L2, SEED, GROUPS_NEEDED = 0.05, 4, 3e-5, 7, 8
 
 RECIPES: Mapping[str, Recipe] = {
-    "wish": Recipe(slope=0.64, offset=-2.48, threshold=0.14),
+    "wish": Recipe(slope=0.64, offset=-2.48, threshold=0.11),
     "advice": Recipe(slope=0.55, offset=-2.22, threshold=0.11, head=1.0),
     "complaint": Recipe(
-        slope=0.92, offset=-2.08, threshold=0.17, head=1.0,
+        slope=0.92, offset=-2.08, threshold=0.13, head=1.0,
         crossing={"recommendation_request": 0.4, "support_request": 0.3},
     ),
     "recommendation_request": Recipe(slope=1.08, offset=-2.84, threshold=0.23),
     "support_request": Recipe(slope=0.98, offset=-2.31, threshold=0.14, head=0.5),
     "question": Recipe(slope=1.0, offset=-3.0, threshold=0.5),
     "experience": Recipe(
-        slope=0.7, offset=-2.56, threshold=0.13, head=0.5,
+        slope=0.7, offset=-2.56, threshold=0.09, head=0.5,
         crossing={"recommendation_request": 0.3, "support_request": 0.3},
     ),
     "promotion": Recipe(
-        slope=1.14, offset=-1.86, threshold=0.8, head=0.5,
+        slope=1.01, offset=-1.92, threshold=0.83, head=0.5,
         crossing={"recommendation_request": 1.0, "support_request": 1.0},
     ),
 }  # fmt: skip

@@ -154,16 +154,17 @@ def test_automaton__finds_each_pattern_with_and_without_what_may_be_left_out(
 @pytest.mark.parametrize(
     ("text", "is_one"),
     [
-        ("It would be. Nice weather", False),
-        ("It would be\nnice weather", False),
-        ("It would be, nice and simple", True),
-        ("It would be v2.0 nice", False),
-        ("It would e.g. be nice", True),
+        ("Can you say. Recommend it now.", False),
+        ("Can you say\nrecommend it now", False),
+        ("Can you say, recommend it now?", True),
+        ("Can you on 2.0 recommend it?", True),
+        ("Can you e.g. here recommend it?", True),
+        ("Can you at shop.com recommend it?", True),
     ],
 )
 def test_sentences__no_pattern_reaches_over_their_ends(text: str, is_one: bool):
     (row,) = judged(text)
-    assert ("wish.would_be_nice" in row["rules"].split()) == is_one
+    assert ("recommend.anyone" in row["rules"].split()) == is_one
 
 
 # ---- what is said of a text ------------------------------------------------
