@@ -49,7 +49,7 @@ RECIPES: Mapping[str, Recipe] = {
     "wish": Recipe(slope=0.64, offset=-2.48, threshold=0.11),
     "advice": Recipe(slope=0.55, offset=-2.22, threshold=0.11, head=1.0),
     "complaint": Recipe(
-        slope=0.92, offset=-2.08, threshold=0.13, head=1.0,
+        slope=0.92, offset=-2.08, threshold=0.17, head=1.0,
         crossing={"recommendation_request": 0.4, "support_request": 0.3},
     ),
     "recommendation_request": Recipe(slope=1.08, offset=-2.84, threshold=0.23),
