@@ -1,7 +1,7 @@
 """Sentences of which anybody would say at once whether they are of a kind; written for this project.
 
-``tuned`` ones were written beside the rules; ``unseen`` ones were written apart from them and never led to a change: keep
-it so, and write new ones instead.
+None has led to a change of a rule so far. ``tuned`` ones may; ``unseen`` ones, twelve of each kind sentences of other
+kinds, must not: write new ones instead.
 """
 
 import csv
