@@ -162,8 +162,9 @@ bench-texts: install ## Measure the sentiment engine against VADER; DATA=folder 
 	@$(BIN)/python -m benchmarks.texts --data $(DATA)
 
 .PHONY: train-texts
-train-texts: install ## Train the sentiment model again, byte for byte; DATA=folder with the public data sets
+train-texts: install ## Train the models of texts again, byte for byte; DATA=folder with the public data sets
 	@$(BIN)/python -m pulse.texts.training $(DATA)
+	@$(BIN)/python -m pulse.texts.training_kinds $(DATA)/gold $(DATA)/sentiment_goemotions/original
 
 .PHONY: clean
 clean: ## Remove the virtual environment and caches; PULSE_HOME with its data and author key stays

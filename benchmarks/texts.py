@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
+from benchmarks import text_kinds
 from benchmarks.measure import Cost, in_own_process, measured
 from pulse.texts import Scorer, engine, get_scorer, training
 from pulse.texts.training_data import (
@@ -75,6 +76,8 @@ def run(data: Path) -> Iterator[str]:
     yield from speed(data, scorers)
     yield from speed_from_parquet(data)
     yield from first_score()
+    yield ""
+    yield from text_kinds.run(data, scorers[1])
 
 
 # ---- agreement with people -------------------------------------------------

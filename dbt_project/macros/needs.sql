@@ -19,3 +19,12 @@
 {% macro needs_voiced() -%}
     {{ return(['wish', 'complaint', 'recommendation_request', 'support_request']) }}
 {%- endmacro %}
+
+{# Those that say yes or no. #}
+{% macro need_flags() -%}
+    {%- set columns = [] -%}
+    {%- for kind in need_kinds() -%}
+        {%- do columns.append('is_' ~ kind) -%}
+    {%- endfor -%}
+    {{ return(columns) }}
+{%- endmacro %}

@@ -3,8 +3,6 @@
     pre_hook="{{ delete_affected_dates() }}",
 ) }}
 
-{% set kinds = ['is_question', 'is_experience', 'is_promotion'] -%}
-{%- for need in needs_voiced() %}{% do kinds.append('is_' ~ need) %}{% endfor %}
 
 with
 
@@ -60,7 +58,7 @@ repeats as (
 ),
 
 scores as (
-    {{ judged_texts(ref('stg_text_scores'), ['sentiment_label'] + kinds) }}
+    {{ judged_texts(ref('stg_text_scores'), ['sentiment_label'] + need_flags()) }}
 
 )
 
@@ -86,8 +84,8 @@ select
     ranked.is_removed,
     ranked.source,
     scores.sentiment_label,
-    {%- for kind in kinds %}
-    scores.{{ kind }},
+    {%- for flag in need_flags() %}
+    scores.{{ flag }},
     {%- endfor %}
     not ranked.is_removed and {{ shown_form('ranked.url', "''") }} = 'picture' as is_picture,
     {{ hash_number('ranked.shown_text_sha256') }} as text_id,
