@@ -2,7 +2,7 @@
 select
     kind,
     platform,
-    'pulse-english-1.0-c2a0c22d' as model_id,
+    'pulse-english-2.0-6206ca17' as model_id,
     gold_set,
     positive_n,
     true_positive_n,
