@@ -1037,14 +1037,16 @@ NEEDS = np.dtype(
 #   active_words, touched_words
 #                       machine words in which a pattern goes on; in which one did in this sentence; a bit each. Between
 #                       texts all of them are empty
-#   seen_in             number of the sentence in which a rule last fired
+#   seen_in, sentence_number
+#                       the sentence in which a rule last fired; how many there were so far, in all texts
 #   ids                 buckets of all sentences, one after another; those of sentence k end at id_ends[k]
 #   from_rules          by sentence and kind: weights of the rules that fired
 NEEDS_SCRATCH = np.dtype(
     [
         ("active", np.uint64, RULE_WORDS), ("hits", np.uint64, RULE_WORDS), ("active_words", np.uint64, 2),
         ("touched_words", np.uint64, 2),
-        ("fired", np.uint64, FIRED_WORDS), ("seen_in", np.int32, RULES_MAX), ("ids", np.uint32, _TOKEN_SLOTS * 3),
+        ("fired", np.uint64, FIRED_WORDS), ("seen_in", np.int64, RULES_MAX), ("sentence_number", np.int64),
+        ("ids", np.uint32, _TOKEN_SLOTS * 3),
         ("id_ends", np.int32, _TOKEN_SLOTS), ("from_rules", np.float64, (_TOKEN_SLOTS, NEEDS_N)),
         ("logits", np.float64, NEEDS_N), ("sentences_n", np.int64),
         ("is_question", np.bool_), ("ids_n", np.int64),
@@ -1107,15 +1109,20 @@ def _address_flags(data, i, end):
 @_compiled
 def _need_word(needs, s, at):
     """Hash of a word by its letters, and its row; a stretched one is its plain spelling if only that is known."""
-    key, plain, last = _FNV_START, _FNV_START, np.uint8(0)
+    key, last, doubled_n = _FNV_START, np.uint8(0), 0
     for k in range(s.starts[at], s.ends[at]):
         byte = s.letters[k]
         key = (key ^ np.uint64(byte)) * _FNV_PRIME
-        if byte != last:
-            plain = (plain ^ np.uint64(byte)) * _FNV_PRIME
+        doubled_n += byte == last
         last = byte
     row = _find(needs.vocabulary, key)
-    if row == 0 and plain != key:
+    if row == 0 and doubled_n:
+        plain, last = _FNV_START, np.uint8(0)
+        for k in range(s.starts[at], s.ends[at]):
+            byte = s.letters[k]
+            if byte != last:
+                plain = (plain ^ np.uint64(byte)) * _FNV_PRIME
+            last = byte
         row = _find(needs.vocabulary, plain)
         if row != 0:
             key = plain
@@ -1192,8 +1199,8 @@ def _add_id(t, key):
 
 @_compiled
 def _fire(needs, t, rule, sentence):
-    if t.seen_in[rule] != sentence:
-        t.seen_in[rule] = sentence
+    if t.seen_in[rule] != t.sentence_number:
+        t.seen_in[rule] = t.sentence_number
         t.fired[rule >> 6] |= _ONE64 << np.uint64(rule & 63)
         t.from_rules[sentence, needs.kind_of[rule]] += needs.rule_weights[rule]
 
@@ -1202,6 +1209,7 @@ def _fire(needs, t, rule, sentence):
 def _close_sentence(needs, t):
     """Sum up what fired in a sentence, and make ready for the next."""
     sentence = t.sentences_n
+    t.sentence_number += 1
     for kind in range(NEEDS_N):
         t.from_rules[sentence, kind] = 0.0
     for half in range(2):
@@ -1250,7 +1258,6 @@ def read_needs(needs, s, t, n):
     Returns how many sentences there are.
     """
     t.fired[:] = _ZERO64
-    t.seen_in[:] = -1
     t.ids_n, t.sentences_n, t.is_question = 0, 0, False
     symbols_n, is_over, is_new_line, before = 0, False, False, _PAIR_SALT
     for at in range(n):
@@ -1321,11 +1328,13 @@ def _judge_needs(needs, t, out):
             logit = needs.bias[kind] + needs.scales[kind] * (sums[kind] * part) + t.from_rules[sentence, kind]
             t.logits[kind] = max(t.logits[kind], logit)
         begin = end
+    out[:] = t.logits
+    for other in range(NEEDS_N):
+        if t.logits[other] > 0.0:
+            for kind in range(NEEDS_N):
+                out[kind] -= needs.crossing[kind, other] * min(t.logits[other], _MOST_CROSSING)
     for kind in range(NEEDS_N):
-        logit = t.logits[kind]
-        for other in range(NEEDS_N):
-            logit -= needs.crossing[kind, other] * min(max(t.logits[other], 0.0), _MOST_CROSSING)
-        out[kind] = 1.0 / (1.0 + exponential(-(needs.offsets[kind] + needs.slopes[kind] * logit)))
+        out[kind] = 1.0 / (1.0 + exponential(-(needs.offsets[kind] + needs.slopes[kind] * out[kind])))
 
 
 @_entry
