@@ -14,3 +14,12 @@
     {%- endfor -%}
     {{ return(columns + ['rules']) }}
 {%- endmacro %}
+
+{# Those that say yes or no. #}
+{% macro need_flags() -%}
+    {%- set columns = [] -%}
+    {%- for kind in need_kinds() -%}
+        {%- do columns.append('is_' ~ kind) -%}
+    {%- endfor -%}
+    {{ return(columns) }}
+{%- endmacro %}

@@ -101,6 +101,63 @@
     exp({{ log_survival }} * exp(-{{ z() }} * sqrt({{ variance_sum }}) / -nullif({{ log_survival }}, 0)))
 {%- endmacro %}
 
+{# Share of what truly is, from the share of what a classifier flagged (k of n), and from how it did on gold: of positive_n
+   it flagged true_positive_n, of negative_n false_positive_n. Rogan, W. J. and Gladen, B. (1978), American Journal of
+   Epidemiology 107, 71-76; one is added to each cell of the gold and z^2/2 to the flagged and the others, so that no error
+   rate is taken for exactly 0 or 1 (Lang, Z. and Reiczigel, J. (2014), Preventive Veterinary Medicine 113, 13-22, in
+   spirit). NULL where the classifier is hardly better than chance: sensitivity + specificity - 1 below 0.1. #}
+{% macro true_share(k, n, true_positive_n, positive_n, false_positive_n, negative_n) -%}
+    {%- set skill = _skill(true_positive_n, positive_n, false_positive_n, negative_n) -%}
+    case
+        when {{ n }} > 0 and {{ skill }} >= 0.1
+            then least(1.0, greatest(0.0, {{ _true_share(k, n, true_positive_n, positive_n, false_positive_n, negative_n) }}))
+    end
+{%- endmacro %}
+
+{# Its bounds: the error of the flagged share, of the sensitivity and of the specificity, each as far as it bears on it.
+   Around the share as clipped: that fewer were flagged than the model flags wrongly is no certainty that there are none. #}
+{% macro true_share_low(k, n, true_positive_n, positive_n, false_positive_n, negative_n) -%}
+    {{ _true_share_bound(k, n, true_positive_n, positive_n, false_positive_n, negative_n, '-') }}
+{%- endmacro %}
+
+{% macro true_share_high(k, n, true_positive_n, positive_n, false_positive_n, negative_n) -%}
+    {{ _true_share_bound(k, n, true_positive_n, positive_n, false_positive_n, negative_n, '+') }}
+{%- endmacro %}
+
+{% macro _rate_of_gold(k, n) -%}
+    ((cast({{ k }} as double) + 1) / ({{ n }} + 2))
+{%- endmacro %}
+
+{% macro _flagged_rate(k, n) -%}
+    ((cast({{ k }} as double) + {{ z() }} * {{ z() }} / 2) / ({{ n }} + {{ z() }} * {{ z() }}))
+{%- endmacro %}
+
+{% macro _skill(true_positive_n, positive_n, false_positive_n, negative_n) -%}
+    ({{ _rate_of_gold(true_positive_n, positive_n) }} - {{ _rate_of_gold(false_positive_n, negative_n) }})
+{%- endmacro %}
+
+{% macro _true_share(k, n, true_positive_n, positive_n, false_positive_n, negative_n) -%}
+    (({{ share(k, n) }} - {{ _rate_of_gold(false_positive_n, negative_n) }})
+    / {{ _skill(true_positive_n, positive_n, false_positive_n, negative_n) }})
+{%- endmacro %}
+
+{% macro _true_share_bound(k, n, true_positive_n, positive_n, false_positive_n, negative_n, sign) -%}
+    {%- set skill = _skill(true_positive_n, positive_n, false_positive_n, negative_n) -%}
+    {%- set centre = _true_share(k, n, true_positive_n, positive_n, false_positive_n, negative_n) -%}
+    {%- set clipped = 'least(1.0, greatest(0.0, ' ~ centre ~ '))' -%}
+    {%- set flagged = _flagged_rate(k, n) -%}
+    {%- set sensitivity = _rate_of_gold(true_positive_n, positive_n) -%}
+    {%- set false_rate = _rate_of_gold(false_positive_n, negative_n) -%}
+    case
+        when {{ n }} > 0 and {{ skill }} >= 0.1
+            then least(1.0, greatest(0.0, {{ clipped }} {{ sign }} {{ z() }} / {{ skill }} * sqrt(
+                {{ flagged }} * (1 - {{ flagged }}) / ({{ n }} + {{ z() }} * {{ z() }})
+                + power({{ clipped }}, 2) * {{ sensitivity }} * (1 - {{ sensitivity }}) / ({{ positive_n }} + 2)
+                + power(1 - {{ clipped }}, 2) * {{ false_rate }} * (1 - {{ false_rate }}) / ({{ negative_n }} + 2)
+            )))
+    end
+{%- endmacro %}
+
 {# ---- counts, and changes -------------------------------------------------------------------------------------------- #}
 
 {# The point of Student's distribution that stands for z() when a variance is estimated with so many degrees of freedom:

@@ -47,7 +47,7 @@ looked_at as (
 ),
 
 scores as (
-    {{ judged_texts(ref('stg_text_scores'), ['sentiment_label']) }}
+    {{ judged_texts(ref('stg_text_scores'), ['sentiment_label'] + need_flags()) }}
 
 )
 
@@ -73,6 +73,9 @@ select
     ranked.is_removed,
     ranked.source,
     scores.sentiment_label,
+    {% for flag in need_flags() -%}
+    scores.{{ flag }},
+    {% endfor -%}
     looked_at.kind is null as is_unproven
 from ranked
 left join looked_at
