@@ -161,9 +161,11 @@ bench-texts: install ## Measure the sentiment engine against VADER; DATA=folder 
 	@$(BIN)/python -m benchmarks.texts --data $(DATA)
 
 GOEMOTIONS ?= $(DATA)/sentiment_goemotions/original
+SETS ?= $(DATA)/gold
 .PHONY: train-texts
-train-texts: install ## Train the sentiment model again, byte for byte; GOEMOTIONS=folder with train.tsv
+train-texts: install ## Train the models of texts again, byte for byte; GOEMOTIONS=folder with train.tsv, SETS=folder of sets
 	@$(BIN)/python -m pulse.texts.training $(GOEMOTIONS)
+	@$(BIN)/python -m pulse.texts.training_kinds $(SETS) $(GOEMOTIONS)
 
 .PHONY: clean
 clean: ## Remove the virtual environment and caches; PULSE_HOME with its data and author key stays

@@ -957,7 +957,8 @@ def word_hashes(data, models, scratches):
 # is a shift, a mask and one subtraction a machine word, whatever the text, so time is linear and nothing is tried twice
 # (Shift-And with optional places: Navarro and Raffinot, "Flexible Pattern Matching in Strings", 2002, chapter 4). A
 # sentence's logit of a kind is a bias, the weights of the rules that fired in it, and a small linear model over its
-# hashed words and pairs; the text takes the strongest sentence.
+# hashed words and pairs; the text takes the strongest sentence, less what speaks for another kind: whoever asks for
+# a recommendation names prices and shops, and advertises nothing.
 
 NEEDS_VERSION = 1
 NEEDS_N = 8
@@ -978,7 +979,7 @@ ROW_IS_TLD = 1
 #   reads               by row: places of the automaton at which the word may stand; row 0 is any other word
 #   of_class            the same by class of token
 #   row_flags           what else is known of a word
-#   starts              places where a pattern begins: anywhere, at a clause's start, at a sentence's start
+#   starts              places where a pattern may begin: within a clause, at the start of one, at that of a sentence
 #   optional, before_optional, last_optional
 #                       places that may be left out; the place before each run of them; the last of each run
 #   accepts, accepts_at_end
@@ -987,10 +988,12 @@ ROW_IS_TLD = 1
 #                       such places that count only in a question, or only outside one
 #   rule_of, kind_of, rule_weights
 #                       rule by place; kind and weight by rule
-#   words_used          machine words of the automaton that hold anything
+#   beginning, beginning_class
+#                       by row, or class, and place as in starts: machine words in which a pattern may begin, a bit each
 #   weights, scales, bias
 #                       the linear models, by bucket and kind; the unit of a weight; added to each sentence's logit
-#   slopes, offsets     from the strongest sentence's logit to that of the probability
+#   crossing            by kind and other kind: what each point of the other's strongest sentence takes from this one's
+#   slopes, offsets     from what is left then to the logit of the probability
 NEEDS = np.dtype(
     [
         ("vocabulary", np.uint64, VOCABULARY_SLOTS), ("reads", np.uint64, (VOCABULARY_ROWS, RULE_WORDS)),
@@ -999,23 +1002,32 @@ NEEDS = np.dtype(
         ("before_optional", np.uint64, RULE_WORDS), ("last_optional", np.uint64, RULE_WORDS),
         ("accepts", np.uint64, RULE_WORDS), ("accepts_at_end", np.uint64, RULE_WORDS),
         ("needs_question", np.uint64, RULE_WORDS), ("forbids_question", np.uint64, RULE_WORDS),
-        ("rule_of", np.int16, RULE_WORDS * 64), ("kind_of", np.int8, RULES_MAX), ("rule_weights", np.float64, RULES_MAX),
-        ("words_used", np.int64), ("weights", np.int8, (1 << NEED_BUCKET_BITS, NEEDS_N)),
+        ("rule_of", np.int16, RULE_WORDS * 64), ("kind_of", np.int8, RULES_MAX),
+        ("rule_weights", np.float64, RULES_MAX),
+        ("beginning", np.uint64, (VOCABULARY_ROWS, 3, 2)), ("beginning_class", np.uint64, (TOKEN_CLASSES, 3, 2)),
+        ("weights", np.int8, (1 << NEED_BUCKET_BITS, NEEDS_N)),
         ("scales", np.float64, NEEDS_N), ("bias", np.float64, NEEDS_N), ("slopes", np.float64, NEEDS_N),
+        ("crossing", np.float64, (NEEDS_N, NEEDS_N)),
         ("offsets", np.float64, NEEDS_N),
     ]
 )  # fmt: skip
 
 # Working memory for one text: the automaton, what fired in the sentence and the text, the sentence's features, logits.
-#   seen_in             number of the sentence in which a rule last fired
+#   active_words, touched_words
+#                       machine words in which a pattern goes on; in which one did in this sentence; a bit each. Between
+#                       texts all of them are empty
+#   seen_in, sentence_number
+#                       the sentence in which a rule last fired; how many there were so far, in all texts
 #   ids                 buckets of all sentences, one after another; those of sentence k end at id_ends[k]
 #   from_rules          by sentence and kind: weights of the rules that fired
 NEEDS_SCRATCH = np.dtype(
     [
-        ("active", np.uint64, RULE_WORDS), ("hits", np.uint64, RULE_WORDS), ("reading", np.uint64, RULE_WORDS),
-        ("fired", np.uint64, FIRED_WORDS), ("seen_in", np.int32, RULES_MAX), ("ids", np.uint32, _TOKEN_SLOTS * 3),
+        ("active", np.uint64, RULE_WORDS), ("hits", np.uint64, RULE_WORDS), ("active_words", np.uint64, 2),
+        ("touched_words", np.uint64, 2),
+        ("fired", np.uint64, FIRED_WORDS), ("seen_in", np.int64, RULES_MAX), ("sentence_number", np.int64),
+        ("ids", np.uint32, _TOKEN_SLOTS * 3),
         ("id_ends", np.int32, _TOKEN_SLOTS), ("from_rules", np.float64, (_TOKEN_SLOTS, NEEDS_N)),
-        ("sums", np.int64, NEEDS_N), ("logits", np.float64, NEEDS_N), ("sentences_n", np.int64),
+        ("logits", np.float64, NEEDS_N), ("sentences_n", np.int64),
         ("is_question", np.bool_), ("ids_n", np.int64),
     ]
 )  # fmt: skip
@@ -1048,6 +1060,11 @@ _OUTLET_MARKS = (
     b"play.google.", b"steampowered.", b"amazon.", b"instagram.", b"facebook.com/", b"blogspot.", b"wordpress.",
     b"tumblr.", b"gumroad.", b"itch.io", b"teespring.", b"redbubble.", b"discord.gg/", b"discord.com/invite", b"t.me/",
 )  # fmt: skip
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+_DE_BRUIJN_PLACES = np.zeros(64, np.uint64)
+for _place in range(64):
+    _DE_BRUIJN_PLACES[((1 << _place) * int(_DE_BRUIJN)) % (1 << 64) >> 58] = _place
+_MOST_CROSSING = 6.0
 _ADDRESS_BYTES = 200  # of an address are looked at
 
 
@@ -1070,16 +1087,21 @@ def _address_flags(data, i, end):
 
 @_compiled
 def _need_word(needs, s, at):
-    """Hash of a word by its letters, and its row; a stretched one counts as its plain spelling if only that is known."""
-    key, plain, last = _FNV_START, _FNV_START, np.uint8(0)
+    """Hash of a word by its letters, and its row; a stretched one is its plain spelling if only that is known."""
+    key, last, doubled_n = _FNV_START, np.uint8(0), 0
     for k in range(s.starts[at], s.ends[at]):
         byte = s.letters[k]
         key = (key ^ np.uint64(byte)) * _FNV_PRIME
-        if byte != last:
-            plain = (plain ^ np.uint64(byte)) * _FNV_PRIME
+        doubled_n += byte == last
         last = byte
     row = _find(needs.vocabulary, key)
-    if row == 0 and plain != key:
+    if row == 0 and doubled_n:
+        plain, last = _FNV_START, np.uint8(0)
+        for k in range(s.starts[at], s.ends[at]):
+            byte = s.letters[k]
+            if byte != last:
+                plain = (plain ^ np.uint64(byte)) * _FNV_PRIME
+            last = byte
         row = _find(needs.vocabulary, plain)
         if row != 0:
             key = plain
@@ -1109,25 +1131,43 @@ def _word_classes(s, at, row):
 
 
 @_compiled
+def _lowest(bits):
+    """Number of the lowest bit that is set, of at least one (Leiserson, Prokop and Randall 1998)."""
+    return _DE_BRUIJN_PLACES[((bits & (~bits + _ONE64)) * _DE_BRUIJN) >> np.uint64(58)]
+
+
+@_compiled
 def _advance(needs, t, row, classes, place):
-    """Read one token; ``place``: 0 within a clause, 1 at the start of one, 2 at the start of a sentence."""
-    for w in range(needs.words_used):
-        t.reading[w] = needs.reads[row, w]
-    for c in range(TOKEN_CLASSES):
-        if classes >> c & 1:
-            for w in range(needs.words_used):
-                t.reading[w] |= needs.of_class[c, w]
-    for w in range(needs.words_used):
-        begun = needs.starts[0, w]
-        if place >= 1:
-            begun |= needs.starts[1, w]
-        if place == 2:
-            begun |= needs.starts[2, w]
-        reached = ((t.active[w] << _ONE64) | begun) & t.reading[w]
-        filled = reached | needs.last_optional[w]
-        reached |= needs.optional[w] & (~(filled - needs.before_optional[w]) ^ filled)
-        t.active[w] = reached
-        t.hits[w] |= reached & needs.accepts[w]
+    """Read one token; ``place``: 0 within a clause, 1 at the start of one, 2 at the start of a sentence.
+
+    Only the machine words in which a pattern goes on, or may begin with this token, are looked at.
+    """
+    for half in range(2):
+        words = t.active_words[half] | needs.beginning[row, place, half]
+        if classes:
+            for c in range(TOKEN_CLASSES):
+                if classes >> c & 1:
+                    words |= needs.beginning_class[c, place, half]
+        going_on = _ZERO64
+        while words:
+            low = _lowest(words)
+            words &= words - _ONE64
+            w = np.uint64(half * 64) + low
+            reading = needs.reads[np.uint64(row), w]
+            if classes:
+                for c in range(TOKEN_CLASSES):
+                    if classes >> c & 1:
+                        reading |= needs.of_class[c, w]
+            reached = ((t.active[w] << _ONE64) | needs.starts[place, w]) & reading
+            t.active[w] = reached
+            if reached:
+                filled = reached | needs.last_optional[w]
+                reached |= needs.optional[w] & (~(filled - needs.before_optional[w]) ^ filled)
+                t.active[w] = reached
+                t.hits[w] |= reached & needs.accepts[w]
+                going_on |= _ONE64 << low
+        t.active_words[half] = going_on
+        t.touched_words[half] |= going_on
 
 
 @_compiled
@@ -1138,8 +1178,8 @@ def _add_id(t, key):
 
 @_compiled
 def _fire(needs, t, rule, sentence):
-    if t.seen_in[rule] != sentence:
-        t.seen_in[rule] = sentence
+    if t.seen_in[rule] != t.sentence_number:
+        t.seen_in[rule] = t.sentence_number
         t.fired[rule >> 6] |= _ONE64 << np.uint64(rule & 63)
         t.from_rules[sentence, needs.kind_of[rule]] += needs.rule_weights[rule]
 
@@ -1148,20 +1188,23 @@ def _fire(needs, t, rule, sentence):
 def _close_sentence(needs, t):
     """Sum up what fired in a sentence, and make ready for the next."""
     sentence = t.sentences_n
+    t.sentence_number += 1
     for kind in range(NEEDS_N):
         t.from_rules[sentence, kind] = 0.0
-    for w in range(needs.words_used):
-        hits = t.hits[w] | (t.active[w] & needs.accepts_at_end[w])
-        if hits:
+    for half in range(2):
+        words = t.touched_words[half]
+        t.touched_words[half] = _ZERO64
+        t.active_words[half] = _ZERO64
+        while words:
+            w = np.uint64(half * 64) + _lowest(words)
+            words &= words - _ONE64
+            hits = t.hits[w] | (t.active[w] & needs.accepts_at_end[w])
             hits &= ~(needs.forbids_question[w] if t.is_question else needs.needs_question[w])
-            bit = w * 64
             while hits:
-                if hits & _ONE64:
-                    _fire(needs, t, needs.rule_of[bit], sentence)
-                hits >>= _ONE64
-                bit += 1
-        t.hits[w] = _ZERO64
-        t.active[w] = _ZERO64
+                _fire(needs, t, needs.rule_of[w * np.uint64(64) + _lowest(hits)], sentence)
+                hits &= hits - _ONE64
+            t.hits[w] = _ZERO64
+            t.active[w] = _ZERO64
     if t.is_question:
         _add_id(t, _QUESTION_KEY)
     t.is_question = False
@@ -1189,14 +1232,11 @@ def _ends_sentence(needs, s, at, n):
 
 @_compiled
 def read_needs(needs, s, t, n):
-    """What the ``n`` tokens in ``s``, fresh from the tokeniser, say of needs: rules and features by sentence, into ``t``.
+    """What the ``n`` tokens in ``s``, fresh from the tokeniser, say of needs, into ``t``: rules, features by sentence.
 
     Returns how many sentences there are.
     """
     t.fired[:] = _ZERO64
-    t.seen_in[:] = -1
-    t.active[:] = _ZERO64
-    t.hits[:] = _ZERO64
     t.ids_n, t.sentences_n, t.is_question = 0, 0, False
     symbols_n, is_over, is_new_line, before = 0, False, False, _PAIR_SALT
     for at in range(n):
@@ -1249,21 +1289,31 @@ def _judge_needs(needs, t, out):
     t.logits[:] = -1e9
     begin = 0
     for sentence in range(t.sentences_n):
-        t.sums[:] = 0
         end = t.id_ends[sentence]
-        for k in range(begin, end):
-            for kind in range(NEEDS_N):
-                t.sums[kind] += needs.weights[t.ids[k], kind]
+        a, b, c, d, e, f, g, h = 0, 0, 0, 0, 0, 0, 0, 0
+        for k in range(begin, end):  # written out: a sum for each kind, all in registers
+            weights = needs.weights[t.ids[k]]
+            a += weights[0]
+            b += weights[1]
+            c += weights[2]
+            d += weights[3]
+            e += weights[4]
+            f += weights[5]
+            g += weights[6]
+            h += weights[7]
+        sums = (a, b, c, d, e, f, g, h)
         part = 1.0 / np.sqrt(np.float64(max(end - begin, 1)))
         for kind in range(NEEDS_N):
-            logit = needs.bias[kind] + needs.scales[kind] * (t.sums[kind] * part) + t.from_rules[sentence, kind]
+            logit = needs.bias[kind] + needs.scales[kind] * (sums[kind] * part) + t.from_rules[sentence, kind]
             t.logits[kind] = max(t.logits[kind], logit)
         begin = end
+    out[:] = t.logits
+    for other in range(NEEDS_N):
+        if t.logits[other] > 0.0:
+            for kind in range(NEEDS_N):
+                out[kind] -= needs.crossing[kind, other] * min(t.logits[other], _MOST_CROSSING)
     for kind in range(NEEDS_N):
-        if t.sentences_n == 0:
-            out[kind] = 0.0
-        else:
-            out[kind] = 1.0 / (1.0 + exponential(-(needs.offsets[kind] + needs.slopes[kind] * t.logits[kind])))
+        out[kind] = 1.0 / (1.0 + exponential(-(needs.offsets[kind] + needs.slopes[kind] * out[kind])))
 
 
 @_entry

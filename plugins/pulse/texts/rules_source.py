@@ -1,6 +1,6 @@
 """From the table of rules to the tables that the kernel reads.
 
-Used when the kinds' model is made; it carries its tables with it. ``rules/README.md`` describes the language of patterns.
+Used when the kinds' model is made; it carries its tables with it. The language of patterns: ``rules/README.md``.
 """
 
 import re
@@ -177,7 +177,7 @@ def _optional(alternatives: list[tuple[_Place, ...]]) -> list[tuple[_Place, ...]
 
 
 def _with_firm_ends(places: tuple[_Place, ...], *, is_at_end: bool) -> Iterator[tuple[_Place, ...]]:
-    """The automaton begins and ends at places that must be there: one pattern for each that may be the first or last."""
+    """The automaton begins and ends at places that must be there: one pattern for each that may be first or last."""
     while places and places[-1].is_optional:
         if is_at_end:
             yield from _with_firm_start((*places[:-1], _Place(places[-1].words)))
@@ -209,6 +209,17 @@ def _write_automaton(patterns: Sequence[_Pattern], needs: np.ndarray) -> None:
     }
     for pattern, first in zip(patterns, _first_places(patterns), strict=True):
         _write_pattern(pattern, first, row_of, ends, needs)
+    needs["beginning"][0] = _beginning(needs["reads"][0], needs["starts"][0])
+    needs["beginning_class"][0] = _beginning(needs["of_class"][0], needs["starts"][0])
+
+
+def _beginning(readings: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """By reading and place: the machine words in which a pattern may begin, a bit each."""
+    begins = (readings[:, None, :] & starts[None, :, :]) != 0
+    padded = np.zeros((*begins.shape[:2], 2 * _PLACES_A_WORD), np.uint64)
+    padded[:, :, : begins.shape[2]] = begins
+    bits = np.uint64(1) << np.arange(_PLACES_A_WORD, dtype=np.uint64)
+    return np.asarray((padded.reshape(*begins.shape[:2], 2, _PLACES_A_WORD) * bits).sum(axis=3, dtype=np.uint64))
 
 
 def _first_places(patterns: Sequence[_Pattern]) -> Iterator[int]:
@@ -232,8 +243,7 @@ def _write_pattern(
 ) -> None:
     at = first // _PLACES_A_WORD
     bits = [np.uint64(1 << (first % _PLACES_A_WORD + k)) for k in range(len(pattern.places))]
-    needs["words_used"][0] = max(needs["words_used"][0], at + 1)
-    needs["starts"][0, pattern.start, at] |= bits[0]
+    needs["starts"][0, pattern.start :, at] |= bits[0]
     for place, bit in zip(pattern.places, bits, strict=True):
         for word in place.words:
             if word == _ANY:

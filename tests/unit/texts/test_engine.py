@@ -1,6 +1,7 @@
 """The sentiment engine: same text, same bytes; a label or a reason; whatever the bytes are."""
 
 import ast
+import hashlib
 import json
 import random
 import time
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulse.core.errors import StorageError
-from pulse.texts import kernel, model_file
+from pulse.texts import kernel, kinds_file, model_file
 from pulse.texts.engine import EngineScorer
 from pulse.texts.scorer import JUDGEMENT_SCHEMA
 
@@ -144,7 +145,9 @@ def test_engine__is_compiled_once_whatever_the_arrays_are():
     judged(b"bytes", None)
     SCORER.score(pa.array(["a", None]).take(pa.array([1, 0])))
     SCORER.score(pa.array([], pa.large_string()))
-    assert len(kernel.judge_batch.signatures) == 1
+    SCORER.score_sentiment(pa.array(["a", None]))
+    SCORER.score_sentiment(pa.array([b"bytes"]))
+    assert len(kernel.judge_all_batch.signatures) == len(kernel.judge_batch.signatures) == 1
 
 
 def test_kernel__all_that_is_cached_together_is_in_one_file():
@@ -242,7 +245,8 @@ def assert_sound(row: dict[str, Any]) -> None:
 
 def test_model_file__is_small_and_its_id_names_its_bytes():
     assert model_file.FILE.stat().st_size <= 4_000_000
-    assert SCORER.model_id.endswith(model_file.read().sha256[:8])
+    both = f"{model_file.read().sha256} {kinds_file.read().sha256}"
+    assert SCORER.model_id.endswith(hashlib.sha256(both.encode()).hexdigest()[:8])
 
 
 @pytest.mark.parametrize("damage", ["changed", "cut", "gone", "no checksum", "other code"])
