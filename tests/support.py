@@ -245,7 +245,7 @@ def take(pipeline: "Pipeline", window: Window) -> None:
     assert {verdict["outcome"] for verdict in verdicts} == {"passed"}, verdicts
     pipeline.promote(verdicts, run_id=str(window))
     pipeline.score(verdicts)
-    pipeline.find_mentions()
+    pipeline.work_texts()
     pipeline.require_built(pipeline.build())
     pipeline.publish(window, verdicts, pipeline.gate_marts(run_id=str(window)))
 

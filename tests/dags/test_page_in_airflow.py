@@ -88,9 +88,12 @@ def test_viewer__can_look_and_not_release(server: Any):
 
 def test_release__is_a_run_that_names_who_asked(server: Any):
     from airflow.models.dagrun import DagRun
+    from airflow.models.serialized_dag import SerializedDagModel
     from airflow.utils.session import create_session
-    from sqlalchemy import select
+    from sqlalchemy import delete, select
 
+    with create_session() as session:  # another test of this process may have had it read
+        session.execute(delete(SerializedDagModel).where(SerializedDagModel.dag_id == page_links.RELEASE_DAG))
     refused = ask_release(server, "user")
     assert refused.status_code == 503, "Airflow has not read the DAGs yet"
     assert page_links.RELEASE_DAG in refused.text

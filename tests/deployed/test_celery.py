@@ -12,7 +12,7 @@ from pulse.warehouse import builds
 
 pytestmark = [pytest.mark.deployed, pytest.mark.timeout(600)]
 
-WRITING = {"plan", "promote", "score", "find_mentions", "import_results", "build", "gate_marts", "publish"}
+WRITING = {"plan", "promote", "score", "work_texts", "import_results", "build", "gate_marts", "publish"}
 
 
 def test_backfill__a_worker_is_killed_while_it_builds_and_the_run_goes_on(deployed: Deployed):

@@ -219,7 +219,8 @@ def test_brand_awareness__is_first_and_again(built: Pipeline):
 def test_change_of_the_config__looks_at_everything_again_and_no_change_at_nothing(built: Pipeline):
     home = built.home
     before = contents(built)
-    assert built.find_mentions() == {"days_n": 0, "texts_n": 0, "mentions_n": 0}
+    again = built.work_texts()
+    assert (again["texts_n"], again["mentions_n"], again["texts_worked_n"]) == (0, 0, 0)
     assert [node["label"] for node in built.build()] == ["nothing changed"]
     other = pipeline_of(home.root.parent, home, alias=", Ember Well")
     other.publish_results(run_id="other")

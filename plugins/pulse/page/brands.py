@@ -28,9 +28,9 @@ _ORDER = ("month_start_date desc", "is_ours desc", "brand")
 
 
 def shown(snapshot: Snapshot) -> dict[str, Any]:
-    """The latest months of all communities together, as far as their marts are published."""
+    """The latest months of all communities together; each followed brand has a row, so no row is no brand."""
     tables = [table for one in _SECTIONS if (table := _read(snapshot, *one)) is not None]
-    return {"tables": tables, "is_published": any(snapshot.has(mart) for _, mart, _ in _SECTIONS)}
+    return {"tables": tables}
 
 
 def _read(snapshot: Snapshot, heading: str, mart: str, columns: Sequence[str]) -> mart_tables.Table | None:

@@ -375,11 +375,11 @@ def test_community__shows_a_mart_as_soon_as_it_is_published(tmp_path: Path, who:
         assert "No brands are followed" in client.get("/brands").text
         with samples.writable(home) as connection:
             connection.execute(
-                "create table marts.fct_topics_monthly as select 'reddit' as platform, 'tea' as community, "
+                "create or replace table marts.fct_topics_monthly as select 'reddit' as platform, 'tea' as community, "
                 "date '2026-10-01' as month_start_date, 'kettles <b>that leak</b>' as label, 40 as contributions"
             )
             connection.execute(
-                "create table marts.fct_share_of_voice as select date '2026-10-01' as month_start_date, "
+                "create or replace table marts.fct_share_of_voice as select date '2026-10-01' as month_start_date, "
                 "'*' as community, "
                 "'<img src=x onerror=alert(1)>' as brand, 0.4::double as share_of_voice, 'abc' as author_key"
             )
