@@ -296,6 +296,11 @@ class Models:
             self.connection.execute(
                 f"create table working.{schema}.{table} as from typed.{schema}.{table} limit 0"
             )  # fmt: skip
+        # Staging models are not in that file. No row here: of no platform it is told that ids are shared.
+        self.connection.execute("create schema if not exists working.staging")
+        self.connection.execute(
+            "create table working.staging.stg_platforms (platform varchar, ids_shared_within varchar)"
+        )
 
     def fill(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         """Put these rows instead of what is there; columns that are not named are NULL."""

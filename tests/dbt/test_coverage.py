@@ -36,6 +36,8 @@ STAGED = {
     "author_key varchar, author_role varchar, "
     "is_by_contributor boolean, score bigint, reply_count bigint, "
     "award_count bigint, reactions map(varchar, bigint), is_removed boolean, load_id varchar",
+    # Nothing here stands in two communities: of no platform it is told that ids are shared.
+    "stg_platforms": "platform varchar, ids_shared_within varchar",
     "stg_community_observations": "platform varchar, community varchar",
     "stg_load_outcomes": "run_id varchar, platform varchar, entry_id varchar, community varchar, "
     "is_entry_total boolean, contribution_date date, outcome varchar, is_complete boolean, "

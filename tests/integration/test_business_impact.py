@@ -32,6 +32,9 @@ def impact(world_run: Any) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
             "communities_arrived_share double",
             "fct_sentiment_daily": "platform varchar, community varchar, contribution_date date, positive_n bigint, "
             "negative_n bigint, scored_n bigint, net_sentiment double, is_day_complete boolean",
+            # Nothing here stands in two communities.
+            "fct_contributions": "platform varchar, community varchar, contribution_date date, kind varchar, "
+            "author_role varchar, sentiment_label varchar, is_repeat boolean, is_looked_at boolean",
             "fct_business_results_daily": "platform varchar, community varchar, result_date date, currency varchar, "
             "visits bigint, leads bigint, sales bigint, revenue decimal(18, 4)",
         }.items():

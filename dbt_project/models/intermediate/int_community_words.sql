@@ -44,13 +44,18 @@ people as (
     select
         monthly.platform,
         monthly.community,
-        sum(monthly.contributors) as people_n,
-        sum(coalesce(monthly.posts, 0) + coalesce(monthly.comments, 0) + coalesce(monthly.messages, 0)) as contributions_n
-    from {{ ref('fct_community_monthly') }} as monthly
+        sum(case when not calendar.is_without_authors then monthly.contributors end) as people_n,
+        sum(monthly.posts + monthly.comments + monthly.messages) as contributions_n
+    from {{ ref('int_community_periods') }} as monthly
     inner join (select distinct platform, community, month_start_date from recent) as known
         on monthly.platform = known.platform
         and monthly.community = known.community
-        and monthly.month_start_date = known.month_start_date
+        and monthly.period_start_date = known.month_start_date
+    inner join {{ ref('int_community_months') }} as calendar
+        on known.platform = calendar.platform
+        and known.community = calendar.community
+        and known.month_start_date = calendar.month_start_date
+    where monthly.period = 'month'
     group by monthly.platform, monthly.community
 
 ),
