@@ -93,7 +93,7 @@ def test_windows__ask_for_answers_only_where_both_days_are_known(published: Home
 def test_show__is_one_screen_and_says_what_it_rests_on(published: Home):
     done = CliRunner().invoke(app, ["show", "tea"], env={"COLUMNS": "80"})
     assert done.exit_code == 0, done.output
-    for told in ("9, 8", "43 %", "16 to 75", "n = 7", "+0.23", "to 2026-07-09, the last day that was looked at"):
+    for told in ("9, 8", "43 %", "16 to 75", "n = 7", "+0.23", "each to 2026-07-09, the last day looked at"):
         assert told in done.output
     assert len(done.output.splitlines()) <= 24
     assert max(map(len, done.output.splitlines())) <= 80

@@ -94,15 +94,15 @@ def _show_records(console: Console, names: Sequence[str], rows: Sequence[Sequenc
 
 def show_recent(console: Console, name: str, windows: "Sequence[Recent]") -> None:
     """A community's windows beside each other; a dash where nothing can be said."""
-    table = Table(title=printable(name), title_justify="left", box=None, pad_edge=False)
+    table = Table(title=printable(name), title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
     for window in windows:
         heading = "the day" if window.days == 1 else f"{window.days} days"
-        table.add_column(f"{heading}\n{window.first_day} on", justify="right", no_wrap=True)
+        table.add_column(f"{heading}\n{window.first_day}", justify="right", no_wrap=True)
     for label, cell in _RECENT_ROWS:
         table.add_row(label, *(escape(cell(window)) for window in windows))
     console.print(table)
-    console.print(f"to {windows[0].last_day}, the last day that was looked at; sums are over the days known")
+    console.print(f"each to {windows[0].last_day}, the last day looked at; sums are over known days")
 
 
 def _count(value: int | None) -> str:
@@ -120,14 +120,14 @@ def _estimate(value: float | None, low: float | None, high: float | None, n: int
 
 
 _RECENT_ROWS: "tuple[tuple[str, Callable[[Recent], str]], ...]" = (
-    ("days known, complete", lambda one: f"{one.days_known}, {one.days_complete}"),
+    ("days known, whole", lambda one: f"{one.days_known}, {one.days_complete}"),
     ("posts", lambda one: _count(one.posts)),
     ("comments", lambda one: _count(one.comments)),
     ("messages", lambda one: _count(one.messages)),
     ("people", lambda one: _count(one.people)),
-    ("feeling, -1 to +1", lambda one: _estimate(
+    ("feeling, -1 to 1", lambda one: _estimate(
         one.sentiment, one.sentiment_low, one.sentiment_high, one.scored_n, "score")),
-    ("posts answered in 24 h", lambda one: _estimate(
+    ("answered in 24 h", lambda one: _estimate(
         one.answered_24h, one.answered_24h_low, one.answered_24h_high, one.posts_asked_n, "share")),
     ("taken down", lambda one: "-" if one.removal_share is None else f"{one.removal_share:.1%}"),
 )  # fmt: skip
