@@ -47,8 +47,8 @@ from pulse.warehouse import builds
 
 IS_LONG_FORM = os.environ.get("PULSE_FAULTS") == "long"
 STAGES = (
-    "extract page", "seal", "gate 1", "promote", "score", "dbt build", "gate 2", "publish copy", "publish rename",
-    "compaction",
+    "extract page", "seal", "gate 1", "promote", "score", "work texts", "dbt build", "gate 2", "publish copy",
+    "publish rename", "compaction",
 )  # fmt: skip
 # Where a run ends that is not to compact: its days are too young for that.
 PUBLISHED = "publish rename"
@@ -440,6 +440,8 @@ def _step(pipeline: Pipeline, stage: str, orders: Orders, told: dict[str, Any]) 
             pipeline.promote(told["verdicts"], run_id=run_id)
         case "score":
             pipeline.score(told["verdicts"])
+        case "work texts":
+            pipeline.work_texts()
         case "dbt build":
             told["nodes"] = pipeline.build()
             pipeline.require_built(told["nodes"])

@@ -17,6 +17,7 @@ MOMENTS: dict[str, dict[str, tuple[float, ...]]] = {
     "gate 1": {"file": (0, 0.5, 1), "flush": (0.5,), "sql": (0.5,)},
     "promote": {"file": (0, 0.3, 0.5, 0.7, 1), "flush": (0.7,), "sql": (0.5,)},
     "score": {"file": (0, 0.5, 1), "sql": (0.5,)},
+    "work texts": {"file": (0, 0.5, 1), "sql": (0.5,)},
     "dbt build": {"file": (0, 0.5), "sql": (0.1, 0.4, 0.7, 1)},
     "gate 2": {"file": (0.5, 1), "sql": (0.5,)},
     "publish copy": {"file": (0, 0.5, 1), "sql": (0, 0.5)},
@@ -31,7 +32,7 @@ WRITES = {
 # One of each stage, for the short form.
 UP_TO_BUILD = (
     ("extract page", "file", 0.6), ("seal", "file", 1), ("gate 1", "file", 1), ("promote", "file", 0.5),
-    ("score", "file", 1), ("dbt build", "sql", 0.3),
+    ("score", "file", 1), ("work texts", "file", 0.5), ("dbt build", "sql", 0.3),
 )  # fmt: skip
 AFTER_IT = (("gate 2", "sql", 0.5), ("publish copy", "file", 1), ("publish rename", "file", 0.5))
 COMPACTING = (("compaction", "sql", 0.5), ("compaction", "file", 0.4), ("compaction", "file", 0.7))

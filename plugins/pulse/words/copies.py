@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pulse.core import parquet
 from pulse.core.contract import scored_text_sql
 from pulse.core.table import Column, Table
 from pulse.words import kernel
@@ -70,8 +71,6 @@ def month_groups(
     Args:
         words_files, raw_files: of the month's days; texts are read again only where their signature meets another's.
     """
-    from pulse.words.store import text_id_sql
-
     connection.execute(
         """
         create or replace temp table of_month as
@@ -94,20 +93,7 @@ def month_groups(
         )
         """
     )
-    table = connection.execute(
-        f"""
-        select once.text_id, once.bands, texts.text
-        from once semi join candidates using (text_id)
-        inner join (
-            select {text_id_sql("text_sha256")} as text_id, any_value({scored_text_sql("title", "body")}) as text
-            from read_parquet($files, hive_partitioning = false, union_by_name = true)
-            where text_sha256 is not null and {text_id_sql("text_sha256")} in (from candidates)
-            group by 1
-        ) as texts using (text_id)
-        order by once.text_id
-        """,
-        {"files": list(map(str, raw_files))},
-    ).to_arrow_table()
+    table = parquet.read_what_can_be(raw_files, lambda files: _texts_of_candidates(connection, files))
     texts_n = table.num_rows
     joined = pa.table({"text_id": pa.array([], pa.int64()), "copy_id": pa.array([], pa.int64())})
     if texts_n:
@@ -129,3 +115,25 @@ def month_groups(
     ).to_arrow_table()
     connection.unregister("joined")
     return found
+
+
+def _texts_of_candidates(connection: duckdb.DuckDBPyConnection, raw_files: Sequence[Path]) -> pa.Table:
+    """The texts in table ``candidates`` as raw has them, with their signatures."""
+    from pulse.words.store import text_id_sql
+
+    if not raw_files:
+        return connection.execute("select text_id, bands, '' as text from once limit 0").to_arrow_table()
+    return connection.execute(
+        f"""
+        select once.text_id, once.bands, texts.text
+        from once semi join candidates using (text_id)
+        inner join (
+            select {text_id_sql("text_sha256")} as text_id, any_value({scored_text_sql("title", "body")}) as text
+            from read_parquet($files, hive_partitioning = false, union_by_name = true)
+            where text_sha256 is not null and {text_id_sql("text_sha256")} in (from candidates)
+            group by 1
+        ) as texts using (text_id)
+        order by once.text_id
+        """,
+        {"files": list(map(str, raw_files))},
+    ).to_arrow_table()

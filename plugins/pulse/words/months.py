@@ -187,35 +187,17 @@ def _find_posts(
     raw_files: Mapping[date, Sequence[Path]], words_files: Mapping[date, Path],
 ) -> None:  # fmt: skip
     """Make table ``posts`` of the texts of posts and messages that have words; one of a group of copies is marked."""
-    from pulse.words.store import text_id_sql
-
     connection.execute(
         "create temp table posts (text_month_start_date date, text_id bigint, words bigint[], is_first boolean)"
     )
     connection.execute("create temp table met (copy_id bigint)")
     for month in reversed(window):
-        raw = [str(file) for day in days[month] for file in raw_files.get(day, ())]
-        if not raw:
+        raw = [file for day in days[month] for file in raw_files.get(day, ())]
+        own = [str(words_files[day]) for day in days[month]]
+        copies_file = file_of(home, NEAR_COPIES, month)
+        # A damaged file is named by the build that comes next.
+        if not parquet.read_what_can_be(raw, lambda files: _find_written(connection, files, own, copies_file)):  # noqa: B023
             continue
-        connection.execute(
-            f"""
-            create or replace temp table found as
-            select text_id, any_value(words) as words, coalesce(any_value(copy_id), any_value(normal_id)) as copy_id
-            from read_parquet($words, hive_partitioning = false)
-            semi join (
-                select {text_id_sql("text_sha256")} as text_id
-                from read_parquet($raw, hive_partitioning = false, union_by_name = true)
-                where kind <> 'comment' and text_sha256 is not null
-            ) as written using (text_id)
-            left join read_parquet($copies, hive_partitioning = false) as near using (text_id)
-            where words is not null
-            group by text_id
-            """,
-            {
-                "words": [str(words_files[day]) for day in days[month]], "raw": raw,
-                "copies": str(file_of(home, NEAR_COPIES, month)),
-            },
-        )  # fmt: skip
         connection.execute(
             """
             insert into posts
@@ -226,6 +208,33 @@ def _find_posts(
             {"month": month},
         )
         connection.execute("insert into met select distinct copy_id from found")
+
+
+def _find_written(
+    connection: duckdb.DuckDBPyConnection, raw_files: Sequence[Path], words_files: Sequence[str], copies_file: Path
+) -> bool:
+    """Make table ``found`` of the posts and messages in raw files, with their words; False without a file."""
+    from pulse.words.store import text_id_sql
+
+    if not raw_files:
+        return False
+    connection.execute(
+        f"""
+        create or replace temp table found as
+        select text_id, any_value(words) as words, coalesce(any_value(copy_id), any_value(normal_id)) as copy_id
+        from read_parquet($words, hive_partitioning = false)
+        semi join (
+            select {text_id_sql("text_sha256")} as text_id
+            from read_parquet($raw, hive_partitioning = false, union_by_name = true)
+            where kind <> 'comment' and text_sha256 is not null
+        ) as written using (text_id)
+        left join read_parquet($copies, hive_partitioning = false) as near using (text_id)
+        where words is not null
+        group by text_id
+        """,
+        {"words": list(words_files), "raw": list(map(str, raw_files)), "copies": str(copies_file)},
+    )
+    return True
 
 
 def _posts_of_lists(lists: pa.ListArray, vocabulary: topics.Ints | None) -> topics.Posts:
