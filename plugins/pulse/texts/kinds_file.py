@@ -4,7 +4,6 @@ The first line holds what the kernel does not need: the ids of the rules and the
 its automaton is mostly zeros. Beside the file lies its SHA-256; a file that does not match is refused.
 """
 
-import hashlib
 import json
 import zlib
 from collections.abc import Mapping, Sequence
@@ -14,9 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pulse.core.errors import StorageError
-from pulse.core.files import storage_error
-from pulse.texts import kernel
-from pulse.texts.model_file import checksum_file
+from pulse.texts import checked_file, kernel
 from pulse.texts.scorer import KINDS
 
 FILE = Path(__file__).parent / "model" / "pulse-english.kinds"
@@ -49,11 +46,7 @@ def write(file: Path, record: np.ndarray, *, rule_ids: Sequence[str], thresholds
         "thresholds": {kind: thresholds[kind] for kind in KINDS},
     }
     content = json.dumps(header).encode() + b"\n" + zlib.compress(record.tobytes(), 9)
-    sha256 = hashlib.sha256(content).hexdigest()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(content)
-    checksum_file(file).write_text(f"{sha256}  {file.name}\n", encoding="ascii")
-    return sha256
+    return checked_file.write(file, content)
 
 
 def read(file: Path = FILE) -> KindsModel:
@@ -62,20 +55,7 @@ def read(file: Path = FILE) -> KindsModel:
     Raises:
         StorageError: there is none, it is not what its checksum says, or it was made for another version of the code.
     """
-    try:
-        content = file.read_bytes()
-        wanted = checksum_file(file).read_text(encoding="ascii").split()[0]
-    except (OSError, IndexError, UnicodeDecodeError) as error:
-        reason = error if isinstance(error, OSError) else OSError("the checksum file holds no checksum")
-        raise storage_error(file, reason) from error
-    sha256 = hashlib.sha256(content).hexdigest()
-    if sha256 != wanted:
-        raise StorageError(
-            f"model of kinds {file}",
-            value=f"its SHA-256 is {sha256[:16]}…",
-            limit=f"{wanted[:16]}…, as the checksum file beside it says",
-            next_step="install Community Pulse again",
-        )
+    content, sha256 = checked_file.read(file, "model of kinds")
     line, _, payload = content.partition(b"\n")
     header = json.loads(line)
     if header["needs_version"] != kernel.NEEDS_VERSION or list(header["thresholds"]) != list(KINDS):

@@ -3,7 +3,6 @@
 Beside it lies its SHA-256 in the format of ``sha256sum``; a file that does not match is refused.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pulse.core.errors import StorageError
-from pulse.core.files import storage_error
-from pulse.texts import kernel
+from pulse.texts import checked_file, kernel
 
 FILE = Path(__file__).parent / "model" / "pulse-english.model"
 _KIND = "community-pulse sentiment model"
@@ -37,16 +35,7 @@ def write(file: Path, record: np.ndarray, *, version: str) -> str:
     """Write the model and its checksum file; the same record gives the same bytes. Returns the SHA-256."""
     header = {"kind": _KIND, "version": version, "features_version": kernel.FEATURES_VERSION}
     content = json.dumps(header).encode() + b"\n" + record.tobytes()
-    sha256 = hashlib.sha256(content).hexdigest()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(content)
-    checksum_file(file).write_text(f"{sha256}  {file.name}\n", encoding="ascii")
-    return sha256
-
-
-def checksum_file(file: Path) -> Path:
-    """Where the checksum of a model lies."""
-    return file.with_name(f"{file.name}.sha256")
+    return checked_file.write(file, content)
 
 
 def read(file: Path = FILE) -> Model:
@@ -55,20 +44,7 @@ def read(file: Path = FILE) -> Model:
     Raises:
         StorageError: there is none, it is not what its checksum says, or it was made for another version of the code.
     """
-    try:
-        content = file.read_bytes()
-        wanted = checksum_file(file).read_text(encoding="ascii").split()[0]
-    except (OSError, IndexError, UnicodeDecodeError) as error:
-        reason = error if isinstance(error, OSError) else OSError("the checksum file holds no checksum")
-        raise storage_error(file, reason) from error
-    sha256 = hashlib.sha256(content).hexdigest()
-    if sha256 != wanted:
-        raise StorageError(
-            f"sentiment model {file}",
-            value=f"its SHA-256 is {sha256[:16]}…",
-            limit=f"{wanted[:16]}…, as the checksum file beside it says",
-            next_step="install Community Pulse again",
-        )
+    content, sha256 = checked_file.read(file, "sentiment model")
     line, _, payload = content.partition(b"\n")
     header = json.loads(line)
     if header["features_version"] != kernel.FEATURES_VERSION or len(payload) != kernel.MODEL.itemsize:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulse.core.errors import StorageError
-from pulse.texts import kernel, kinds_file, model_file
+from pulse.texts import checked_file, kernel, kinds_file, model_file
 from pulse.texts.engine import EngineScorer
 from pulse.texts.scorer import JUDGEMENT_SCHEMA
 
@@ -253,13 +253,13 @@ def test_model_file__is_small_and_its_id_names_its_bytes():
 def test_model_file__a_damaged_one_is_refused_in_one_line(tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch):
     copy = tmp_path / model_file.FILE.name
     content = bytearray(model_file.FILE.read_bytes())
-    model_file.checksum_file(copy).write_bytes(model_file.checksum_file(model_file.FILE).read_bytes())
+    checked_file.checksum_file(copy).write_bytes(checked_file.checksum_file(model_file.FILE).read_bytes())
     if damage == "changed":
         content[1_000_000] ^= 1
     elif damage == "cut":
         del content[-1:]
     elif damage == "no checksum":
-        model_file.checksum_file(copy).write_text("")
+        checked_file.checksum_file(copy).write_text("")
     elif damage == "other code":
         monkeypatch.setattr(kernel, "FEATURES_VERSION", kernel.FEATURES_VERSION + 1)
     copy.write_bytes(content)

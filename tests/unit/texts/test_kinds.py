@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulse.core.errors import StorageError
-from pulse.texts import get_scorer, kernel, kinds_file, model_file, rules_source, sql_function
+from pulse.texts import checked_file, get_scorer, kernel, kinds_file, model_file, rules_source, sql_function
 from pulse.texts.engine import EngineScorer
 from pulse.texts.scorer import KINDS, NEEDS_SCHEMA, SENTIMENT_SCHEMA
 from pulse.texts.training_kinds import RECIPES
@@ -306,10 +306,10 @@ def assert_sound(row: dict[str, Any]) -> None:
 def test_kinds_file__a_damaged_one_is_refused(tmp_path: Path, damage: str):
     copy = tmp_path / kinds_file.FILE.name
     content = kinds_file.FILE.read_bytes()
-    checksum = model_file.checksum_file(kinds_file.FILE).read_text()
+    checksum = checked_file.checksum_file(kinds_file.FILE).read_text()
     if damage != "gone":
         copy.write_bytes(content[:-1] if damage == "cut" else content[:-1] + b"x" if damage == "changed" else content)
     if damage != "no checksum":
-        model_file.checksum_file(copy).write_text(checksum)
+        checked_file.checksum_file(copy).write_text(checksum)
     with pytest.raises(StorageError):
         kinds_file.read(copy)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pulse.texts import kernel, lexicon_source, model_file, training, training_data
+from pulse.texts import checked_file, kernel, lexicon_source, model_file, training, training_data
 from pulse.texts.training_data import NEGATIVE, NEUTRAL, POSITIVE, TrainingSet
 
 LINES = [
@@ -140,7 +140,7 @@ def test_main__rebuilds_the_model_in_the_package_byte_for_byte(
     monkeypatch.setattr("sys.argv", ["training", str(recorded_data), "--out", str(out)])
     training.main()
     assert out.read_bytes() == model_file.FILE.read_bytes()
-    assert model_file.checksum_file(out).read_bytes() == model_file.checksum_file(model_file.FILE).read_bytes()
+    assert checked_file.checksum_file(out).read_bytes() == checked_file.checksum_file(model_file.FILE).read_bytes()
 
 
 def test_main__says_where_the_file_is_when_it_is_missing(
