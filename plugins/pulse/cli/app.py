@@ -565,6 +565,15 @@ def sql(
         )
 
 
+@app.command(epilog="Example: `pulse mcp`, started by the assistant; docs/assistant.md")
+def mcp() -> None:
+    """Answer an assistant from the marts, over standard input and output (Model Context Protocol); read-only."""
+    from pulse.reading import mcp_server
+
+    with _failing_in_one_line():
+        mcp_server.serve(_home())
+
+
 @app.command(epilog="Example: `pulse score reviews.csv --text-column body --output judged.parquet`")
 def score(
     file: Annotated[Path, typer.Argument(help="CSV, NDJSON (.ndjson, .jsonl) or Parquet, told by its name.")],

@@ -21,10 +21,11 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from pulse.core.errors import PulseError, QueryError
 from pulse.core.home import Home
-from pulse.page import brands, communities, data_docs_page, kept, loads, months, querying, statement, today
+from pulse.page import brands, communities, data_docs_page, kept, loads, months, querying, today
 from pulse.page.access import Access, ReleaseRequest, User, is_of_our_origin
 from pulse.page.rendering import Renderer, asset
 from pulse.page.snapshot import Snapshots
+from pulse.reading import statement
 
 _FORM_BYTES = 100_000
 _REASON_CHARS = 500

@@ -74,7 +74,7 @@ def _ask(home: Home, sql: str, output_format: Format, file: Path, seconds: float
     began_at = time.monotonic()
     # A session of its own: nothing that it might start outlives it.
     with subprocess.Popen(
-        [sys.executable, "-m", "pulse.page.statement_process"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        [sys.executable, "-m", "pulse.reading.statement_process"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, start_new_session=True, env=_environment(home),
     ) as process:  # fmt: skip
         watch = _Watch(process, deadline_s=began_at + seconds, memory_bytes=memory_bytes)

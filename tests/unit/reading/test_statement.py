@@ -16,8 +16,8 @@ import page_samples as samples
 from page_samples import ADA
 from pulse.core.errors import QueryError
 from pulse.core.home import Home
-from pulse.page import statement
 from pulse.page.app import create_app
+from pulse.reading import statement
 
 FOREVER = "select count(*) from range(100000000) a, range(100000000) b where a.range + b.range = 1"
 GREEDY = "select list(a.range) from range(40000000) a"

@@ -1,4 +1,4 @@
-"""One statement of a user, in this process and no other: ``python -m pulse.page.statement_process``.
+"""One statement of a user, in this process and no other: ``python -m pulse.reading.statement_process``.
 
 It reads a JSON document from standard input (``home``, ``sql``, ``format``, ``limit``, ``file``), writes the rows into
 the file, and says in JSON on standard output how it went. Whoever started it ends it when it takes too long or too
