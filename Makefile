@@ -40,6 +40,7 @@ lock: ## Resolve requirements/*.in again and write the locked files
 	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/dev.in -o requirements/dev.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) -c requirements/dev.txt requirements/runtime.in -o requirements/runtime.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) -c requirements/dev.txt requirements/deploy.in -o requirements/deploy.txt
+	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/docs.in -o requirements/docs.txt
 
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
@@ -124,6 +125,18 @@ test-ui: install ## Airflow's own UI as `pulse ui` starts it (some 40 seconds)
 .PHONY: test-compose
 test-compose: install ## docker-compose.yml for real: a month, kills, backup and restore (some 15 minutes)
 	@$(BIN)/python -m pytest tests/deployed/test_compose.py
+
+# ---- documents -------------------------------------------------------------
+DOCS := $(VENV)/docs
+.PHONY: docs
+docs: $(DOCS)/.installed ## The documents as a site, in build/site; a broken link fails
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs --quiet build --strict --config-file docs/site/mkdocs.yml --site-dir $(CURDIR)/build/site
+	@echo "build/site/index.html; its search needs a server: $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site"
+
+$(DOCS)/.installed: requirements/docs.txt | $(VENV)/.installed
+	@test -x $(DOCS)/bin/python || $(BIN)/python -m venv --without-pip $(DOCS)
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(DOCS)/bin/python requirements/docs.txt
+	@touch $@
 
 .PHONY: check
 check: check-types check-texts ## Lint, types, yml style, no secrets in the tree, and the generated documents are current
