@@ -863,6 +863,22 @@ def demo() -> None:
         run_demo()
 
 
+@app.command(epilog="Example: `pulse serve --port 8090`")
+def serve(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 chooses a free one.", min=0, max=65_535)] = 8090,
+    login_header: Annotated[
+        str | None,
+        typer.Option(help="Header in which a reverse proxy names who is logged in; needs PULSE_PROXY_SECRET."),
+    ] = None,
+) -> None:
+    """The page without Airflow, to read, until Ctrl-C; nothing can be released on it."""
+    from pulse.page import serving
+
+    with _failing_in_one_line():
+        proxy = None if login_header is None else serving.Proxy.from_environment(login_header)
+        serving.serve(_home(), port=port, proxy=proxy, say=typer.echo)
+
+
 @app.command(epilog="Example: `pulse ui --port 8081`")
 def ui(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 chooses a free one.", min=0, max=65_535)] = 8080,
