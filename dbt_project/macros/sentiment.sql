@@ -1,9 +1,13 @@
 {# What is told of any group of judged contributions, in one place. The counts are taken by their names: contributions,
-   scored_n, positive_n, neutral_n, negative_n. #}
+   scored_n, positive_n, neutral_n, negative_n, sentiment_score_sum, sentiment_score_square_sum. The mean graded score comes first: what share
+   of texts is neutral differs between platforms, so label shares are for one community over time. #}
 {% macro sentiment_figures() -%}
     '{{ var("sentiment_model_id") }}' as model_id,
     contributions,
     scored_n,
+    {{ mean_sentiment() }} as mean_sentiment_score,
+    {{ mean_sentiment('mean_low') }} as mean_sentiment_score_low,
+    {{ mean_sentiment('mean_high') }} as mean_sentiment_score_high,
     negative_n,
     neutral_n,
     positive_n,
@@ -15,6 +19,20 @@
         as net_sentiment_high,
     case when {{ is_enough('contributions') }} then {{ share('contributions - scored_n', 'contributions') }} end
         as unscorable_share
+{%- endmacro %}
+
+{# The mean graded score, or a bound of it by the macro named. As many scores as are told at all, so the normal bounds hold;
+   a score lies within [-1, 1], and so do they. #}
+{% macro mean_sentiment(bound=none) -%}
+    {%- set mean = '(cast(sentiment_score_sum as double) / nullif(scored_n, 0))' -%}
+    {%- set sd = sd_of_sums('sentiment_score_sum', 'sentiment_score_square_sum', 'scored_n') -%}
+    case
+        when {{ is_enough('scored_n') }}{{ ' and scored_n > 1' if bound }}
+        {%- if bound == 'mean_low' %} then greatest(-1.0, {{ mean_low(mean, sd, 'scored_n') }})
+        {%- elif bound == 'mean_high' %} then least(1.0, {{ mean_high(mean, sd, 'scored_n') }})
+        {%- else %} then {{ mean }}
+        {%- endif %}
+    end
 {%- endmacro %}
 
 {# What to beware of when reading them; NULL when nothing. #}
@@ -32,6 +50,13 @@
     count(case when sentiment_label = 'negative' then 1 end) as negative_n,
     count(case when sentiment_label = 'neutral' then 1 end) as neutral_n,
     count(case when sentiment_label = 'positive' then 1 end) as positive_n
+{%- endmacro %}
+
+{# Sums of their graded scores and of the squares. Exact, so that the order of rows cannot show in the last digit; scorers
+   give four digits. #}
+{% macro sentiment_score_sums() -%}
+    sum(cast(sentiment_score as decimal(18, 6))) as sentiment_score_sum,
+    sum(cast(sentiment_score * sentiment_score as decimal(18, 12))) as sentiment_score_square_sum
 {%- endmacro %}
 
 {# Whose words tell how a community feels: programs and the brand's own team do not count; accounts that are gone do. #}

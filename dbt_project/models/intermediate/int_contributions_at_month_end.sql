@@ -58,7 +58,7 @@ repeats as (
 ),
 
 scores as (
-    {{ judged_texts(ref('stg_text_scores'), ['sentiment_label'] + need_flags()) }}
+    {{ judged_texts(ref('stg_text_scores'), ['sentiment_label', 'sentiment_score'] + need_flags()) }}
 
 )
 
@@ -84,6 +84,7 @@ select
     ranked.is_removed,
     ranked.source,
     scores.sentiment_label,
+    scores.sentiment_score,
     {%- for flag in need_flags() %}
     scores.{{ flag }},
     {%- endfor %}

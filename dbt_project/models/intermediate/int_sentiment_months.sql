@@ -20,7 +20,8 @@ scopes as (
         {{ platform }} as platform,
         {{ community }} as community,
         month_start_date,
-        sentiment_label
+        sentiment_label,
+        sentiment_score
     from contributions
     {{ 'where ' ~ is_counted_once() if loop.last else 'union all' }}
     {% endfor %}
@@ -30,6 +31,7 @@ select
     platform,
     community,
     month_start_date,
-    {{ sentiment_counts() }}
+    {{ sentiment_counts() }},
+    {{ sentiment_score_sums() }}
 from scopes
 group by platform, community, month_start_date

@@ -19,8 +19,7 @@ counted as (
         community,
         contribution_date,
         {{ sentiment_counts() }},
-        -- Exact, so that the order of rows cannot show in the last digit; scorers give four digits.
-        sum(cast(sentiment_score as decimal(18, 6))) as score_sum
+        {{ sentiment_score_sums() }}
     from contributions
     group by platform, community, contribution_date
 
@@ -50,7 +49,8 @@ select
     community,
     contribution_date,
     {{ sentiment_figures() }},
-    case when {{ is_enough('scored_n') }} then cast(score_sum as double) / scored_n end as mean_sentiment_score,
+    cast(sentiment_score_sum as double) as sentiment_score_sum,
+    cast(sentiment_score_square_sum as double) as sentiment_score_square_sum,
     is_day_complete,
     {{ sentiment_caveat('is_day_complete', kind_caveats('{}_looked_h')) }} as caveat
 from joined

@@ -60,6 +60,8 @@ joined as (
         {% for count in sentiment_count_names() -%}
         cast(coalesce(counted.{{ count }}, months.nothing_seen) as bigint) as {{ count }},
         {% endfor -%}
+        counted.sentiment_score_sum,
+        counted.sentiment_score_square_sum,
         cast({{ dbt.datediff('months.month_start_date', dbt.dateadd('month', 1, 'months.month_start_date'), 'day') }}
             as bigint) as days_n,
         months.days_complete_n,

@@ -48,7 +48,9 @@ counted as (
         sum(scored_n) as scored_n,
         sum(negative_n) as negative_n,
         sum(neutral_n) as neutral_n,
-        sum(positive_n) as positive_n
+        sum(positive_n) as positive_n,
+        sum(cast(sentiment_score_sum as decimal(38, 12))) as sentiment_score_sum,
+        sum(cast(sentiment_score_square_sum as decimal(38, 12))) as sentiment_score_square_sum
     from days
     group by platform, community, week_start_date
 
@@ -63,6 +65,8 @@ joined as (
         {% for count in sentiment_count_names() -%}
         cast(coalesce(counted.{{ count }}, weeks.nothing_seen) as bigint) as {{ count }},
         {% endfor -%}
+        counted.sentiment_score_sum,
+        counted.sentiment_score_square_sum,
         weeks.days_n,
         weeks.days_complete_n,
         weeks.days_posts_known_n,
