@@ -33,10 +33,11 @@ RUN pip install --quiet --disable-pip-version-check --no-index --no-deps --no-bu
     && groupadd --gid ${PULSE_UID} pulse \
     && useradd --uid ${PULSE_UID} --gid pulse --no-create-home --home-dir /opt/airflow --shell /usr/sbin/nologin pulse \
     && install --directory --owner=pulse --group=pulse --mode=0755 /var/lib/pulse /archives /opt/airflow /opt/cache \
+        "$(python -c 'import sys; print(sys.prefix)')/share/community-pulse" \
     && touch /opt/airflow/airflow.cfg
 USER pulse
 WORKDIR /opt/pulse
-# Compiles the sentiment kernel into its cache; on another kind of processor the first score does that again.
-RUN python -c 'from pulse.listening import matcher; from pulse.texts import engine; engine.warm(); matcher.warm(engine.EngineScorer())'
+# Compiles the kernels into their caches, which on another kind of processor the first run does again; parses the project.
+RUN pulse dev prepare
 VOLUME /var/lib/pulse
 CMD ["pulse", "doctor"]

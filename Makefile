@@ -18,7 +18,7 @@ help: ## List the targets
 
 # ---- set-up ----------------------------------------------------------------
 .PHONY: install
-install: $(VENV)/.kernel ## Create .venv, install the locked dependencies, compile the sentiment kernel
+install: $(VENV)/.prepared ## Create .venv, install the locked dependencies, compile kernels, parse the dbt project
 
 $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed, $(PYTHON) is %d.%d. Next: make PYTHON=python3.12 ..." % v)'
@@ -28,10 +28,10 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@touch $@
 
-# The compiled kernel lies beside its source, in __pycache__; without it the first score would wait for the compiler.
-$(VENV)/.kernel: $(VENV)/.installed plugins/pulse/texts/kernel.py plugins/pulse/listening/kernel.py plugins/pulse/words/kernel.py
-	@$(BIN)/python -c 'from pulse.listening import matcher; from pulse.texts import engine; engine.warm(); matcher.warm(engine.EngineScorer())'
-	@$(BIN)/python -c 'from pulse.words import texts; texts.warm()'
+# The compiled kernels lie beside their sources, in __pycache__, and dbt's project as parsed in .venv/share: without them
+# the first score would wait for the compiler, and the first build of each home for dbt.
+$(VENV)/.prepared: $(VENV)/.installed $(wildcard plugins/pulse/*/kernel.py) $(shell find dbt_project -name '*.sql' -o -name '*.yml')
+	@$(BIN)/pulse dev prepare
 	@touch $@
 
 .PHONY: lock

@@ -922,6 +922,21 @@ def data_dictionary(
         dictionary.document_path().write_text(dictionary.render(), encoding="utf-8")
 
 
+@dev_app.command("prepare")
+def prepare() -> None:
+    """Compile the kernels and parse the dbt project ahead, which the first run would do; `make install` calls it."""
+    from pulse.listening import matcher
+    from pulse.texts import engine
+    from pulse.warehouse import transform
+    from pulse.words import texts
+
+    with _failing_in_one_line():
+        engine.warm()
+        matcher.warm(engine.EngineScorer())
+        texts.warm()
+        transform.parse_ahead()
+
+
 # ---- helpers ---------------------------------------------------------------
 
 

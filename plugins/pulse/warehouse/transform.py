@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from glob import escape as glob_escape
 from glob import glob
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
@@ -239,6 +241,7 @@ def _parsed_project(home: Home, database_name: str) -> Any:
 
     key = (project_digest(), database_name)
     if key not in _PARSED:
+        _begin_with_what_was_parsed(home)
         nowhere = Path("/nowhere") / f"{database_name}.duckdb"
         variables = _variables(Home(nowhere.parent), nowhere, dict.fromkeys(_globs(home), "nowhere"))
         vars_ = json.dumps({"affected_dates": None, "sentiment_model_id": "none"})
@@ -255,6 +258,52 @@ def _parsed_project(home: Home, database_name: str) -> Any:
 
 
 _PARSED: dict[tuple[str, str], Any] = {}
+_PARSE_FILE = "partial_parse.msgpack"  # dbt's name
+_DATABASE_NAME = "working"  # of the file that builds write: it is part of what is parsed
+
+
+def parse_ahead() -> Path:
+    """Parse the project once for all homes of this installation: some six seconds of the first run of each.
+
+    Returns:
+        The file, which holds for this state of the project; those of earlier states are removed.
+
+    Raises:
+        BuildFailed: the project cannot be parsed.
+        StorageError: the installation's folder cannot be written to.
+    """
+    target = _parsed_ahead()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=target.parent) as folder:
+            home = Home(Path(folder))
+            _PARSED.clear()
+            _parsed_project(home, _DATABASE_NAME)
+            for file in target.parent.glob("*.msgpack"):
+                file.unlink()
+            (home.dbt / "target" / _PARSE_FILE).rename(target)
+    except OSError as error:
+        raise storage_error(target, error) from error
+    return target
+
+
+def _parsed_ahead() -> Path:
+    """Where the installation keeps what was parsed of the project as it is now, for homes that have nothing yet."""
+    state = hashlib.sha256(f"{DBT_PROJECT}\x00{project_digest()}".encode()).hexdigest()
+    return Path(sys.prefix) / "share" / "community-pulse" / "parsed" / f"{state}.msgpack"
+
+
+def _begin_with_what_was_parsed(home: Home) -> None:
+    """Give a new home the installation's file; dbt holds it against the project, and parses again what differs."""
+    own, shared = home.dbt / "target" / _PARSE_FILE, _parsed_ahead()
+    if own.exists() or not shared.exists():
+        return
+    own.parent.mkdir(parents=True, exist_ok=True)
+    draft = own.with_name(f"{own.name}.{os.getpid()}")
+    shutil.copyfile(shared, draft)
+    draft.replace(own)
+
+
 # What a run only reads, and unit tests, most of what there is to copy.
 _SHARED = ("macros", "docs", "files")
 
@@ -448,7 +497,7 @@ def run_unit_tests(home: Home) -> tuple[NodeResult, ...]:
     """
     aside = Home(home.scratch / "unit_tests").create()
     ensure_inputs(aside)
-    database = aside.warehouse / "working.duckdb"  # as in every build: the name is part of what is parsed
+    database = aside.warehouse / f"{_DATABASE_NAME}.duckdb"  # as in every build
     database.unlink(missing_ok=True)
     # dbt takes the types of a test's rows from the relation they stand for; sources are files, so they get one here.
     with duckdb.connect(str(database)) as connection:

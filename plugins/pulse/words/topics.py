@@ -218,7 +218,8 @@ def _varimax(loadings: Floats) -> Floats:
     rotation = np.eye(axes_n)
     for _ in range(50):
         rotated = loadings @ rotation
-        left, _, right = np.linalg.svd(loadings.T @ (rotated**3 - rotated * (rotated**2).sum(axis=0) / rows_n))
+        squared = rotated * rotated
+        left, _, right = np.linalg.svd(loadings.T @ (rotated * (squared - squared.sum(axis=0) / rows_n)))
         turned = left @ right
         is_done = np.abs(turned - rotation).max() < 1e-6
         rotation = turned
