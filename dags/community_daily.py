@@ -4,6 +4,7 @@
 not over is refused.
 
 **Writes.** Raw partitions of that day, sentiment scores, the published DuckDB file; quality results whatever happens.
+**Sends** the digest of `listening.alerts`, if the config has it: each find once to each notifier.
 
 **Live sources** show what is so when they are asked: a run in time also looks again at contributions of about 1, 3, 7
 and 30 days and counts members; a run more than a day late lists its day and nothing more. The log of `plan` says how

@@ -22,3 +22,20 @@ class Collecting(BaseNotifier):
 class Failing(BaseNotifier):
     def notify(self, context: Any) -> None:
         raise OSError("no mail today")
+
+
+class Fickle(BaseNotifier):
+    """Fails as long as ``is_down``; keeps what it took."""
+
+    template_fields = ("message",)
+    received: ClassVar[list[str]] = []
+    is_down: ClassVar[bool] = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__()
+        self.message = message
+
+    def notify(self, context: Any) -> None:
+        if self.is_down:
+            raise OSError("no chat today")
+        self.received.append(self.message)

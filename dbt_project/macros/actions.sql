@@ -2,7 +2,10 @@
 
 {# The rules in the order in which equally strong ones are told; docs/metrics.md says each of them. #}
 {% macro action_rules() -%}
-    {{ return(['answer_unanswered', 'mood_turned', 'need_grew', 'thank_advocate', 'topic_rose', 'post_this_kind']) }}
+    {{ return([
+        'answer_unanswered', 'mood_turned', 'promotion_badly_taken', 'need_grew', 'thank_advocate', 'topic_rose',
+        'post_this_kind', 'join_community',
+    ]) }}
 {%- endmacro %}
 
 {# Up to five ids of a group, joined by blanks, by their column place. NULL without any. #}

@@ -6,7 +6,8 @@
    how many cases could have been visible. `is_censored`: cannot be told where history has just begun. `is_seen_apart`:
    not made of contributions. `is_ratio_scaled`: twice the value is twice as much, so that a change may be told as a share
    of what was before. `rests_on`: what else than late data may move a closed month: `people` whose accounts are gone,
-   `history`, the same in all months before too, `texts` that were taken back; `counts` are moved by neither. #}
+   `history`, the same in all months before too, `texts` that were taken back, `voices`: both people and texts,
+   `voices_so_far`: the same in all months before too; `counts` are moved by none of these. #}
 {% macro kpi_definitions() -%}
     {{ return([
         {'kpi': 'posts', 'kinds': 'posts', 'version': 2, 'unit': 'count', 'value': 'posts', 'n': 'posts',
@@ -56,6 +57,22 @@
     {{ return({'kpi': 'net_sentiment', 'version': 1, 'unit': 'net', 'is_ratio_scaled': false, 'rests_on': 'texts'}) }}
 {%- endmacro %}
 
+{# What people say of our brands, what they crave, and how what we give and offer is taken: their counts and caveats are
+   those of fct_listening_kpis_monthly, which has rows only where a figure can be. Of these, `unit` score is a difference of
+   mean scores, from -2 to 2. #}
+{% macro kpis_of_listening() -%}
+    {{ return([
+        {'kpi': 'share_of_voice', 'version': 1, 'unit': 'share', 'is_estimate': true, 'rests_on': 'voices'},
+        {'kpi': 'awareness', 'version': 1, 'unit': 'count', 'rests_on': 'voices'},
+        {'kpi': 'needs_voiced', 'version': 1, 'unit': 'count', 'rests_on': 'voices'},
+        {'kpi': 'advocates', 'version': 1, 'unit': 'count', 'rests_on': 'voices_so_far'},
+        {'kpi': 'user_made_posts', 'version': 1, 'unit': 'count', 'rests_on': 'voices'},
+        {'kpi': 'value_to_pitch', 'version': 1, 'unit': 'share', 'is_estimate': true, 'rests_on': 'voices'},
+        {'kpi': 'promotion_reception', 'version': 1, 'unit': 'score', 'is_estimate': true, 'is_ratio_scaled': false,
+         'rests_on': 'voices'},
+    ]) }}
+{%- endmacro %}
+
 {# Results of the business, where they are imported. Revenue is in its own currency. #}
 {% macro kpis_of_business() -%}
     {{ return([
@@ -69,7 +86,7 @@
 {# KPIs of which twice the value is not twice as much: their changes are differences only. #}
 {% macro kpis_without_ratio() -%}
     {%- set names = [] -%}
-    {%- for of in kpi_definitions() + [kpi_of_sentiment()] if of.is_ratio_scaled is sameas false -%}
+    {%- for of in kpi_definitions() + [kpi_of_sentiment()] + kpis_of_listening() if of.is_ratio_scaled is sameas false -%}
         {%- do names.append(of.kpi) -%}
     {%- endfor -%}
     {{ return(names) }}
@@ -78,7 +95,7 @@
 {# KPIs with an error of their own in each month. #}
 {% macro kpis_of_estimates() -%}
     {%- set names = [kpi_of_sentiment().kpi] -%}
-    {%- for of in kpi_definitions() if of.is_estimate -%}
+    {%- for of in kpi_definitions() + kpis_of_listening() if of.is_estimate -%}
         {%- do names.append(of.kpi) -%}
     {%- endfor -%}
     {{ return(names) }}

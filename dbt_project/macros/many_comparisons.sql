@@ -44,13 +44,15 @@
 
 {# Subquery: the rows of a relation with is_clear, by its column p_value within each family. `family_n` is how many
    comparisons a family has, those without a row included; NULL of p_value is no comparison and not clear. The order
-   decides between equals, so that the order of rows does not. #}
-{% macro clear_rows(relation, family, order, family_n='count(p_value) over (partition by {family})') -%}
+   decides between equals, so that the order of rows does not. Another share of chance may be asked for. #}
+{% macro clear_rows(
+    relation, family, order, family_n='count(p_value) over (partition by {family})', chance_share=none
+) -%}
     {%- set partition = 'partition by ' ~ (family | join(', ')) -%}
     select
         *,
         coalesce(p_place <= max(
-            case when p_value <= {{ var('chance_share') }} * p_place / family_n then p_place end
+            case when p_value <= {{ chance_share or var('chance_share') }} * p_place / family_n then p_place end
         ) over ({{ partition }}), false) as is_clear
     from (
         select

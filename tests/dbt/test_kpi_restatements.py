@@ -58,15 +58,14 @@ def closed(shared_lab: Any, rows: Any) -> ClosedTwice:
         return {str(file): file.read_bytes() for file in lab.home.kpi.rglob("v*.parquet")}
 
     # Both have history from July on, long enough to tell who is new. In October, a dozen people write in tea, one of
-    # them in a bad mood.
+    # them in a bad mood, and two who wish for something.
     for community in ("tea", "mate"):
         history = [at(-40, f"t3_{community}{number}", "a") | {"community": community} for number in range(3)]
         window = Window(lab.day(-100), lab.day(-40))
         lab.bring(sealed_load(lab.home, history, load_id=f"history-{community}", community=community, window=window))
-    of_tea = [
-        at(0, f"t1_{author}", author, body="I hate this tea" if author == "c" else "I love this tea")
-        for author in "abcdefghijkl"
-    ]
+    wish = "I love this tea. I wish they would sell a lid for it."
+    bodies = dict.fromkeys("abcdefghijkl", "I love this tea") | {"c": "I hate this tea", "d": wish, "e": wish}
+    of_tea = [at(0, f"t1_{author}", author, body=body) for author, body in bodies.items()]
     lab.bring(lab.archive(0, of_tea))
     lab.bring(lab.archive(0, [at(0, "t3_m", "m")], community="mate"))
     first = close()
@@ -118,6 +117,8 @@ def test_deletion__is_told_of_what_it_can_move_and_of_nothing_else(closed: Close
     assert change(closed, "tea", "contributors") == (12.0, 11.0, "deletion")
     before, after, reasons = change(closed, "tea", "net_sentiment")
     assert (before, after, reasons) == (pytest.approx(10 / 12), 1.0, "deletion")
+    assert change(closed, "tea", "needs_voiced") == (2.0, 1.0, "deletion")
+    assert change(closed, "*", "needs_voiced") == (2.0, 1.0, "deletion,late_data")
     for name in ("comments", "likes"):
         assert closed.first["tea", name]["value"] == closed.second["tea", name]["value"] is not None
 

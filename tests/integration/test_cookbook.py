@@ -18,11 +18,12 @@ NULL_IN_THE_DEMO = {
     "Are newcomers answered as others are?": {
         "newcomers", "others", "difference", "low", "high", "openness_label",
     },
+    "Which community should we join next, and why that one?": {"openness"},
 }  # fmt: skip
 
 
-def test_cookbook__has_ten_questions_and_an_answer_to_each():
-    assert len(QUESTIONS) >= 10
+def test_cookbook__has_two_dozen_questions_and_an_answer_to_each():
+    assert len(QUESTIONS) >= 24
     assert len(QUESTIONS) == len(re.findall("^## ", COOKBOOK, flags=re.MULTILINE))
 
 

@@ -18,7 +18,8 @@ written as (
         created_at,
         author_key,
         score,
-        sentiment_label
+        sentiment_label,
+        is_accepted_answer
     from {{ ref('int_contributions_at_month_end') }}
     where is_by_contributor
         and not is_removed
@@ -46,6 +47,7 @@ answers as (
         answers.contribution_id,
         answers.contribution_date,
         answers.score,
+        answers.is_accepted_answer,
         answers.created_at,
         {{ hours_between('asked.created_at', 'answers.created_at') }} as answer_h
     from written as answers
@@ -90,6 +92,10 @@ ranked as (
             partition by answers.platform, answers.community, answers.month_start_date, answers.asked_id, answers.author_key
             order by answers.created_at, answers.contribution_id
         ) as place,
+        -- NULL where the platform does not say which answers were accepted.
+        max(case when answers.is_accepted_answer then 1 when not answers.is_accepted_answer then 0 end) over (
+            partition by answers.platform, answers.community, answers.month_start_date, answers.asked_id, answers.author_key
+        ) = 1 as is_accepted,
         {%- for name, condition in {
             'has_reply_of_asker': 'said_to_answers.contribution_id is not null',
             'has_judged_reply_of_asker': 'said_to_answers.judged_n > 0',
@@ -120,6 +126,7 @@ select
     answer_h,
     has_reply_of_asker,
     has_judged_reply_of_asker,
-    is_thanked
+    is_thanked,
+    is_accepted
 from ranked
 where place = 1

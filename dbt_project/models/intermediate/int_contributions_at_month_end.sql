@@ -82,6 +82,7 @@ select
     ranked.award_count,
     {{ map_total('ranked.reactions') }} as reaction_count,
     ranked.is_removed,
+    ranked.is_accepted_answer,
     ranked.source,
     scores.sentiment_label,
     scores.sentiment_score,

@@ -273,6 +273,37 @@ def listen(
             raise next((error for error in errors if not error.retry_helps), errors[0])
 
 
+@app.command(epilog="Example: `pulse alerts --day 2026-10-31`")
+def alerts(
+    day: Annotated[str, typer.Option(help="UTC day, YYYY-MM-DD, as published.")],
+    send: Annotated[
+        bool, typer.Option("--send", help="Send what notifiers were not told of yet, up to a week before the day.")
+    ] = False,
+) -> None:
+    """Show the finds of a day that `listening.alerts` asks for; the daily run sends them."""
+    from pulse.orchestration import environment
+    from pulse.reading import finds
+
+    with _failing_in_one_line():
+        home, settings = _home_and_settings()
+        environment.apply_for_embedded_runs(
+            home
+        )  # before anything of Airflow is imported: it would make a home of its own
+        from pulse.orchestration import digest
+
+        of_day = _day("--day", day)
+        if not settings.listening.alert_rules:
+            raise ConfigError("listening.alerts", value="nothing", next_step="add it to the config: docs/listening.md")
+        found = finds.untold(home, settings.listening, (of_day, of_day))
+        for line in digest.message_of(settings, found).splitlines() if found.finds else ("nothing found",):
+            typer.echo(printable(line))
+        if send:
+            counts = digest.send_digest(home, settings, of_day, run_url="")
+            typer.echo(f"told {counts['told_n']}, failed {counts['failed_n']}")
+            if counts["failed_n"]:
+                raise typer.Exit(3)
+
+
 @app.command(epilog="Example: `pulse rebuild`")
 def rebuild() -> None:
     """Build all marts from raw again, check and publish them: the repair when a mart is in doubt."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from pulse.config.listening import Listening, explained
+from pulse.config.listening import Listening, explained, explained_alerts
 from pulse.config.settings import Settings, config_path, load_settings
 from pulse.core import keys
 from pulse.core.errors import PulseError
@@ -106,17 +106,21 @@ def _coverage(home: Home) -> list[Finding]:
 def _listening(home: Home) -> list[Finding]:
     """What was understood of the config's ``listening:``; nothing where it says nothing."""
     try:
-        listening: Listening = _settings_of(home).listening
+        settings = _settings_of(home)
     except PulseError:  # the check of the configuration tells
         return []
+    listening: Listening = settings.listening
     if listening.is_empty:
         return []
     counted = (
         ("brands", listening.brands), ("own communities", listening.own_communities), ("offers", listening.offers),
         ("interests", listening.interests), ("launches", listening.launches),
     )  # fmt: skip
-    found = [Finding("listening", "ok", ", ".join(f"{len(items)} {what}" for what, items in counted if items))]
+    said = ", ".join(f"{len(items)} {what}" for what, items in counted if items)
+    found = [Finding("listening", "ok", said)] if said else []
     found += [Finding("listening", "ok", explained(brand)) for brand in listening.brands]
+    if listening.alerts is not None:
+        found.append(Finding("alerts", "ok", explained_alerts(listening, len(settings.notify))))
     if listening.brands and not any(brand.ours for brand in listening.brands):
         found.append(
             Finding(

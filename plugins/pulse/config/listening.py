@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -22,6 +22,9 @@ from pulse.core.words import spelling, tokens_of
 MIN_EXAMPLES_N = 20
 _MAX_EXAMPLES_BYTES = 64 * 1024 * 1024
 _MAX_WORDS_N = 1_000
+# What is told of a day, in the order in which a digest tells it; as in dbt_project/macros/alerts.sql.
+AlertRule = Literal["brand_mention", "unanswered_question", "need_spike", "mood_turn"]
+ALERT_RULES: tuple[AlertRule, ...] = get_args(AlertRule)
 OfferKind = Literal["coupon", "early_access", "limited_edition", "giveaway", "contest", "join_reward"]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 # Words and phrases; what is empty or too short is refused by `checked`, whose message says what to do.
@@ -88,11 +91,26 @@ class Launch(Strict):
     words: Words = Field(min_length=1)
 
 
+class Alerts(Strict):
+    """What every notifier of the config is told of a day, in one digest.
+
+    Attributes:
+        rules: which finds; None for all that the config lets be found.
+        communities: only finds there; empty for everywhere.
+        max_lines: of a digest; the rest is counted.
+    """
+
+    rules: Annotated[tuple[AlertRule, ...] | None, Field(min_length=1)] = None
+    communities: tuple[CommunityId, ...] = ()
+    max_lines: Annotated[int, Field(ge=1, le=500)] = 50
+
+
 class Listening(Strict):
     """What to listen for beyond communities. Nothing here is needed by topics, needs, people, audience and content.
 
     Attributes:
         own_communities: those that the brand runs itself.
+        alerts: what is told of each day; None tells nothing.
     """
 
     brands: Annotated[tuple[Brand, ...], Field(max_length=500)] = ()
@@ -100,11 +118,29 @@ class Listening(Strict):
     offers: Annotated[tuple[Offer, ...], Field(max_length=10_000)] = ()
     interests: Annotated[tuple[Interest, ...], Field(max_length=500)] = ()
     launches: Annotated[tuple[Launch, ...], Field(max_length=500)] = ()
+    alerts: Alerts | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is configured."""
-        return not (self.brands or self.own_communities or self.offers or self.interests or self.launches)
+        is_of_marts = self.brands or self.own_communities or self.offers or self.interests or self.launches
+        return not is_of_marts and self.alerts is None
+
+    @property
+    def alert_rules(self) -> tuple[AlertRule, ...]:
+        """What is told of a day, in order; empty without alerts."""
+        if self.alerts is None:
+            return ()
+        wanted = ALERT_RULES if self.alerts.rules is None else self.alerts.rules
+        return tuple(rule for rule in ALERT_RULES if rule in wanted and self.lacking(rule) is None)
+
+    def lacking(self, rule: AlertRule) -> str | None:
+        """What the config would have to have for a rule to find anything."""
+        if rule == "brand_mention" and not any(brand.ours for brand in self.brands):
+            return "a brand with `ours: true`"
+        if rule == "unanswered_question" and not self.own_communities:
+            return "own_communities"
+        return None
 
 
 @dataclass(frozen=True)
@@ -204,6 +240,7 @@ def checked(
         checking.words(("launches", index, "words"), launch.words)
     return listening.model_copy(
         update={
+            "alerts": _alerts(checking, listening),
             "brands": brands,
             "offers": offers,
             "own_communities": checking.communities(("own_communities",), listening.own_communities),
@@ -312,6 +349,25 @@ def _refuse_shared_codes(checking: _Checking, offers: Iterable[Offer]) -> None:
                 )  # fmt: skip
 
 
+def _alerts(checking: _Checking, listening: Listening) -> Alerts | None:
+    alerts = listening.alerts
+    if alerts is None:
+        return None
+    for place, rule in enumerate(alerts.rules or ()):
+        loc: Loc = ("alerts", "rules", place)
+        if rule in (alerts.rules or ())[:place]:
+            raise checking.fault(loc, f"{rule} stands twice", limit="once", next_step="remove one of the two")
+        lacking = listening.lacking(rule)
+        if lacking is not None:
+            raise checking.fault(
+                loc, f"{rule} would never find anything", limit=f"needs {lacking}",
+                next_step=f"add {lacking} under listening, or remove the rule",
+            )  # fmt: skip
+    return alerts.model_copy(
+        update={"communities": checking.communities(("alerts", "communities"), alerts.communities)}
+    )
+
+
 # ---- what it means -------------------------------------------------------------
 
 # Words of every day that brands are called by. An alias of one of them that is written with a capital means the brand
@@ -375,6 +431,21 @@ def explained(brand: Brand) -> str:
     return " ".join(parts) + (f"; means the brand if {', and '.join(conditions)}" if conditions else "").replace(
         ", and or ", ", or "
     )
+
+
+def explained_alerts(listening: Listening, notifiers_n: int) -> str:
+    """What is told of each day and to whom, in a line for a person."""
+    ours = _some(tuple(brand.name for brand in listening.brands if brand.ours))
+    meanings: dict[AlertRule, str] = {
+        "brand_mention": f"each mention of {ours}",
+        "unanswered_question": f"questions older than a day in {_some(listening.own_communities)}",
+        "need_spike": "needs that spike",
+        "mood_turn": "moods that turn",
+    }
+    where = listening.alerts.communities if listening.alerts is not None else ()
+    told = "; ".join(meanings[rule] for rule in listening.alert_rules)
+    to = f"the log and {notifiers_n} notifier{'s' if notifiers_n != 1 else ''}"
+    return f"once a day, to {to}: {told}" + (f"; only of {_some(where)}" if where else "")
 
 
 def _some(words: tuple[str, ...]) -> str:

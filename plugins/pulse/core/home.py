@@ -102,6 +102,11 @@ class Home:
         return self.root / "kpi"
 
     @cached_property
+    def alerts(self) -> Path:
+        """Which finds each notifier was told of, as digests of their keys."""
+        return self.root / "alerts"
+
+    @cached_property
     def reports(self) -> Path:
         """The monthly reports; each can be made again from what is frozen and published."""
         return self.root / "reports"
@@ -140,8 +145,8 @@ class Home:
         try:
             for folder in (
                 self.root, self.landing, self.raw, self.scores, self.words, self.listening, self.quarantine,
-                self.quality, self.warehouse, self.published, self.kpi, self.reports, self.airflow, self.dbt,
-                self.scratch, self.locks,
+                self.quality, self.warehouse, self.published, self.kpi, self.alerts, self.reports, self.airflow,
+                self.dbt, self.scratch, self.locks,
             ):  # fmt: skip
                 folder.mkdir(parents=True, exist_ok=True)
             for private in (

@@ -17,6 +17,7 @@ from pulse.core.home import Home
 
 WAREHOUSE_LOCK = "warehouse"
 KPI_LOCK = "kpi"
+ALERTS_LOCK = "alerts"
 _POLL_S = 0.1
 # How often the pid of a holder is looked for within the time of one poll.
 _LOOKS_N = 20

@@ -1,12 +1,13 @@
 """What a later closing changed of a month, and why, told from the inputs that are frozen with each figure.
 
 - ``new_definition``: the KPI's definition has another version, or one of the two closings did not know the KPI.
-- ``new_model``: another sentiment model judged.
+- ``new_model``: another model judged texts.
 - ``late_data``: contributions arrived or vanished, a day was completed, or contributions were looked at again, within
   the month; for figures that are not made of contributions (members, imported results) any change of their own.
 - ``deletion``: contributions were taken back by their authors or moderators, or accounts are gone.
 - ``earlier_month``: nothing of the month itself changed, but of the month, or the year, that it is compared with.
-- ``unknown``: none of these; a list of bots or team accounts may have changed, or a model without a new version.
+- ``unknown``: none of these; a list of bots, team accounts or brands may have changed, or a model without
+  a new version.
 """
 
 import math

@@ -1,13 +1,14 @@
 """The tasks of a run and their order, once for all DAGs.
 
     plan → extract (one per entry) → gate_loads → load (a tile per entry) → promote → score → words → build
-         → model (a tile per folder of models, and one per node that failed) → gate_marts → publish
+         → model (a tile per folder of models, and one per node that failed) → gate_marts → publish → digest
     plan → import_results → build, and result_file (a tile per file) → gate_marts
 
 Within the day, apart from these: due_listens → listen (one per entry that is due). It publishes nothing.
 
 One community failing does not stop the others: gate 1 waits for all extractions however they ended, and `promote` for
-all tiles. `publish` is the only last task, so a run is green exactly if it published. Tasks hand over ids and counts.
+all tiles. `digest` is the only last task and fails for nothing that it does, so a run is green exactly if it published.
+Tasks hand over ids and counts.
 
 Deployed on several workers, tasks that write raw, scores, the warehouse or what is published have a queue of their own.
 """
@@ -64,7 +65,9 @@ def wire(window: Any) -> Any:
     entry_ids >> imported >> built
     promoted >> score(verdicts) >> work_texts() >> built
     [tiles_of_models, files] >> gated
-    return publish(window, verdicts, gated)
+    told = digest(window)
+    publish(window, verdicts, gated) >> told
+    return told
 
 
 def wire_listens(moment: Any) -> Any:
@@ -325,6 +328,16 @@ def publish(
     if get_current_context()["dag_run"].partition_key is None:
         outlet_events[MARTS].add_partitions(partition_keys(window))
     return published
+
+
+@task
+def digest(window: Mapping[str, str]) -> dict[str, int]:
+    """Tell what is new of `listening.alerts` in what was published, each find once to each notifier. Fails no run."""
+    from pulse.orchestration.digest import send_digest
+
+    pipeline = _pipeline()
+    last_day = _window(window).last_day
+    return send_digest(pipeline.home, pipeline.settings, last_day, run_url=_run_url(), context=get_current_context())
 
 
 # ---- helpers ---------------------------------------------------------------

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
-from pulse.config.settings import Settings, load_settings
+from pulse.config.settings import Notifier, Settings, load_settings
 from pulse.core.errors import PulseError
 from pulse.core.text import printable
 from pulse.orchestration import page_links
@@ -28,7 +28,7 @@ class Alert:
 
     Attributes:
         kind: ``load_stopped``, ``publish_stopped``, ``marts_warned``, ``deadline_missed``, ``month_not_closed``,
-            ``sweep_stopped``, or the good news of a ``month_closed``.
+            ``sweep_stopped``, the good news of a ``month_closed``, or a day's ``listening_digest``.
         subject: the load, the entry or the run it is about.
     """
 
@@ -54,13 +54,18 @@ def send(alert: Alert, settings: Settings, *, context: Mapping[str, Any] | None 
         alert.kind, printable(alert.subject), alert.rule or "-", printable(alert.value or "-"),
         printable(alert.limit or "-"), printable(alert.message), alert.run_url, page_url(alert),
     )  # fmt: skip
-    facts = {**asdict(alert), "page_url": page_url(alert)}
     for configured in settings.notify:
         try:
-            _notifier(configured.notifier)(**configured.arguments)({**(context or {}), "pulse": facts})
+            deliver(alert, configured, context=context)
         except Exception as error:  # noqa: BLE001  (a broken notifier must not break the run)
             name = printable(configured.notifier, max_chars=300)
             log.warning("notifier %s failed: %s", name, printable(str(error), max_chars=300))
+
+
+def deliver(alert: Alert, configured: Notifier, *, context: Mapping[str, Any] | None = None) -> None:
+    """Hand the alert to one notifier. Whatever it raises is the caller's."""
+    facts = {**asdict(alert), "page_url": page_url(alert)}
+    _notifier(configured.notifier)(**configured.arguments)({**(context or {}), "pulse": facts})
 
 
 def deadline_missed(**facts: Any) -> None:

@@ -6,7 +6,7 @@ numbers, and a topic's first post is number 1. A forum knows persons by names wi
 
 from datetime import date
 
-from pulse.platforms.platform import Platform
+from pulse.platforms.platform import Platform, whole_links
 from pulse.platforms.terms import Terms
 
 _TOPIC = "[0-9]{1,12}"
@@ -18,6 +18,7 @@ DISCOURSE = Platform(
     id_patterns={"post": f"{_TOPIC}/1", "comment": f"{_TOPIC}/[0-9]{{1,9}}"},
     thread_id_pattern=f"{_TOPIC}/1",
     longest_title_chars=500,
+    plain_link=whole_links("https://[a-z0-9.-]{1,253}/t/[0-9]{1,12}/[0-9]{1,9}"),
     terms=Terms(
         addresses=("https://meta.discourse.org/tos",),
         looked_up_on=date(2026, 11, 28),

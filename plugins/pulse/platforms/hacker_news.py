@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from pulse.platforms.platform import Platform
+from pulse.platforms.platform import Platform, whole_links
 from pulse.platforms.terms import Terms
 
 _ID = "[0-9]{1,12}"
@@ -15,6 +15,7 @@ HACKER_NEWS = Platform(
     thread_id_pattern=_ID,
     longest_title_chars=500,
     ids_shared_within="platform",
+    plain_link=whole_links("https://news[.]ycombinator[.]com/item[?]id=[0-9]{1,12}"),
     terms=Terms(
         addresses=("https://github.com/HackerNews/API", "https://hn.algolia.com/api"),
         looked_up_on=date(2026, 11, 28),

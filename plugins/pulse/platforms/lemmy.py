@@ -6,7 +6,7 @@ there. Persons are `name@instance`.
 
 from datetime import date
 
-from pulse.platforms.platform import Platform
+from pulse.platforms.platform import Platform, whole_links
 from pulse.platforms.terms import Terms
 
 LEMMY = Platform(
@@ -17,6 +17,7 @@ LEMMY = Platform(
     id_patterns={"post": "post/[0-9]{1,12}", "comment": "comment/[0-9]{1,12}"},
     thread_id_pattern="post/[0-9]{1,12}",
     longest_title_chars=400,
+    plain_link=whole_links("https://[a-z0-9.-]{1,253}/(?:post|comment)/[0-9]{1,12}"),
     terms=Terms(
         addresses=("https://join-lemmy.org/docs/",),
         looked_up_on=date(2026, 11, 28),

@@ -6,7 +6,7 @@ Ids are snowflakes of the instance that is asked: milliseconds since 1970 in the
 
 from datetime import date
 
-from pulse.platforms.platform import Platform
+from pulse.platforms.platform import Platform, whole_links
 from pulse.platforms.terms import Terms
 
 _SNOWFLAKE = "[0-9]{1,20}"
@@ -19,6 +19,7 @@ MASTODON = Platform(
     id_patterns={"post": _SNOWFLAKE, "comment": _SNOWFLAKE},
     thread_id_pattern=_SNOWFLAKE,
     ids_shared_within="host",
+    plain_link=whole_links("https://[a-z0-9.-]{1,253}/statuses/[0-9]{1,20}"),
     terms=Terms(
         addresses=("https://joinmastodon.org/covenant",),
         looked_up_on=date(2026, 11, 28),

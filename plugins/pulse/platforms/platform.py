@@ -1,5 +1,6 @@
 """What can be said of a platform."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -7,6 +8,12 @@ from typing import Literal
 
 from pulse.core.contract import KINDS
 from pulse.platforms.terms import Terms
+
+
+def whole_links(pattern: str) -> Callable[[str], str | None]:
+    """A :attr:`Platform.plain_link` for permalinks that may be shown as they are if they look so (whole, ASCII)."""
+    compiled = re.compile(pattern, re.ASCII)
+    return lambda permalink: permalink if compiled.fullmatch(permalink) else None
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,9 @@ class Platform:
         ids_shared_within: where the same id in two communities is the same contribution: on all of the platform, or on
             one ``host`` (what stands behind the ``@`` of a community's name, or all of it). None where a contribution
             stands in one community alone, or nobody knows: then each community's counts by itself.
+        plain_link: makes of a permalink an address that leads to the contribution and spells neither words nor an
+            account, or None of others. Without it nobody is sent there: no address is such, or what is written is for
+            members.
         terms: what they say of those who listen.
     """
 
@@ -53,4 +63,5 @@ class Platform:
     community_prefix_pattern: str | None = None
     has_profiles: bool = False
     ids_shared_within: Literal["platform", "host"] | None = None
+    plain_link: Callable[[str], str | None] | None = None
     terms: Terms = field(default_factory=Terms)

@@ -1,10 +1,26 @@
 """Reddit."""
 
+import re
 from datetime import date
 
 from pulse.platforms.platform import Platform
 from pulse.platforms.reddit_notices import is_notice_sql
 from pulse.platforms.terms import Terms
+
+# Profiles, /r/u_name, spell an account. Behind a post's id stands its title, in place of which Reddit takes anything.
+_PERMALINK = re.compile(
+    "(?:https://(?:www|old)[.]reddit[.]com)?"
+    "(?P<post>/r/[A-Za-z0-9][A-Za-z0-9_]{1,49}/comments/[0-9a-z]{1,13}/)(?:[^/?#]+/(?P<comment>[0-9a-z]{1,13})?/?)?"
+)
+
+
+def _plain_link(permalink: str) -> str | None:
+    found = _PERMALINK.fullmatch(permalink)
+    if found is None or found["post"].lower().startswith("/r/u_"):
+        return None
+    comment = f"_/{found['comment']}/" if found["comment"] else ""
+    return f"https://www.reddit.com{found['post']}{comment}"
+
 
 # Reddit allows 300 and 40,000 characters today; archives hold longer texts of other years.
 REDDIT = Platform(
@@ -19,6 +35,7 @@ REDDIT = Platform(
     permalink_community_prefix="/r/",
     community_prefix_pattern="^/?r/(?=[^/]+$)",
     has_profiles=True,
+    plain_link=_plain_link,
     terms=Terms(
         addresses=(
             "https://redditinc.com/policies/data-api-terms",

@@ -6,7 +6,7 @@ Numbers and accounts are a site's own.
 
 from datetime import date
 
-from pulse.platforms.platform import Platform
+from pulse.platforms.platform import Platform, whole_links
 from pulse.platforms.terms import Terms
 
 # The longest post is 30,000 characters of markup.
@@ -20,6 +20,9 @@ STACK_EXCHANGE = Platform(
     longest_title_chars=500,
     longest_body_chars=100_000,
     ids_shared_within="host",
+    plain_link=whole_links(
+        "https://[a-z0-9.-]{1,253}/(?:(?:questions|a)/[0-9]{1,12}(?:#comment[0-9]{1,12}_[0-9]{1,12})?)"
+    ),
     terms=Terms(
         addresses=("https://stackoverflow.com/help/licensing", "https://stackoverflow.com/legal/api-terms-of-use"),
         looked_up_on=date(2026, 11, 28),

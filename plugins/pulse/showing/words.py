@@ -8,7 +8,7 @@ from typing import Literal
 
 Kind = Literal["count", "share", "points", "hours", "ratio", "money"]
 Better = Literal["higher", "lower", "neither"]
-Group = Literal["Activity", "People", "Answers and mood", "Business"]
+Group = Literal["Activity", "People", "Answers and mood", "Brands and needs", "Business"]
 CountedKind = Literal["posts", "comments", "messages"]
 
 
@@ -200,6 +200,63 @@ KPIS: dict[str, KpiWords] = {
         "Share of positive less share of negative texts, from -100 (all negative) to +100 (all positive). Compare a "
         "community with itself over time, not communities with each other.",
         "Net sentiment",
+        "higher",
+    ),
+    "share_of_voice": KpiWords(
+        "Share of voice",
+        "share",
+        "Brands and needs",
+        "Of the people who named any brand of the config, the share that spoke of ours. Each person has one vote, "
+        "split over the brands that they named.",
+        "KPIs of listening",
+        "higher",
+    ),
+    "awareness": KpiWords(
+        "People who name our brand",
+        "count",
+        "Brands and needs",
+        "Distinct people who named a brand of ours.",
+        "KPIs of listening",
+        "higher",
+    ),
+    "needs_voiced": KpiWords(
+        "People who voice a need",
+        "count",
+        "Brands and needs",
+        "Distinct people who voiced a wish, a complaint or a request.",
+        "KPIs of listening",
+    ),
+    "advocates": KpiWords(
+        "Advocates",
+        "count",
+        "Brands and needs",
+        "People who praised a brand of ours at first hand, on several days and in several threads, and "
+        "promote nothing.",
+        "KPIs of listening",
+        "higher",
+    ),
+    "user_made_posts": KpiWords(
+        "User-made posts",
+        "count",
+        "Brands and needs",
+        "Contributions that tell of a brand of ours at first hand, show a picture with it, or enter a contest.",
+        "KPIs of listening",
+        "higher",
+    ),
+    "value_to_pitch": KpiWords(
+        "Help of what the team gives and asks for",
+        "share",
+        "Brands and needs",
+        "Of the team's answers to people and its promotions together, the share that is answers.",
+        "KPIs of listening",
+        "higher",
+    ),
+    "promotion_reception": KpiWords(
+        "Reception of our promotions",
+        "ratio",
+        "Brands and needs",
+        "Mean mood of replies to the team's promotions less that of replies to other posts, from -2 to 2.",
+        "KPIs of listening",
         "higher",
     ),
     "visits": KpiWords("Visits", "count", "Business", "Visits, as imported.", "Business results"),

@@ -56,3 +56,16 @@ def test_listening__words_that_match_over_a_fifth_of_all_texts_are_a_warning(
     raw.promote(home, sealed_load(home, [contribution(f"t1_{n}", body=text) for n, text in enumerate(texts)]))
     warned = [found for level, found in findings(home) if level == "warn"]
     assert warned == ["words of interest tea matches 30% of the latest 10 texts, over 20%"]
+
+
+def test_alerts__are_explained_with_whom_they_reach(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    text = CONFIG.replace("OURS", "ours: true, ").replace(
+        "listening:\n", "notify: [{notifier: a.B}]\nlistening:\n  alerts: {communities: [reddit/tea]}\n"
+    )
+    configure(text, tmp_path, monkeypatch)
+    (said,) = [found for found in doctor.examine(home) if found.check == "alerts"]
+    assert said.level == "ok"
+    assert said.found == (
+        "once a day, to the log and 1 notifier: each mention of Emberwell; needs that spike; moods that turn; "
+        "only of reddit/tea"
+    )

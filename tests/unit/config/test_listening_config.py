@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pulse.config.listening import Brand, explained, is_case_aware
+from pulse.config.listening import ALERT_RULES, Brand, explained, is_case_aware
 from pulse.config.settings import load_settings
 from pulse.core.errors import ConfigError
 from pulse.core.home import Home
@@ -89,7 +89,7 @@ LAUNCH = {"name": "l", "brand": "x", "launch_date": "2026-01-01", "words": ["col
     ("listening", "message"),
     [
         ({"brnads": []}, "unknown key listening.brnads"),
-        ({"alerts": {}}, "unknown key listening.alerts"),
+        ({"alarms": {}}, "unknown key listening.alarms"),
         ({"brands": [{"name": "x", "aliases": []}]}, "listening.brands.0.aliases: "),
         ({"brands": [{"name": "x", "aliases": [""]}]}, "listening.brands.0.aliases.0: is empty"),
         ({"brands": [{"name": "x", "aliases": ["  "]}]}, "listening.brands.0.aliases.0: is empty"),
@@ -185,3 +185,42 @@ def test_explained__says_how_a_brand_is_told():
         "Apple (a competitor): apple inc in any case and Apple with a capital only; means the brand if none of pie is "
         "near, and one of iphone, mac is near"
     )
+
+
+# ---- alerts ------------------------------------------------------------------
+
+WITH_OURS = {"brands": [{"name": "A", "ours": True, "aliases": ["Aaa"]}], "own_communities": ["reddit/Tea"]}
+
+
+def test_alerts__without_more_are_all_that_can_find_something(tmp_path: Path, home: Home):
+    assert load(tmp_path, home, WITH_OURS).alert_rules == ()
+    assert load(tmp_path, home, WITH_OURS | {"alerts": {}}).alert_rules == ALERT_RULES
+    only_statistics = load(tmp_path, home, {"alerts": {}})
+    assert not only_statistics.is_empty
+    assert only_statistics.alert_rules == ("need_spike", "mood_turn")
+    chosen = load(tmp_path, home, WITH_OURS | {"alerts": {"rules": ["mood_turn", "brand_mention"]}})
+    assert chosen.alert_rules == ("brand_mention", "mood_turn")
+    assert load(tmp_path, home, {"alerts": {"communities": ["reddit/TEA"]}}).alerts.communities == ("reddit/tea",)
+
+
+@pytest.mark.parametrize(
+    ("listening", "said"),
+    [
+        ({"alerts": {"rules": ["brand_mention"]}}, "brand_mention would never find anything"),
+        ({"alerts": {"rules": ["unanswered_question"]}}, "unanswered_question would never find anything"),
+        ({"alerts": {"rules": ["mood_turn", "mood_turn"]}}, "mood_turn stands twice"),
+        ({"alerts": {"rules": ["moods"]}}, "alerts.rules.0"),
+        ({"alerts": {"rules": []}}, "alerts.rules"),
+        ({"alerts": {"communities": ["reddit/nowhere"]}}, "community reddit/nowhere is unknown"),
+        ({"alerts": {"max_lines": 0}}, "alerts.max_lines"),
+        ({"alerts": {"max_lines": 501}}, "alerts.max_lines"),
+        ({"alerts": {"notifiers": []}}, "unknown key listening.alerts.notifiers"),
+        ({"alerts": True}, "listening.alerts"),
+    ],
+)
+def test_alerts__that_cannot_be_are_one_error_with_the_place(listening: Any, said: str, tmp_path: Path, home: Home):
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, home, listening)
+    assert said in str(error.value)
+    assert "communities.yml, line" in str(error.value)
+    assert error.value.next_step

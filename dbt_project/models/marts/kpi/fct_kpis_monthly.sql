@@ -16,6 +16,12 @@ moods as (
 
 ),
 
+listening as (
+
+    select * from {{ ref('fct_listening_kpis_monthly') }}
+
+),
+
 business_results as (
 
     select
@@ -44,6 +50,9 @@ inputs as (
         contributions_n + coalesce(sum(known_n) over (
             partition by platform, community order by month_start_date rows between unbounded preceding and 1 preceding
         ), 0) as contributions_so_far_n,
+        sum(removed_n + nameless_n) over (
+            partition by platform, community order by month_start_date rows between unbounded preceding and current row
+        ) as gone_so_far_n,
         sum(nameless_n) over (
             partition by platform, community order by month_start_date rows between unbounded preceding and current row
         ) as nameless_so_far_n
@@ -161,6 +170,25 @@ figures as (
         '{{ mood.rests_on }}' as rests_on,
         cast(null as bigint) as history_days_n
     from moods
+    union all
+    select
+        platform,
+        community,
+        month_start_date,
+        kpi,
+        value,
+        n,
+        value_low,
+        value_high,
+        case kpi{% for of in kpis_of_listening() %} when '{{ of.kpi }}' then '{{ of.unit }}'{% endfor %} end as unit,
+        days_n,
+        days_complete_n,
+        caveat,
+        case kpi{% for of in kpis_of_listening() %} when '{{ of.kpi }}' then {{ of.version }}{% endfor %} end
+            as definition_version,
+        case kpi{% for of in kpis_of_listening() %} when '{{ of.kpi }}' then '{{ of.rests_on }}'{% endfor %} end as rests_on,
+        cast(null as bigint) as history_days_n
+    from listening
     {%- for of in kpis_of_business() %}
     {%- set result = of.kpi %}
     union all
@@ -349,15 +377,19 @@ select
     end as change_share,
     changed.history_days_n,
     cast(changed.definition_version as bigint) as definition_version,
-    case when changed.rests_on = 'texts' then '{{ var("sentiment_model_id") }}' end as sentiment_model_id,
+    case
+        when changed.rests_on in ('texts', 'voices', 'voices_so_far') then '{{ var("sentiment_model_id") }}'
+    end as sentiment_model_id,
     cast(case
-        when changed.rests_on = 'history' then coalesce(inputs.contributions_so_far_n, 0)
+        when changed.rests_on in ('history', 'voices_so_far') then coalesce(inputs.contributions_so_far_n, 0)
         when changed.rests_on is not null then coalesce(inputs.contributions_n, 0)
     end as bigint) as contributions_n,
     cast(case
         when changed.rests_on = 'people' then coalesce(inputs.nameless_n, 0)
         when changed.rests_on = 'history' then coalesce(inputs.nameless_so_far_n, 0)
         when changed.rests_on = 'texts' then coalesce(inputs.removed_n, 0)
+        when changed.rests_on = 'voices' then coalesce(inputs.removed_n + inputs.nameless_n, 0)
+        when changed.rests_on = 'voices_so_far' then coalesce(inputs.gone_so_far_n, 0)
     end as bigint) as erased_n,
     case when changed.rests_on is not null then inputs.last_observed_at end as last_observed_at
 from changed

@@ -304,6 +304,102 @@ post_this_kind as (
 
 ),
 
+promotion_evidence as (
+
+    select
+        {{ scope | join(',\n        ') }},
+        promoter,
+        {{ evidence_ids() }} as evidence_ids
+    from (
+        select
+            promotions.platform,
+            promotions.community,
+            {{ period_start('month', 'promotions.contribution_date') }} as month_start_date,
+            case when promotions.author_role = 'team' then 'team' else 'people' end as promoter,
+            promotions.contribution_id,
+            row_number() over (
+                partition by
+                    promotions.platform, promotions.community,
+                    {{ period_start('month', 'promotions.contribution_date') }},
+                    case when promotions.author_role = 'team' then 'team' else 'people' end
+                order by promotions.replies_mean_score, promotions.contribution_id
+            ) as place
+        from {{ ref('fct_promotions') }} as promotions
+        where promotions.kind = 'post' and promotions.replies_mean_score is not null
+    ) as placed
+    group by {{ scope | join(', ') }}, promoter
+
+),
+
+promotion_badly_taken as (
+
+    select
+        receptions.platform,
+        receptions.community,
+        receptions.month_start_date,
+        concat('promotions by ', receptions.promoter) as subject,
+        receptions.mean_score_difference as figure,
+        receptions.mean_score_difference_low as figure_low,
+        receptions.mean_score_difference_high as figure_high,
+        receptions.replies_scored_n as n,
+        promotion_evidence.evidence_ids,
+        receptions.caveat,
+        -receptions.mean_score_difference_high as strength
+    from {{ ref('fct_promotion_reception') }} as receptions
+    left join promotion_evidence
+        on receptions.platform = promotion_evidence.platform
+        and receptions.community = promotion_evidence.community
+        and receptions.month_start_date = promotion_evidence.month_start_date
+        and receptions.promoter = promotion_evidence.promoter
+    where receptions.reception = 'badly_taken'
+
+),
+
+profiles as (
+
+    select
+        *,
+        row_number() over (partition by platform, community order by month_start_date desc) as recency
+    from {{ ref('fct_community_profile_monthly') }}
+
+),
+
+-- Where newcomers are answered as others are, and clearly more people than elsewhere use the goal's words, and nobody of
+-- ours takes part yet. What fits is told of the last month alone: of the goals and communities as they are now.
+join_community as (
+
+    select
+        fits.platform,
+        fits.community,
+        profiles.month_start_date,
+        concat(fits.goal_kind, ': ', fits.goal) as subject,
+        fits.people_share as figure,
+        fits.people_share_low as figure_low,
+        fits.people_share_high as figure_high,
+        fits.people_n as n,
+        cast(null as varchar) as evidence_ids,
+        fits.caveat,
+        fits.score as strength
+    from {{ ref('fct_community_discovery') }} as fits
+    inner join profiles
+        on fits.platform = profiles.platform
+        and fits.community = profiles.community
+        and profiles.recency = 1
+    left join {{ ref('stg_own_communities') }} as own
+        on fits.platform = own.platform
+        and fits.community = own.community
+    left join (
+        select distinct platform, community from {{ ref('fct_value_to_pitch') }} where team_n > 0
+    ) as joined
+        on fits.platform = joined.platform
+        and fits.community = joined.community
+    where own.community is null and joined.community is null
+        and fits.is_followed
+        and fits.people_share_low >= {{ var('join_min_excess') }} * fits.usual_share
+        and profiles.openness_label = 'open'
+
+),
+
 actions as (
 
     {%- for rule in action_rules() %}

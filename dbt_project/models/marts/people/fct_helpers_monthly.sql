@@ -24,6 +24,7 @@ counted as (
         count(case when has_reply_of_asker then 1 end) as asker_replies_n,
         count(case when has_judged_reply_of_asker then 1 end) as asker_replies_judged_n,
         count(case when is_thanked then 1 end) as answers_thanked_n,
+        case when count(is_accepted) > 0 then count(case when is_accepted then 1 end) end as answers_accepted_n,
         percentile_cont(0.5) within group (order by answer_h) as median_answer_h
     from answers
     group by platform, community, month_start_date, author_key
@@ -75,6 +76,7 @@ select
         when {{ is_enough('ranked.asker_replies_judged_n') }}
             then {{ wilson_high('ranked.answers_thanked_n', 'ranked.asker_replies_judged_n') }}
     end as thanked_share_high,
+    ranked.answers_accepted_n,
     case when {{ is_enough('ranked.answers_n') }} then round(ranked.median_answer_h, 6) end as median_answer_h,
     months.days_n,
     months.days_complete_n,
