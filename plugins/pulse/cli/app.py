@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pulse.core.window import Window
     from pulse.orchestration.embedded import RunResult
     from pulse.reading.status import Status
+    from pulse.reports.contents import Community
 
 
 # What a shell makes of a program that ended by SIGINT.
@@ -332,8 +333,13 @@ def report(
     again: Annotated[
         bool, typer.Option("--again", help="Close the month again first: what differs becomes a new version.")
     ] = False,
+    community: Annotated[
+        str | None, typer.Option("--community", help="Of one community alone, PLATFORM/NAME; it lies beside the other.")
+    ] = None,
 ) -> None:
     """Write the report of a month again, from its frozen KPIs; a month that is not frozen yet is closed first."""
+    from pulse.config.report import report_policy
+    from pulse.config.settings import config_path
     from pulse.core.clock import utc_now
     from pulse.kpi import Month, close_month
     from pulse.kpi.closing import latest_version, lost_words
@@ -348,7 +354,25 @@ def report(
         else:
             held = f"{of_month}: frozen as version {latest_version(home, of_month)}; --again closes it again"
             typer.echo(printable(held + lost_words(lost_versions(home, of_month))))
-        typer.echo(printable(str(report_month(home, of_month, clock=utc_now).page)))
+        policy, only = report_policy(config_path()), None if community is None else _community(community)
+        typer.echo(printable(str(report_month(home, of_month, clock=utc_now, policy=policy, only=only).page)))
+
+
+def _community(given: str) -> "Community":
+    """A community as its platform compares it.
+
+    Raises:
+        ConfigError: it is no platform and name.
+    """
+    from pulse.platforms.names import canonical_name
+    from pulse.reports.contents import Community
+
+    platform, _, name = given.partition("/")
+    if not platform or not name:
+        raise ConfigError(
+            "--community", value=given, limit="PLATFORM/NAME, such as reddit/espresso", next_step="mend the option"
+        )
+    return Community(platform, canonical_name(platform, name))
 
 
 def _run(start: "Callable[[Any, Home, Callable[[str], None]], RunResult]", *, quiet: bool) -> None:

@@ -1,6 +1,6 @@
 """One figure in words: its value or why there is none, how it changed, how sure it is, what stands against it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -249,10 +249,10 @@ def months_before(month: date, n: int) -> date:
     return date(months // 12, months % 12 + 1, 1)
 
 
-def lacking(kpis: Iterable[Kpi]) -> list[tuple[str, str]]:
+def lacking(kpis: Iterable[Kpi], label: Callable[[Kpi], str]) -> list[tuple[list[str], str]]:
     """Figures without a value by their reason, each reason once: labels and reason."""
     labels: dict[str, list[str]] = {}
     for kpi in kpis:
         if kpi.value is None:
-            labels.setdefault(reason(kpi), []).append(words.of_kpi(kpi.kpi, kpi.unit).label)
-    return [(", ".join(of_reason), told) for told, of_reason in labels.items()]
+            labels.setdefault(reason(kpi), []).append(label(kpi))
+    return [(of_reason, told) for told, of_reason in labels.items()]
