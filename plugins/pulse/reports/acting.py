@@ -4,7 +4,7 @@ Where the marts hold no actions, what is clear among the figures and the turns o
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 
 from pulse.core.text import printable
@@ -52,7 +52,7 @@ class Told:
         title: what to do, without anything that people wrote.
         topic: words of a topic that it is about, which people wrote; None without.
         why: the figures behind it, in plain words.
-        where: the community.
+        where: the community; nothing where the report is about it alone.
         links: what to read for it.
     """
 
@@ -66,8 +66,10 @@ class Told:
 def told(report: Report) -> list[Told]:
     """All there is to do, the most urgent first; communities take turns."""
     if report.actions:
-        return [_told(report, group) for group in _grouped(report)]
-    return [_of_turn(turn) for turn in report.turns or ()]
+        found = [_told(report, group) for group in _grouped(report)]
+    else:
+        found = [_of_turn(turn) for turn in report.turns or ()]
+    return found if report.only is None else [replace(one, where="") for one in found]
 
 
 def form_words(dimension: str, form: str) -> str:
@@ -143,7 +145,7 @@ def _unanswered(group: Sequence[Action]) -> tuple[str, None, str]:
 
 def _request(action: Action) -> str:
     name = NEEDS.get(action.subject or "", _words_of(action.subject or "requests"))
-    return name[:-1] if round(action.figure or 0) == 1 and name.endswith("s") and " for " not in name else name
+    return name.replace("requests for", "request for").removesuffix("s") if round(action.figure or 0) == 1 else name
 
 
 def _mood(action: Action, turn: Turn | None) -> tuple[str, None, str]:

@@ -47,7 +47,9 @@ def brief(report: Report, page: str | None) -> Brief:
     return Brief(
         title=title(report),
         scope=scope(report),
-        actions=tuple(Line(f"{one.title} · {one.where}", one.why, one.links) for one in told[:ACTIONS_N]),
+        actions=tuple(
+            Line(" · ".join(filter(None, (one.title, one.where))), one.why, one.links) for one in told[:ACTIONS_N]
+        ),
         more_n=max(0, len(told) - ACTIONS_N),
         figures=tuple(five.chosen(report)),
         notice="Some days of the month are missing or are told with care; the report says which." if notices else "",

@@ -263,14 +263,10 @@ class Participation:
 
     of: Community
     contributors: int | None
-    top_1_share: float | None
-    next_9_share: float | None
-    rest_share: float | None
     half_activity_contributors: int | None
     core_n: int | None
     regular_n: int | None
     casual_n: int | None
-    caveat: str | None
 
 
 @dataclass(frozen=True)
@@ -295,9 +291,6 @@ class Newcomers:
     of: Community
     cohort_n: int | None
     retention_rate: float | None
-    retention_rate_low: float | None
-    retention_rate_high: float | None
-    is_left_censored: bool
 
 
 @dataclass(frozen=True)
@@ -312,9 +305,6 @@ class Profile:
     newcomer_posts_n: int | None
     newcomer_response_rate_24h: float | None
     other_response_rate_24h: float | None
-    openness: float | None
-    openness_low: float | None
-    openness_high: float | None
 
 
 @dataclass(frozen=True)
@@ -327,11 +317,7 @@ class Impact:
     currency: str | None
     lag_days: int
     correlation: float
-    correlation_low: float | None
-    correlation_high: float | None
-    effective_n: float
     is_beyond_chance: bool
-    days_complete_n: int
 
 
 @dataclass(frozen=True)

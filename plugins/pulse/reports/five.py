@@ -60,7 +60,7 @@ def chosen(report: Report) -> list[Figure]:
 
 def _figure(kpi: Kpi, month: date) -> Figure:
     card = telling.card(kpi, month)
-    return Figure(kpi.kpi, label(kpi), str(card.value), _plain_change(kpi, month), card.tone)
+    return Figure(kpi.kpi, label(kpi), card.value, _plain_change(kpi, month), card.tone)
 
 
 def label(kpi: Kpi) -> str:
@@ -116,7 +116,7 @@ def everything(report: Report) -> AllFigures:
     cards = {kpi.kpi: telling.card(kpi, report.month.first_day, beside) for kpi in kpis if kpi.value is not None}
     caveats = list(dict.fromkeys(caveat for card in cards.values() for caveat in card.caveats))
     letters = dict(zip(caveats, ascii_lowercase, strict=False))
-    rows = [_row(kpi, cards[kpi.kpi], letters) for kpi in kpis if kpi.kpi in cards]
+    rows = [_row(kpi, cards[kpi.kpi], letters, beside) for kpi in kpis if kpi.kpi in cards]
     before = figures.month_of(telling.months_before(report.month.first_day, 1))
     columns = ("Figure", "Value", f"Against {before}", "Likely between", "A year before")
     lacking = ((", ".join(labels), why) for labels, why in telling.lacking(kpis, label))
@@ -127,14 +127,14 @@ def everything(report: Report) -> AllFigures:
     )
 
 
-def _row(kpi: Kpi, card: telling.Card, letters: Mapping[str, str]) -> tuple[str | Markup, ...]:
+def _row(kpi: Kpi, card: telling.Card, letters: Mapping[str, str], beside: telling.Beside) -> tuple[str | Markup, ...]:
     marks = " ".join(letters[caveat] for caveat in card.caveats if caveat in letters)
     moved: str | Markup = telling.change_text(kpi) or "–"
     if kpi.is_change_clear:
         moved = Markup("<strong>{}</strong>").format(moved)
-    kind = words.of_kpi(kpi.kpi, kpi.unit).kind
-    likely = "–" if kpi.value_low is None else layout.bounds(kpi.value_low, kpi.value_high, kind)
-    return (label(kpi) + (f" [{marks}]" if marks else ""), str(card.value), moved, likely, card.year or "–")
+    likely = layout.bounds(kpi.value_low, kpi.value_high, words.of_kpi(kpi.kpi, kpi.unit).kind)
+    likely = telling.reply_rate(kpi, beside) or likely
+    return (label(kpi) + (f" [{marks}]" if marks else ""), card.value, moved, likely, card.year or "–")
 
 
 def place(kpi: Kpi) -> tuple[int, str]:
@@ -186,7 +186,7 @@ def _days_note(report: Report) -> str:
         found.append(f"Dashed line: silent everywhere ({figures.days_in_words(report.silent_days)}).")
     best = max((day.complete_n for day in report.days), default=0)
     if any(day.complete_n < best for day in report.days):
-        found.append("On grey, some community is missing.")
+        found.append("On grey, a community is lacking.")
     return " ".join(found)
 
 

@@ -94,7 +94,7 @@ def _moves(report: Report) -> layout.Table | None:
     if not any(counted.values()):
         return None
     rows = [(label, *(_moved_n(counted, origin, goal) for goal in _GOALS)) for origin, label in _ORIGINS.items()]
-    return layout.folded(("Last month", *_GOALS.values()), rows, shown_n=len(rows))
+    return layout.folded(("Last month", *_GOALS.values()), rows, shown_n=len(rows), keeps_all=True)
 
 
 def _moved_n(counted: Mapping[tuple[str, str], int | None], origin: str, goal: str) -> str:

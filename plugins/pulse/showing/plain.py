@@ -53,7 +53,7 @@ LABELS = {
     "chat_response_rate_24h": "Questions in chats answered within a day",
     "chat_median_first_response_h": "Half of the chats are answered within",
     "net_sentiment": "Mood, from −100 to +100",
-    "stickiness": "Of the days, how many the average person wrote on",
+    "stickiness": "Share of days on which a person wrote",
     "engagement_per_contributor": "Likes and comments that a person got",
     "platform_replies": "Replies, as the platform counts them",
 }
