@@ -3,6 +3,7 @@
 Where the marts hold no actions, what is clear among the figures and the turns of the mood takes their place.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
@@ -77,8 +78,16 @@ def form_words(dimension: str, form: str) -> str:
     if dimension == "weekday":
         return f"posts on a {form.capitalize()}"
     if dimension == "day_part":
-        return f"posts from {form[:2]} to {int(form[6:8]) + 1 if form[6:8].isdigit() else ''} o'clock UTC"
+        return _hours(form)
     return _FORMS.get(f"{dimension}: {form}", f"posts of the kind {_words_of(form)}")
+
+
+def _hours(form: str) -> str:
+    """``06_to_11_utc`` in words; hours are whole, and the last one counts."""
+    found = re.fullmatch(r"(\d\d)_to_(\d\d)_utc", form)
+    if found is None:
+        return f"posts of the kind {_words_of(form)}"
+    return f"posts from {int(found[1])} to {int(found[2]) + 1} o'clock UTC"
 
 
 def _words_of(code: str) -> str:
