@@ -57,7 +57,9 @@ def section(report: Report, time_zone: str) -> dict[str, Any] | None:
     panels = [_panel(heatmap, found) for heatmap, found in known]
     ages = {age for heatmap, _ in known if (age := heatmap.age_label)}
     return {
-        "table": layout.folded(("Community", "Most is posted", "Posts do better"), rows, texts=(1, 2)),
+        "table": layout.folded(
+            ("Community", "Most is posted", "Posts score best, against the usual"), rows, texts=(1, 2)
+        ),
         "panels": panels[:CHARTS_N],
         "more_panels": panels[CHARTS_N:],
         "zone": zone_name(time_zone, offset),
@@ -117,15 +119,14 @@ def busiest(found: Iterable[Part]) -> str:
 
 
 def better(found: Iterable[Part]) -> str:
-    """The parts in which posts clearly do better, in words."""
+    """The part in which posts most clearly do better, and how many times the usual score they get; or a dash."""
     parts_known = [part for part in found if part.vs_usual is not None]
     if not parts_known:
         return "–"
     ordered = sorted(
         (part for part in parts_known if part.is_better), key=lambda part: (-(part.vs_usual or 0), part.weekday)
     )
-    told = [f"{part.name} ({layout.times(part.vs_usual)} the usual score)" for part in ordered[:2]]
-    return ", ".join(told) or "–"
+    return f"{ordered[0].name}, {layout.times(ordered[0].vs_usual)}" if ordered else "–"
 
 
 def _panel(heatmap: Heatmap, found: list[Part]) -> layout.Panel:

@@ -7,7 +7,7 @@ from pulse.reports import telling
 from pulse.reports.contents import Event, OwnCommunity, Pitch, Reception, Report
 from pulse.showing import figures
 
-_SHOWN_N = 4
+_SHOWN_N = 3
 _REFUSALS = {
     "too_few_weeks_before": "too few weeks before it are known",
     "too_few_weeks_after": "too few weeks after it are known",
