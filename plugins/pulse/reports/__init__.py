@@ -58,14 +58,23 @@ def write_report(
     from pulse.reports import brief, data, files, links, mail, page, picture, slack
 
     def read(marts: duckdb.DuckDBPyConnection) -> Report:
-        return data.read(marts, month, kpis, restatements, lost, only=only, has_quotes=policy.quotes)
+        return data.read(
+            marts,
+            month,
+            kpis,
+            restatements,
+            lost,
+            only=only,
+            has_quotes=policy.quotes,
+            time_zone=policy.time_zone,
+        )
 
     if connection is None:
         with query.connect(home, "marts") as published:
             report = read(published)
     else:
         report = read(connection)
-    sections = page.sections_of(report, policy)
+    sections = page.sections_of(report)
     built_at, target = clock(), files.of_month(home, month, only)
     sent = brief.brief(report, links.page_address(home, target, policy.base_url))
     made = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 
 from pulse.core.text import printable
-from pulse.reports import layout, telling
+from pulse.reports import layout, telling, zones
 from pulse.reports.contents import FEWEST_CASES, Action, Evidence, Report, Turn
 from pulse.showing import figures
 
@@ -73,21 +73,14 @@ def told(report: Report) -> list[Told]:
     return found if report.only is None else [replace(one, where="") for one in found]
 
 
-def form_words(dimension: str, form: str) -> str:
-    """What posts of a form are called: ``pictures``, ``posts on a Monday``."""
+def form_words(report: Report, dimension: str, form: str) -> str:
+    """What posts of a form are called: ``pictures``, ``posts on a Monday``; hours in the report's time zone."""
     if dimension == "weekday":
         return f"posts on a {form.capitalize()}"
-    if dimension == "day_part":
-        return _hours(form)
-    return _FORMS.get(f"{dimension}: {form}", f"posts of the kind {_words_of(form)}")
-
-
-def _hours(form: str) -> str:
-    """``06_to_11_utc`` in words; hours are whole, and the last one counts."""
     found = re.fullmatch(r"(\d\d)_to_(\d\d)_utc", form)
-    if found is None:
-        return f"posts of the kind {_words_of(form)}"
-    return f"posts from {int(found[1])} to {int(found[2]) + 1} o'clock UTC"
+    if dimension == "day_part" and found is not None:
+        return f"posts from {zones.hours(report, int(found[1]), int(found[2]))}"
+    return _FORMS.get(f"{dimension}: {form}", f"posts of the kind {_words_of(form)}")
 
 
 def _words_of(code: str) -> str:
@@ -124,6 +117,8 @@ def _told(report: Report, group: Sequence[Action]) -> Told:
         title, topic, why = _mood(first, _turn_of(report, first))
     elif first.rule == "thank_advocate":
         title, topic, why = _thanks(group, _advocates_n(report, group))
+    elif first.rule == "post_this_kind":
+        title, topic, why = _form(report, first)
     else:
         tell = _BY_RULE.get(first.rule, _unknown)
         title, topic, why = tell(group)
@@ -199,11 +194,10 @@ def _topic(group: Sequence[Action]) -> tuple[str, str | None, str]:
     return "Join a talk that grows", _words(action.subject, action.n), why
 
 
-def _form(group: Sequence[Action]) -> tuple[str, None, str]:
-    action = group[0]
+def _form(report: Report, action: Action) -> tuple[str, None, str]:
     dimension, _, form = (action.subject or "").partition(": ")
     why = f"They get {_times(action)} what other posts there get; {action.n or 0:,} were seen."
-    return f"Post more {form_words(dimension, form)}", None, why
+    return f"Post more {form_words(report, dimension, form)}", None, why
 
 
 def _unknown(group: Sequence[Action]) -> tuple[str, None, str]:
@@ -216,7 +210,6 @@ _BY_RULE: dict[str, Callable[[Sequence[Action]], tuple[str, str | None, str]]] =
     "answer_unanswered": _unanswered,
     "need_grew": _need,
     "topic_rose": _topic,
-    "post_this_kind": _form,
 }
 
 

@@ -478,7 +478,7 @@ class ThreadTurn:
 
 @dataclass(frozen=True)
 class Report:
-    """All that one report tells, of all communities or of ``only`` one.
+    """All that one report tells, of all communities or of ``only`` one, with hours of ``time_zone``.
 
     A section is None, or empty, where the published marts do not have what it needs.
 
@@ -488,6 +488,7 @@ class Report:
 
     month: Month
     only: Community | None
+    time_zone: str
     kpis: Mapping[Community, Mapping[str, Kpi]]
     communities: tuple[Community, ...]
     restatements: tuple[Restatement, ...]

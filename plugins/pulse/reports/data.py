@@ -62,6 +62,7 @@ def read(
     *,
     only: Community | None = None,
     has_quotes: bool = False,
+    time_zone: str = "UTC",
 ) -> Report:
     """All that the report of a month tells.
 
@@ -71,6 +72,7 @@ def read(
         restatements: what its later versions changed, all of them.
         lost: versions of which a file cannot be read any more.
         only: the one community that the report is about; None for all.
+        time_zone: the IANA time zone in which it tells hours.
         has_quotes: whether it may hold what people wrote, on platforms whose terms allow it. Without, no text is read.
     """
     marts, listened = _Told(connection, month, only), Listened(connection, month, only)
@@ -84,6 +86,7 @@ def read(
     return Report(
         month=month,
         only=only,
+        time_zone=time_zone,
         kpis=dict(by_community),
         communities=communities,
         restatements=tuple(

@@ -61,6 +61,7 @@ def section(report: Report) -> dict[str, Any] | None:
     return {
         "rows": rows[: layout.SHOWN_N + 1],
         "rest": rows[layout.SHOWN_N + 1 :],
+        "has_change": any(row.change != "–" for row in rows),
         "note": unread.now(report).note() if report.moods else "",
         "panels": panels[:CHARTS_N],
         "more_panels": panels[CHARTS_N:],

@@ -28,6 +28,11 @@ class Table:
     numeric: frozenset[int] = frozenset()
     rest: tuple[tuple[str | Markup, ...], ...] = ()
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it fits a phone beside each other: a name and up to two figures, or a name and a text."""
+        return len(self.columns) <= 2 or (len(self.columns) == 3 and len(self.numeric) == 2)
+
 
 @dataclass(frozen=True)
 class Series:

@@ -15,7 +15,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pulse.config.report import ReportPolicy
 from pulse.reports import (
     acting,
     asking,
@@ -87,7 +86,7 @@ class Sections:
     named: Mapping[str, Any]
 
 
-def sections_of(report: Report, policy: ReportPolicy) -> Sections:
+def sections_of(report: Report) -> Sections:
     """All sections that have charts or can be missing."""
     return Sections(
         five.days_panel(report),
@@ -100,7 +99,7 @@ def sections_of(report: Report, policy: ReportPolicy) -> Sections:
             "people": people.section(report),
             "promotions": promoting.section(report),
             "working": working.section(report),
-            "posting": posting.section(report, policy.time_zone),
+            "posting": posting.section(report),
         },
     )
 

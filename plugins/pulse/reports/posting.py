@@ -8,12 +8,11 @@ among all 28 parts of a week (Bonferroni).
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 from math import exp, log
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from pulse.reports import charts, layout, telling
+from pulse.reports import charts, layout, telling, zones
 from pulse.reports.contents import Heatmap, Report, Slot
 from pulse.showing import figures
 
@@ -46,9 +45,9 @@ class Part:
         return f"{figures.WEEKDAYS[self.weekday - 1]} {PARTS[self.part]}"
 
 
-def section(report: Report, time_zone: str) -> dict[str, Any] | None:
+def section(report: Report) -> dict[str, Any] | None:
     """What the page tells; None where too little was posted, or the marts do not have it."""
-    offset = offset_at(report, time_zone)
+    offset = zones.offset_at(report)
     by_heatmap = [(heatmap, parts(heatmap.slots, offset)) for heatmap in report.heatmaps or ()]
     known = [(heatmap, found) for heatmap, found in by_heatmap if any(part.posts for part in found)]
     if not known:
@@ -62,26 +61,11 @@ def section(report: Report, time_zone: str) -> dict[str, Any] | None:
         ),
         "panels": panels[:CHARTS_N],
         "more_panels": panels[CHARTS_N:],
-        "zone": zone_name(time_zone, offset),
+        "zone": zones.name(report.time_zone, offset),
         "span": _span(heatmap for heatmap, _ in known),
         "has_scores": bool(ages),
         "is_any_better": any(part.is_better for _, found in known for part in found),
     }
-
-
-def offset_at(report: Report, time_zone: str) -> timedelta:
-    """The zone's offset from UTC at noon of the month's last day."""
-    noon = datetime.combine(report.month.last_day, time(12), tzinfo=ZoneInfo(time_zone))
-    return noon.utcoffset() or timedelta()
-
-
-def zone_name(time_zone: str, offset: timedelta) -> str:
-    """``Europe/Berlin, 2 hours ahead of UTC``."""
-    if not offset:
-        return time_zone if time_zone == "UTC" else f"{time_zone}, the same as UTC"
-    hours = abs(offset.total_seconds()) / 3600
-    told = f"{hours:.0f} h" if hours == int(hours) else f"{int(hours)} h {round(60 * (hours % 1))} min"
-    return f"{time_zone}, {told} {'ahead of' if offset > timedelta() else 'behind'} UTC"
 
 
 def parts(slots: Iterable[Slot], offset: timedelta) -> list[Part]:

@@ -23,15 +23,15 @@ def section(report: Report) -> dict[str, Any] | None:
         return None
     return {
         "ages": figures.listed(sorted({words.age_text(post.age_label) or "" for post in report.good_posts or ()})),
-        "forms": [_form(form) for form in report.forms[:_FORMS_N]],
+        "forms": [_form(report, form) for form in report.forms[:_FORMS_N]],
         "posts": posts[:_POSTS_N],
         "more_posts": posts[_POSTS_N:],
         "impacts": impacts,
     }
 
 
-def _form(form: Form) -> str:
-    what = acting.form_words(form.dimension, form.form)
+def _form(report: Report, form: Form) -> str:
+    what = acting.form_words(report, form.dimension, form.form)
     metric = "score" if form.metric == "score" else "replies"
     likely = layout.bounds(form.vs_usual_low, form.vs_usual_high, "ratio")
     return (

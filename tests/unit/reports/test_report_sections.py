@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from pulse.core.text import printable
-from pulse.reports import acting, asking, data, five, people, posting, promoting, working
+from pulse.reports import acting, asking, data, five, people, posting, promoting, working, zones
 from pulse.reports.contents import ALL, Action, Community, Event, Report, Slot
 from report_samples import BRAND, MONTH, TOPIC, kpi_row, kpi_rows, month_of_marts
 
@@ -114,14 +114,22 @@ def test_actions__are_made_of_the_turns_of_the_mood_where_there_are_none(marts: 
     ("subject", "told"),
     [
         ("weekday: monday", "posts on a Monday"),
-        ("day_part: 06_to_11_utc", "posts from 6 to 12 o'clock UTC"),
-        ("day_part: 18_to_23_utc", "posts from 18 to 24 o'clock UTC"),
+        ("day_part: 06_to_11_utc", "posts from 6:00 to 12:00, UTC"),
+        ("day_part: 18_to_23_utc", "posts from 18:00 to 24:00, UTC"),
         ("title_form: how_to", "how-tos"),
         ("shape: round_one", "posts of the kind round one"),
     ],
 )
-def test_forms__have_names_that_people_use(subject: str, told: str):
-    assert acting.form_words(*subject.split(": ")) == told
+def test_forms__have_names_that_people_use(marts: duckdb.DuckDBPyConnection, subject: str, told: str):
+    assert acting.form_words(read(marts), *subject.split(": ")) == told
+
+
+@pytest.mark.parametrize(
+    ("zone", "told"),
+    [("Europe/Berlin", "7:00 to 13:00, Europe/Berlin"), ("Asia/Kolkata", "11:30 to 17:30, Asia/Kolkata")],
+)
+def test_forms__of_hours_are_in_the_time_zone_of_the_report(marts: duckdb.DuckDBPyConnection, zone: str, told: str):
+    assert acting.form_words(read(marts, time_zone=zone), "day_part", "06_to_11_utc") == f"posts from {told}"
 
 
 # ---- the five figures -------------------------------------------------------
@@ -272,9 +280,9 @@ def test_parts__do_better_only_where_all_their_hours_together_are_beyond_chance_
 )
 def test_zone__goes_by_its_offset_on_the_last_day_of_the_month(marts: duckdb.DuckDBPyConnection, zone: str, told: str):
     # Berlin leaves summer time on 25 October, New York on 1 November.
-    report = read(marts)
-    assert posting.zone_name(zone, posting.offset_at(report, zone)) == told
-    found = posting.section(report, zone)
+    report = read(marts, time_zone=zone)
+    assert zones.name(zone, zones.offset_at(report)) == told
+    found = posting.section(report)
     assert found is not None
     assert found["zone"] == told
 
