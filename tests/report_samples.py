@@ -5,8 +5,10 @@ Tables are made from the yml beside the models, so a column that is renamed ther
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from html.parser import HTMLParser
 from typing import Any
 
 import duckdb
@@ -14,6 +16,7 @@ import pyarrow as pa
 
 from pulse.core.month import Month
 from pulse.lake.kpi_store import KPI_MONTHLY, TABLES
+from pulse.reports.contents import FEWEST_CASES
 from pulse.warehouse import dictionary
 
 MONTH = Month(date(2026, 10, 1))
@@ -33,6 +36,12 @@ NAUGHTY = (
     "مرحبا بالعالم",
     "&lt;b&gt; &amp; <!-- --> ' \" `",
 )
+
+
+# Words of a topic, and a brand, as somebody who means harm would have them; and whoever must be named nowhere.
+TOPIC = "<b>kettle</b>, \u202elid, {{7*7}}"
+BRAND = "Ember<i>well</i>"
+AUTHOR = "a0b1c2d3e4f5"
 
 
 def kpi_row(kpi: str, value: float | None, *, community: str = "tea", **changes: Any) -> dict[str, Any]:
@@ -188,6 +197,7 @@ def month_of_marts(
         ],
     }  # fmt: skip
     rows |= _turn(communities[0], quote) | _people(communities) | _business(communities[0])
+    rows |= _listening(communities, quote) | _promotions(communities)
     return marts({name: of_table for name, of_table in rows.items() if only is None or name in only})
 
 
@@ -197,8 +207,7 @@ def _people(communities: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     return {
         "fct_participation_monthly": [
             _of(of) | month | {
-                "contributors": 388, "gini": 0.76, "top_1_share": 0.23, "next_9_share": 0.45, "rest_share": 0.32,
-                "half_activity_contributors": 17, "core_n": 69, "regular_n": 154, "casual_n": 165,
+                "contributors": 388, "half_activity_contributors": 17, "core_n": 69, "regular_n": 154, "casual_n": 165,
             }
             for of in communities
         ],
@@ -241,6 +250,88 @@ def _business(community: str) -> dict[str, list[dict[str, Any]]]:
     }  # fmt: skip
 
 
+def _listening(communities: Sequence[str], quote: str) -> dict[str, list[dict[str, Any]]]:
+    """What to do, needs, topics and brands; words of topics and brands mean as much harm as all that people write."""
+    month = {"month_start_date": MONTH.first_day}
+    growth = {"growth": 3.4, "growth_low": 1.9, "growth_high": 6.1}
+    first = _of(communities[0]) | month
+    rules = (
+        ("answer_unanswered", "question", 17.0, None, None, 137, "t3_a t1_after1 t1_gone"),
+        ("answer_unanswered", "recommendation_request", 1.0, None, None, 9, None),
+        ("mood_turned", "down", -0.29, -0.36, -0.22, 1_560, "t1_after1"),
+        ("need_grew", f"complaint: {TOPIC}", 3.4, 1.9, 6.1, 37, "t1_after2"),
+        ("thank_advocate", BRAND, 0.8, 0.6, 0.9, 20, "t1_before1"),
+        ("thank_advocate", BRAND, 0.7, 0.5, 0.8, 30, None),
+        ("topic_rose", TOPIC, 27.0, 1.7, 454.0, 15, None),
+        ("post_this_kind", "shown_as: picture", 1.6, 1.2, 2.1, 44, "t3_a"),
+    )
+    brands = [_of(of) | month | {"brand": brand, "is_ours": brand == BRAND, "people_n": 258, "share_of_voice": 0.58,
+                                 "share_of_voice_low": 0.53, "share_of_voice_high": 0.62}
+              for of in ("*", *communities) for brand in (BRAND, "Other")]  # fmt: skip
+    keys = ("platform", "community", "month_start_date", "brand", "is_ours")
+    return {
+        "fct_actions_monthly": [
+            first | {"place": place, "rule": rule, "subject": subject, "figure": figure, "figure_low": low,
+                     "figure_high": high, "n": n, "evidence_ids": ids}
+            for place, (rule, subject, figure, low, high, n, ids) in enumerate(rules, start=1)
+        ],
+        "fct_needs_monthly": [
+            _of(of) | month | {
+                "need": need, "topic_id": topic, "label": None if topic is None else TOPIC, "people_n": 37 - place,
+                "is_clear": place == 0, "judged_n": 900, **growth,
+            }
+            for of in communities
+            for place, (need, topic) in enumerate((("complaint", None), ("complaint", 3), ("wish", None)))
+        ],
+        "fct_topics_monthly": [
+            _of(of) | month | {"topic_id": at, "label": TOPIC, "people": people, "people_share": 0.2,
+                               "is_growing": at == 1, **growth}
+            for of in communities
+            for at, people in ((1, 79), (2, FEWEST_CASES - 1))
+        ],
+        "fct_share_of_voice": brands,
+        "fct_brand_awareness_monthly": [
+            {key: row[key] for key in (*keys, "people_n")} | {"aware_share": 0.15} for row in brands
+        ],
+        "fct_user_generated_content": [
+            {key: row[key] for key in keys} | {"good_n": 27, "told_n": 57} for row in brands
+        ],
+        "fct_advocates_monthly": [
+            first | {"brand": BRAND, "is_ours": True, "author_key": f"{AUTHOR}{at}"} for at in range(6)
+        ],
+        "fct_helpers_monthly": [first | {"place": at, "author_key": f"{AUTHOR}{at}"} for at in range(1, 9)],
+    }  # fmt: skip
+
+
+def _promotions(communities: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    month = {"month_start_date": MONTH.first_day}
+    first = _of(communities[0])
+    return {
+        "fct_value_to_pitch": [first | month | {"team_n": 113, "helps_n": 108, "people_helped_n": 70, "pitches_n": 5,
+                                                "removed_n": 2}],
+        "fct_promotion_reception": [first | month | {"promoter": "team", "posts_n": 5, "replies_scored_n": 41,
+                                                     "reception": "badly_taken"}],
+        "fct_event_effects": [
+            first | {"event_kind": "launch", "event": "Cold brew", "event_date": date(2026, 10, 10),
+                     "change_share": 0.18, "is_clear_rise": True},
+            first | {"event_kind": "offer", "event": "Tea week", "event_date": date(2026, 9, 1),
+                     "refusal": "too_few_controls"},
+        ],
+        "fct_own_communities_monthly": [first | month | {
+            "members_n": 52_054, "members_change_n": 611, "posts_by_people_n": 518, "answered_by_team_share": 0.21,
+            "median_team_answer_h": 8.5,
+        }],
+        "fct_content_performance": [first | month | {
+            "dimension": "shown_as", "form": "picture", "metric": metric, "posts_n": 44, "vs_usual": 1.6,
+            "vs_usual_low": low, "vs_usual_high": 2.1, "is_clear": True,
+        } for metric, low in (("score", 1.2), ("replies", 1.1))],
+        "fct_thread_turns": [first | month | {
+            "thread_id": "t3_a", "contribution_date": date(2026, 10, 14), "turn_contribution_id": "t1_after1",
+            "direction": "down", "people_before_n": 31, "people_after_n": 22, "p_value": 0.001,
+        }],
+    }  # fmt: skip
+
+
 def _of(community: str) -> dict[str, Any]:
     return {"platform": "*" if community == "*" else "reddit", "community": community}
 
@@ -271,7 +362,7 @@ def _turn(community: str, quote: str) -> dict[str, list[dict[str, Any]]]:
         _of(community) | {
             "contribution_id": f"t1_{side}{place}", "kind": "comment", "thread_id": "t3_a",
             "contribution_date": day + timedelta(days=-2 if side == "before" else 2), "body": f"{quote} {place}",
-            "permalink": "https://example.org/r/tea/1" if place == 1 else "javascript:alert(1)",
+            "permalink": "https://example.org/t/11/1" if place == 1 else "javascript:alert(1)",
             "sentiment_label": "positive" if side == "before" else "negative",
         }
         for side in ("before", "after")
@@ -279,7 +370,8 @@ def _turn(community: str, quote: str) -> dict[str, list[dict[str, Any]]]:
     ]  # fmt: skip
     post = _of(community) | {
         "contribution_id": "t3_a", "kind": "post", "contribution_date": day, "title": quote,
-        "permalink": "https://example.org/r/tea/0", "author_role": "member", "score": 120, "reply_count": 44,
+        "permalink": "/r/tea/comments/a0/my_words_in_an_address/", "author_role": "member", "score": 120,
+        "reply_count": 44,
     }  # fmt: skip
     return {
         "fct_contributions": [*contributions, post],
@@ -306,3 +398,48 @@ def _turn(community: str, quote: str) -> dict[str, list[dict[str, Any]]]:
             }
         ],
     }  # fmt: skip
+
+
+# ---- the page, taken apart ----------------------------------------------------
+
+_VOID = {"meta", "link", "img", "br", "hr", "input"}
+
+
+@dataclass
+class Parsed(HTMLParser):
+    """A page as a browser takes it apart."""
+
+    tags: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    open_tags: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.open_tags.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open_tags.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, text: str) -> None:
+        if self.open_tags[-1:] != ["style"]:
+            self.texts.append(text)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+
+def parsed(html: str) -> Parsed:
+    """A page whose tags close in order."""
+    found = Parsed()
+    found.feed(html)
+    found.close()
+    assert not found.open_tags
+    return found

@@ -12,13 +12,18 @@ from typing import Any
 
 import pytest
 
+from pulse.config.report import ReportPolicy
 from pulse.core.home import Home
-from pulse.reports import LostVersion, write_report
-from report_samples import BUILT_AT, MONTH, NAUGHTY, kpi_rows, month_of_marts
+from pulse.reports import Community, LostVersion, ReportFiles, write_report
+from report_samples import AUTHOR, BUILT_AT, MONTH, NAUGHTY, kpi_rows, month_of_marts
 
 pytestmark = pytest.mark.integration
 
-WIDTHS_PX = (1280, 360)
+WIDTHS_PX = (1280, 390, 360)
+# What a report of seven communities may ask of whoever reads it: with all folds closed, and with all open.
+MOST_WORDS, MOST_CHARTS = (1_200, 3_000), (12, 30)
+LEAST_FILLED = 0.6  # of each printed page but the last
+QUOTE = "Somebody's very own sentence"
 COMMUNITIES_N = len(NAUGHTY) + 6
 _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # What is published of the first days of the month, so that a strip has each state.
@@ -29,12 +34,20 @@ STATES = (
     "posts = 0, comments = 0, outcome = 'empty', is_silent_everywhere = true",
 )
 
-# What sticks out to the right, without what scrolls inside its own box or is hidden on purpose.
+# What sticks out to the right, without what is hidden on purpose.
 STICKING_OUT = """
 () => [...document.querySelectorAll('body *')]
-    .filter(e => !e.closest('.scroll, .skip, .hidden, details:not([open]) > :not(summary)'))
+    .filter(e => e.checkVisibility() && !e.closest('.skip, thead'))
     .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
     .map(e => e.outerHTML.slice(0, 120))
+"""
+ALL_OPEN = "document.querySelectorAll('details').forEach(one => one.open = true)"
+# Words as they are seen, those in charts included, and all drawings.
+SEEN = """
+() => [
+    document.body.innerText.split(/\\s+/).filter(Boolean).length,
+    [...document.querySelectorAll('svg')].filter(e => e.checkVisibility()).length,
+]
 """
 # Contrast by WCAG 2 of every text that shows, against the nearest background that is not transparent.
 FAINT_TEXTS = """
@@ -68,7 +81,7 @@ FAINT_TEXTS = """
 """
 # What a page break may cut.
 CUT_IN_TWO = """
-() => [...document.querySelectorAll('.panel, .card, .turn')]
+() => [...document.querySelectorAll('.panel, .card, .turns li, tr')]
     .filter(e => getComputedStyle(e).breakInside !== 'avoid')
     .map(e => e.outerHTML.slice(0, 120))
 """
@@ -85,7 +98,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A month whose most active communities, and whose people, mean harm."""
+    """A month whose most active communities, and whose people, mean harm, and are quoted."""
     names = [*NAUGHTY, "tea", "w" * 200, "trail_feet_ul", "crumb club", "inkandnib", "balconygreens"]
     assert len(names) == COMMUNITIES_N
     kpis = [row for place, name in enumerate(names) for row in kpi_rows(name, size=1 / (1 + place))]
@@ -97,8 +110,27 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
         connection.execute("update marts.fct_community_daily set comments = null where community = 'tea'")
         lost = [LostVersion(1, is_of_figures=True, is_set_aside=True)]
         of_all = [row for row in kpi_rows("*") if row["kpi"] != "comments"]
-        files = write_report(home, MONTH, of_all + kpis, lost=lost, connection=connection, clock=lambda: BUILT_AT)
+        files = write_report(
+            home, MONTH, of_all + kpis, lost=lost, connection=connection, policy=ReportPolicy(quotes=True),
+            clock=lambda: BUILT_AT,
+        )  # fmt: skip
     return files.page.as_uri()
+
+
+def seven(home: Home, *, only: Community | None = None) -> ReportFiles:
+    """A month of seven communities of which everything is known that can be, quoted."""
+    names = ["tea", "trail_feet_ul", "crumb club", "inkandnib", "balconygreens", "shutterattic", "nightridelamps"]
+    kpis = kpi_rows("*") + [row for place, name in enumerate(names) for row in kpi_rows(name, size=1 / (1 + place))]
+    with month_of_marts(names, quote=QUOTE) as connection:
+        return write_report(
+            home, MONTH, kpis, connection=connection, policy=ReportPolicy(quotes=True), only=only,
+            clock=lambda: BUILT_AT,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return seven(Home(tmp_path_factory.mktemp("seven")).create()).page.as_uri()
 
 
 @pytest.fixture(scope="module")
@@ -132,12 +164,12 @@ def test_page__fits_its_width_asks_for_nothing_and_has_nothing_to_complain_of(
 ):
     watched = opened(browser, address, width_px=width_px)
     page = watched.page
-    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    page.evaluate(ALL_OPEN)
     assert page.evaluate(STICKING_OUT) == []
-    strips = page.locator(".strips svg.days")
+    strips = page.locator(".strips .strip")
     assert strips.count() == COMMUNITIES_N
-    assert strips.first.locator("path").count() == len(STATES) + 2
-    assert 200 < strips.first.bounding_box()["width"] <= width_px
+    assert strips.first.locator("i").count() == MONTH.last_day.day
+    assert 150 < strips.first.bounding_box()["width"] <= width_px
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert watched.requests == [address], "a report is one file"
     assert watched.complaints == []
@@ -157,17 +189,101 @@ def test_texts__stand_out_from_their_ground(browser: Any, address: str, scheme: 
     page.close()
 
 
-def test_paper__gets_a_light_page_of_whole_charts_without_what_only_a_screen_can_use(
-    browser: Any, address: str, tmp_path: Path
-):
+def test_report__of_seven_communities_is_one_that_is_read(browser: Any, whole: str):
+    page = opened(browser, whole).page
+    closed = page.evaluate(SEEN)
+    page.evaluate(ALL_OPEN)
+    unfolded = page.evaluate(SEEN)
+    assert 500 < closed[0] <= MOST_WORDS[0]
+    assert 3 < closed[1] <= MOST_CHARTS[0]
+    assert closed[0] < unfolded[0] <= MOST_WORDS[1]
+    assert closed[1] < unfolded[1] <= MOST_CHARTS[1]
+    page.close()
+
+
+def test_report__begins_with_what_to_do_and_ends_with_how_complete_it_is(browser: Any, whole: str):
+    page = opened(browser, whole).page
+    headings = page.locator("main h2").all_inner_texts()
+    assert headings == [
+        "What to do", "The month in figures", "How people feel", "What people ask for and talk about",
+        "Who takes part", "Promotions", "What worked", "When to post", "How complete is this?",
+    ]  # fmt: skip
+    assert page.locator("#month .card").count() == 5
+    assert page.locator("#do li").first.bounding_box()["y"] < 400, "seen without scrolling"
+    page.close()
+
+
+def test_report__of_one_community_is_shorter_and_fits_as_well(browser: Any, tmp_path: Path):
+    files = seven(Home(tmp_path).create(), only=Community("reddit", "tea"))
+    for width_px in WIDTHS_PX:
+        watched = opened(browser, files.page.as_uri(), width_px=width_px)
+        assert watched.page.evaluate(SEEN)[0] <= MOST_WORDS[0]
+        watched.page.evaluate(ALL_OPEN)
+        words_n, charts_n = watched.page.evaluate(SEEN)
+        assert words_n < 2_000
+        assert charts_n <= MOST_CHARTS[0]
+        assert watched.page.evaluate(STICKING_OUT) == []
+        assert watched.complaints == []
+        watched.page.close()
+
+
+def printed(page: Any, file: Path) -> Any:
+    """The page on paper."""
+    import pypdfium2
+
+    file.write_bytes(page.pdf(prefer_css_page_size=True))
+    return pypdfium2.PdfDocument(file)
+
+
+def filled(page: Any) -> float:
+    """Down to which share of its height something stands on a page."""
+    pixels = page.render(scale=0.5, grayscale=True).to_numpy()
+    return float(max(number for number, row in enumerate(pixels) if row.min() < 200) / pixels.shape[0])
+
+
+@pytest.mark.parametrize("which", ["whole", "address"])
+def test_paper__has_full_pages(browser: Any, request: pytest.FixtureRequest, which: str, tmp_path: Path):
+    page = opened(browser, request.getfixturevalue(which)).page
+    document = printed(page, tmp_path / "report.pdf")
+    shares = [filled(one) for one in document]
+    assert 2 <= len(shares) <= 6
+    assert min(shares[:-1]) >= LEAST_FILLED, shares
+    page.close()
+
+
+def test_paper__carries_no_text_of_people_and_only_addresses_of_ids(browser: Any, whole: str, tmp_path: Path):
+    page = opened(browser, whole).page
+    page.evaluate(ALL_OPEN)
+    assert QUOTE in page.locator("main").inner_text(), "on the page it is quoted"
+    document = printed(page, tmp_path / "report.pdf")
+    text = " ".join(" ".join(one.get_textpage().get_text_range().split()) for one in document)
+    assert "What to do" in text
+    assert "How complete is this?" in text
+    for word in ("very own sentence", AUTHOR, "All figures", "my_words_in_an_address"):
+        assert word not in text, word
+    addresses = set(re.findall(rb"/URI \((http[^)]*)\)", (tmp_path / "report.pdf").read_bytes()))
+    assert addresses == {b"https://www.reddit.com/comments/a0/_/", b"https://example.org/t/11/1"}
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_mail__shows_in_any_width_without_a_script_or_a_request(browser: Any, tmp_path: Path, scheme: str):
+    files = seven(Home(tmp_path).create())
+    for width_px in WIDTHS_PX:
+        watched = opened(browser, files.mail.as_uri(), width_px=width_px, scheme=scheme)
+        assert watched.page.evaluate(STICKING_OUT) == []
+        assert watched.page.evaluate(FAINT_TEXTS)["faint"] == []
+        assert watched.requests == [files.mail.as_uri()]
+        assert watched.complaints == []
+        watched.page.close()
+
+
+def test_paper__gets_a_light_page_of_whole_charts_without_what_only_a_screen_can_use(browser: Any, address: str):
     page = opened(browser, address, scheme="dark").page
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate(FAINT_TEXTS)["faint"] == []
-    assert page.locator("nav").is_hidden()
+    assert page.locator("details").first.is_hidden()
+    assert page.locator(".quotes").first.is_hidden()
     assert page.evaluate(CUT_IN_TWO) == []
-    content = page.pdf(prefer_css_page_size=True)
-    assert content.startswith(b"%PDF")
-    pages_n = len(re.findall(rb"/Type\s*/Page\b", content))
-    assert 3 <= pages_n <= 14
     page.close()

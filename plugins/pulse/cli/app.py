@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pulse.core.window import Window
     from pulse.orchestration.embedded import RunResult
     from pulse.reading.status import Status
+    from pulse.reports.contents import Community
 
 
 # What a shell makes of a program that ended by SIGINT.
@@ -363,8 +364,13 @@ def report(
     again: Annotated[
         bool, typer.Option("--again", help="Close the month again first: what differs becomes a new version.")
     ] = False,
+    community: Annotated[
+        str | None, typer.Option("--community", help="Of one community alone, PLATFORM/NAME; it lies beside the other.")
+    ] = None,
 ) -> None:
     """Write the report of a month again, from its frozen KPIs; a month that is not frozen yet is closed first."""
+    from pulse.config.report import report_policy
+    from pulse.config.settings import config_path
     from pulse.core.clock import utc_now
     from pulse.kpi import Month, close_month
     from pulse.kpi.closing import latest_version, lost_words
@@ -379,7 +385,25 @@ def report(
         else:
             held = f"{of_month}: frozen as version {latest_version(home, of_month)}; --again closes it again"
             typer.echo(printable(held + lost_words(lost_versions(home, of_month))))
-        typer.echo(printable(str(report_month(home, of_month, clock=utc_now).page)))
+        policy, only = report_policy(config_path()), None if community is None else _community(community)
+        typer.echo(printable(str(report_month(home, of_month, clock=utc_now, policy=policy, only=only).page)))
+
+
+def _community(given: str) -> "Community":
+    """A community as its platform compares it.
+
+    Raises:
+        ConfigError: it is no platform and name.
+    """
+    from pulse.platforms.names import canonical_name
+    from pulse.reports.contents import Community
+
+    platform, _, name = given.partition("/")
+    if not platform or not name:
+        raise ConfigError(
+            "--community", value=given, limit="PLATFORM/NAME, such as reddit/espresso", next_step="mend the option"
+        )
+    return Community(platform, canonical_name(platform, name))
 
 
 def _run(start: "Callable[[Any, Home, Callable[[str], None]], RunResult]", *, quiet: bool) -> None:
@@ -484,15 +508,19 @@ def doctor(
     online: Annotated[
         bool, typer.Option("--online", help="Ask the platform of each live community one question.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Check this installation: versions, folders, disk, author key, configuration, damaged files."""
     from pulse.cli import doctor as checks
+    from pulse.cli import json_output
     from pulse.core.home import Home
 
     with _failing_in_one_line():
         findings = checks.examine(Home.from_environment(), is_deep=deep, is_online=online)
     console = Console(highlight=False, soft_wrap=True)
-    for finding in findings:
+    if as_json:
+        typer.echo(json_output.doctor_document(findings))
+    for finding in () if as_json else findings:
         style = STATE_STYLES[finding.level]
         console.print(f"[{style}]{finding.level:4}[/]  {finding.check:14} {escape(printable(finding.found))}")
         if finding.next_step:
@@ -502,41 +530,48 @@ def doctor(
 
 
 @app.command(epilog="Example: `pulse status`")
-def status() -> None:
+def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """What is published, what became of each community lately, and what waits for somebody."""
+    from pulse.cli import json_output
     from pulse.reading.status import status_of
 
     with _failing_in_one_line():
         home, settings = _home_and_settings()
         current = status_of(home, settings)
-        say = Console(highlight=False, soft_wrap=True).print
-        say(f"published: {current.state_id or 'nothing yet'}")
-        if current.pending_dates_n:
-            say(f"in raw but not published yet: {current.pending_dates_n} dates")
-        if current.writer_pid is not None:
-            say(f"being written by process {current.writer_pid}")
-        for entry in current.entries:
-            style = STATE_STYLES.get(entry.outcome or "", "default")
-            say(
-                f"[{style}]{entry.outcome or 'never tried':11}[/]  {entry.day or '-'!s:10}  "
-                f"{escape(printable(entry.entry_id))}  {entry.contributions_n or 0} contributions, "
-                f"{entry.complete_days_n} of {entry.tried_days_n} days complete"
-            )
-            if entry.reason:
-                say(f"{'':25}{escape(printable(entry.reason))}")
-            if entry.never_run:
-                shown = ", ".join(f"{first} to {last}" for first, last in entry.never_run[:3])
-                more = f" and {len(entry.never_run) - 3} more" if len(entry.never_run) > 3 else ""
-                say(f"{'':25}{entry.never_run_days_n} days that nobody ran, so unknown: {shown}{more}")
-        _show_damage(say, current)
-        if current.stopped_loads:
-            say(f"{len(current.stopped_loads)} stopped loads in quarantine: `pulse quarantine list`")
-        for kept in current.kept_files:
-            name = escape(printable(kept.file_name))
-            if not kept.is_stopped:
-                say(f"{kept.records_n} lines kept out of import {name}: `pulse import --show FILE`")
-            for message in kept.reasons.values():
-                say(f"[red]import stopped[/]  {name}: {escape(printable(message))}")
+    if as_json:
+        typer.echo(json_output.status_document(current))
+    else:
+        _show_status(Console(highlight=False, soft_wrap=True).print, current)
+
+
+def _show_status(say: "Callable[[str], None]", current: "Status") -> None:
+    say(f"published: {current.state_id or 'nothing yet'}")
+    if current.pending_dates_n:
+        say(f"in raw but not published yet: {current.pending_dates_n} dates")
+    if current.writer_pid is not None:
+        say(f"being written by process {current.writer_pid}")
+    for entry in current.entries:
+        style = STATE_STYLES.get(entry.outcome or "", "default")
+        say(
+            f"[{style}]{entry.outcome or 'never tried':11}[/]  {entry.day or '-'!s:10}  "
+            f"{escape(printable(entry.entry_id))}  {entry.contributions_n or 0} contributions, "
+            f"{entry.complete_days_n} of {entry.tried_days_n} days complete"
+        )
+        if entry.reason:
+            say(f"{'':25}{escape(printable(entry.reason))}")
+        if entry.never_run:
+            shown = ", ".join(f"{first} to {last}" for first, last in entry.never_run[:3])
+            more = f" and {len(entry.never_run) - 3} more" if len(entry.never_run) > 3 else ""
+            say(f"{'':25}{entry.never_run_days_n} days that nobody ran, so unknown: {shown}{more}")
+    _show_damage(say, current)
+    if current.stopped_loads:
+        say(f"{len(current.stopped_loads)} stopped loads in quarantine: `pulse quarantine list`")
+    for kept in current.kept_files:
+        name = escape(printable(kept.file_name))
+        if not kept.is_stopped:
+            say(f"{kept.records_n} lines kept out of import {name}: `pulse import --show FILE`")
+        for message in kept.reasons.values():
+            say(f"[red]import stopped[/]  {name}: {escape(printable(message))}")
 
 
 @app.command(epilog="Example: `pulse show EmberwellTea`")

@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 
 from pulse.config.document import Document, Loc, Place, is_of_the_kernel, parsed_yaml, read_document
 from pulse.config.listening import Listening, checked
+from pulse.config.report import ReportPolicy
 from pulse.core.errors import ConfigError
 from pulse.core.home import REPOSITORY, Home
 from pulse.core.keys import author_key_bytes
@@ -86,6 +87,7 @@ class _Settings(Strict):
     sentiment_model: Literal["pulse", "vader"] = "pulse"
     daily_deadline_h: Annotated[float, Field(gt=0, le=24)] = 6.0
     listening: Listening = Listening()
+    report: ReportPolicy = ReportPolicy()
 
     def entry(self, entry_id: str) -> CommunityEntry:
         """The entry with that id.

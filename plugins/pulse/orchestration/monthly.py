@@ -66,13 +66,16 @@ def freeze(month: str) -> dict[str, Any]:
 @task
 def report(closed: Mapping[str, Any]) -> str:
     """Write the month's report in place of the one before; returns where its page lies."""
+    from pulse.config.report import report_policy
+    from pulse.config.settings import config_path
     from pulse.core.clock import utc_now
     from pulse.core.home import Home
     from pulse.kpi import Month
     from pulse.reports.monthly import report_month
 
-    month = Month.parse(closed["month"])
-    files = report_month(Home.from_environment(), month, clock=utc_now, run_url=_run_url(get_current_context()))
+    month, policy = Month.parse(closed["month"]), report_policy(config_path())
+    run_url = _run_url(get_current_context())
+    files = report_month(Home.from_environment(), month, clock=utc_now, policy=policy, run_url=run_url)
     return str(files.page)
 
 

@@ -36,6 +36,8 @@ class Platform:
             of one that is gone.
         permalink_community_prefix: what stands before the community's name in a permalink, and a slash behind it; None
             where a permalink names none.
+        plain_permalink: a pattern, and what to make of it (as for ``re.sub``): the full address of a contribution, with
+            its id and without the title that a permalink may hold. None where permalinks are full and made of ids.
         community_prefix_pattern: what people write before a community's name, and is none of it.
         has_profiles: whether a community may be one account's own page, whose name is a person's.
         ids_shared_within: where the same id in two communities is the same contribution: on all of the platform, or on
@@ -60,6 +62,7 @@ class Platform:
     scored_kinds: tuple[str, ...] = KINDS
     notice_sql: Callable[[str], str] | None = None
     permalink_community_prefix: str | None = None
+    plain_permalink: tuple[str, str] | None = None
     community_prefix_pattern: str | None = None
     has_profiles: bool = False
     ids_shared_within: Literal["platform", "host"] | None = None

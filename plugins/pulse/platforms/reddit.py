@@ -33,6 +33,14 @@ REDDIT = Platform(
     least_score=1,
     notice_sql=is_notice_sql,
     permalink_community_prefix="/r/",
+    # /r/tea/comments/abc123/what_do_you_drink/def456/: the title may be any word, or none.
+    plain_permalink=(
+        (
+            r"^(?:https?://(?:[a-z]+\.)?reddit\.com)?(?:/r/[^/]+|/u(?:ser)?/[^/]+)?/comments/([0-9a-z]{1,13})"
+            r"(?:/[^/]*(?:/([0-9a-z]{1,13}))?)?/?$"
+        ),
+        r"https://www.reddit.com/comments/\1/_/\2",
+    ),
     community_prefix_pattern="^/?r/(?=[^/]+$)",
     has_profiles=True,
     plain_link=_plain_link,
@@ -43,6 +51,7 @@ REDDIT = Platform(
         ),
         looked_up_on=date(2026, 11, 28),
         may_rank_persons=True,
+        may_quote=True,  # contents may be shown as they are, formatted and not changed otherwise
         delete_within_h=48,
         may_train=False,
         remark="The 48 hours for deletions are what is commonly cited; confirm the wording before relying on more. "

@@ -16,6 +16,7 @@ class Terms:
         addresses: of the documents that say so; empty where none was read.
         looked_up_on: when they were read.
         may_rank_persons: whether a table or a page may show which persons lead.
+        may_quote: whether a page may show what somebody wrote, word by word, without their name.
         delete_within_h: hours within which a deletion upstream must reach what was kept; None if no number is stated.
         keep_text_days: days that texts may be kept; None if no number is stated.
         attribution: what must stand beside a text that is shown; empty if nothing.
@@ -26,6 +27,7 @@ class Terms:
     addresses: tuple[str, ...] = ()
     looked_up_on: date | None = None
     may_rank_persons: bool = False
+    may_quote: bool = False
     delete_within_h: int | None = None
     keep_text_days: int | None = None
     attribution: str = ""

@@ -1,9 +1,10 @@
 """The monthly report: one page that opens anywhere and can be forwarded, and the same figures for machines.
 
     frozen KPIs ─┐
-                 ├─▶ data (contents) ──▶ charts, telling ──▶ page ──▶ files: PULSE_HOME/reports/2026-10/
-    marts ───────┘                       unread, completeness
+                 ├─▶ data, listening (contents) ─▶ sections ─▶ page ─────────────┐
+    marts ───────┘                              └▶ brief ─▶ mail, slack, picture ─┴▶ files: PULSE_HOME/reports/2026-10/
 
+A section has a module: acting, five, feeling, asking, people, promoting, working, posting, completeness.
 docs/report.md says what is in it and how to read it.
 """
 
@@ -13,14 +14,15 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from pulse.config.report import DEFAULT_POLICY, ReportPolicy
 from pulse.core.clock import Clock, utc_now
 from pulse.core.home import Home
 from pulse.core.month import Month
 from pulse.reading import query
-from pulse.reports.contents import LostVersion
+from pulse.reports.contents import Community, LostVersion, Report
 from pulse.reports.files import ReportFiles
 
-__all__ = ["LostVersion", "ReportFiles", "write_report"]
+__all__ = ["Community", "LostVersion", "ReportFiles", "write_report"]
 
 
 def write_report(
@@ -31,6 +33,8 @@ def write_report(
     restatements: pa.Table | Sequence[Mapping[str, Any]] = (),
     lost: Sequence[LostVersion] = (),
     connection: duckdb.DuckDBPyConnection | None = None,
+    policy: ReportPolicy = DEFAULT_POLICY,
+    only: Community | None = None,
     run_url: str | None = None,
     clock: Clock = utc_now,
 ) -> ReportFiles:
@@ -41,6 +45,8 @@ def write_report(
         restatements: what later versions of the month changed, with the columns of ``kpi.kpi_restatements``.
         lost: versions of the month of which a file cannot be read any more.
         connection: where the marts are; without it, what is published in ``home``.
+        policy: the time zone, where others reach the report, and whether it quotes.
+        only: the one community that it is about; None for all.
         run_url: the orchestrator's page about the run that asked for it.
         clock: says when the report was built, which the page names.
 
@@ -49,13 +55,36 @@ def write_report(
         QueryError: the published file cannot be opened.
     """
     # Vega and the template engine are for reports alone; who only asks for the command line's help does not wait.
-    from pulse.reports import data, files, page
+    from pulse.reports import brief, data, files, links, mail, page, picture, slack
+
+    def read(marts: duckdb.DuckDBPyConnection) -> Report:
+        return data.read(
+            marts,
+            month,
+            kpis,
+            restatements,
+            lost,
+            only=only,
+            has_quotes=policy.quotes,
+            time_zone=policy.time_zone,
+        )
 
     if connection is None:
         with query.connect(home, "marts") as published:
-            report = data.read(published, month, kpis, restatements, lost)
+            report = read(published)
     else:
-        report = data.read(connection, month, kpis, restatements, lost)
-    built_at = clock()
-    html = page.render(report, built_at=built_at, run_url=run_url)
-    return files.write(home, report, list(data.dicts(kpis)), html, built_at=built_at)
+        report = read(connection)
+    sections = page.sections_of(report)
+    built_at, target = clock(), files.of_month(home, month, only)
+    sent = brief.brief(report, links.page_address(home, target, policy.base_url))
+    made = {
+        target.page: page.render(report, sections, built_at=built_at, run_url=run_url).encode(
+            "utf-8", "backslashreplace"
+        ),
+        target.charts_csv: page.chart_numbers(sections),
+        target.summary: picture.png(sent),
+        target.mail: mail.body(sent).encode("utf-8", "backslashreplace"),
+        target.slack: slack.message(sent),
+    }
+    files.write(target, report, list(data.dicts(kpis)), made, built_at=built_at)
+    return target

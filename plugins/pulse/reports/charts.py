@@ -9,22 +9,23 @@ many beside each other as there is room for.
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 
 import altair as alt
 import vl_convert
 from markupsafe import Markup
 
-from pulse.reports.contents import Day, Point, Slot
+from pulse.reports.contents import Day, Point
 from pulse.showing import figures
 from pulse.showing.words import Kind
 
 WIDTH_PX = 340
-_HEIGHT_PX = 170
+_HEIGHT_PX = 150
 # One that vl-convert brings along, so that texts are measured alike on every machine.
 _MEASURING_FONT = "Liberation Sans"
 _DAY = "utcyearmonthdate(day):T"
 _SCALE = {"share": 100.0, "points": 100.0}
+_PARTS = ("night", "morning", "afternoon", "evening")
 _UNITS = {"share": "%", "hours": "hours", "points": "points"}
 _CONFIG: dict[str, Any] = {
     "background": None,
@@ -133,33 +134,52 @@ def line(
     return _svg(alt.layer(*layers))
 
 
-def week(slots: Sequence[Slot]) -> Markup:
-    """How much is written by weekday and hour; a ring marks hours at which posts clearly do better than usual."""
-    most = max((slot.posts for slot in slots), default=0)
+class PartOfWeek(Protocol):
+    """A part of a weekday: Monday is 1, and parts of six hours are 0 to 3 from midnight."""
+
+    @property
+    def weekday(self) -> int:
+        """Monday is 1."""
+
+    @property
+    def part(self) -> int:
+        """0 for the night, 3 for the evening."""
+
+    @property
+    def posts(self) -> int:
+        """How many were written."""
+
+    @property
+    def is_better(self) -> bool:
+        """Whether posts clearly do better than usual."""
+
+
+def week(of_week: Sequence[PartOfWeek]) -> Markup:
+    """How much is written by weekday and part of the day; a ring marks where posts clearly do better than usual."""
+    most = max((part.posts for part in of_week), default=0)
     values = [
         {
-            "day": figures.WEEKDAYS[slot.weekday - 1][:3],
-            "hour": slot.hour_utc,
-            "strength": slot.posts / most if most else 0,
-            "better": (slot.score_vs_usual_low or 0) > 1,
+            "day": figures.WEEKDAYS[part.weekday - 1][:3],
+            "part": _PARTS[part.part],
+            "strength": part.posts / most if most else 0,
+            "better": part.is_better,
         }
-        for slot in slots
+        for part in of_week
     ]
     base = alt.Chart(_data(values)).encode(
         x=alt.X(
-            "hour:O",
-            title="hour of the day, UTC",
-            axis=alt.Axis(values=[0, 6, 12, 18], labelAngle=0, domain=False, ticks=False),
+            "part:N", title=None, sort=list(_PARTS),
+            axis=alt.Axis(labelAngle=0, domain=False, ticks=False, orient="top"),
         ),
         y=alt.Y(
             "day:N", title=None, sort=[name[:3] for name in figures.WEEKDAYS], axis=alt.Axis(domain=False, ticks=False)
         ),
-    )
-    cells = base.mark_rect(fill="var(--series-1)", stroke="var(--line)", strokeWidth=0.5).encode(
-        fillOpacity=alt.FillOpacity("strength:Q", scale=alt.Scale(domain=[0, 1], range=[0.02, 1]), legend=None)
+    )  # fmt: skip
+    cells = base.mark_rect(fill="var(--series-1)", stroke="var(--surface)", strokeWidth=2).encode(
+        fillOpacity=alt.FillOpacity("strength:Q", scale=alt.Scale(domain=[0, 1], range=[0.04, 1]), legend=None)
     )
     rings = base.transform_filter("datum.better").mark_point(
-        shape="circle", size=28, stroke="var(--series-2)", fill="var(--surface)", strokeWidth=2.5, opacity=1
+        shape="circle", size=60, stroke="var(--series-2)", fill="var(--surface)", strokeWidth=3, opacity=1
     )
     return _svg(alt.layer(cells, rings), height=_HEIGHT_PX)
 

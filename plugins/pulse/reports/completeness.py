@@ -1,26 +1,22 @@
 """How complete a month is: what is known of each day of each community, and what is missing of the whole.
 
-A community's days are drawn as a strip. Each state has a shape of its own, so colour is never the only sign, and the
-same is said in words below it.
+A community's days are a strip of cells. Each state has a shape of its own, so colour is never the only sign, and the
+same is said in words.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-
-from markupsafe import Markup
 
 from pulse.reports import telling
 from pulse.reports.contents import DaysKnown, DayState, Report
 from pulse.showing import figures
 
-_CELL_PX, _GAP_PX, _HEIGHT_PX, _AXIS_PX = 9, 2, 14, 13
-_LABELLED_DAYS = (1, 8, 15, 22, 29)
 # In the order of the legend, and of what is said of each community.
 STATES: dict[DayState, str] = {
     "whole": "looked at from end to end",
     "empty": "the same, and nothing was written",
-    "silent": "silent everywhere, probably an outage; left out of figures per day",
+    "silent": "silent everywhere, probably an outage",
     "partial": "looked at in part",
     "failed": "damaged or stopped on arrival",
     "unknown": "nobody looked",
@@ -37,24 +33,30 @@ _SHORT: dict[DayState, str] = {
 
 @dataclass(frozen=True)
 class Strip:
-    """The days of one community: drawn, and in words."""
+    """The days of one community: the state of each, and in words."""
 
     name: str
-    drawn: Markup
+    states: tuple[DayState, ...]
     told: str
+    is_whole: bool
 
 
 def strips(report: Report) -> list[Strip]:
     """The days of each community, the most active first."""
     place = {of: at for at, of in enumerate(report.communities)}
     ordered = sorted(report.days_known, key=lambda of: (place.get(of, len(place)), of))
-    return [Strip(telling.name(of), _drawn(report.days_known[of]), told(report.days_known[of])) for of in ordered]
+    return [_strip(telling.name(of), report.days_known[of]) for of in ordered]
 
 
-def legend(report: Report) -> list[tuple[Markup, str]]:
-    """The states that the month has, each as one cell and in words."""
+def _strip(name: str, known: DaysKnown) -> Strip:
+    states = tuple(known.states[day] for day in sorted(known.states))
+    return Strip(name, states, told(known), is_whole=not known.missing and known.posts_n == known.comments_n)
+
+
+def legend(report: Report) -> list[tuple[DayState, str]]:
+    """The states that the month has, each in words."""
     present = {state for known in report.days_known.values() for state in known.states.values()}
-    return [(_svg(_path(state, [0]), _CELL_PX, _HEIGHT_PX), text) for state, text in STATES.items() if state in present]
+    return [(state, text) for state, text in STATES.items() if state in present]
 
 
 def told(known: DaysKnown) -> str:
@@ -87,46 +89,6 @@ def _kinds(known: DaysKnown) -> str:
     return f"; {kind} were {days}"
 
 
-# ---- the strip -------------------------------------------------------------
-
-
-def _drawn(known: DaysKnown) -> Markup:
-    days = sorted(known.states)
-    step = _CELL_PX + _GAP_PX
-    paths = [
-        _path(state, [step * at for at, day in enumerate(days) if known.states[day] == state])
-        for state in STATES
-        if state in known.states.values()
-    ]
-    axis = [
-        Markup('<text x="{}" y="{}">{}</text>').format(step * at, _HEIGHT_PX + _AXIS_PX - 2, day.day)
-        for at, day in enumerate(days)
-        if day.day in _LABELLED_DAYS
-    ]
-    return _svg(Markup("").join([*paths, *axis]), step * len(days) - _GAP_PX, _HEIGHT_PX + _AXIS_PX)
-
-
-def _svg(content: Markup, width: int, height: int) -> Markup:
-    return Markup(
-        '<svg class="days" viewBox="-1 -1 {} {}" width="{}" aria-hidden="true" focusable="false">{}</svg>'
-    ).format(width + 2, height + 2, width + 2, content)
-
-
-def _path(state: DayState, lefts: Sequence[int]) -> Markup:
-    """One path for all days of a state: full, hollow, a bar in a hollow one, half full, a cross, a dot."""
-    w, h = _CELL_PX, _HEIGHT_PX
-    frame = f"h{w}v{h}h-{w}z"
-    shapes: Mapping[DayState, str] = {
-        "whole": f"M{{x}} 0{frame}",
-        "empty": f"M{{x}} 0{frame}",
-        "silent": f"M{{x}} 0{frame}m0 {h // 2}h{w}",
-        "partial": f"M{{x}} 0{frame}h{w}v{h // 2}h-{w}z",  # covered twice above, which is hollow by even-odd
-        "failed": f"M{{x}} 2l{w} {h - 4}m0 {4 - h}l-{w} {h - 4}",
-        "unknown": f"M{{x}} {h // 2}m{w // 2 - 1} 0h2",
-    }
-    return Markup('<path class="day-{}" d="{}"/>').format(state, "".join(shapes[state].format(x=x) for x in lefts))
-
-
 # ---- what is missing of the whole ------------------------------------------
 
 
@@ -157,10 +119,7 @@ def _lacking(report: Report, untried: Sequence[date]) -> str:
     who = _who_lacks(report, untried)
     if not who:
         return ""
-    return (
-        f"Not everything is known: {who}. Counts are rather too low than too high; “How complete is this?” below has "
-        "the days."
-    )
+    return f"Not everything is known: {who}. Counts are rather too low than too high."
 
 
 def _who_lacks(report: Report, untried: Sequence[date]) -> str:
@@ -181,8 +140,8 @@ def _silence(report: Report) -> str:
     return (
         f"Silent everywhere on {figures.long_day(days[0]) if is_one else figures.days_in_words(days)}: "
         f"{figures.counted(silent_n, 'community', 'communities')} of one source showed nothing at all, though much is "
-        "usual. That is probably an outage, not a calm. Counts keep the zeros; figures per day, such as stickiness, "
-        f"leave {'this day' if is_one else f'these {len(days)} days'} out."
+        "usual. That is probably an outage, not a calm. Counts keep the zeros; figures per day leave "
+        f"{'this day' if is_one else f'these {len(days)} days'} out."
     )
 
 

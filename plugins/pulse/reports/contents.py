@@ -15,6 +15,7 @@ from typing import Literal
 from pulse.core.month import Month
 
 CHARTED_N = 6  # communities that get charts of their own: the most active ones
+FEWEST_CASES = 10  # people below which words of a topic stand in no report
 
 DayState = Literal["whole", "empty", "silent", "partial", "failed", "unknown"]
 
@@ -168,14 +169,22 @@ class Mood:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """A contribution to read, which is published as not taken back; ``permalink`` is hostile."""
+
+    contribution_id: str
+    permalink: str | None
+
+
+@dataclass(frozen=True)
 class Excerpt:
-    """A contribution that shows a turn; ``text`` is hostile, and so is ``permalink``."""
+    """A contribution that shows a turn; ``permalink`` is hostile, and so is ``text``: None where nothing is quoted."""
 
     contribution_id: str
     side: str
     day: date
     kind: str
-    text: str
+    text: str | None
     sentiment_label: str | None
     permalink: str | None
 
@@ -231,12 +240,15 @@ class Heatmap:
 
 @dataclass(frozen=True)
 class GoodPost:
-    """A post that did well among those of its community and month at the same age; its words are hostile."""
+    """A post that did well among those of its community and month at the same age.
+
+    ``permalink`` is hostile, and so is ``title``: None where nothing is quoted.
+    """
 
     of: Community
     contribution_id: str
     day: date
-    title: str
+    title: str | None
     permalink: str | None
     score: int | None
     reply_count: int | None
@@ -251,15 +263,10 @@ class Participation:
 
     of: Community
     contributors: int | None
-    gini: float | None
-    top_1_share: float | None
-    next_9_share: float | None
-    rest_share: float | None
     half_activity_contributors: int | None
     core_n: int | None
     regular_n: int | None
     casual_n: int | None
-    caveat: str | None
 
 
 @dataclass(frozen=True)
@@ -284,9 +291,6 @@ class Newcomers:
     of: Community
     cohort_n: int | None
     retention_rate: float | None
-    retention_rate_low: float | None
-    retention_rate_high: float | None
-    is_left_censored: bool
 
 
 @dataclass(frozen=True)
@@ -301,9 +305,6 @@ class Profile:
     newcomer_posts_n: int | None
     newcomer_response_rate_24h: float | None
     other_response_rate_24h: float | None
-    openness: float | None
-    openness_low: float | None
-    openness_high: float | None
 
 
 @dataclass(frozen=True)
@@ -316,22 +317,178 @@ class Impact:
     currency: str | None
     lag_days: int
     correlation: float
-    correlation_low: float | None
-    correlation_high: float | None
-    effective_n: float
     is_beyond_chance: bool
-    days_complete_n: int
+
+
+@dataclass(frozen=True)
+class Action:
+    """What one rule says to do for a community; ``subject`` may hold words that people wrote.
+
+    Attributes:
+        place: 1 for what to do first in its community.
+        figure: how large it is, by the rule; see ``marts.fct_actions_monthly``.
+        n: cases behind it.
+        evidence: what to read, the most telling first.
+    """
+
+    of: Community
+    place: int
+    rule: str
+    subject: str | None
+    figure: float | None
+    figure_low: float | None
+    figure_high: float | None
+    n: int | None
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True)
+class Need:
+    """How many people voice a need, on all topics where ``label`` is None; hostile words otherwise.
+
+    None where it cannot be told. ``judged_n`` are the texts of the community that could be judged for needs.
+    """
+
+    of: Community
+    need: str
+    label: str | None
+    people_n: int | None
+    growth: float | None
+    growth_low: float | None
+    growth_high: float | None
+    is_clear: bool | None
+    judged_n: int | None
+
+
+@dataclass(frozen=True)
+class Topic:
+    """What a community wrote about; ``label`` are hostile words of its texts."""
+
+    of: Community
+    label: str
+    people: int
+    people_share: float | None
+    growth: float | None
+    growth_low: float | None
+    growth_high: float | None
+    is_growing: bool | None
+
+
+@dataclass(frozen=True)
+class Brand:
+    """How much people of the report's communities speak of a brand, each person counted once; None where not known."""
+
+    brand: str
+    is_ours: bool
+    people_n: int | None
+    aware_share: float | None
+    share_of_voice: float | None
+    share_of_voice_low: float | None
+    share_of_voice_high: float | None
+    good_n: int | None
+    told_n: int | None
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """How many people of a community are something: ``advocate`` of a brand, ``helper``; nobody is named."""
+
+    of: Community
+    what: str
+    brand: str | None
+    people_n: int
+
+
+@dataclass(frozen=True)
+class Pitch:
+    """What the team wrote in a community; None where nobody looked."""
+
+    of: Community
+    team_n: int | None
+    helps_n: int | None
+    people_helped_n: int | None
+    pitches_n: int | None
+    removed_n: int | None
+
+
+@dataclass(frozen=True)
+class Reception:
+    """How promotions by the ``team`` or by ``people`` are taken; ``reception`` is None where no difference is clear."""
+
+    of: Community
+    promoter: str
+    posts_n: int
+    replies_scored_n: int | None
+    reception: str | None
+
+
+@dataclass(frozen=True)
+class Event:
+    """An offer or a launch, and what was written after it against communities without one.
+
+    ``change_share`` is None where ``refusal`` says why nothing can be told.
+    """
+
+    of: Community
+    event_kind: str
+    event: str
+    event_date: date
+    change_share: float | None
+    is_clear_rise: bool | None
+    refusal: str | None
+
+
+@dataclass(frozen=True)
+class OwnCommunity:
+    """How a community of our own does; None where it cannot be told."""
+
+    of: Community
+    members_n: int | None
+    members_change_n: int | None
+    posts_by_people_n: int | None
+    answered_by_team_share: float | None
+    median_team_answer_h: float | None
+
+
+@dataclass(frozen=True)
+class Form:
+    """Posts of a form that clearly do better or worse than the others of their community and month."""
+
+    of: Community
+    dimension: str
+    form: str
+    metric: str
+    posts_n: int
+    vs_usual: float
+    vs_usual_low: float
+    vs_usual_high: float
+
+
+@dataclass(frozen=True)
+class ThreadTurn:
+    """A thread whose mood turned, ``up`` or ``down``."""
+
+    of: Community
+    day: date
+    direction: str
+    people_before_n: int
+    people_after_n: int
+    evidence: Evidence | None
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that one report tells. A section is None where the published marts do not have what it needs.
+    """All that one report tells, of all communities or of ``only`` one, with hours of ``time_zone``.
+
+    A section is None, or empty, where the published marts do not have what it needs.
 
     Names that nothing ever matched are in ``never_seen`` and nowhere else. ``reply_age_h`` is how old the posts of a
     community were when their replies were last counted, in hours (the median).
     """
 
     month: Month
+    only: Community | None
+    time_zone: str
     kpis: Mapping[Community, Mapping[str, Kpi]]
     communities: tuple[Community, ...]
     restatements: tuple[Restatement, ...]
@@ -352,10 +509,23 @@ class Report:
     newcomers: tuple[Newcomers, ...] | None
     profiles: tuple[Profile, ...] | None
     impacts: tuple[Impact, ...] | None
+    actions: tuple[Action, ...]
+    needs: tuple[Need, ...]
+    topics: tuple[Topic, ...]
+    brands: tuple[Brand, ...]
+    crowds: tuple[Crowd, ...]
+    pitches: tuple[Pitch, ...]
+    receptions: tuple[Reception, ...]
+    events: tuple[Event, ...]
+    own_communities: tuple[OwnCommunity, ...]
+    forms: tuple[Form, ...]
+    thread_turns: tuple[ThreadTurn, ...]
 
     @property
     def headline(self) -> Mapping[str, Kpi]:
         """The figures of everything together; of the one community where there is one only."""
+        if self.only is not None:
+            return self.kpis.get(self.only, {})
         if ALL in self.kpis:
             return self.kpis[ALL]
         return self.kpis[self.communities[0]] if len(self.communities) == 1 else {}

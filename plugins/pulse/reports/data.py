@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from pulse.core.month import Month
+from pulse.platforms.registry import platform_named
 from pulse.reports.contents import (
     ALL,
     CHARTED_N,
@@ -36,6 +37,8 @@ from pulse.reports.contents import (
     Slot,
     Turn,
 )
+from pulse.reports.listening import Listened
+from pulse.reports.marts import OF_MONTH, Marts, community_of, items
 
 Rows: TypeAlias = pa.Table | Sequence[Mapping[str, Any]]
 
@@ -46,7 +49,6 @@ EXCERPTS_N = 2  # on each side of a turn
 POSTS_N = 8
 IMPACTS_N = 12
 
-_OF_MONTH = "month_start_date = $first"
 # Of a day: nothing ever matched the name, whether what was looked at says so or the run.
 _IS_NEVER_SEEN = "(coalesce(is_never_seen, false) or outcome is not distinct from 'never_seen')"
 
@@ -57,6 +59,10 @@ def read(
     kpis: Rows,
     restatements: Rows = (),
     lost: Sequence[LostVersion] = (),
+    *,
+    only: Community | None = None,
+    has_quotes: bool = False,
+    time_zone: str = "UTC",
 ) -> Report:
     """All that the report of a month tells.
 
@@ -65,20 +71,27 @@ def read(
         kpis: the frozen rows of the month's latest version.
         restatements: what its later versions changed, all of them.
         lost: versions of which a file cannot be read any more.
+        only: the one community that the report is about; None for all.
+        time_zone: the IANA time zone in which it tells hours.
+        has_quotes: whether it may hold what people wrote, on platforms whose terms allow it. Without, no text is read.
     """
-    marts = _Marts(connection, month)
+    marts, listened = _Told(connection, month, only), Listened(connection, month, only)
     never_seen = marts.never_seen
     by_community: dict[Community, dict[str, Kpi]] = defaultdict(dict)
     for kpi in sorted(map(_kpi, dicts(kpis)), key=lambda kpi: (kpi.of, kpi.kpi)):
-        if kpi.of not in never_seen:
+        if kpi.of not in never_seen and (only is None or kpi.of == only):
             by_community[kpi.of][kpi.kpi] = kpi
     communities = _by_activity(by_community)
     charted = communities[:CHARTED_N]
     return Report(
         month=month,
+        only=only,
+        time_zone=time_zone,
         kpis=dict(by_community),
         communities=communities,
-        restatements=tuple(map(_restatement, dicts(restatements))),
+        restatements=tuple(
+            change for change in map(_restatement, dicts(restatements)) if only is None or change.of == only
+        ),
         lost=tuple(sorted(lost, key=lambda one: (one.version, not one.is_of_figures))),
         days=marts.days(),
         days_known=marts.days_known(),
@@ -88,14 +101,25 @@ def read(
         monthly=marts.monthly(),
         moods=marts.moods(),
         sentiment_weekly=marts.weekly("fct_sentiment_weekly", "net_sentiment", charted, has_bounds=True),
-        turns=marts.turns(),
+        turns=marts.turns(has_quotes=has_quotes),
         heatmaps=marts.heatmaps(charted),
-        good_posts=marts.good_posts(),
+        good_posts=marts.good_posts(has_quotes=has_quotes),
         participation=marts.participation(),
         role_moves=marts.role_moves(),
         newcomers=marts.newcomers(),
         profiles=marts.profiles(),
         impacts=marts.impacts(),
+        actions=listened.actions(),
+        needs=listened.needs(),
+        topics=listened.topics(),
+        brands=listened.brands(),
+        crowds=listened.crowds(),
+        pitches=listened.pitches(),
+        receptions=listened.receptions(),
+        events=listened.events(),
+        own_communities=listened.own_communities(),
+        forms=listened.forms(),
+        thread_turns=listened.thread_turns(),
     )
 
 
@@ -111,12 +135,12 @@ def dicts(rows: Rows) -> Iterator[Mapping[str, Any]]:
 def _kpi(row: Mapping[str, Any]) -> Kpi:
     """A frozen row; columns that came after it was frozen are None."""
     facts: dict[str, Any] = {field.name: row.get(field.name) for field in fields(Kpi) if field.name != "of"}
-    return Kpi(of=_community(row), **{**facts, "is_compared": "change" in row})
+    return Kpi(of=community_of(row), **{**facts, "is_compared": "change" in row})
 
 
 def _restatement(row: Mapping[str, Any]) -> Restatement:
     return Restatement(
-        of=_community(row),
+        of=community_of(row),
         kpi=row["kpi"],
         version=row["version"],
         reported_at=row["reported_at"],
@@ -136,10 +160,6 @@ def _side(row: Mapping[str, Any], side: str) -> Side:
     )
 
 
-def _community(row: Mapping[str, Any]) -> Community:
-    return Community(row["platform"], row["community"])
-
-
 def _by_activity(kpis: Mapping[Community, Mapping[str, Kpi]]) -> tuple[Community, ...]:
     """The communities, those where most was written first."""
 
@@ -152,39 +172,33 @@ def _by_activity(kpis: Mapping[Community, Mapping[str, Kpi]]) -> tuple[Community
 # ---- what the marts tell ---------------------------------------------------
 
 
-class _Marts:
-    """Questions to the published marts about one month."""
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection, month: Month) -> None:
-        self._connection = connection
-        self._month = month
-        found = connection.execute("select table_name from information_schema.tables where table_schema = 'marts'")
-        self._names = {name for (name,) in found.fetchall()}
+class _Told(Marts):
+    """What the marts tell of communities and their people."""
 
     def days(self) -> tuple[Day, ...]:
         """All days of the month; none where nothing is published."""
-        if "fct_community_daily" not in self._names:
+        if not self.has("fct_community_daily"):
             return ()
-        rows = self._rows(
+        rows = self.rows(
             f"""
             select contribution_date as day, sum(posts) as posts, sum(comments) as comments,
                 count(outcome) as communities_n, count_if(is_day_complete) as complete_n,
                 count_if(is_silent_everywhere) as silent_n
             from marts.fct_community_daily
-            where contribution_date between $first and $last
+            where contribution_date between $first and $last and {self.in_scope()}
                 and not {_IS_NEVER_SEEN}
             group by contribution_date
             """
         )
         known = {row["day"]: Day(**row) for row in rows}
-        return tuple(known.get(day, Day(day, None, None, 0, 0)) for day in self._month.window.days())
+        return tuple(known.get(day, Day(day, None, None, 0, 0)) for day in self.month.window.days())
 
     def days_known(self) -> Mapping[Community, DaysKnown]:
         """What is known of each day of the month, by community; a day without a row is one that nobody looked at."""
-        if "fct_community_daily" not in self._names:
+        if not self.has("fct_community_daily"):
             return {}
-        rows = self._rows(
-            """
+        rows = self.rows(
+            f"""
             select platform, community, contribution_date as day, posts is not null as has_posts,
                 comments is not null as has_comments, messages is not null as has_messages,
                 case
@@ -197,19 +211,19 @@ class _Marts:
                     else 'unknown'
                 end as state
             from marts.fct_community_daily
-            where contribution_date between $first and $last
+            where contribution_date between $first and $last and {self.in_scope()}
             order by platform, community, day
             """
         )
         by_community: dict[Community, list[dict[str, Any]]] = defaultdict(list)
         for row in rows:
-            by_community[_community(row)].append(row)
+            by_community[community_of(row)].append(row)
         return {of: self._days_known(found) for of, found in by_community.items() if of not in self.never_seen}
 
     def _days_known(self, rows: Sequence[Mapping[str, Any]]) -> DaysKnown:
         states = {row["day"]: row["state"] for row in rows}
         return DaysKnown(
-            states={day: states.get(day, "unknown") for day in self._month.window.days()},
+            states={day: states.get(day, "unknown") for day in self.month.window.days()},
             posts_n=sum(row["has_posts"] for row in rows),
             comments_n=sum(row["has_comments"] for row in rows),
             messages_n=sum(row["has_messages"] for row in rows),
@@ -218,62 +232,63 @@ class _Marts:
     @cached_property
     def never_seen(self) -> tuple[Community, ...]:
         """Names that were looked for in the month and that nothing ever matched."""
-        if "fct_community_daily" not in self._names:
+        if not self.has("fct_community_daily"):
             return ()
-        rows = self._rows(
+        rows = self.rows(
             f"""
             select platform, community from marts.fct_community_daily
-            where contribution_date between $first and $last
+            where contribution_date between $first and $last and {self.in_scope()}
             group by platform, community
             having bool_and({_IS_NEVER_SEEN})
             order by platform, community
             """
         )
-        return tuple(map(_community, rows))
+        return tuple(map(community_of, rows))
 
     def reply_age_h(self) -> Mapping[Community, float | None]:
         """How old posts were when the platform's count of their replies was last seen, in hours."""
-        if "fct_community_monthly" not in self._names:
+        if not self.has("fct_community_monthly"):
             return {}
-        rows = self._rows(
-            f"select platform, community, platform_replies_age_h from marts.fct_community_monthly where {_OF_MONTH}"
+        rows = self.rows(
+            f"select platform, community, platform_replies_age_h from marts.fct_community_monthly where {OF_MONTH}"
         )
-        return {_community(row): row["platform_replies_age_h"] for row in rows}
+        return {community_of(row): row["platform_replies_age_h"] for row in rows}
 
     def weekly(
         self, mart: str, column: str, charted: Sequence[Community], *, has_bounds: bool = False
     ) -> Mapping[Community, tuple[Point, ...]] | None:
         """One column by week for some communities, up to the last week that begins in the month."""
-        if mart not in self._names:
+        if not self.has(mart):
             return None
         bounds = f"{column}_low as low, {column}_high as high" if has_bounds else "null as low, null as high"
-        rows = self._rows(
+        rows = self.rows(
             f"""
             select platform, community, week_start_date as day, {column} as value, {bounds}, is_period_complete
             from marts.{mart} where week_start_date between $from_week and $last
             """,
-            from_week=self._month.last_day - timedelta(weeks=WEEKS_N),
+            from_week=self.month.last_day - timedelta(weeks=WEEKS_N),
         )
         found: dict[Community, list[Point]] = {of: [] for of in charted}
         for row in sorted(rows, key=lambda row: row["day"]):
-            if _community(row) in found:
-                points = found[_community(row)]
+            if community_of(row) in found:
+                points = found[community_of(row)]
                 points.append(Point(row["day"], row["value"], row["low"], row["high"], row["is_period_complete"]))
         return {of: tuple(points) for of, points in found.items()}
 
     def monthly(self) -> Mapping[str, tuple[Point, ...]] | None:
-        """Figures of everything together, by month up to this one."""
-        if "fct_community_monthly" not in self._names:
+        """Figures of everything together, or of the one community, by month up to this one."""
+        if not self.has("fct_community_monthly"):
             return None
-        rows = self._rows(
-            """
+        of_all = "platform = '*' and community = '*'"
+        rows = self.rows(
+            f"""
             select month_start_date as day, is_period_complete, posts, comments, contributors, new_contributors,
                 response_rate_24h, response_rate_24h_low, response_rate_24h_high
             from marts.fct_community_monthly
-            where platform = '*' and community = '*' and month_start_date between $from_month and $first
+            where {of_all if self.only is None else self.in_scope()} and month_start_date between $from_month and $first
             order by month_start_date
             """,
-            from_month=self._month.first_day - timedelta(days=31 * MONTHS_N),
+            from_month=self.month.first_day - timedelta(days=31 * MONTHS_N),
         )[-MONTHS_N:]
         return {
             name: tuple(
@@ -285,55 +300,57 @@ class _Marts:
 
     def moods(self) -> tuple[Mood, ...] | None:
         """How the month's judged texts divide, in each community and all together."""
-        if "fct_sentiment_monthly" not in self._names:
+        if not self.has("fct_sentiment_monthly"):
             return None
-        rows = self._rows(
+        rows = self.rows(
             f"""
             select platform, community, positive_n, neutral_n, negative_n, unscorable_share
-            from marts.fct_sentiment_monthly where {_OF_MONTH} and scored_n > 0
+            from marts.fct_sentiment_monthly where {OF_MONTH} and scored_n > 0 and {self.in_scope()}
             order by scored_n desc, platform, community
             """
         )
         return tuple(
-            Mood(_community(row), row["positive_n"], row["neutral_n"], row["negative_n"], row["unscorable_share"])
+            Mood(community_of(row), row["positive_n"], row["neutral_n"], row["negative_n"], row["unscorable_share"])
             for row in rows
         )
 
-    def turns(self) -> tuple[Turn, ...] | None:
+    def turns(self, *, has_quotes: bool) -> tuple[Turn, ...] | None:
         """The steepest turns of the month, each with what shows it, in the order of days."""
-        if not {"fct_sentiment_turns", "fct_sentiment_turn_evidence"} <= self._names:
+        if not self.has("fct_sentiment_turns", "fct_sentiment_turn_evidence", "fct_contributions"):
             return None
-        rows = self._rows(
+        rows = self.rows(
             f"""
             select *, row_number() over (order by abs(z) desc, turn_date, platform, community) as place
-            from marts.fct_sentiment_turns where turn_date between $first and $last
+            from marts.fct_sentiment_turns where turn_date between $first and $last and {self.in_scope()}
             qualify place <= {TURNS_N} order by turn_date, platform, community
             """
         )
-        excerpts = self._excerpts()
+        excerpts = self._excerpts(has_quotes=has_quotes)
         return tuple(
             Turn(
-                of=_community(row),
+                of=community_of(row),
                 day=row["turn_date"],
                 direction=row["direction"],
                 days_n=row["days_n"],
                 before=_side(row, "before"),
                 after=_side(row, "after"),
                 caveat=row["caveat"],
-                excerpts=tuple(excerpts[_community(row), row["turn_date"]]),
+                excerpts=tuple(excerpts[community_of(row), row["turn_date"]]),
             )
             for row in rows
         )
 
-    def _excerpts(self) -> Mapping[tuple[Community, date], list[Excerpt]]:
-        rows = self._rows(
+    def _excerpts(self, *, has_quotes: bool) -> Mapping[tuple[Community, date], list[Excerpt]]:
+        rows = self.rows(
             f"""
-            -- A month's page quotes nothing that was written after it, though a turn near its end rests on it.
+            -- A month's page rests on nothing that was written after it, though a turn near its end does.
             select evidence.platform, evidence.community, turn_date, side, place, contribution_id,
-                contributions.contribution_date as day, kind, title, body, contributions.sentiment_label, permalink
+                contributions.contribution_date as day, kind, {_text(has_quotes)} as text,
+                contributions.sentiment_label, permalink
             from marts.fct_sentiment_turn_evidence as evidence
             inner join marts.fct_contributions as contributions using (platform, community, contribution_id)
             where turn_date between $first and $last and contributions.contribution_date <= $last
+                and {self.in_scope("evidence")} and (trim(title) <> '' or trim(body) <> '')
             qualify row_number() over (
                 partition by evidence.platform, evidence.community, turn_date, side order by place
             ) <= {EXCERPTS_N}
@@ -342,28 +359,26 @@ class _Marts:
         )
         found: dict[tuple[Community, date], list[Excerpt]] = defaultdict(list)
         for row in rows:
-            text = " · ".join(part for part in (row["title"], row["body"]) if part and part.strip())
-            if text:
-                found[_community(row), row["turn_date"]].append(
-                    Excerpt(
-                        contribution_id=row["contribution_id"],
-                        side=row["side"],
-                        day=row["day"],
-                        kind=row["kind"],
-                        text=text,
-                        sentiment_label=row["sentiment_label"],
-                        permalink=row["permalink"],
-                    )
+            found[community_of(row), row["turn_date"]].append(
+                Excerpt(
+                    contribution_id=row["contribution_id"],
+                    side=row["side"],
+                    day=row["day"],
+                    kind=row["kind"],
+                    text=row["text"] if _may_quote(row["platform"]) else None,
+                    sentiment_label=row["sentiment_label"],
+                    permalink=row["permalink"],
                 )
+            )
         return found
 
     def heatmaps(self, charted: Sequence[Community]) -> tuple[Heatmap, ...] | None:
         """The week of each charted community."""
-        if "fct_posting_heatmap" not in self._names:
+        if not self.has("fct_posting_heatmap"):
             return None
         by_community: dict[Community, list[dict[str, Any]]] = defaultdict(list)
-        for row in self._rows("select * from marts.fct_posting_heatmap order by weekday, hour_utc"):
-            by_community[_community(row)].append(row)
+        for row in self.rows("select * from marts.fct_posting_heatmap order by weekday, hour_utc"):
+            by_community[community_of(row)].append(row)
         names = [field.name for field in fields(Slot)]
         return tuple(
             Heatmap(
@@ -377,43 +392,44 @@ class _Marts:
             if of in by_community
         )
 
-    def good_posts(self) -> tuple[GoodPost, ...] | None:
+    def good_posts(self, *, has_quotes: bool) -> tuple[GoodPost, ...] | None:
         """The posts that did best for their community: few peers prove little, so the lower bound decides."""
-        if "fct_post_performance" not in self._names:
+        if not self.has("fct_post_performance", "fct_contributions"):
             return None
-        rows = self._rows(
+        rows = self.rows(
             f"""
-            select platform, community, contribution_id, posts.contribution_date as day, title, permalink, posts.score,
+            select platform, community, contribution_id, posts.contribution_date as day,
+                {"title" if has_quotes else "cast(null as varchar) as title"}, permalink, posts.score,
                 posts.reply_count, age_label, score_percentile_low, peers_n
             from marts.fct_post_performance as posts
             inner join marts.fct_contributions as contributions using (platform, community, contribution_id)
-            where {_OF_MONTH} and score_percentile_low is not null and trim(title) <> ''
-                and author_role not in ('bot', 'team')
+            where {OF_MONTH} and score_percentile_low is not null and trim(contributions.title) <> ''
+                and author_role not in ('bot', 'team') and {self.in_scope()}
             order by score_percentile_low desc, posts.score desc, platform, community, contribution_id
             limit {POSTS_N}
             """
         )
-        return tuple(
-            GoodPost(_community(row), **{name: row[name] for name in row if name not in {"platform", "community"}})
-            for row in rows
+        return items(
+            GoodPost, ({**row, "title": row["title"] if _may_quote(row["platform"]) else None} for row in rows)
         )
 
     def participation(self) -> tuple[Participation, ...] | None:
         """How evenly each community's month is carried."""
-        if "fct_participation_monthly" not in self._names:
+        if not self.has("fct_participation_monthly"):
             return None
-        rows = self._rows(f"select * from marts.fct_participation_monthly where {_OF_MONTH}")
-        names = [field.name for field in fields(Participation) if field.name != "of"]
-        return tuple(Participation(_community(row), **{name: row[name] for name in names}) for row in rows)
+        return items(
+            Participation,
+            self.rows(f"select * from marts.fct_participation_monthly where {OF_MONTH} and {self.in_scope()}"),
+        )
 
     def role_moves(self) -> tuple[RoleMove, ...] | None:
         """Moves between roles from the month before, of all communities; none where that month is not known."""
-        if "fct_role_moves_monthly" not in self._names:
+        if not self.has("fct_role_moves_monthly"):
             return None
-        rows = self._rows(
+        rows = self.rows(
             f"""
             select from_role, to_role, cast(sum(contributors) as bigint) as contributors
-            from marts.fct_role_moves_monthly where {_OF_MONTH}
+            from marts.fct_role_moves_monthly where {OF_MONTH} and {self.in_scope()}
             group by from_role, to_role
             """
         )
@@ -421,40 +437,45 @@ class _Marts:
 
     def newcomers(self) -> tuple[Newcomers, ...] | None:
         """What became of the newcomers of the month before."""
-        if "fct_retention_cohorts" not in self._names:
+        if not self.has("fct_retention_cohorts"):
             return None
-        rows = self._rows(
-            f"select * from marts.fct_retention_cohorts where {_OF_MONTH} and age_months = 1 "
-            "and (cohort_n > 0 or is_left_censored)"
+        return items(
+            Newcomers,
+            self.rows(
+                f"select * from marts.fct_retention_cohorts where {OF_MONTH} and age_months = 1 "
+                f"and (cohort_n > 0 or is_left_censored) and {self.in_scope()}"
+            ),
         )
-        names = [field.name for field in fields(Newcomers) if field.name != "of"]
-        return tuple(Newcomers(_community(row), **{name: row[name] for name in names}) for row in rows)
 
     def profiles(self) -> tuple[Profile, ...] | None:
         """What kind each community is."""
-        if "fct_community_profile_monthly" not in self._names:
+        if not self.has("fct_community_profile_monthly"):
             return None
-        rows = self._rows(f"select * from marts.fct_community_profile_monthly where {_OF_MONTH}")
-        names = [field.name for field in fields(Profile) if field.name != "of"]
-        return tuple(Profile(_community(row), **{name: row[name] for name in names}) for row in rows)
+        return items(
+            Profile,
+            self.rows(f"select * from marts.fct_community_profile_monthly where {OF_MONTH} and {self.in_scope()}"),
+        )
 
     def impacts(self) -> tuple[Impact, ...] | None:
         """The clearest associations with business results, one lag of each pair."""
-        if "fct_business_impact" not in self._names:
+        if not self.has("fct_business_impact"):
             return None
-        rows = self._rows(
+        rows = self.rows(
             f"""
-            select * from marts.fct_business_impact where is_strongest_lag
+            select * from marts.fct_business_impact where is_strongest_lag and {self.in_scope()}
             order by is_beyond_chance desc, abs(correlation) desc, platform, community, kpi, result, currency
             limit {IMPACTS_N}
             """
         )
-        names = [field.name for field in fields(Impact) if field.name != "of"]
-        return tuple(Impact(_community(row), **{name: row[name] for name in names}) for row in rows)
+        return items(Impact, rows)
 
-    def _rows(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
-        """The rows by name; ``$first`` and ``$last`` are the days the month begins and ends."""
-        known = {"first": self._month.first_day, "last": self._month.last_day, **parameters}
-        cursor = self._connection.execute(sql, {name: value for name, value in known.items() if f"${name}" in sql})
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+def _may_quote(platform: str) -> bool:
+    return platform_named(platform).terms.may_quote
+
+
+def _text(has_quotes: bool) -> str:
+    """What somebody wrote, as an SQL expression; NULL where nothing may be quoted, so that no text is even read."""
+    if not has_quotes:
+        return "cast(null as varchar)"
+    return "concat_ws(' · ', nullif(trim(title), ''), nullif(trim(body), ''))"

@@ -1,15 +1,15 @@
-"""The files of a report: the page, the KPIs as CSV and Parquet, and one JSON document.
+"""The files of a report: the page, what is sent of it, the figures as CSV and Parquet, and one JSON document.
 
-``PULSE_HOME/reports/2026-10/``: ``report.html``, ``kpis.csv``, ``kpis.parquet``, ``report.json``. All are made in
-memory before the first is replaced, each by rename, the JSON last: it names the others' SHA-256, so whoever has to be
-sure that the four belong together can tell. The same input gives the same bytes.
+``PULSE_HOME/reports/2026-10/``, and below it ``platform=…/community=…/`` for the report of one community. All are made
+in memory before the first is replaced, each by rename, the JSON last: it names the others' SHA-256, so whoever has to
+be sure that they belong together can tell. The same input gives the same bytes.
 """
 
 import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pulse.core.files import write_bytes
-from pulse.core.home import Home
+from pulse.core.home import Home, community_path
 from pulse.core.month import Month
 from pulse.lake.kpi_store import KPI_MONTHLY, TABLES
 from pulse.reading import query
@@ -50,43 +50,78 @@ class ReportFiles:
         return self.folder / "kpis.parquet"
 
     @property
+    def charts_csv(self) -> Path:
+        """The numbers behind the charts of the page."""
+        return self.folder / "charts.csv"
+
+    @property
+    def summary(self) -> Path:
+        """One picture for a chat: what to do and the five figures. It quotes nothing."""
+        return self.folder / "summary.png"
+
+    @property
+    def mail(self) -> Path:
+        """The body of a mail. It quotes nothing."""
+        return self.folder / "mail.html"
+
+    @property
+    def slack(self) -> Path:
+        """A message for Slack, as blocks. It quotes nothing."""
+        return self.folder / "slack.json"
+
+    @property
+    def told(self) -> tuple[Path, ...]:
+        """What tells of contributions, by links or by quotes, and goes with them."""
+        return (self.page, self.summary, self.mail, self.slack)
+
+    @property
     def document(self) -> Path:
-        """KPIs, restatements and turning points as one JSON document; it holds nothing that people wrote but names, and
-        the ids of the contributions that the page quotes."""
+        """KPIs, restatements and turning points as one JSON document; it holds nothing that people wrote but names of
+        communities, and the ids of the contributions that the page quotes or links to."""
         return self.folder / "report.json"
 
 
-def of_month(home: Home, month: Month) -> ReportFiles:
-    """The files of a month, there or not."""
-    return ReportFiles(home.reports / str(month))
+def of_month(home: Home, month: Month, only: Community | None = None) -> ReportFiles:
+    """The files of a month, of all communities or of one, there or not."""
+    folder = home.reports / str(month)
+    return ReportFiles(folder if only is None else folder / community_path(only.platform, only.name))
 
 
 def write(
-    home: Home, report: Report, kpis: Sequence[Mapping[str, Any]], page: str, *, built_at: datetime
-) -> ReportFiles:
+    files: ReportFiles,
+    report: Report,
+    kpis: Sequence[Mapping[str, Any]],
+    made: Mapping[Path, bytes],
+    *,
+    built_at: datetime,
+) -> None:
     """Replace the files of the month.
+
+    Args:
+        kpis: the frozen rows as they were handed over.
+        made: the contents of the page and of what is sent of it.
 
     Raises:
         StorageError: the disk is full or not writable; each file is the old or the new one then, never half of one.
     """
-    files = of_month(home, report.month)
     ordered = sorted(kpis, key=lambda row: (row["platform"], row["community"], row["kpi"]))
-    contents = {
-        files.kpis_csv: _csv(ordered),
-        files.kpis_parquet: _parquet(ordered),
-        files.page: page.encode("utf-8", "backslashreplace"),
-    }
+    if report.only is not None:
+        ordered = [row for row in ordered if (row["platform"], row["community"]) == astuple(report.only)]
+    contents = {files.kpis_csv: _csv(ordered), files.kpis_parquet: _parquet(ordered), **made}
     digests = {file.name: hashlib.sha256(content).hexdigest() for file, content in contents.items()}
     contents[files.document] = _document(report, ordered, digests, built_at)
     for file, content in contents.items():
         write_bytes(file, content)
-    return files
 
 
 def _csv(kpis: Sequence[Mapping[str, Any]]) -> bytes:
+    return as_csv(_SCHEMA.names, [tuple(row.get(name) for name in _SCHEMA.names) for row in kpis])
+
+
+def as_csv(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> bytes:
+    """Rows for spreadsheets: cells that one would run are neutralised, an unknown value is empty."""
     stream = io.StringIO()
-    rows = [tuple(row.get(name) for name in _SCHEMA.names) for row in kpis]
-    query.write_csv(query.Result(tuple(_SCHEMA.names), iter([rows])), stream, is_terminal=False)
+    query.write_csv(query.Result(tuple(columns), iter([list(rows)])), stream, is_terminal=False)
     return stream.getvalue().encode("utf-8", "backslashreplace")
 
 
@@ -104,6 +139,7 @@ def _document(
     first = kpis[0] if kpis else {}
     content = {
         "month": str(report.month),
+        "community": None if report.only is None else _of(report.only),
         "version": report.version,
         "state_id": first.get("state_id"),
         "reported_at": first.get("reported_at"),
@@ -123,6 +159,7 @@ def _document(
             {name: value for name, value in asdict(turn).items() if name != "excerpts"} for turn in report.turns or ()
         ],
         "quoted": [_of(of) | {"contribution_id": contribution_id} for of, contribution_id in _quoted(report)],
+        "linked": [_of(of) | {"contribution_id": contribution_id} for of, contribution_id in _linked(report)],
         "files": digests,
     }
     text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False, default=_plain)
@@ -135,8 +172,20 @@ def _of(community: Community) -> dict[str, Any]:
 
 def _quoted(report: Report) -> list[tuple[Community, str]]:
     """Contributions of whose words some stand on the page, each once."""
-    excerpts = {(turn.of, excerpt.contribution_id) for turn in report.turns or () for excerpt in turn.excerpts}
-    return sorted(excerpts | {(post.of, post.contribution_id) for post in report.good_posts or ()})
+    excerpts = {
+        (turn.of, one.contribution_id) for turn in report.turns or () for one in turn.excerpts if one.text is not None
+    }
+    posts = {(post.of, post.contribution_id) for post in report.good_posts or () if post.title is not None}
+    return sorted(excerpts | posts)
+
+
+def _linked(report: Report) -> list[tuple[Community, str]]:
+    """Contributions that something made of the report leads to, each once."""
+    excerpts = {(turn.of, one.contribution_id) for turn in report.turns or () for one in turn.excerpts}
+    posts = {(post.of, post.contribution_id) for post in report.good_posts or ()}
+    evidence = {(action.of, one.contribution_id) for action in report.actions for one in action.evidence}
+    threads = {(turn.of, turn.evidence.contribution_id) for turn in report.thread_turns if turn.evidence}
+    return sorted(excerpts | posts | evidence | threads)
 
 
 def _plain(value: object) -> str:

@@ -1,6 +1,6 @@
 """One figure in words: its value or why there is none, how it changed, how sure it is, what stands against it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -45,26 +45,19 @@ class Beside:
 
 @dataclass(frozen=True)
 class Card:
-    """One figure as the page shows it.
+    """One known figure as the page shows it.
 
     Attributes:
-        value: None where there is none; ``reason`` says why then.
+        value: with its unit.
         tone: of a clear change good, bad, or even where the direction is neither; open where the change could be chance
             or nothing says; none without a change.
-        change: against the month before; ``year`` against the same month a year before.
-        certainty: the interval, and what it says about the change; of the platform's count of replies also how many a
-            post has. None without any.
+        year: against the same month a year before; None without one.
         caveats: what stands against the figure, in words.
     """
 
-    kpi: str
-    label: str
-    value: str | None
-    reason: str | None
-    change: str | None
+    value: str
     tone: str
     year: str | None
-    certainty: str | None
     caveats: tuple[str, ...]
 
 
@@ -84,19 +77,12 @@ def names(of: Sequence[Community]) -> str:
 
 
 def card(kpi: Kpi, month: date, beside: Beside = Beside()) -> Card:
-    """A figure told in full, for the month that begins on ``month``."""
-    told = words.of_kpi(kpi.kpi, kpi.unit)
-    is_known = kpi.value is not None
+    """A figure that has a value told in full, for the month that begins on ``month``."""
     return Card(
-        kpi=kpi.kpi,
-        label=told.label,
-        value=value_text(kpi),
-        reason=None if is_known else reason(kpi),
-        change=_change(kpi, month) if is_known else None,
-        tone=_tone(kpi, told.better) if change_of(kpi)[0] is not None else "none",
-        year=_year_change(kpi, month) if is_known else None,
-        certainty="; ".join(filter(None, (_reply_rate(kpi, beside), _certainty(kpi)))) or None if is_known else None,
-        caveats=tuple(filter(None, (_caveat(code, kpi, beside) for code in kpi.caveats))) if is_known else (),
+        value=value_text(kpi) or "",
+        tone=_tone(kpi, words.of_kpi(kpi.kpi, kpi.unit).better) if change_of(kpi)[0] is not None else "none",
+        year=_year_change(kpi, month),
+        caveats=tuple(filter(None, (_caveat(code, kpi, beside) for code in kpi.caveats))),
     )
 
 
@@ -110,7 +96,7 @@ def value_text(kpi: Kpi) -> str | None:
 def reason(kpi: Kpi) -> str:
     """Why a figure has no value."""
     if "small_n" in kpi.caveats:
-        return _REASONS["small_n"] + (f" (n = {kpi.n:,})" if kpi.n is not None else "")
+        return _REASONS["small_n"] + (f", {kpi.n:,} of them" if kpi.n is not None else "")
     if unread_code(kpi):
         return words.caveat_text(unread_code(kpi))
     if kpi.kpi in _REASONS_OF_KPI:
@@ -152,13 +138,6 @@ def change_of(kpi: Kpi) -> tuple[float | None, float | None]:
     return kpi.change_month_before, kpi.change_month_before_share
 
 
-def verdict(kpi: Kpi) -> str | None:
-    """Whether the change is more than chance, in words that follow it; None where nothing says."""
-    if kpi.is_change_clear is None:
-        return None
-    return "and clearly so" if kpi.is_change_clear else "which could be chance"
-
-
 def _step(kpi: Kpi, change: float, share: float | None) -> str:
     """Counts change by a share of what was, everything else by a difference."""
     kind = words.of_kpi(kpi.kpi, kpi.unit).kind
@@ -167,36 +146,11 @@ def _step(kpi: Kpi, change: float, share: float | None) -> str:
     return figures.difference(change, kind, kpi.unit)
 
 
-def _change(kpi: Kpi, month: date) -> str:
-    before = figures.month_of(months_before(month, 1))
-    told = change_text(kpi)
-    if told is None:
-        return f"no {before} to compare with" if kpi.value_month_before is None else f"{before} cannot be compared"
-    kind = words.of_kpi(kpi.kpi, kpi.unit).kind
-    was = "" if kpi.value_month_before is None else figures.figure(kpi.value_month_before, kind, kpi.unit)
-    is_plain = kpi.change_month_before is None or told == _step(
-        kpi, kpi.change_month_before, kpi.change_month_before_share
-    )
-    return f"{told}{'' if is_plain else ', day for day,'} on {before}" + (f" ({was})" if was else "")
-
-
 def _year_change(kpi: Kpi, month: date) -> str | None:
     if kpi.change_year_before is None:
         return None
     told = _step(kpi, kpi.change_year_before, kpi.change_year_before_share)
     return f"{told} on {figures.month_name(months_before(month, 12))}"
-
-
-def _certainty(kpi: Kpi) -> str | None:
-    parts = []
-    if kpi.value_low is not None and kpi.value_high is not None:
-        kind = words.of_kpi(kpi.kpi, kpi.unit).kind
-        low, high = (figures.figure(bound, kind, kpi.unit) for bound in (kpi.value_low, kpi.value_high))
-        parts.append(f"likely between {low} and {high}")
-    if kpi.is_change_clear is not None and kpi.change is not None:
-        direction = "up" if kpi.change > 0 else "down"
-        parts.append(f"{direction}, and clearly so" if kpi.is_change_clear else "the change could be chance")
-    return "; ".join(parts) or None
 
 
 def _tone(kpi: Kpi, better: words.Better) -> str:
@@ -208,7 +162,7 @@ def _tone(kpi: Kpi, better: words.Better) -> str:
     return "good" if (kpi.change > 0) == (better == "higher") else "bad"
 
 
-def _reply_rate(kpi: Kpi, beside: Beside) -> str | None:
+def reply_rate(kpi: Kpi, beside: Beside) -> str | None:
     """How many replies a post has, and how old it was then: the platform's count grows for days."""
     if kpi.kpi != "platform_replies" or kpi.value is None or not kpi.n:
         return None
@@ -249,10 +203,10 @@ def months_before(month: date, n: int) -> date:
     return date(months // 12, months % 12 + 1, 1)
 
 
-def lacking(kpis: Iterable[Kpi]) -> list[tuple[str, str]]:
+def lacking(kpis: Iterable[Kpi], label: Callable[[Kpi], str]) -> list[tuple[list[str], str]]:
     """Figures without a value by their reason, each reason once: labels and reason."""
     labels: dict[str, list[str]] = {}
     for kpi in kpis:
         if kpi.value is None:
-            labels.setdefault(reason(kpi), []).append(words.of_kpi(kpi.kpi, kpi.unit).label)
-    return [(", ".join(of_reason), told) for told, of_reason in labels.items()]
+            labels.setdefault(reason(kpi), []).append(label(kpi))
+    return [(of_reason, told) for told, of_reason in labels.items()]

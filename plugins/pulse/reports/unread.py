@@ -3,12 +3,12 @@
 A chat has neither: nothing is missing there, and its figures of posts say for themselves that none were read.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pulse.reports import telling
 from pulse.reports.contents import ALL, Community, Kpi, Report
-from pulse.showing import figures, words
+from pulse.showing import figures
 from pulse.showing.words import CountedKind
 
 KINDS: tuple[CountedKind, ...] = ("comments", "posts")
@@ -44,10 +44,6 @@ class Unread:
             return kind
         return f"{kind} of {telling.names(self.of[kind])}" if self.of[kind] else ""
 
-    def sentences(self, kinds: Iterable[CountedKind] = KINDS) -> str:
-        """That these kinds were not read: ``Comments of tea were not read.``; nothing where they were."""
-        return " ".join(f"{_capital(told)} were not read." for kind in kinds if (told := self.subject(kind)))
-
     def note(self) -> str:
         """The same for figures that are made of what was read: ``Of posts alone: comments were not read.``"""
         found = []
@@ -57,14 +53,6 @@ class Unread:
                 partly = "Of" if kind in self.everywhere else "Partly of"
                 found.append(f"{partly} {_OTHER[kind]} alone: {told} were not read.")
         return " ".join(found)
-
-
-@dataclass(frozen=True)
-class UnreadCard:
-    """The figures of one group that cannot be told, in the place where they would stand: KPI and label of each."""
-
-    figures: tuple[tuple[str, str], ...]
-    why: str
 
 
 def frozen(report: Report) -> Unread:
@@ -99,18 +87,6 @@ def summary(report: Report) -> list[str]:
     unread = frozen(report)
     counted = {"comments": _platform_count(report, unread), "posts": ""}
     return [f"{_capital(told)} were not read{counted[kind]}." for kind in KINDS if (told := unread.subject(kind))]
-
-
-def card(unread: Unread, kpis: Iterable[Kpi]) -> UnreadCard | None:
-    """The figures of these that cannot be told because a kind was not read."""
-    found = [(kpi, telling.unread_code(kpi)) for kpi in kpis if telling.unread_code(kpi)]
-    if not found:
-        return None
-    codes = {code for _, code in found}
-    missing = [unread.subject(kind) or kind for kind in KINDS if f"{kind}_not_read" in codes]
-    why = figures.listed([*missing, *(["messages"] if "messages_not_read" in codes else [])])
-    labels = tuple((kpi.kpi, words.of_kpi(kpi.kpi, kpi.unit).label) for kpi, _ in found)
-    return UnreadCard(labels, f"{_capital(why)} were not read.")
 
 
 def _platform_count(report: Report, unread: Unread) -> str:

@@ -132,7 +132,7 @@ KPIS: dict[str, KpiWords] = {
         "share",
         "People",
         "On how many of the month's known days the average contributor wrote. Readers are not in it, so it is higher "
-        "than what apps call stickiness.",
+        "than the figure that apps give.",
         "Stickiness (of contributors)",
         "higher",
     ),
@@ -167,8 +167,8 @@ KPIS: dict[str, KpiWords] = {
         "Time to first answer",
         "hours",
         "Answers and mood",
-        "Half of the posts get their first answer by another person within this time. Unanswered posts count too "
-        "(Kaplan-Meier), so it is not shown where fewer than half are ever answered.",
+        "Half of the posts get their first answer by another person within this time. Unanswered posts count too, so "
+        "it is not shown where fewer than half are ever answered.",
         "Time to first response",
         "lower",
         _BOTH,
@@ -188,7 +188,7 @@ KPIS: dict[str, KpiWords] = {
         "hours",
         "Answers and mood",
         "Half of the conversations in chats get their first answer by another person within this time. Unanswered ones "
-        "count too (Kaplan-Meier), so it is not shown where fewer than half are ever answered.",
+        "count too, so it is not shown where fewer than half are ever answered.",
         "Conversations of a chat, and their answers",
         "lower",
         _MESSAGES,

@@ -525,7 +525,7 @@ class Pipeline:
         else:
             log.info("published: %s", state.state_id)
         retention.prune(self.home, self.settings.retention, clock=self.clock)
-        quotes.renew_reports(self.home, clock=self.clock)
+        quotes.renew_reports(self.home, self.settings.report, clock=self.clock)
         return state.state_id
 
     def _compact(self, window: Window) -> None:
