@@ -78,25 +78,10 @@
    eighth of a build; where both say the same in the same words there is nothing to ask. Else dbt decides. #}
 {% macro assert_columns_equivalent(sql) %}
     {%- set columns = model['columns'].values() -%}
-    {%- set promised = dict(zip(columns | map(attribute='name') | map('lower'), contract_types(columns))) -%}
+    {%- set promised = dict(zip(
+        columns | map(attribute='name') | map('lower'), columns | map(attribute='data_type') | map('upper')
+    )) -%}
     {% if promised != column_types(get_column_schema_from_query(sql, config.get('sql_header'))) %}
         {{ dbt.assert_columns_equivalent(sql) }}
     {% endif %}
 {% endmacro %}
-
-{# The types that a contract names, as the engine calls them. #}
-{% macro contract_types(columns) -%}
-    {{ return(adapter.dispatch('contract_types', 'community_pulse')(columns)) }}
-{%- endmacro %}
-
-{% macro default__contract_types(columns) -%}
-    {{ return(columns | map(attribute='data_type') | map('upper') | list) }}
-{%- endmacro %}
-
-{% macro spark__contract_types(columns) -%}
-    {%- set types = [] -%}
-    {%- for column in columns -%}
-        {%- do types.append(spark_type(column.data_type)) -%}
-    {%- endfor -%}
-    {{ return(types) }}
-{%- endmacro %}
