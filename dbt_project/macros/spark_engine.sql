@@ -31,12 +31,60 @@
     {% if existing is not none %}
         {% do adapter.drop_relation(existing) %}
     {% endif %}
+    {%- set steps = [] -%}
+    {%- set sql = with_steps_written(compiled_code, steps) if kind == 'table' else compiled_code -%}
     {% call statement('main') %}
         create {{ kind }} {{ target }}{{ ' using parquet' if kind == 'table' }} as
-        {{ held_to_contract(compiled_code) if config.get('contract').enforced else compiled_code }}
+        {{ held_to_contract(sql) if config.get('contract').enforced else sql }}
     {% endcall %}
+    {%- for step in steps -%}
+        {%- do run_query('drop table ' ~ step) -%}
+    {%- endfor -%}
     {{ run_hooks(post_hooks) }}
     {{ return({'relations': [target]}) }}
+{% endmacro %}
+
+{# A model's SQL in which no CTE of any work is worked out more than twice. Spark puts a copy of a CTE wherever it is named,
+   and copies multiply: 243 lines of int_count_changes became 6,500, and 1,300 exchanges of data. So what would be there
+   three times or more is written first, as a table beside the marts; their names are added to `steps`. Models are
+   written as this expects (name, `as (` and `)` at the beginning of lines); whatever is not is left as it is. #}
+{% macro with_steps_written(sql, steps) %}
+    {%- set re = modules.re -%}
+    {%- set whole = re.match('(?s)\\s*(?:--[^\n]*\n\\s*)*with\\s*\n(.*?\n\\))\\s*(?:--[^\n]*\n\\s*)*(select\\b.*)$', sql) -%}
+    {%- if whole is none -%}
+        {{ return(sql) }}
+    {%- endif -%}
+    {%- set ctes = [] -%}
+    {%- for name, body in re.findall('(?sm)^([a-z_0-9]+) as \\(\n(.*?)^\\)', whole[1]) -%}
+        {%- do ctes.append({'name': name, 'body': body, 'copies_n': 0}) -%}
+    {%- endfor -%}
+    {%- set readers = [{'body': whole[2], 'copies_n': 1}] -%}
+    {%- for cte in ctes | reverse -%}
+        {%- for reader in readers -%}
+            {%- set named_n = re.findall('\\b(?:from|join)\\s+' ~ cte.name ~ '\\b', reader.body) | length -%}
+            {%- do cte.update({'copies_n': cte.copies_n + named_n * reader.copies_n}) -%}
+        {%- endfor -%}
+        {%- set is_work = re.search('\\b(?:join|group by|over|union|distinct)\\b', cte.body) is not none -%}
+        {%- do cte.update({'is_step': cte.copies_n > 2 and is_work}) -%}
+        {%- do readers.append({'body': cte.body, 'copies_n': 1 if cte.is_step else cte.copies_n}) -%}
+    {%- endfor -%}
+    {%- if not ctes | selectattr('is_step') | list -%}
+        {{ return(sql) }}
+    {%- endif -%}
+    {%- do run_query('create schema if not exists steps location ' ~ dbt.string_literal(env_var('PULSE_BUILD_URI') ~ '/steps')) -%}
+    {%- set earlier = [] -%}
+    {%- for cte in ctes -%}
+        {%- set body = cte.body -%}
+        {%- if cte.is_step -%}
+            {%- set step = 'steps.' ~ this.identifier ~ '__' ~ cte.name -%}
+            {%- set before = 'with ' ~ earlier | join(',\n') ~ '\n' if earlier else '' -%}
+            {%- do run_query('create table ' ~ step ~ ' using parquet as\n' ~ before ~ 'select * from (\n' ~ body ~ ') as step') -%}
+            {%- do steps.append(step) -%}
+            {%- set body = 'select * from ' ~ step ~ '\n' -%}
+        {%- endif -%}
+        {%- do earlier.append(cte.name ~ ' as (\n' ~ body ~ ')') -%}
+    {%- endfor -%}
+    {{ return('with ' ~ earlier | join(',\n') ~ '\n' ~ whole[2]) }}
 {% endmacro %}
 
 {# A model's rows with the columns that its contract names, in that order; a NULL where it allows none ends the build.
