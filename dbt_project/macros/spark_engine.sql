@@ -4,8 +4,13 @@
 {% macro spark__create_schema(relation) -%}
     {%- call statement('create_schema') -%}
         create schema if not exists {{ relation.without_identifier() }}
-        location {{ dbt.string_literal(env_var('PULSE_BUILD_URI') ~ '/' ~ relation.schema) }}
+        {{ location_of(relation.schema) }}
     {%- endcall -%}
+{%- endmacro %}
+
+{% macro location_of(schema) -%}
+    {%- set folder = env_var('PULSE_BUILD_FOLDER') ~ '/' ~ schema -%}
+    location '{{ folder | replace("'", "''") }}'
 {%- endmacro %}
 
 {% materialization table, adapter='spark', supported_languages=['sql'] %}
@@ -71,7 +76,7 @@
     {%- if not ctes | selectattr('is_step') | list -%}
         {{ return(sql) }}
     {%- endif -%}
-    {%- do run_query('create schema if not exists steps location ' ~ dbt.string_literal(env_var('PULSE_BUILD_URI') ~ '/steps')) -%}
+    {%- do run_query('create schema if not exists steps ' ~ location_of('steps')) -%}
     {%- set earlier = [] -%}
     {%- for cte in ctes -%}
         {%- set body = cte.body -%}

@@ -1,7 +1,7 @@
 {# How unit tests are run: dbt's own macros in other words, which give the same SQL. dbt calls four macros for each column
    of each row, and makes a table to learn the types of columns: more than half of what all unit tests took. #}
 
-{% materialization unit, adapter='duckdb' %}
+{% materialization unit, default %}
     {%- set types = column_types(adapter.get_column_schema_from_query(sql ~ '\n')) -%}
     {%- set rows = config.get('expected_rows') -%}
     {%- set quoted = {} -%}
@@ -21,7 +21,7 @@
 
 {# Rows that stand for a relation: all of its columns in their order, NULL where no row names them. #}
 {% macro get_fixture_sql(rows, column_name_to_data_types) %}
-    {%- set types = column_name_to_data_types or column_types(adapter.get_column_schema_from_query('from ' ~ this)) -%}
+    {%- set types = column_name_to_data_types or column_types(adapter.get_column_schema_from_query('select * from ' ~ this)) -%}
     {%- set cells = [] -%}
     {%- set named = {} -%}
     {%- for row in rows -%}
@@ -59,7 +59,9 @@
                 ~ ', which has the columns ' ~ column_name_to_data_types.keys() | list
             ) %}
         {%- endif -%}
-        {%- if value is string -%}
+        {%- if value is sequence and value is not string -%}
+            {%- set cell = list_of(value) -%}
+        {%- elif value is string -%}
             {%- set cell = "'" ~ value | replace("'", "''") ~ "'" -%}
         {%- else -%}
             {%- set cell = 'null' if value is none else value -%}
@@ -68,3 +70,16 @@
     {%- endfor -%}
     {{ return(cells) }}
 {% endmacro %}
+
+{# A list of texts that a fixture names. #}
+{% macro list_of(texts) -%}
+    {{ return(adapter.dispatch('list_of', 'community_pulse')(texts)) }}
+{%- endmacro %}
+
+{% macro default__list_of(texts) -%}
+    {{ return(texts) }}
+{%- endmacro %}
+
+{% macro spark__list_of(texts) -%}
+    {{ return("array('" ~ texts | join("', '") ~ "')" if texts else 'array()') }}
+{%- endmacro %}
