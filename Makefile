@@ -40,6 +40,7 @@ lock: ## Resolve requirements/*.in again and write the locked files
 	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/dev.in -o requirements/dev.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) -c requirements/dev.txt requirements/runtime.in -o requirements/runtime.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) -c requirements/dev.txt requirements/deploy.in -o requirements/deploy.txt
+	$(BIN)/uv pip compile $(LOCK_FLAGS) -c requirements/dev.txt requirements/spark.in -o requirements/spark.txt
 
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
