@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 DEPLOYED := $(VENV)/deployed
+SPARK := $(VENV)/spark
 # Both slow every start by seconds: bytecode has to be written once and kept.
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONUTF8 = 1
@@ -64,6 +65,17 @@ $(DEPLOYED)/.installed: requirements/deploy.txt pyproject.toml | $(VENV)/.instal
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(DEPLOYED)/bin/python --editable .
 	@touch $@
 
+# What tests of Spark need: all of .venv, and Spark. pyspark alone is 400 MB, so only who asks for it gets it.
+$(SPARK)/.installed: requirements/dev.txt requirements/spark.txt pyproject.toml | $(VENV)/.installed
+	@test -x $(SPARK)/bin/python || $(BIN)/python -m venv $(SPARK)
+	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(SPARK)/bin/python requirements/dev.txt requirements/spark.txt
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(SPARK)/bin/python --editable .
+	@touch $@
+
+.PHONY: system-packages-java
+system-packages-java: ## Java 17, which Spark runs on, from Debian's packages, if it is not there
+	$(call install-missing,java,openjdk-17-jre-headless)
+
 .PHONY: system-packages
 system-packages: ## What tests use if it is there: PostgreSQL, Redis and Chromium, from Debian's packages
 	$(call install-missing,/usr/lib/postgresql/*/bin/initdb psql redis-server chromium,postgresql redis-server chromium)
@@ -113,6 +125,14 @@ test-long: install ## Both of these in one go, so that no core waits for the oth
 .PHONY: test-faults
 test-faults: install ## Kill, starve and crowd runs at every stage, feed them hostile text (some 25 minutes)
 	@PULSE_FAULTS=long $(BIN)/python -m pytest --numprocesses 2 tests/faults
+
+.PHONY: test-spark
+test-spark: $(SPARK)/.installed system-packages-java ## Spark builds what DuckDB builds, and a kill on the way (some 3 minutes)
+	@$(SPARK)/bin/python -m pytest tests/dbt/test_spark.py tests/unit/warehouse/test_engines.py -m "not slow"
+
+.PHONY: test-spark-long
+test-spark-long: $(SPARK)/.installed system-packages-java ## The same, and all unit tests of dbt on Spark (some 10 minutes)
+	@$(SPARK)/bin/python -m pytest tests/dbt/test_spark.py tests/unit/warehouse/test_engines.py
 
 .PHONY: test-celery
 test-celery: install system-packages $(DEPLOYED)/.installed ## Deployed form without Docker: CeleryExecutor, a worker killed (some 4 minutes)

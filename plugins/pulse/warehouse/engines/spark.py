@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -120,8 +121,6 @@ def require_installed() -> None:
     Raises:
         ConfigError: pyspark, dbt-spark or Java is not there.
     """
-    from importlib.util import find_spec
-
     missing = [name for name in ("pyspark", "dbt.adapters.spark") if find_spec(name) is None]
     if missing:
         raise ConfigError(
