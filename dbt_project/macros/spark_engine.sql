@@ -42,9 +42,7 @@
         create {{ kind }} {{ target }}{{ ' using parquet' if kind == 'table' }} as
         {{ held_to_contract(sql) if config.get('contract').enforced else sql }}
     {% endcall %}
-    {%- for step in steps -%}
-        {%- do run_query('drop table ' ~ step) -%}
-    {%- endfor -%}
+    {%- do drop_steps(steps) -%}
     {{ run_hooks(post_hooks) }}
     {{ return({'relations': [target]}) }}
 {% endmacro %}
@@ -81,7 +79,7 @@
     {%- for cte in ctes -%}
         {%- set body = cte.body -%}
         {%- if cte.is_step -%}
-            {%- set step = 'steps.' ~ this.identifier ~ '__' ~ cte.name -%}
+            {%- set step = 'steps.' ~ model.name ~ '__' ~ cte.name -%}
             {%- set before = 'with ' ~ earlier | join(',\n') ~ '\n' if earlier else '' -%}
             {%- do run_query('create table ' ~ step ~ ' using parquet as\n' ~ before ~ 'select * from (\n' ~ body ~ ') as step') -%}
             {%- do steps.append(step) -%}
@@ -90,6 +88,12 @@
         {%- do earlier.append(cte.name ~ ' as (\n' ~ body ~ ')') -%}
     {%- endfor -%}
     {{ return('with ' ~ earlier | join(',\n') ~ '\n' ~ whole[2]) }}
+{% endmacro %}
+
+{% macro drop_steps(steps) %}
+    {%- for step in steps -%}
+        {%- do run_query('drop table ' ~ step) -%}
+    {%- endfor -%}
 {% endmacro %}
 
 {# A model's rows with the columns that its contract names, in that order; a NULL where it allows none ends the build.

@@ -73,7 +73,7 @@ def written(chance: random.Random, day: int, community: str) -> list[dict[str, A
             "score": chance.choice([None, -3, 0, 5]),
             "reply_count": chance.choice([None, 0, 4]) if is_post else None,
             "award_count": None,
-            "tags": chance.choice([None, [], ["flair", "it's"]]),
+            "tags": chance.choice([[], ["flair", "it's"]]),
             "reactions": chance.choice([None, {}, {"like": 2, "wow'": 1}]),
             "observed_at": at + timedelta(days=chance.choice([1, 8, 30]), microseconds=1),
         }

@@ -51,7 +51,7 @@ _JINJA = re.compile(r"({%.*?%}|{{.*?}}|{#.*?#})", re.DOTALL)
 _WRITTEN_OTHERWISE = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
-        (r"\btimestamptz\b", "timestamp"),
+        (r"\b(?:timestamptz|timestamp with time zone)\b", "timestamp"),
         (r"\bvarchar\[\]", "array<string>"),
         (r"\bvarchar\b", "string"),
         (r"\bunnest\(", "explode("),
