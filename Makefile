@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 DEPLOYED := $(VENV)/deployed
+SPARK := $(VENV)/spark
 # Both slow every start by seconds: bytecode has to be written once and kept.
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONUTF8 = 1
@@ -41,6 +42,7 @@ lock: ## Resolve requirements/*.in again and write the locked files
 	$(BIN)/uv pip compile $(LOCK_FLAGS) -c requirements/dev.txt requirements/runtime.in -o requirements/runtime.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) -c requirements/dev.txt requirements/deploy.in -o requirements/deploy.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/docs.in -o requirements/docs.txt
+	$(BIN)/uv pip compile $(LOCK_FLAGS) -c requirements/dev.txt requirements/spark.in -o requirements/spark.txt
 
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
@@ -63,6 +65,17 @@ $(DEPLOYED)/.installed: requirements/deploy.txt pyproject.toml | $(VENV)/.instal
 	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(DEPLOYED)/bin/python requirements/deploy.txt
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(DEPLOYED)/bin/python --editable .
 	@touch $@
+
+# What tests of Spark need: all of .venv, and Spark. pyspark alone is 400 MB, so only who asks for it gets it.
+$(SPARK)/.installed: requirements/dev.txt requirements/spark.txt pyproject.toml | $(VENV)/.installed
+	@test -x $(SPARK)/bin/python || $(BIN)/python -m venv $(SPARK)
+	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(SPARK)/bin/python requirements/dev.txt requirements/spark.txt
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(SPARK)/bin/python --editable .
+	@touch $@
+
+.PHONY: system-packages-java
+system-packages-java: ## Java 17, which Spark runs on, from Debian's packages, if it is not there
+	$(call install-missing,java,openjdk-17-jre-headless)
 
 .PHONY: system-packages
 system-packages: ## What tests use if it is there: PostgreSQL, Redis and Chromium, from Debian's packages
@@ -113,6 +126,14 @@ test-long: install ## Both of these in one go, so that no core waits for the oth
 .PHONY: test-faults
 test-faults: install ## Kill, starve and crowd runs at every stage, feed them hostile text (some 25 minutes)
 	@PULSE_FAULTS=long $(BIN)/python -m pytest --numprocesses 2 tests/faults
+
+.PHONY: test-spark
+test-spark: $(SPARK)/.installed system-packages-java ## Spark builds what DuckDB builds, and a kill on the way (some 3 minutes)
+	@$(SPARK)/bin/python -m pytest tests/dbt/test_spark.py tests/unit/warehouse/test_engines.py -m "not slow"
+
+.PHONY: test-spark-long
+test-spark-long: $(SPARK)/.installed system-packages-java ## The same, and all unit tests of dbt on Spark (some 10 minutes)
+	@$(SPARK)/bin/python -m pytest tests/dbt/test_spark.py tests/unit/warehouse/test_engines.py
 
 .PHONY: test-celery
 test-celery: install system-packages $(DEPLOYED)/.installed ## Deployed form without Docker: CeleryExecutor, a worker killed (some 4 minutes)

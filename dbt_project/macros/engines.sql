@@ -155,3 +155,28 @@
 {% macro spark__list_holds(list, item) -%}
     coalesce(array_contains({{ list }}, {{ item }}), false)
 {%- endmacro %}
+
+{# Dates so many days, weeks or months later, and how many lie between two. dbt's own forms for Spark go by way of times in
+   the session's zone, where some days have no midnight; everything here is a date. #}
+{% macro spark__dateadd(datepart, interval, from_date_or_timestamp) -%}
+    {%- set date = 'cast(' ~ from_date_or_timestamp ~ ' as date)' -%}
+    {%- if datepart in ['day', 'week'] -%}
+        date_add({{ date }}, cast(({{ interval }}){{ ' * 7' if datepart == 'week' }} as int))
+    {%- elif datepart == 'month' -%}
+        add_months({{ date }}, cast({{ interval }} as int))
+    {%- else -%}
+        {%- do exceptions.raise_compiler_error('dateadd is for days, weeks and months of dates, and ' ~ datepart ~ ' is none') -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro spark__datediff(first_date, second_date, datepart) -%}
+    {%- set first = 'cast(' ~ first_date ~ ' as date)' -%}
+    {%- set second = 'cast(' ~ second_date ~ ' as date)' -%}
+    {%- if datepart == 'day' -%}
+        cast(date_diff({{ second }}, {{ first }}) as bigint)
+    {%- elif datepart == 'month' -%}
+        cast((year({{ second }}) - year({{ first }})) * 12 + month({{ second }}) - month({{ first }}) as bigint)
+    {%- else -%}
+        {%- do exceptions.raise_compiler_error('datediff is for days and months of dates, and ' ~ datepart ~ ' is none') -%}
+    {%- endif -%}
+{%- endmacro %}

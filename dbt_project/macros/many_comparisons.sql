@@ -29,7 +29,7 @@
    Statistics 30, 1121-1130. #}
 {% macro normal_of_student(t, degrees) -%}
     (
-        sign({{ t }}) * (8.0 * {{ degrees }} + 1) / (8.0 * {{ degrees }} + 3)
+        sign({{ t }}) * (8e0 * {{ degrees }} + 1) / (8e0 * {{ degrees }} + 3)
         * sqrt({{ degrees }} * ln(1 + {{ t }} * {{ t }} / {{ degrees }}))
     )
 {%- endmacro %}
@@ -38,7 +38,7 @@
    more: Wilson, E. B. and Hilferty, M. M. (1931), Proceedings of the National Academy of Sciences 17, 684-688. #}
 {% macro normal_of_poisson(count, mean) -%}
     (
-        (1 - 1.0 / (9.0 * {{ count }}) - power({{ mean }} / {{ count }}, 1.0 / 3)) * 3 * sqrt({{ count }})
+        (1 - 1e0 / (9e0 * {{ count }}) - power({{ mean }} / {{ count }}, 1e0 / 3)) * 3 * sqrt({{ count }})
     )
 {%- endmacro %}
 

@@ -17,7 +17,7 @@
 {% macro fired(rules) -%}
     (
         {%- for rule in rules %}
-        ' ' || rules || ' ' like '% {{ rule | replace('_', '\\_') }} %' escape '\'{{ ' or' if not loop.last }}
+        ' ' || rules || ' ' like '% {{ rule | replace('_', '!_') }} %' escape '!'{{ ' or' if not loop.last }}
         {%- endfor %}
     )
 {%- endmacro %}

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -356,13 +356,24 @@ def parsed_head(sql: str) -> Any:
 
 
 @pytest.fixture(scope="session")
-def unit_test_run(tmp_path_factory: pytest.TempPathFactory) -> UnitTestRun:
+def unit_tests_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Runs dbt's unit tests on an engine, in the home that is given or one of their own."""
+
+    def run(engine: Any = None, home: Home | None = None) -> Any:
+        with pytest.MonkeyPatch.context() as changed:
+            changed.setattr("dbt.compilation.sqlparse.parse", parsed_head)
+            return transform.run_unit_tests(
+                home or Home(tmp_path_factory.mktemp("on_engine") / "home").create(), engine
+            )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def unit_test_run(tmp_path_factory: pytest.TempPathFactory, unit_tests_of: Callable[..., Any]) -> UnitTestRun:
     """dbt's unit tests, run once for all who look at them."""
     home = Home(tmp_path_factory.mktemp("unit_tests") / "home").create()
-    with pytest.MonkeyPatch.context() as changed:
-        changed.setattr("dbt.compilation.sqlparse.parse", parsed_head)
-        results = transform.run_unit_tests(home)
-    return UnitTestRun(Home(home.scratch / "unit_tests"), results)
+    return UnitTestRun(Home(home.scratch / "unit_tests"), unit_tests_of(home=home))
 
 
 @pytest.fixture(scope="module")

@@ -49,6 +49,11 @@ def of_today(home: Home, day: date) -> Path:
     return home.contributions_dir("reddit", "tea", day) / "reddit_archive-tea.parquet"
 
 
+def reader_of_contributions(home: Home) -> str:
+    (reader,) = (source.reader for source in transform._inputs(home) if source.table == "contributions")
+    return reader
+
+
 def staged(home: Home, database: Path) -> list[tuple[object, ...]]:
     """What dbt's staging makes of raw."""
     transform.ensure_inputs(home)
@@ -117,7 +122,7 @@ def test_earlier_versions__rows_are_read_beside_those_of_newer_ones(
     wanted.append(("t3_4", "Of version 4", "news", None, 4))
     for _ in range(2):  # the second time the typed file is there already
         assert staged(home, database) == wanted
-    reader = transform._readers(home)["contributions"]
+    reader = reader_of_contributions(home)
     assert duckdb.sql(f"select contribution_id, language from {reader} order by 1").fetchall() == [
         ("t3_1", None), ("t3_2", None), ("t3_3", None), ("t3_4", "en"),
     ]  # fmt: skip
@@ -127,4 +132,4 @@ def test_typed_files__of_one_contract_need_no_matching_by_name(home: Home):
     raw.ensure_empty_file(home)
     raw.ensure_empty_file(home)
     assert not raw.has_earlier_columns(home)
-    assert "union_by_name = false" in transform._readers(home)["contributions"]
+    assert "union_by_name = false" in reader_of_contributions(home)

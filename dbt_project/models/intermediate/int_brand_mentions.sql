@@ -187,7 +187,7 @@ mentioned as (
         'link' as decided_by,
         cast(null as double) as context_score,
         cast(null as double) as sentence_score,
-        cast(null as varchar) as sentence_label
+        cast(null as {{ dbt.type_string() }}) as sentence_label
     from linked
 
 )

@@ -1,5 +1,3 @@
-{#- Each round doubles how far a message sees back along what it answers; see int_comment_depths. -#}
-{% set rounds = range(1, 13) %}
 {% set place = 'period, platform, community, channel' %}
 
 with
@@ -96,70 +94,6 @@ links as (
         and runs.parent_id = answered.contribution_id
         and answered.place < runs.place
 
-),
-
-resolved_0 as (
-
-    select * from links where ancestor_id = contribution_id
-
-),
-
-climbing_0 as (
-
-    select * from links where ancestor_id <> contribution_id
-
-),
-
-{% for round in rounds %}
-resolved_{{ round }} as (
-
-    select
-        climbing.period,
-        climbing.platform,
-        climbing.community,
-        climbing.contribution_id,
-        ancestors.ancestor_id
-    from climbing_{{ round - 1 }} as climbing
-    inner join (
-        {%- for earlier in range(round) %}
-        select * from resolved_{{ earlier }}
-        {{- ' union all' if not loop.last }}
-        {%- endfor %}
-    ) as ancestors
-        on climbing.period = ancestors.period
-        and climbing.platform = ancestors.platform
-        and climbing.community = ancestors.community
-        and climbing.ancestor_id = ancestors.contribution_id
-
-),
-
-climbing_{{ round }} as (
-
-    select
-        climbing.period,
-        climbing.platform,
-        climbing.community,
-        climbing.contribution_id,
-        ancestors.ancestor_id
-    from climbing_{{ round - 1 }} as climbing
-    inner join climbing_{{ round - 1 }} as ancestors
-        on climbing.period = ancestors.period
-        and climbing.platform = ancestors.platform
-        and climbing.community = ancestors.community
-        and climbing.ancestor_id = ancestors.contribution_id
-
-),
-
-{% endfor %}
-resolved as (
-
-    {% for round in range(rounds | length + 1) -%}
-    select period, platform, community, contribution_id, ancestor_id as conversation_id from resolved_{{ round }}
-    union all
-    {% endfor -%}
-    -- Chains of more than 4096 answers begin anew.
-    select period, platform, community, contribution_id, contribution_id as conversation_id from climbing_{{ rounds[-1] }}
-
 )
 
 select
@@ -178,7 +112,7 @@ select
     messages.source,
     messages.is_repeat
 from messages
-inner join resolved
+inner join ({{ conversations_of('links') }}) as resolved
     on messages.period = resolved.period
     and messages.platform = resolved.platform
     and messages.community = resolved.community

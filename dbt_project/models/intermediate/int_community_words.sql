@@ -108,7 +108,7 @@ discovered as (
         candidates.all_words_n,
         candidates.people_n,
         candidates.contributions_n,
-        ({{ dbt.datediff('candidates.first_date', 'candidates.last_date', 'day') }} + 1) / 30.4 as months_n
+        ({{ dbt.datediff('candidates.first_date', 'candidates.last_date', 'day') }} + 1) / 30.4e0 as months_n
     from {{ ref('stg_candidate_words') }} as candidates
     left join months
         on candidates.platform = months.platform

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args
 
 import yaml
 from pydantic import Field, ValidationError, create_model
@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from pulse.config.document import Document, Loc, Place, is_of_the_kernel, parsed_yaml, read_document
 from pulse.config.listening import Listening, checked
 from pulse.config.report import ReportPolicy
+from pulse.config.spark import EngineName, Spark
 from pulse.core.errors import ConfigError
 from pulse.core.home import REPOSITORY, Home
 from pulse.core.keys import author_key_bytes
@@ -88,6 +89,8 @@ class _Settings(Strict):
     daily_deadline_h: Annotated[float, Field(gt=0, le=24)] = 6.0
     listening: Listening = Listening()
     report: ReportPolicy = ReportPolicy()
+    engine: EngineName = "duckdb"
+    spark: Spark = Spark()
 
     def entry(self, entry_id: str) -> CommunityEntry:
         """The entry with that id.
@@ -162,7 +165,7 @@ def load_settings(path: Path | None = None, *, home: Home | None = None) -> Sett
     Raises:
         ConfigError: the file is missing, not YAML, has an unknown key or wrong value, names a community twice, or
             points to files that are not there, or says of brands and offers what cannot be. The message names file and
-            line. Also an author key that cannot be used.
+            line. Also an author key that cannot be used, or an engine in ``PULSE_ENGINE`` that there is none of.
     """
     document = read_document(path or config_path())
     try:
@@ -176,7 +179,27 @@ def load_settings(path: Path | None = None, *, home: Home | None = None) -> Sett
     _refuse_duplicates(document, settings)
     find = _finder(home)
     found = tuple(_with_files(document, index, entry, find) for index, entry in enumerate(settings.communities))
-    return settings.model_copy(update={"communities": found, "listening": _checked_listening(document, settings, home)})
+    return settings.model_copy(
+        update={
+            "communities": found,
+            "listening": _checked_listening(document, settings, home),
+            "engine": _engine(settings.engine),
+        }
+    )
+
+
+def _engine(configured: EngineName) -> EngineName:
+    """``$PULSE_ENGINE``, or what the config says."""
+    asked = os.environ.get("PULSE_ENGINE") or configured
+    for name in get_args(EngineName):
+        if asked == name:
+            return name  # type: ignore[no-any-return]
+    raise ConfigError(
+        "PULSE_ENGINE",
+        value=asked,
+        limit=f"one of {', '.join(get_args(EngineName))}",
+        next_step="correct it, or unset it: the config's engine holds then",
+    )
 
 
 def _first_fault(document: Document, error: ValidationError) -> ConfigError:

@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# Tables and views of all databases that are attached: a published file may hold either (see ``Spark.publish``).
+RELATIONS_SQL = (
+    "(select database_name, schema_name, table_name, table_oid, comment, internal from duckdb_tables() union all "
+    "select database_name, schema_name, view_name, view_oid, comment, internal from duckdb_views())"
+)
+
 # Types that DuckDB shows under another name than they are declared by.
 _SHOWN = {"timestamptz": "timestamp with time zone"}
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pulse.core.table import RELATIONS_SQL
 from pulse.page.snapshot import Snapshot
 
 EXAMPLES = (
@@ -24,7 +25,7 @@ order by contribution_date desc"""),
 def dictionary(snapshot: Snapshot) -> list[dict[str, Any]]:
     """Tables by schema, each with what it is and its columns; as the comments in the published file say."""
     tables = snapshot.rows(
-        "select schema_name as schema, table_name as name, comment from duckdb_tables() "
+        f"select schema_name as schema, table_name as name, comment from {RELATIONS_SQL} "
         "where database_name = 'published' and schema_name in ('marts', 'kpi', 'quality') "
         "order by schema_name <> 'marts', schema_name, table_name"
     )

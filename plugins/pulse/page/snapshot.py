@@ -21,7 +21,7 @@ from pulse.core import parquet
 from pulse.core.errors import QueryError
 from pulse.core.files import sql_text
 from pulse.core.home import Home
-from pulse.core.table import no_rows_sql, select_list
+from pulse.core.table import RELATIONS_SQL, no_rows_sql, select_list
 from pulse.lake import quality
 
 # A run writes hundreds of files a minute: it is not read again for each.
@@ -260,7 +260,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, published: Path) -> str | Non
 def _views(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """A view of each published table; those that newer files are added to come later. Gives all names."""
     found = connection.execute(
-        "select schema_name, table_name from duckdb_tables() "
+        f"select schema_name, table_name from {RELATIONS_SQL} "
         "where database_name = 'published' and schema_name in ('marts', 'kpi', 'quality')"
     ).fetchall()
     for schema, table in found:

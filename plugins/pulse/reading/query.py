@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -23,8 +24,10 @@ import duckdb
 from pulse.core.errors import QueryError
 from pulse.core.files import sql_text
 from pulse.core.home import Home
+from pulse.core.table import RELATIONS_SQL
 from pulse.reading import read_only
 from pulse.reading.results import Result, rows_for_table, shown, write_csv, write_json, write_parquet
+from pulse.warehouse import build_folders
 
 if TYPE_CHECKING:
     from pulse.lake.side_tables import Table
@@ -96,6 +99,10 @@ def connect(
             from pulse.texts import sql_function
 
             sql_function.register(connection)
+        # What is published may be views over a build's files.
+        if folders := build_folders.readable_folders(home):
+            names = (sql_text(name) for folder in folders for name in dict.fromkeys((str(folder), escape(str(folder)))))
+            connection.execute(f"set allowed_directories = [{', '.join(names)}]")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
     except duckdb.Error as error:
@@ -131,7 +138,7 @@ def _started(home: Home, settings: Mapping[str, str | int]) -> duckdb.DuckDBPyCo
 def _attach(connection: duckdb.DuckDBPyConnection, published: Path) -> None:
     connection.execute(f"attach {sql_text(published)} as published (read_only)")
     tables = connection.execute(
-        "select table_name from duckdb_tables() where database_name = 'published' and schema_name = 'marts'"
+        f"select table_name from {RELATIONS_SQL} where database_name = 'published' and schema_name = 'marts'"
     ).fetchall()
     connection.execute("create schema marts")
     for (table,) in tables:

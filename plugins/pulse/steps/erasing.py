@@ -30,6 +30,7 @@ from pulse.core.errors import PulseError
 from pulse.core.files import sql_name, sql_text, storage_error
 from pulse.core.home import Home
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive, holder_pid
+from pulse.core.table import RELATIONS_SQL
 from pulse.core.text import printable
 from pulse.lake import erasure, forgotten, quality, raw
 from pulse.lake.erased_rows import FOR_GOOD
@@ -292,7 +293,9 @@ def _rows_in(file: Path, wanted: Wanted) -> int:
         columns: dict[str, set[str]] = {}
         for schema, table, column in connection.execute(
             "select schema_name, table_name, column_name from duckdb_columns() where database_name = 'looked_at' "
-            "and table_oid in (select table_oid from duckdb_tables() where database_name = 'looked_at')"
+            # Views of schema staging show raw, which is looked at by itself.
+            f"and table_oid in (select table_oid from {RELATIONS_SQL} as relations where database_name = 'looked_at' "
+            "and schema_name <> 'staging')"
         ).fetchall():
             columns.setdefault(f"looked_at.{sql_name(schema)}.{sql_name(table)}", set()).add(column)
         for table, names in sorted(columns.items()):

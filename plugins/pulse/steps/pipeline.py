@@ -519,6 +519,7 @@ class Pipeline:
             keep_states_n=keep_states_n or self.settings.publish.keep_states_n,
             clock=self.clock,
             build_id=gated["build_id"],
+            has_tables=self.settings.spark.publish == "tables",
         )
         if state == before:
             log.info("published: nothing changed, %s stays", state.state_id)

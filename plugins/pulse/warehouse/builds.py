@@ -6,6 +6,9 @@ stopped by gate 2) is undone first. So dbt may build only what changed since the
 
 A build that failed, was killed or was of a selection only cannot be published.
 
+Where the engine is Spark, a build is a folder of Parquet and makes everything; the working file is made of views over
+it (:mod:`pulse.warehouse.build_folders`), and so is what is published, unless the config asks for tables.
+
 One writer: building and publishing hold the same lock as promotions into raw.
 """
 
@@ -27,6 +30,7 @@ from pulse.core.errors import BuildFailed, BuildReplaced, DamagedFile, NothingPu
 from pulse.core.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
 from pulse.core.home import PUBLISHED_NAME, Home
 from pulse.core.locks import WAREHOUSE_LOCK, exclusive
+from pulse.core.table import RELATIONS_SQL
 from pulse.lake import compaction, quality, raw
 from pulse.lake.compaction import Compacted
 from pulse.listening import store as mentions
@@ -34,7 +38,10 @@ from pulse.listening import tables as listening_tables
 from pulse.platforms import facts_table
 from pulse.texts import get_scorer
 from pulse.texts import store as scores
-from pulse.warehouse import creation_times, transform
+from pulse.warehouse import build_folders, creation_times, transform
+from pulse.warehouse.engines import Engine
+from pulse.warehouse.engines.duckdb import DuckDBEngine
+from pulse.warehouse.engines.spark import SparkEngine
 from pulse.words.kernel import VERSION as WORDS_VERSION
 
 log = logging.getLogger(__name__)
@@ -114,7 +121,8 @@ def fault_of(file: Path, *, is_deep: bool = False) -> str | None:
             connection.execute(f"attach {sql_text(file)} as looked_at (read_only)")
             if is_deep:
                 tables = connection.execute(
-                    "select schema_name, table_name from duckdb_tables() where database_name = 'looked_at'"
+                    f"select schema_name, table_name from {RELATIONS_SQL} "
+                    "where database_name = 'looked_at' and schema_name <> 'staging'"
                 ).fetchall()
                 for schema, table in tables:
                     connection.execute(f'select max(hash(t)) from looked_at."{schema}"."{table}" as t').fetchall()
@@ -136,8 +144,8 @@ def build(
 ) -> BuildReport:
     """Run ``dbt build`` over the pending dates, or over everything when that is asked for or needed.
 
-    Everything is needed the first time, and when the dbt project, the sentiment model or what the config says to listen
-    for changed since the last publish.
+    Everything is needed the first time, and when the dbt project, the engine, the sentiment model or what the config
+    says to listen for changed since the last publish; on Spark whenever anything did.
     Nothing is, and nothing is touched, when none of what dbt reads changed since the build that is published.
 
     Args:
@@ -148,14 +156,18 @@ def build(
 
     Raises:
         BuildFailed: dbt could not start.
+        ConfigError: the engine is not installed.
         DamagedFile: raw or scores hold a file that cannot be read; names it, and the command that heals it.
         LockBusy: another process writes to raw or the warehouse.
     """
     model_id = sentiment_model_id(settings)
+    build_id = secrets.token_hex(8)
+    engine = _engine(home, settings, build_id)
     with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
         transform.ensure_inputs(home)
         identity = {
             "project": transform.project_digest(),
+            "engine": engine.name,
             "platforms": facts_table.digest(),
             "sentiment_model_id": model_id,
             "words_version": str(WORDS_VERSION),
@@ -166,6 +178,7 @@ def build(
             return BuildReport(True, (), (), model_id, is_nothing_new=True)
         _undo_unpublished(home)
         is_full = is_full_refresh or not working_file(home).exists() or _WorkingState.read(home).identity != identity
+        is_full = is_full or engine.builds_whole
         pending = raw.pending_dates(home)
         is_full = is_full or any(map(raw.asks_for_everything, pending))
         dates = tuple(sorted({day for of_note in pending.values() for day in of_note}))
@@ -175,30 +188,43 @@ def build(
         state = _WorkingState(
             identity=identity,
             notes=notes,
-            build_id=secrets.token_hex(8),
+            build_id=build_id,
             inputs=inputs,
             contribution_dates=None if is_full else [day.isoformat() for day in dates],
+            build_folder=build_id if engine.builds_whole else None,
         )
         state.write(home)
         _require_whole_inputs(home, is_deep=False)
         if is_full:
             # What the project no longer has must go too, and a file that is written over keeps the room it once took.
             _remove_working_file(home)
+            _remove_unused_builds(home, kept=None)
         variables = {"affected_dates": state.contribution_dates, "sentiment_model_id": model_id}
         arguments = [*BUILD]
         arguments += ["--full-refresh"] if is_full else []
         arguments += ["--select", select] if select else []
-        nodes = transform.run(home, working_file(home), arguments, variables)
+        nodes = transform.run(home, working_file(home), arguments, variables, engine=engine)
         is_ok = bool(nodes) and all(node.is_ok for node in nodes)
         if not is_ok:
             _require_whole_inputs(home, is_deep=True)
             if quality.damaged_files(home, quality.LOAD_OUTCOMES, is_deep=True):
-                nodes = transform.run(home, working_file(home), arguments, variables, is_deep=True)
+                nodes = transform.run(home, working_file(home), arguments, variables, engine=engine, is_deep=True)
                 is_ok = bool(nodes) and all(node.is_ok for node in nodes)
+        if is_ok and engine.builds_whole:
+            # Gate 2 reads raw and scores too, by DuckDB's own views of them.
+            staged = transform.run(home, working_file(home), ["run", "--select", "path:models/staging"], variables)
+            is_ok = bool(staged) and all(node.is_ok for node in staged)
+            engine.deliver(working_file(home))
         if is_ok and select is None:
             creation_times.note(home, working_file(home))
         replace(state, is_publishable=is_ok and select is None).write(home)
     return BuildReport(is_ok, nodes, None if is_full else dates, model_id)
+
+
+def _engine(home: Home, settings: Settings, build_id: str) -> Engine:
+    if settings.engine == "spark":
+        return SparkEngine(settings.spark, build_folders.builds_folder(home) / build_id)
+    return DuckDBEngine()
 
 
 def _require_whole_inputs(home: Home, *, is_deep: bool) -> None:
@@ -305,6 +331,8 @@ class _WorkingState:
         inputs: what dbt read (``transform.inputs_digests``); None where that is not known.
         files: size and time of writing of the working and the published file, once published.
         contribution_dates: dates that the build touched, ISO; None for all.
+        build_folder: name of the folder under ``warehouse/builds`` that the working file is made of; None where it
+            holds its tables itself.
         is_publishable: a build of everything pending ended well.
         is_published: readers see the same.
     """
@@ -315,6 +343,7 @@ class _WorkingState:
     inputs: dict[str, str] | None = None
     files: list[list[int]] | None = None
     contribution_dates: list[str] | None = None
+    build_folder: str | None = None
     is_publishable: bool = False
     is_published: bool = False
 
@@ -390,7 +419,13 @@ def _undo_unpublished(home: Home) -> None:
     except OSError as error:
         raise storage_error(target, error) from error
     identity = None if state is None else _published_identity(home)
-    _WorkingState(identity=identity, is_published=True, is_publishable=True).write(home)
+    folder = None if state is None else build_folders.folder_of_state(home, state.state_id)
+    _WorkingState(
+        identity=identity,
+        build_folder=None if folder is None else folder.name,
+        is_published=True,
+        is_publishable=True,
+    ).write(home)
 
 
 def _published_identity(home: Home) -> dict[str, str] | None:
@@ -413,8 +448,16 @@ def drop_unpublished(home: Home, *, timeout_s: float = 600.0) -> None:
         try:
             _remove_working_file(home)
             _remove(_working_state_file(home))
+            build_folders.remove_unused(home, kept=None)
         except OSError as error:
             raise storage_error(home.warehouse, error) from error
+
+
+def _remove_unused_builds(home: Home, *, kept: Path | None) -> None:
+    try:
+        build_folders.remove_unused(home, kept=kept)
+    except OSError as error:
+        raise storage_error(build_folders.builds_folder(home), error) from error
 
 
 def _remove_working_file(home: Home) -> None:
@@ -440,7 +483,13 @@ def _remove(path: Path) -> None:
 
 
 def publish(
-    home: Home, *, keep_states_n: int, clock: Clock, build_id: str | None = None, timeout_s: float = 600.0
+    home: Home,
+    *,
+    keep_states_n: int,
+    clock: Clock,
+    build_id: str | None = None,
+    has_tables: bool = False,
+    timeout_s: float = 600.0,
 ) -> PublishedState:
     """Give readers the built state, with ``kpi`` and ``quality`` as they are: copy, check that it opens, rename.
 
@@ -450,6 +499,7 @@ def publish(
     Args:
         keep_states_n: how many published files stay, the new one included.
         build_id: the build that gate 2 passed; None takes whatever was built.
+        has_tables: write tables where the working file has views over a build's folder.
 
     Raises:
         NothingPublished: nothing was built yet.
@@ -469,13 +519,16 @@ def publish(
             frozen = _frozen_files(home)
             with duckdb.connect(str(working_file(home))) as connection:
                 connection.execute("checkpoint")
-            _copy_for_readers(home, working_file(home), file, published_at=clock())
+            folder = None if state.build_folder is None else build_folders.builds_folder(home) / state.build_folder
+            _copy_for_readers(home, working_file(home), file, published_at=clock(), has_tables=has_tables)
+            build_folders.mark(None if has_tables else folder, state_id)
             _point_readers_to(home, file)
             _make_way_for(_facts_file(home))
             write_json(_facts_file(home), {"state_id": state_id, "identity": state.identity, "frozen": frozen})
             replace(state, notes={}, is_published=True, files=_facts_of_files(home)).write(home)
             _remove_notes(home, state.notes)
             _remove_old_states(home, keep_states_n)
+            build_folders.remove_unused(home, kept=folder)
         except (OSError, duckdb.IOException) as error:
             raise storage_error(file, error) from error
     return PublishedState(state_id, file)
@@ -507,6 +560,7 @@ def publish_frozen(home: Home, *, clock: Clock, timeout_s: float) -> PublishedSt
         file = _state_file(home, state_id)
         try:
             _copy_for_readers(home, current.file, file, published_at=clock())
+            build_folders.mark(build_folders.folder_of_state(home, current.state_id), state_id)
             _point_readers_to(home, file)
             of_same_marts = {"state_id": state_id, "frozen": frozen, "superseded": [current.state_id]}
             write_json(_facts_file(home), {**facts, **of_same_marts})
@@ -553,7 +607,9 @@ def _state_files(home: Home) -> list[Path]:
     return sorted((home.published / "states").glob("*.duckdb"))
 
 
-def _copy_for_readers(home: Home, source: Path, file: Path, *, published_at: datetime) -> None:
+def _copy_for_readers(
+    home: Home, source: Path, file: Path, *, published_at: datetime, has_tables: bool = False
+) -> None:
     """Copy a closed file, and complete it; views on raw do not go with it, since they would not open elsewhere."""
     from pulse.warehouse.published_file import complete  # it needs the frozen store, whose package needs this module
 
@@ -564,6 +620,8 @@ def _copy_for_readers(home: Home, source: Path, file: Path, *, published_at: dat
     shutil.copyfile(source, draft)
     with duckdb.connect(str(draft)) as connection:
         connection.execute("drop schema if exists staging cascade")
+        if has_tables:
+            build_folders.write_tables(connection)
         connection.execute("checkpoint")
     complete(draft, home, state_id=file.stem, published_at=published_at)
     fsync_file(draft)

@@ -10,17 +10,21 @@ from collections.abc import Iterator, KeysView
 from functools import cache
 from typing import Any
 
-# What dbt calls by name, which no macro's text shows: dbt/adapters/sql/impl.py and dbt/parser/unit_tests.py.
+# What dbt calls by name, which no macro's text shows: dbt/adapters/sql/impl.py, dbt/adapters/spark/impl.py and
+# dbt/parser/unit_tests.py.
 CALLED_BY_NAME = frozenset(
     {
         "alter_column_type",
         "check_schema_exists",
         "create_schema",
+        "describe_table_extended_without_caching",
         "drop_relation",
         "drop_schema",
         "get_columns_in_relation",
+        "get_columns_in_relation_raw",
         "get_expected_sql",
         "get_fixture_sql",
+        "list_relations_show_tables_without_caching",
         "list_relations_without_caching",
         "list_schemas",
         "rename_relation",
@@ -28,7 +32,7 @@ CALLED_BY_NAME = frozenset(
     }
 )
 # Forms of one macro for one engine or for all; dbt's dispatch takes the first that is there.
-_FORMS = ("duckdb__", "default__")
+_FORMS = ("duckdb__", "spark__", "default__")
 
 
 def keep_reachable(manifest: Any, *, project: str) -> None:

@@ -107,15 +107,17 @@ def _write_comments(connection: duckdb.DuckDBPyConnection) -> None:
     """
     comments = dictionary.comments()
     statements: dict[tuple[str, str], list[str]] = {}
-    for schema, table, before in connection.execute(
-        "select schema_name, table_name, comment from duckdb_tables() "
+    for schema, table, kind, before in connection.execute(
+        "select schema_name, table_name, 'table', comment from duckdb_tables() "
+        "where database_name = current_database() and not internal union all "
+        "select schema_name, view_name, 'view', comment from duckdb_views() "
         "where database_name = current_database() and not internal order by all"
     ).fetchall():
         if f"{schema}.{table}" not in comments:
             log.warning("publish: nothing says what %s.%s means", schema, table)
         elif comments[f"{schema}.{table}"][0] != before:
             comment = sql_text(comments[f"{schema}.{table}"][0])
-            statements.setdefault((schema, table), []).append(f'comment on table {schema}."{table}" is {comment}')
+            statements.setdefault((schema, table), []).append(f'comment on {kind} {schema}."{table}" is {comment}')
     for schema, table, name, before in connection.execute(
         "select schema_name, table_name, column_name, comment from duckdb_columns() "
         "where database_name = current_database() and not internal order by schema_name, table_name, column_index"

@@ -1,4 +1,4 @@
-"""dbt in this process: one command over one DuckDB file, with a result per node.
+"""dbt in this process: one command on one engine, with a result per node.
 
 It reads raw, the scores and the outcomes where they lie under ``PULSE_HOME``, and writes its target and logs there too.
 """
@@ -39,6 +39,8 @@ from pulse.texts.store import ensure_empty_file as ensure_empty_scores
 from pulse.texts.store import has_earlier_columns as has_earlier_score_columns
 from pulse.texts.store import scores_glob
 from pulse.warehouse import dbt_macros
+from pulse.warehouse.engines import Engine, Input
+from pulse.warehouse.engines.duckdb import DuckDBEngine, as_template
 from pulse.words import store as words
 
 log = logging.getLogger(__name__)
@@ -89,6 +91,7 @@ def run(
     arguments: Sequence[str],
     variables: Mapping[str, Any],
     *,
+    engine: Engine | None = None,
     is_deep: bool = False,
     has_unit_tests: bool = False,
 ) -> tuple[NodeResult, ...]:
@@ -98,34 +101,44 @@ def run(
         database: the DuckDB file to write; free again afterwards.
         arguments: the command and its options.
         variables: dbt's ``--vars``.
+        engine: what runs the SQL; DuckDB by default.
         is_deep: read all outcomes to find damaged files, not their ends alone. They are left out either way.
         has_unit_tests: whether the command may run unit tests; dbt is not told of any else.
 
     Raises:
         BuildFailed: dbt could not start.
+        ConfigError: the engine is not installed.
     """
     from dbt.cli.main import dbtRunner
 
-    readers = _readers(home, is_deep=is_deep)
-    parsed = _parsed_project(home, database.stem)
-    with _what_was_there_before_left_to_itself():
+    engine = engine or DuckDBEngine()
+    inputs = _inputs(home, is_deep=is_deep)
+    readers = {source.table: source.reader for source in inputs}
+    with _what_was_there_before_left_to_itself(), engine.dbt_environment(home, database, inputs) as environment:
+        parsed = _parsed_project(home, database.stem, engine)
         manifest = _copied(parsed, has_unit_tests=has_unit_tests)
+        for test in manifest.unit_tests.values():
+            for rows in (*test.given, test.expect):
+                if isinstance(rows.rows, str):
+                    rows.rows = engine.fixture(rows.rows)
         for source in manifest.sources.values():
-            source.meta["external_location"] = _as_template(readers[source.name])
-        with _environment(_variables(home, database, readers)), _made_once(), _dbt_log(home) as write_event:
+            source.meta["external_location"] = as_template(readers[source.name])
+        with _environment({**_QUIET, **environment}), _made_once(), _dbt_log(home) as write_event:
             result = dbtRunner(manifest=manifest, callbacks=[write_event]).invoke(
-                [*_flags(home), *arguments, "--vars", json.dumps(variables), *_places(home)],
+                [*_flags(home), *arguments, "--vars", json.dumps(variables), *_places(home, engine)],
             )
         del manifest
-        _close_connections()
         failure = "" if result.exception is None else str(result.exception)
         results = None if failure or result.result is None else result.result.results
         nodes = None if results is None else tuple(_node_result(item) for item in results)
         del result, results
-        _give_back_semaphores()
+    _give_back_semaphores()
     if nodes is None:
         raise _not_started(home, failure or "no result")
     return nodes
+
+
+_QUIET = {"DO_NOT_TRACK": "1"}
 
 
 def _flags(home: Home) -> list[str]:
@@ -223,13 +236,24 @@ def _plugin_modules() -> Any:
     return PluginManager.get_prefixed_modules()
 
 
-def _places(home: Home) -> list[str]:
+def _places(home: Home, engine: Engine) -> list[str]:
     project = str(DBT_PROJECT)
-    return ["--project-dir", project, "--profiles-dir", project, "--target-path", str(home.dbt / "target")]
+    # What dbt keeps of what it parsed holds for one engine.
+    target_path = home.dbt / ("target" if engine.name == "duckdb" else f"target-{engine.name}")
+    return [
+        "--project-dir",
+        project,
+        "--profiles-dir",
+        project,
+        "--target",
+        engine.name,
+        "--target-path",
+        str(target_path),
+    ]
 
 
-def _parsed_project(home: Home, database_name: str) -> Any:
-    """dbt's manifest, to be copied for a run; parsed once per process, state of the project and database's name.
+def _parsed_project(home: Home, database_name: str, engine: Engine) -> Any:
+    """dbt's manifest, to be copied for a run; parsed once per process, project, engine and database's name.
 
     Nothing of a home or a run goes into it, so dbt's own file of what it parsed holds for all runs of a home.
     :func:`run` puts places in a copy, and dbt reads ``--vars`` again when it compiles a node.
@@ -239,15 +263,17 @@ def _parsed_project(home: Home, database_name: str) -> Any:
     """
     from dbt.cli.main import dbtRunner
 
-    key = (project_digest(), database_name)
+    key = (project_digest(), engine.name, database_name)
     if key not in _PARSED:
-        _begin_with_what_was_parsed(home)
+        if engine.name == DuckDBEngine.name:
+            _begin_with_what_was_parsed(home)
         nowhere = Path("/nowhere") / f"{database_name}.duckdb"
-        variables = _variables(Home(nowhere.parent), nowhere, dict.fromkeys(_globs(home), "nowhere"))
+        variables = _QUIET | {f"PULSE_RAW_{table.upper()}": "nowhere" for table in _globs(home)}
+        variables |= {"PULSE_WAREHOUSE_FILE": str(nowhere), "PULSE_WAREHOUSE_SPILL": str(nowhere.parent / "scratch")}
         vars_ = json.dumps({"affected_dates": None, "sentiment_model_id": "none"})
         with _environment(variables), _dbt_log(home) as write_event:
             result = dbtRunner(callbacks=[write_event]).invoke(
-                [*_flags(home), "parse", "--vars", vars_, *_places(home)]
+                [*_flags(home), "parse", "--vars", vars_, *_places(home, engine)]
             )
         if not result.success:
             raise _not_started(home, str(result.exception))
@@ -257,7 +283,7 @@ def _parsed_project(home: Home, database_name: str) -> Any:
     return _PARSED[key]
 
 
-_PARSED: dict[tuple[str, str], Any] = {}
+_PARSED: dict[tuple[str, str, str], Any] = {}
 _PARSE_FILE = "partial_parse.msgpack"  # dbt's name
 _DATABASE_NAME = "working"  # of the file that builds write: it is part of what is parsed
 
@@ -278,7 +304,7 @@ def parse_ahead() -> Path:
         with TemporaryDirectory(dir=target.parent) as folder:
             home = Home(Path(folder))
             _PARSED.clear()
-            _parsed_project(home, _DATABASE_NAME)
+            _parsed_project(home, _DATABASE_NAME, DuckDBEngine())
             for file in target.parent.glob("*.msgpack"):
                 file.unlink()
             (home.dbt / "target" / _PARSE_FILE).rename(target)
@@ -324,20 +350,6 @@ def _not_started(home: Home, failure: str) -> BuildFailed:
         value=printable(failure, max_chars=500),
         next_step=f"read {home.dbt / 'logs' / 'dbt.log'}; what was published before stays",
     )
-
-
-def _variables(home: Home, database: Path, readers: Mapping[str, str]) -> dict[str, str]:
-    """What tells dbt where everything is."""
-    return {
-        "PULSE_WAREHOUSE_FILE": str(database),
-        "PULSE_WAREHOUSE_SPILL": str(home.scratch),
-        "DO_NOT_TRACK": "1",
-    } | {f"PULSE_RAW_{table.upper()}": _as_template(reader) for table, reader in readers.items()}
-
-
-def _as_template(reader: str) -> str:
-    """dbt-duckdb passes what a source is read by through ``str.format_map``."""
-    return reader.replace("{", "{{").replace("}", "}}")
 
 
 @contextmanager
@@ -393,19 +405,31 @@ def _globs(home: Home) -> dict[str, str]:
     }
 
 
-def _readers(home: Home, *, is_deep: bool = False) -> dict[str, str]:
-    """What to select from, by source table.
+_OF_LISTENING = frozenset({mentions.MENTIONS.name, *(table.name for table in listening_tables.TABLES)})
+
+
+def _inputs(home: Home, *, is_deep: bool = False) -> tuple[Input, ...]:
+    """The source tables, and where their rows are."""
+    patterns = _globs(home) | {"load_outcomes": _readable_outcomes(home, is_deep=is_deep)}
+    readers = _readers(home, patterns)
+    return tuple(
+        Input("listening" if table in _OF_LISTENING else "raw", table, pattern, readers[table])
+        for table, pattern in patterns.items()
+    )
+
+
+def _readers(home: Home, patterns: Mapping[str, str]) -> dict[str, str]:
+    """What DuckDB selects from, by source table.
 
     Columns are matched by name only where they differ between files: that opens every file before any is left out.
     DuckDB reads the folder names as plain paths: types and values of partitions are never guessed from them.
     """
     has_earlier_columns = raw.has_earlier_columns(home) or has_earlier_score_columns(home)
-    globs = _globs(home) | {"load_outcomes": _readable_outcomes(home, is_deep=is_deep)}
     return {
         table: f"read_parquet({sql_text(pattern)}, hive_partitioning = false, filename = true, "
         # Business results are few files, and some may be of an earlier version.
         f"union_by_name = {str(has_earlier_columns or table == 'business_results').lower()})"
-        for table, pattern in globs.items()
+        for table, pattern in patterns.items()
     }
 
 
@@ -438,16 +462,6 @@ def _node_result(item: Any) -> NodeResult:
         execution_s=round(item.execution_time, 3),
         folder="/".join(item.node.fqn[1:-1]),
     )
-
-
-def _close_connections() -> None:
-    """dbt-duckdb keeps its connection for the next run of the process; the file must be free for gate 2."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-
-    environment = DuckDBConnectionManager._ENV  # noqa: SLF001  (the only handle there is)
-    if environment is not None:
-        environment.close()
-    DuckDBConnectionManager.close_all_connections()
 
 
 @contextmanager
@@ -486,8 +500,11 @@ def project_digest() -> str:
     return digest.hexdigest()
 
 
-def run_unit_tests(home: Home) -> tuple[NodeResult, ...]:
+def run_unit_tests(home: Home, engine: Engine | None = None) -> tuple[NodeResult, ...]:
     """Run dbt's unit tests over models without rows, in a home of their own under ``scratch``.
+
+    Args:
+        engine: what runs the SQL; DuckDB by default.
 
     Returns:
         One result per model and unit test, failed ones included.
@@ -503,9 +520,8 @@ def run_unit_tests(home: Home) -> tuple[NodeResult, ...]:
     with duckdb.connect(str(database)) as connection:
         connection.execute("create schema raw")
         connection.execute("create schema listening")
-        of_listening = {mentions.MENTIONS.name, *(table.name for table in listening_tables.TABLES)}
-        for table, reader in _readers(aside).items():
-            schema = "listening" if table in of_listening else "raw"
-            connection.execute(f"create view {schema}.{table} as select * from {reader}")
+        for source in _inputs(aside):
+            connection.execute(f"create view {source.schema}.{source.table} as select * from {source.reader}")
     variables = {"sentiment_model_id": "model-of-the-tests"}
-    return run(aside, database, ["build", "--exclude-resource-type", "test"], variables, has_unit_tests=True)
+    arguments = ["build", "--exclude-resource-type", "test"]
+    return run(aside, database, arguments, variables, engine=engine, has_unit_tests=True)

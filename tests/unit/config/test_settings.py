@@ -213,3 +213,35 @@ def test_entry__unknown_is_refused(tmp_path: Path, home: Home):
     settings = load_settings(write_config(tmp_path, f"communities: [{ENTRY}]"), home=home)
     with pytest.raises(ConfigError, match="reddit/askmen"):
         settings.entry("reddit/nobody")
+
+
+# ---- engine ------------------------------------------------------------------
+
+
+def test_load_settings__builds_on_duckdb_unless_the_config_or_the_environment_say_otherwise(
+    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("PULSE_ENGINE", raising=False)
+    assert load_settings(write_config(tmp_path, f"communities: [{ENTRY}]"), home=home).engine == "duckdb"
+    config = write_config(tmp_path, f"communities: [{ENTRY}]\nengine: spark\nspark: {{master: 'local[2]'}}")
+    settings = load_settings(config, home=home)
+    assert (settings.engine, settings.spark.master, settings.spark.publish) == ("spark", "local[2]", "views")
+    monkeypatch.setenv("PULSE_ENGINE", "duckdb")
+    assert load_settings(config, home=home).engine == "duckdb"
+    monkeypatch.setenv("PULSE_ENGINE", "flink")
+    with pytest.raises(ConfigError, match=r"PULSE_ENGINE: flink \(limit: one of duckdb, spark\)"):
+        load_settings(config, home=home)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("engine: flink", "engine: Input should be"),
+        ("spark: {workers: 3}", r"unknown key spark\.workers"),
+        ("spark: {settings: {driver.memory: 1g}}", "driver.memory is no setting of Spark"),
+        ("spark: {settings: {spark.sql.warehouse.dir: /tmp}}", "spark.sql.warehouse.dir is held"),
+    ],
+)
+def test_load_settings__refuses_engines_and_settings_by_name(tmp_path: Path, home: Home, text: str, message: str):
+    with pytest.raises(ConfigError, match=message):
+        load_settings(write_config(tmp_path, f"communities: [{ENTRY}]\n{text}"), home=home)

@@ -8,6 +8,7 @@ import pytest
 from pulse.core.errors import StorageError
 from pulse.core.home import Home
 from pulse.warehouse import transform
+from pulse.warehouse.engines.duckdb import DuckDBEngine
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_damaged_file__is_parsed_again(installation: Path, tmp_path: Path):
     shared.parent.mkdir(parents=True)
     shared.write_bytes(b"no manifest")
     home = Home(tmp_path / "home").create()
-    assert transform._parsed_project(home, "working").nodes
+    assert transform._parsed_project(home, "working", DuckDBEngine()).nodes
 
 
 def test_folder_that_cannot_be_written__is_said(installation: Path):

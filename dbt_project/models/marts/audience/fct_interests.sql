@@ -35,7 +35,7 @@ asked as (
         platform,
         community,
         'topic' as interest_kind,
-        cast(topic_id as varchar) || coalesce(': ' || label, '') as interest,
+        cast(topic_id as {{ dbt.type_string() }}) || coalesce(': ' || label, '') as interest,
         people,
         people_n,
         (sum(people) over (partition by platform, topic_id) - people)

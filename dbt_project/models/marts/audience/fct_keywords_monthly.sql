@@ -166,7 +166,8 @@ compared as (
     select
         *,
         row_number() over (
-            partition by platform, community, month_start_date order by p_value, word_id
+            partition by platform, community, month_start_date
+            order by case when p_value is null then 1 else 0 end, p_value, word_id
         ) as place
     from (
         select

@@ -70,7 +70,7 @@ voiced as (
     select
         topic_people.platform,
         'topic' as interest_kind,
-        cast(topic_people.topic_id as varchar) || coalesce(': ' || topics.label, '') as interest,
+        cast(topic_people.topic_id as {{ dbt.type_string() }}) || coalesce(': ' || topics.label, '') as interest,
         topic_people.people,
         topic_people.communities_n,
         topics.largest_share_low,

@@ -81,8 +81,8 @@ joined as (
         months.contributions_n,
         months.people_before_n,
         -- Half a person more on both sides: a topic that is new has grown, by how much is not said.
-        ln((counted.people + 0.5) / (months.people_n + 0.5))
-            - ln((counted.people_before + 0.5) / (months.people_before_n + 0.5)) as log_growth,
+        ln((counted.people + 0.5e0) / (months.people_n + 0.5e0))
+            - ln((counted.people_before + 0.5e0) / (months.people_before_n + 0.5e0)) as log_growth,
         sqrt(
             1 / (counted.people + 0.5) - 1 / (months.people_n + 0.5)
             + 1 / (counted.people_before + 0.5) - 1 / (months.people_before_n + 0.5)

@@ -53,7 +53,7 @@ answer_unanswered as (
             ' '
             {%- for place in range(1, 6) %}, max(case when not is_answered and place = {{ place }} then contribution_id end){% endfor %}
         ), '') as evidence_ids,
-        cast(null as varchar) as caveat,
+        cast(null as {{ dbt.type_string() }}) as caveat,
         count(case when not is_answered then 1 end) as strength
     from our_questions
     group by {{ scope | join(', ') }}, request

@@ -224,8 +224,8 @@ seen as (
         -- its own if nothing had changed.
         contributors / (contributors + contributors_before) as own_share,
         -- Half a person more on both sides: a need that is new has grown, by how much is not said.
-        ln((people_n + 0.5) / (contributors + 0.5))
-            - ln((people_before_n + 0.5) / (contributors_before + 0.5)) as log_growth,
+        ln((people_n + 0.5e0) / (contributors + 0.5e0))
+            - ln((people_before_n + 0.5e0) / (contributors_before + 0.5e0)) as log_growth,
         sqrt(
             1 / (people_n + 0.5) - 1 / (contributors + 0.5)
             + 1 / (people_before_n + 0.5) - 1 / (contributors_before + 0.5)

@@ -1,0 +1,140 @@
+{# How models are made on Spark. A build writes a folder of its own that nobody reads yet, and makes everything, so a
+   table is written once and nothing is swapped or deleted (plugins/pulse/warehouse/engines/spark.py). #}
+
+{% macro spark__create_schema(relation) -%}
+    {%- call statement('create_schema') -%}
+        create schema if not exists {{ relation.without_identifier() }}
+        {{ location_of(relation.schema) }}
+    {%- endcall -%}
+{%- endmacro %}
+
+{% macro location_of(schema) -%}
+    {%- set folder = env_var('PULSE_BUILD_FOLDER') ~ '/' ~ schema -%}
+    location '{{ folder | replace("'", "''") }}'
+{%- endmacro %}
+
+{% materialization table, adapter='spark', supported_languages=['sql'] %}
+    {{ return(write_on_spark('table')) }}
+{% endmaterialization %}
+
+{% materialization incremental, adapter='spark', supported_languages=['sql'] %}
+    {{ return(write_on_spark('table')) }}
+{% endmaterialization %}
+
+{% materialization file, adapter='spark', supported_languages=['sql'] %}
+    {{ return(write_on_spark('table')) }}
+{% endmaterialization %}
+
+{% materialization view, adapter='spark', supported_languages=['sql'] %}
+    {{ return(write_on_spark('view')) }}
+{% endmaterialization %}
+
+{% macro write_on_spark(kind) %}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set target = this.incorporate(type=kind) -%}
+    {{ run_hooks(pre_hooks) }}
+    {% if existing is not none %}
+        {% do adapter.drop_relation(existing) %}
+    {% endif %}
+    {%- set steps = [] -%}
+    {%- set sql = with_steps_written(compiled_code, steps) if kind == 'table' else compiled_code -%}
+    {% call statement('main') %}
+        create {{ kind }} {{ target }}{{ ' using parquet' if kind == 'table' }} as
+        {{ held_to_contract(sql) if config.get('contract').enforced else sql }}
+    {% endcall %}
+    {%- do drop_steps(steps) -%}
+    {{ run_hooks(post_hooks) }}
+    {{ return({'relations': [target]}) }}
+{% endmacro %}
+
+{# A model's SQL in which no CTE of any work is worked out more than twice. Spark puts a copy of a CTE wherever it is named,
+   and copies multiply: 243 lines of int_count_changes became 6,500, and 1,300 exchanges of data. So what would be there
+   three times or more is written first, as a table beside the marts; their names are added to `steps`. Models are
+   written as this expects (name, `as (` and `)` at the beginning of lines); whatever is not is left as it is. #}
+{% macro with_steps_written(sql, steps) %}
+    {%- set re = modules.re -%}
+    {%- set whole = re.match('(?s)\\s*(?:--[^\n]*\n\\s*)*with\\s*\n(.*?\n\\))\\s*(?:--[^\n]*\n\\s*)*(select\\b.*)$', sql) -%}
+    {%- if whole is none -%}
+        {{ return(sql) }}
+    {%- endif -%}
+    {%- set ctes = [] -%}
+    {%- for name, body in re.findall('(?sm)^([a-z_0-9]+) as \\(\n(.*?)^\\)', whole[1]) -%}
+        {%- do ctes.append({'name': name, 'body': body, 'copies_n': 0}) -%}
+    {%- endfor -%}
+    {%- set readers = [{'body': whole[2], 'copies_n': 1}] -%}
+    {%- for cte in ctes | reverse -%}
+        {%- for reader in readers -%}
+            {%- set named_n = re.findall('\\b(?:from|join)\\s+' ~ cte.name ~ '\\b', reader.body) | length -%}
+            {%- do cte.update({'copies_n': cte.copies_n + named_n * reader.copies_n}) -%}
+        {%- endfor -%}
+        {%- set is_work = re.search('\\b(?:join|group by|over|union|distinct)\\b', cte.body) is not none -%}
+        {%- do cte.update({'is_step': cte.copies_n > 2 and is_work}) -%}
+        {%- do readers.append({'body': cte.body, 'copies_n': 1 if cte.is_step else cte.copies_n}) -%}
+    {%- endfor -%}
+    {%- if not ctes | selectattr('is_step') | list -%}
+        {{ return(sql) }}
+    {%- endif -%}
+    {%- do run_query('create schema if not exists steps ' ~ location_of('steps')) -%}
+    {%- set earlier = [] -%}
+    {%- for cte in ctes -%}
+        {%- set body = cte.body -%}
+        {%- if cte.is_step -%}
+            {%- set step = 'steps.' ~ model.name ~ '__' ~ cte.name -%}
+            {%- set before = 'with ' ~ earlier | join(',\n') ~ '\n' if earlier else '' -%}
+            {%- do run_query('create table ' ~ step ~ ' using parquet as\n' ~ before ~ 'select * from (\n' ~ body ~ ') as step') -%}
+            {%- do steps.append(step) -%}
+            {%- set body = 'select * from ' ~ step ~ '\n' -%}
+        {%- endif -%}
+        {%- do earlier.append(cte.name ~ ' as (\n' ~ body ~ ')') -%}
+    {%- endfor -%}
+    {{ return('with ' ~ earlier | join(',\n') ~ '\n' ~ whole[2]) }}
+{% endmacro %}
+
+{% macro drop_steps(steps) %}
+    {%- for step in steps -%}
+        {%- do run_query('drop table ' ~ step) -%}
+    {%- endfor -%}
+{% endmacro %}
+
+{# A model's rows with the columns that its contract names, in that order; a NULL where it allows none ends the build.
+   Spark's tables keep no constraint, so each row is looked at while it is written. Places and bits are `int` in Spark
+   where DuckDB has bigint, and are widened; any other type that the contract does not name ends the build too. #}
+{% macro held_to_contract(sql) %}
+    {%- set given = column_types(get_column_schema_from_query(sql, config.get('sql_header'))) -%}
+    {%- set promised = {} -%}
+    {%- set selected = [] -%}
+    {%- for column in model.columns.values() -%}
+        {%- set type = spark_type(column.data_type) -%}
+        {%- set is_widened = given[column.name | lower] == 'int' and type == 'bigint' -%}
+        {%- set value = 'cast(' ~ column.name ~ ' as bigint)' if is_widened else column.name -%}
+        {%- if column.constraints | selectattr('type', 'equalto', 'not_null') | list -%}
+            {%- set refusal = dbt.string_literal('NULL in ' ~ this ~ '.' ~ column.name) -%}
+            {%- set value = 'coalesce(' ~ value ~ ', raise_error(' ~ refusal ~ '))' -%}
+        {%- endif -%}
+        {%- do promised.update({column.name | lower: 'int' if is_widened else type}) -%}
+        {%- do selected.append(value ~ ' as ' ~ column.name) -%}
+    {%- endfor -%}
+    {% if promised != given %}
+        {{ dbt.assert_columns_equivalent(sql) }}
+    {% endif %}
+    select
+        {{ selected | join(',
+        ') }}
+    from (
+        {{ sql }}
+    ) as held
+{% endmacro %}
+
+{# Types of contracts are written as DuckDB names them; Spark calls some otherwise. #}
+{% macro spark_type(name) -%}
+    {%- set plain = name | lower | replace('(18, 4)', '(18,4)') -%}
+    {{ return({'varchar': 'string', 'varchar[]': 'array<string>', 'timestamp with time zone': 'timestamp'}.get(plain, plain)) }}
+{%- endmacro %}
+
+{% macro spark__get_empty_schema_sql(columns) -%}
+    select
+    {% for column in columns.values() %}
+        cast(null as {{ spark_type(column['data_type']) }}) as {{ column['name'] }}{{ ', ' if not loop.last }}
+    {% endfor %}
+    where false
+{%- endmacro %}
