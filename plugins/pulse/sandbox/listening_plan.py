@@ -9,6 +9,8 @@ from datetime import date, timedelta
 WEEKS_N = 26
 COMMUNITIES_N = 25
 BRAND, RIVAL, AMBIGUOUS = "Emberwell", "Fernline", "Orchard"
+# What talk calls the things of the brands where it does not name them.
+OTHER_MAKERS = {BRAND: "Hobwell", RIVAL: "Marlbrook"}
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class Launch:
 
 @dataclass(frozen=True)
 class Plants:
-    """All of them. The last community is not followed: it fits the brand, and answers newcomers."""
+    """All of them. The last community is not followed: it talks of what the brand makes, and names it."""
 
     overlap: Overlap = Overlap()
     topic: Rise = Rise(community=2, before_per_week=1, people_n=40, smallest_n=15)
@@ -129,6 +131,11 @@ class ListeningPlan:
     Attributes:
         first_day: a Monday.
         per_week: contributions a week and community aimed at; people_n: who write there.
+        visitors_n: of these, people of another community, drawn by chance for each; without any, nobody could say how
+            many shared people are usual.
+        brand_share: of the texts on things of a brand, those that name it: where people talk of one brand all day, as
+            in a forum of its maker, many praise it again and again with nothing planted.
+        themes_n: what communities talk about, one after the other; 1 for a world in which none differs from another.
         plants: None for a world in which nothing is planted.
     """
 
@@ -138,7 +145,15 @@ class ListeningPlan:
     communities_n: int = COMMUNITIES_N
     per_week: int = 130
     people_n: int = 120
+    visitors_n: int = 12
+    brand_share: float = 0.01
+    themes_n: int = 7
     plants: Plants | None = field(default_factory=Plants)
+
+    @classmethod
+    def unplanted(cls, seed: int) -> "ListeningPlan":
+        """A world in which there is nothing to find: no plant, and no community that differs from another."""
+        return cls(seed, themes_n=1, plants=None)
 
     @property
     def last_day(self) -> date:
