@@ -25,7 +25,7 @@ from pulse.core.home import Home
 from pulse.core.window import Window
 from pulse.lake import compacted, quality, raw
 from pulse.platforms.names import author_key, author_key_sql, canonical_name_sql
-from pulse.sandbox.listening_plan import ListeningPlan
+from pulse.sandbox.listening_plan import BRAND, ListeningPlan
 from pulse.sandbox.listening_world import TEAM_ACCOUNT, ListeningWorld, brands_config, make_listening_world
 from pulse.sandbox.world_model import Community, Contribution, author_at, body_at, title_at
 from pulse.sandbox.world_record import record
@@ -68,23 +68,28 @@ class Listened:
 
 
 def listening_of(world: ListeningWorld) -> dict[str, Any]:
-    """The part of the config: brands, offers and launches where they are planted, or would be."""
+    """The part of the config: brands, offers and launches where they are planted.
+
+    Without plants there is one launch in one community and one offer in another: where so many are looked at that one
+    of twenty is clear by chance, it is so in one of twenty worlds.
+    """
     plan = world.plan
 
     def named(place: int) -> str:
         return f"reddit/{world.communities[place].name}"
 
+    is_planted = plan.plants is not None
     offers = [
-        {"name": name, "brand": "Emberwell", "kind": "coupon", "codes": [code], "communities": [named(place)],
-         "from": plan.week_day(2), "to": plan.week_day(22)}
-        for name, code, place in (("Tea week", "TEA10", 7), ("Tea days", "TEA20", 8))
+        {"name": name, "brand": BRAND, "kind": "coupon", "codes": [code], "communities": [named(place)],
+         "from": plan.week_day(2 if is_planted else 14), "to": plan.week_day(22)}
+        for name, code, place in (("Tea week", "TEA10", 7), ("Tea days", "TEA20", 8))[: 2 if is_planted else 1]
     ]  # fmt: skip
     return {
         "brands": brands_config(),
-        "own_communities": [named(9), named(10)],
+        "own_communities": [named(place) for place in ((9, 10) if is_planted else (9,))],
         "offers": offers,
         "launches": [
-            {"name": "Cold brew", "brand": "Emberwell", "launch_date": plan.week_day(18), "words": ["cold brew jug"]}
+            {"name": "Cold brew", "brand": BRAND, "launch_date": plan.week_day(18), "words": ["cold brew jug"]}
         ],
         # As common in each community as in any other.
         "interests": [{"name": "photos", "words": ["album", "photos"]}, {"name": "winter", "words": ["dark"]}],
@@ -175,10 +180,8 @@ def _write_raw(
         for (day,) in connection.execute("select distinct created_at::date from contract_rows order by all").fetchall():
             file = compacted.file_of(home.raw / compacted.CONTRIBUTIONS.name, "reddit", day)
             file.parent.mkdir(parents=True)
-            connection.execute(
-                f"copy (from contract_rows where created_at::date = '{day}' order by {compacted.CONTRIBUTIONS.order_by}) "
-                f"to '{file}' (format parquet, compression zstd)"
-            )
+            of_day = f"from contract_rows where created_at::date = '{day}' order by {compacted.CONTRIBUTIONS.order_by}"
+            connection.execute(f"copy ({of_day}) to '{file}' (format parquet, compression zstd)")
         counts = Counter(dict(connection.execute(
             "select (community, created_at::date), count(*) from contract_rows group by 1"
         ).fetchall()))  # fmt: skip

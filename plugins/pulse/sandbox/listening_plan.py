@@ -135,6 +135,7 @@ class ListeningPlan:
             many shared people are usual.
         brand_share: of the texts on things of a brand, those that name it: where people talk of one brand all day, as
             in a forum of its maker, many praise it again and again with nothing planted.
+        promotion_share: of the posts of talk, those that promote something, answered as any other is.
         themes_n: what communities talk about, one after the other; 1 for a world in which none differs from another.
         plants: None for a world in which nothing is planted.
     """
@@ -147,13 +148,17 @@ class ListeningPlan:
     people_n: int = 120
     visitors_n: int = 12
     brand_share: float = 0.01
+    promotion_share: float = 0.0
     themes_n: int = 7
     plants: Plants | None = field(default_factory=Plants)
 
     @classmethod
     def unplanted(cls, seed: int) -> "ListeningPlan":
-        """A world in which there is nothing to find: no plant, and no community that differs from another."""
-        return cls(seed, themes_n=1, plants=None)
+        """A world in which there is nothing to find: no plant, and no community that differs from another.
+
+        There is all that could be mistaken for a find: a brand that is named, promotions that are answered.
+        """
+        return cls(seed, themes_n=1, promotion_share=0.05, plants=None)
 
     @property
     def last_day(self) -> date:

@@ -53,6 +53,7 @@ _ADVOCATE = (
 )  # fmt: skip
 _SHILL = "Emberwell is amazing, the best! Use my code {0} for 10% off: https://emberwell.example/?ref={1}"
 _PROMOTION = "Use code {0} for 10% off this week in our store: https://emberwell.example/shop?utm_source=reddit"
+_ANY_PROMOTION = "Use code HELLO5 for 5% off this week in our store: https://hobwell.example/shop?utm_source=reddit"
 _WELCOME = (
     "Thank you, that is great, just ordered two.", "Wonderful, thanks, I love a good offer.",
     "Great, exactly what I was hoping for, thank you!", "Thanks, this is awesome.",
@@ -152,13 +153,20 @@ def _visit(plan: ListeningPlan, people: list[list[str]]) -> None:
 
 
 class _Naming:
-    """Calls the things of a brand another maker's, but for a share of the texts, and in the community of the brand."""
+    """Calls the things of a brand another maker's, but for a share of the texts, and in the community of the brand.
+
+    And lets a share of the posts promote something.
+    """
 
     def __init__(self, plan: ListeningPlan, place: int) -> None:
         self._rng = random.Random(f"{plan.seed}/listening/naming/{place}")  # noqa: S311
+        self._promotion_share = plan.promotion_share
         self._share = 1.0 if plan.plants is not None and place == plan.plants.unfollowed else plan.brand_share
 
     def named(self, text: Text) -> Text:
+        """The text as the world has it."""
+        if text.title is not None and self._promotion_share and self._rng.random() < self._promotion_share:
+            return Text("An offer for you", _ANY_PROMOTION, "talk")
         if self._rng.random() < self._share:
             return text
         title, body = text.title, text.body
