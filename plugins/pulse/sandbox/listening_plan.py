@@ -3,7 +3,7 @@
 Counts are exact; weeks are counted from the world's first, from 0. A plant below its smallest size need not be found.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 WEEKS_N = 26
@@ -53,6 +53,7 @@ class Advocates:
     community: int = 0
     people_n: int = 3
     mentions_n: int = 6
+    smallest_mentions_n: int = 6
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class Promotions:
     removed_n: int
     posts_n: int = 10
     replies_n: int = 8
+    smallest_posts_n: int = 5
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Launch:
     word: str
     factor: float
     week: int = 18
+    smallest_factor: float = 1.3
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,21 @@ class Plants:
     launch: Launch = Launch(community=9, name="Cold brew", word="cold brew jug", factor=1.6)
     dud: Launch = Launch(community=10, name="Travel mug", word="travel mug", factor=1.0)
     unfollowed: int = COMMUNITIES_N - 1
+
+    @classmethod
+    def smallest(cls) -> "Plants":
+        """Each as small as it still has to be found."""
+        plants = cls()
+        return replace(
+            plants,
+            overlap=replace(plants.overlap, shared_n=plants.overlap.smallest_n),
+            topic=replace(plants.topic, people_n=plants.topic.smallest_n),
+            need=replace(plants.need, people_n=plants.need.smallest_n),
+            launch=replace(plants.launch, factor=plants.launch.smallest_factor),
+            welcome=replace(plants.welcome, posts_n=plants.welcome.smallest_posts_n),
+            unwelcome=replace(plants.unwelcome, posts_n=plants.unwelcome.smallest_posts_n, removed_n=0),
+            advocates=replace(plants.advocates, mentions_n=plants.advocates.smallest_mentions_n),
+        )
 
 
 @dataclass(frozen=True)
