@@ -144,11 +144,16 @@ def theme_of(plan: ListeningPlan, place: int) -> Theme:
 
 
 def _visit(plan: ListeningPlan, people: list[list[str]]) -> None:
-    """Put people of other communities in the places before those that an overlap takes, so that both fit."""
+    """Put people of other communities in the places before those that an overlap takes, so that both fit.
+
+    None go between the two of the overlap, whose size is exact.
+    """
     rng = random.Random(f"{plan.seed}/listening/visits")  # noqa: S311
     own_n = plan.people_n // 2
+    overlapping = set() if plan.plants is None else set(plan.plants.overlap.communities)
     for place, of_place in enumerate(people):
-        others = [name for other, names in enumerate(people) if other != place for name in names[:own_n]]
+        apart = overlapping | {place} if place in overlapping else {place}
+        others = [name for other, names in enumerate(people) if other not in apart for name in names[:own_n]]
         of_place[own_n : own_n + plan.visitors_n] = rng.sample(others, plan.visitors_n)
 
 
