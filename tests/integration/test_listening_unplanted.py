@@ -33,7 +33,7 @@ CLEAR_FINDS = {
 }
 # Rows that must be there, or a mart without a find would prove nothing.
 LOOKED_AT = {
-    "fct_community_overlap": ("shared_n is not null", 10),
+    "fct_community_overlap": ("shared_n is not null", 2),
     "fct_topics_monthly": ("is_growing is not null", 500),
     "fct_interests": ("is_clear is not null", 100),
     "fct_needs_monthly": ("is_clear is not null", 300),

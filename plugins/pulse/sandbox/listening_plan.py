@@ -28,6 +28,9 @@ class Rise:
 
     Attributes:
         week: first week of the rise; it lasts four.
+        smallest_n: 15 and 12 people were asked for before the marts were there, as if nothing else were looked at. Of
+            some thousands of words in a month, and hundreds of needs, chance alone brings such rises, so that no mart
+            could find these and be silent where nothing is planted.
     """
 
     community: int
@@ -113,8 +116,8 @@ class Plants:
     """All of them. The last community is not followed: it talks of what the brand makes, and names it."""
 
     overlap: Overlap = Overlap()
-    topic: Rise = Rise(community=2, before_per_week=1, people_n=40, smallest_n=15)
-    need: Rise = Rise(community=3, before_per_week=1, people_n=30, smallest_n=12)
+    topic: Rise = Rise(community=2, before_per_week=1, people_n=40, smallest_n=24)
+    need: Rise = Rise(community=3, before_per_week=1, people_n=30, smallest_n=26)
     senses: Senses = Senses()
     advocates: Advocates = Advocates()
     shill: Shill = Shill()
