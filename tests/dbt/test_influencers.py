@@ -4,6 +4,7 @@ Attacks are the cheap ones: a ring of accounts that reply to each other over and
 up to reply to a few. Each draw of established accounts is a community of its own, so that one query ranks them all.
 """
 
+import hashlib
 import random
 import statistics
 from collections import Counter
@@ -103,21 +104,38 @@ def socks(first: int, leaders: Sequence[int]) -> set[Edge]:
     return {(first + number, leader) for number in range(SOCKS_N) for leader in leaders}
 
 
+def established(edges: Iterable[Edge], old: Iterable[int]) -> set[int]:
+    """Of old accounts those to whom replies lead from more than half as many of sixteen of them as to anybody."""
+    seeds = set(old)
+    among = {(one, other) for one, other in edges if one in seeds and other in seeds}
+    in_order = sorted(seeds, key=lambda node: hashlib.md5(f"{node:064}".encode()).hexdigest())  # noqa: S324
+    reaches: Counter[int] = Counter()
+    for source in in_order[:16]:
+        reached, further = {source}, {source}
+        while further:
+            further = {other for one, other in among if one in further} - reached
+            reached |= further
+        reaches.update(reached - {source})
+    return {node for node, count in reaches.items() if 2 * count > max(reaches.values())}
+
+
 # ---- made-up graphs ------------------------------------------------------------
 
 
 def made_up(seed: int) -> tuple[set[Edge], list[int]]:
-    """Three hundred people of very different standing, and forty who are established."""
+    """Three hundred people of very different standing, and half of them old, as in a community that has stood long."""
     chance = random.Random(seed)  # noqa: S311  (the same graph each time)
     nodes = range(300)
     weights = [1 / (1 + node) for node in nodes]
     edges = {(chance.choice(nodes), other) for other in chance.choices(nodes, weights, k=4000)}
-    return {(one, other) for one, other in edges if one != other}, chance.sample(nodes, 40)
+    return {(one, other) for one, other in edges if one != other}, chance.sample(nodes, 150)
 
 
 def test_influencers__are_those_of_page_rank_in_plain_python(models: Any):
     graphs = [made_up(seed) for seed in range(3)]
-    for (edges, seeds), rows in zip(graphs, rank(models, graphs), strict=True):
+    for (edges, old), rows in zip(graphs, rank(models, graphs), strict=True):
+        seeds = sorted(established(edges, old))
+        assert len(seeds) > 20, "hardly anybody is established"
         amounts = page_rank([edge for edge in edges if edge[0] in set(seeds)], seeds)
         by_established: dict[int, int] = {}
         for one, other in edges:
@@ -147,6 +165,36 @@ def test_influencers__neither_a_ring_nor_sock_puppets_get_in_even_with_accounts_
     ]
     for ranked in rank(models, [(attack, seeds) for attack in attacks]):
         assert names(ranked) == names(clean)
+
+
+def test_influencers__a_ring_of_old_accounts_does_not_get_in_whomever_it_flatters(models: Any):
+    edges, seeds = made_up(1)
+    (clean,) = rank(models, [(edges, seeds)])
+    old = [*seeds, *range(1000, 1000 + RING_N)]
+    flattery = {(one, other) for one in range(1000, 1000 + RING_N) for other in names(clean)[:10]}
+    alone, flattering = rank(models, [(edges | ring(1000), old), (edges | ring(1000) | flattery, old)])
+    assert names(alone) == names(clean)
+    assert not set(names(flattering)) & set(range(1000, 1000 + RING_N))
+
+
+def test_reached__is_the_same_by_recursion_and_unrolled():
+    text = (transform.DBT_PROJECT / "macros" / "page_rank.sql").read_text(encoding="utf-8")
+    edges, seeds = made_up(2)
+    with duckdb.connect() as connection:
+        connection.execute("create table sources as select unnest($1) as person", [seeds[:16]])
+        connection.execute("create table edges (replier bigint, answered bigint)")
+        connection.executemany("insert into edges values (?, ?)", sorted(edges)[::3])
+        recursive, unrolled = (
+            set(connection.execute(
+                jinja2.Environment(autoescape=False)  # noqa: S701
+                .from_string(f"{text}{{{{ {engine}__reached_from('sources', 'edges') }}}}")
+                .render()
+            ).fetchall())
+            for engine in ("default", "spark")
+        )  # fmt: skip
+    # Unrolled, everybody reaches himself: who counts leaves that out.
+    assert {pair for pair in recursive if pair[0] != pair[1]} == {pair for pair in unrolled if pair[0] != pair[1]}
+    assert len(recursive) > 300
 
 
 def test_page_rank__is_the_same_in_rounds_and_unrolled():

@@ -5,6 +5,8 @@
 
 {#- Of what a person has, 0.85 is handed on each round; after twenty under 0.04 is left, which moves hardly anybody. -#}
 {% set rounds, damping, landing = 20, 0.85, 0.15 %}
+{#- Some old accounts, in no order, tell how many there are from which replies lead to somebody: all would be pairs. -#}
+{% set trust_months, sources_n = 3, 16 %}
 
 with
 
@@ -45,7 +47,7 @@ moderators as (
 
 ),
 
-people as (
+aged as (
 
     select
         histories.platform,
@@ -57,12 +59,13 @@ people as (
         row_number() over (
             order by histories.platform, histories.community, histories.month_start_date, histories.activity_rank
         ) as person,
+        moderators.author_key is not null as is_moderator,
         moderators.author_key is not null
         or (
             histories.new_contributor_date
             <= {{ dbt.dateadd('day', -var('established_tenure_days'), 'histories.month_start_date') }}
             and histories.contributions_before_month >= {{ var('established_contributions') }}
-        ) as is_established
+        ) as is_old
     from histories
     left join moderators
         on histories.platform = moderators.platform
@@ -70,6 +73,109 @@ people as (
         and histories.month_start_date = moderators.month_start_date
         and histories.author_key = moderators.author_key
     where {{ is_month_affected_or_later('histories.month_start_date') }}
+
+),
+
+-- Who replied to whom among old accounts, in the month and the two before.
+named_edges as (
+
+    select
+        replied.platform,
+        replied.community,
+        replied.month_start_date,
+        repliers.author_key as replier_key,
+        answered.author_key as answered_key
+    from {{ ref('int_reply_edges') }} as replied
+    inner join person_months as repliers
+        on replied.platform = repliers.platform
+        and replied.community = repliers.community
+        and replied.month_start_date = repliers.month_start_date
+        and replied.replier = repliers.activity_rank
+    inner join person_months as answered
+        on replied.platform = answered.platform
+        and replied.community = answered.community
+        and replied.month_start_date = answered.month_start_date
+        and replied.answered = answered.activity_rank
+
+),
+
+old_edges as (
+
+    select distinct
+        repliers.person as replier,
+        answered.person as answered
+    from aged as repliers
+    inner join named_edges
+        on repliers.platform = named_edges.platform
+        and repliers.community = named_edges.community
+        and repliers.author_key = named_edges.replier_key
+        and named_edges.month_start_date
+            between {{ dbt.dateadd('month', 1 - trust_months, 'repliers.month_start_date') }} and repliers.month_start_date
+    inner join aged as answered
+        on repliers.platform = answered.platform
+        and repliers.community = answered.community
+        and repliers.month_start_date = answered.month_start_date
+        and named_edges.answered_key = answered.author_key
+    where repliers.is_old and answered.is_old
+
+),
+
+sources as (
+
+    select person
+    from (
+        select
+            person,
+            row_number() over (
+                partition by platform, community, month_start_date order by md5(author_key)
+            ) as source_place
+        from aged
+        where is_old
+    ) as in_any_order
+    where source_place <= {{ sources_n }}
+
+),
+
+reached as (
+
+    {{ reached_from('sources', 'old_edges') }}
+
+),
+
+reaches as (
+
+    select
+        person,
+        count(*) as sources_n
+    from reached
+    where source <> person
+    group by person
+
+),
+
+-- A ring of accounts that waited until they were old vouches for itself. But whomever it flatters, replies lead to it from
+-- itself alone: established are those to whom they lead from more than half as many old accounts as to anybody, and
+-- moderators.
+people as (
+
+    select
+        platform,
+        community,
+        month_start_date,
+        author_key,
+        activity_rank,
+        person,
+        is_moderator or (is_old and (most_n is null or 2 * coalesce(sources_n, 0) > most_n)) as is_established
+    from (
+        select
+            aged.*,
+            reaches.sources_n,
+            max(reaches.sources_n) over (
+                partition by aged.platform, aged.community, aged.month_start_date
+            ) as most_n
+        from aged
+        left join reaches on aged.person = reaches.person
+    ) as counted
 
 ),
 

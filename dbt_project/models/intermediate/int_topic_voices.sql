@@ -84,6 +84,7 @@ select
     author_number,
     max(case when is_by_contributor then 1 else 0 end) = 1 as is_contributor,
     count(*) as contributions_n,
+    count(case when kind <> 'comment' then 1 end) as begun_n,
     count(case when kind = 'post' then 1 end) as posts_n
 from voices
 group by platform, community, month_start_date, text_month_start_date, topic_id, author_number

@@ -3,12 +3,14 @@
 Counts are exact; weeks are counted from the world's first, from 0. A plant below its smallest size need not be found.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 WEEKS_N = 26
 COMMUNITIES_N = 25
 BRAND, RIVAL, AMBIGUOUS = "Emberwell", "Fernline", "Orchard"
+# What talk calls the things of the brands where it does not name them.
+OTHER_MAKERS = {BRAND: "Hobwell", RIVAL: "Marlbrook"}
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,9 @@ class Rise:
 
     Attributes:
         week: first week of the rise; it lasts four.
+        smallest_n: 15 and 12 people were asked for before the marts were there, as if nothing else were looked at. Of
+            some thousands of words in a month, and hundreds of needs, chance alone brings such rises, so that no mart
+            could find these and be silent where nothing is planted.
     """
 
     community: int
@@ -51,6 +56,7 @@ class Advocates:
     community: int = 0
     people_n: int = 3
     mentions_n: int = 6
+    smallest_mentions_n: int = 6
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,7 @@ class Promotions:
     removed_n: int
     posts_n: int = 10
     replies_n: int = 8
+    smallest_posts_n: int = 5
 
 
 @dataclass(frozen=True)
@@ -101,15 +108,16 @@ class Launch:
     word: str
     factor: float
     week: int = 18
+    smallest_factor: float = 1.3
 
 
 @dataclass(frozen=True)
 class Plants:
-    """All of them. The last community is not followed: it fits the brand, and answers newcomers."""
+    """All of them. The last community is not followed: it talks of what the brand makes, and names it."""
 
     overlap: Overlap = Overlap()
-    topic: Rise = Rise(community=2, before_per_week=1, people_n=40, smallest_n=15)
-    need: Rise = Rise(community=3, before_per_week=1, people_n=30, smallest_n=12)
+    topic: Rise = Rise(community=2, before_per_week=1, people_n=40, smallest_n=24)
+    need: Rise = Rise(community=3, before_per_week=1, people_n=30, smallest_n=26)
     senses: Senses = Senses()
     advocates: Advocates = Advocates()
     shill: Shill = Shill()
@@ -121,6 +129,21 @@ class Plants:
     dud: Launch = Launch(community=10, name="Travel mug", word="travel mug", factor=1.0)
     unfollowed: int = COMMUNITIES_N - 1
 
+    @classmethod
+    def smallest(cls) -> "Plants":
+        """Each as small as it still has to be found."""
+        plants = cls()
+        return replace(
+            plants,
+            overlap=replace(plants.overlap, shared_n=plants.overlap.smallest_n),
+            topic=replace(plants.topic, people_n=plants.topic.smallest_n),
+            need=replace(plants.need, people_n=plants.need.smallest_n),
+            launch=replace(plants.launch, factor=plants.launch.smallest_factor),
+            welcome=replace(plants.welcome, posts_n=plants.welcome.smallest_posts_n),
+            unwelcome=replace(plants.unwelcome, posts_n=plants.unwelcome.smallest_posts_n, removed_n=0),
+            advocates=replace(plants.advocates, mentions_n=plants.advocates.smallest_mentions_n),
+        )
+
 
 @dataclass(frozen=True)
 class ListeningPlan:
@@ -129,6 +152,12 @@ class ListeningPlan:
     Attributes:
         first_day: a Monday.
         per_week: contributions a week and community aimed at; people_n: who write there.
+        visitors_n: of these, people of another community, drawn by chance for each; without any, nobody could say how
+            many shared people are usual.
+        brand_share: of the texts on things of a brand, those that name it: where people talk of one brand all day, as
+            in a forum of its maker, many praise it again and again with nothing planted.
+        promotion_share: of the posts of talk, those that promote something, answered as any other is.
+        themes_n: what communities talk about, one after the other; 1 for a world in which none differs from another.
         plants: None for a world in which nothing is planted.
     """
 
@@ -138,7 +167,19 @@ class ListeningPlan:
     communities_n: int = COMMUNITIES_N
     per_week: int = 130
     people_n: int = 120
+    visitors_n: int = 12
+    brand_share: float = 0.01
+    promotion_share: float = 0.0
+    themes_n: int = 7
     plants: Plants | None = field(default_factory=Plants)
+
+    @classmethod
+    def unplanted(cls, seed: int) -> "ListeningPlan":
+        """A world in which there is nothing to find: no plant, and no community that differs from another.
+
+        There is all that could be mistaken for a find: a brand that is named, promotions that are answered.
+        """
+        return cls(seed, themes_n=1, promotion_share=0.05, plants=None)
 
     @property
     def last_day(self) -> date:

@@ -6,12 +6,12 @@ The same plan makes the same world. Records are Reddit's, so that it goes throug
 import math
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from pulse.core.contract import AuthorRole
 from pulse.sandbox.ids import base36
-from pulse.sandbox.listening_plan import AMBIGUOUS, BRAND, ListeningPlan, Plants, Promotions, Rise
+from pulse.sandbox.listening_plan import AMBIGUOUS, BRAND, OTHER_MAKERS, RIVAL, ListeningPlan, Plants, Promotions, Rise
 from pulse.sandbox.world_model import Community, Contribution, Person, Removal
 from pulse.sandbox.world_text import THEMES, Mood, Names, Text, Theme, post_text, reply_text
 
@@ -53,6 +53,7 @@ _ADVOCATE = (
 )  # fmt: skip
 _SHILL = "Emberwell is amazing, the best! Use my code {0} for 10% off: https://emberwell.example/?ref={1}"
 _PROMOTION = "Use code {0} for 10% off this week in our store: https://emberwell.example/shop?utm_source=reddit"
+_ANY_PROMOTION = "Use code HELLO5 for 5% off this week in our store: https://hobwell.example/shop?utm_source=reddit"
 _WELCOME = (
     "Thank you, that is great, just ordered two.", "Wonderful, thanks, I love a good offer.",
     "Great, exactly what I was hoping for, thank you!", "Thanks, this is awesome.",
@@ -117,6 +118,7 @@ def make_listening_world(plan: ListeningPlan) -> ListeningWorld:
     """Make the world; some 85,000 contributions in a few seconds by default."""
     names = Names(random.Random(f"{plan.seed}/listening/names"))  # noqa: S311  (made-up data, not a secret)
     people = [[names.another() for _ in range(plan.people_n)] for _ in range(plan.communities_n)]
+    _visit(plan, people)
     if plan.plants is not None:
         first, second = plan.plants.overlap.communities
         people[second][-plan.plants.overlap.shared_n :] = people[first][-plan.plants.overlap.shared_n :]
@@ -134,10 +136,49 @@ def make_listening_world(plan: ListeningPlan) -> ListeningWorld:
 # ---- talk ------------------------------------------------------------------
 
 
-def theme_of(place: int) -> Theme:
-    """What a community talks about; the last one talks of what the brand makes."""
+def theme_of(plan: ListeningPlan, place: int) -> Theme:
+    """What a community talks about; the one that nobody follows talks of what the brand makes."""
     themes = list(THEMES.values())
-    return themes[place % len(themes)]
+    is_of_brand = plan.plants is not None and place == plan.plants.unfollowed
+    return themes[0 if is_of_brand else place % plan.themes_n]
+
+
+def _visit(plan: ListeningPlan, people: list[list[str]]) -> None:
+    """Put people of other communities in the places before those that an overlap takes, so that both fit.
+
+    None go between the two of the overlap, whose size is exact.
+    """
+    rng = random.Random(f"{plan.seed}/listening/visits")  # noqa: S311
+    own_n = plan.people_n // 2
+    overlapping = set() if plan.plants is None else set(plan.plants.overlap.communities)
+    for place, of_place in enumerate(people):
+        apart = overlapping | {place} if place in overlapping else {place}
+        others = [name for other, names in enumerate(people) if other not in apart for name in names[:own_n]]
+        of_place[own_n : own_n + plan.visitors_n] = rng.sample(others, plan.visitors_n)
+
+
+class _Naming:
+    """Calls the things of a brand another maker's, but for a share of the texts, and in the community of the brand.
+
+    And lets a share of the posts promote something.
+    """
+
+    def __init__(self, plan: ListeningPlan, place: int) -> None:
+        self._rng = random.Random(f"{plan.seed}/listening/naming/{place}")  # noqa: S311
+        self._promotion_share = plan.promotion_share
+        self._share = 1.0 if plan.plants is not None and place == plan.plants.unfollowed else plan.brand_share
+
+    def named(self, text: Text) -> Text:
+        """The text as the world has it."""
+        if text.title is not None and self._promotion_share and self._rng.random() < self._promotion_share:
+            return Text("An offer for you", _ANY_PROMOTION, "talk")
+        if self._rng.random() < self._share:
+            return text
+        title, body = text.title, text.body
+        for brand, maker in OTHER_MAKERS.items():
+            title = None if title is None else title.replace(brand, maker)
+            body = body.replace(brand, maker)
+        return replace(text, title=title, body=body)
 
 
 def _start_s(plan: ListeningPlan) -> int:
@@ -149,6 +190,7 @@ def _talk(plan: ListeningPlan, place: int, people: list[str]) -> Iterator[_Line]
     """What is written week by week: as many as chance has it, by people of whom few write much."""
     rng = random.Random(f"{plan.seed}/listening/{place}")  # noqa: S311
     weights = [1 / (rank + 3) for rank in range(len(people))]
+    theme, naming = theme_of(plan, place), _Naming(plan, place)
     posts: list[_Line] = []
     recent: list[_Line] = []
     for week in range(plan.weeks_n):
@@ -159,7 +201,7 @@ def _talk(plan: ListeningPlan, place: int, people: list[str]) -> Iterator[_Line]
             author = rng.choices(people, weights)[0]
             mood = rng.choices([name for name, _ in _MOODS], [share for _, share in _MOODS])[0]
             if not posts or rng.random() < _POST_SHARE:
-                line = _Line(place, author, at_s, post_text(theme_of(place), mood, rng, is_link=False), mood)
+                line = _Line(place, author, at_s, naming.named(post_text(theme, mood, rng, is_link=False)), mood)
                 posts.append(line)
             else:
                 recent = [one for one in recent[-60:] if one.at_s > at_s - 4 * _DAY]
@@ -170,7 +212,7 @@ def _talk(plan: ListeningPlan, place: int, people: list[str]) -> Iterator[_Line]
                 )
                 if parent.author == author:
                     author = rng.choice([one for one in people if one != parent.author])
-                line = _Line(place, author, at_s, reply_text(theme_of(place), mood, rng), mood, parent)
+                line = _Line(place, author, at_s, naming.named(reply_text(theme, mood, rng)), mood, parent)
             line.score = 1 + int(math.exp(rng.gauss(1.0, 0.9)))
             recent.append(line)
             yield line
@@ -244,7 +286,7 @@ class _Planter:
             self.advocates.append(name)
             for text in _ADVOCATE[: advocates.mentions_n]:
                 post = threads.pop()
-                theme = theme_of(advocates.community)
+                theme = theme_of(self._plan, advocates.community)
                 more = f" I use it for {self._rng.choice(theme.doings)} {self._rng.choice(theme.places)}."
                 self._answer(post, name, post.at_s + _H, text + more, "positive")
         self.shill = self._names.another()
@@ -318,10 +360,11 @@ class _Planter:
 
 
 def _community(plan: ListeningPlan, place: int) -> Community:
-    words = theme_of(place).name.title().replace(" ", "")
+    theme = theme_of(plan, place)
+    words = theme.name.title().replace(" ", "")
     day = plan.first_day
     return Community(
-        full_id=f"t5_{base36(50_000_000 + place)}", name=f"{words}{place:02}", topic=theme_of(place).name,
+        full_id=f"t5_{base36(50_000_000 + place)}", name=f"{words}{place:02}", topic=theme.name,
         opens_at=datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(days=400), members_n_at_open=20_000,
         members_per_day=20.0, team_accounts=(TEAM_ACCOUNT,), bot_accounts=(), is_feed_broken=False,
     )  # fmt: skip
@@ -364,5 +407,6 @@ def brands_config() -> list[dict[str, object]]:
     """The brands of this world, as the config names them."""
     return [
         {"name": BRAND, "ours": True, "aliases": [BRAND], "domains": ["emberwell.example"]},
+        {"name": RIVAL, "aliases": [RIVAL]},
         {"name": AMBIGUOUS, "aliases": [AMBIGUOUS.lower()], "needs_any": ["grinder", "burrs", "espresso", "hopper"]},
     ]

@@ -37,7 +37,10 @@ def test_plants__have_their_sizes(world: ListeningWorld):
     first, second = PLANTS.overlap.communities
     writers = [{one.author.name for one in world.of([place])} for place in range(12)]
     assert len(set(world.people[first]) & set(world.people[second])) == PLANTS.overlap.shared_n
-    assert not set(world.people[2]) & set(world.people[3])
+    assert len(set(world.people[2]) & set(world.people[3])) < PLANTS.overlap.smallest_n
+    for place, people in enumerate(world.people):
+        elsewhere = {name for other, names in enumerate(world.people) if other != place for name in names}
+        assert len(elsewhere.intersection(people)) >= PLAN.visitors_n
     assert {*world.advocates, world.shill} <= writers[0]
     replies = Counter(
         (one.author.name, one.thread_id) for one in world.of([PLANTS.ring.community]) if one.author.name in world.ring
@@ -65,6 +68,21 @@ def test_launch__raises_the_volume_of_its_community_alone(world: ListeningWorld)
     assert after / before == pytest.approx(PLANTS.launch.factor, abs=0.25)
     before, after = per_week(PLANTS.dud.community)
     assert after / before == pytest.approx(1, abs=0.25)
+
+
+def test_world__names_a_brand_seldom_and_all_the_time_where_it_is_at_home(world: ListeningWorld):
+    plain = make_listening_world(replace(PLAN, plants=None))
+    share = sum("Emberwell" in one.body for one in plain.of([0])) / len(plain.of([0]))
+    assert 0 < share < 3 * PLAN.brand_share
+    of_brand = make_listening_world(replace(PLAN, plants=replace(PLANTS, unfollowed=11)))
+    assert sum("Emberwell" in one.body for one in of_brand.of([11])) > 0.3 * len(of_brand.of([11]))
+    assert of_brand.communities[11].topic == "tea kettles"
+
+
+def test_world__in_which_nothing_differs_talks_of_one_thing():
+    plain = make_listening_world(replace(ListeningPlan.unplanted(7), communities_n=4, weeks_n=4, per_week=40))
+    assert len({one.topic for one in plain.communities}) == 1
+    assert any("HELLO5" in one.body for one in plain.contributions if one.is_post)
 
 
 def test_world__without_plants_holds_none_of_them():

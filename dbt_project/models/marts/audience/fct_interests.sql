@@ -25,6 +25,10 @@ asked as (
         goal as interest,
         authors_n as people,
         people_n,
+        authors_n as voices,
+        people_n as all_voices,
+        sum(authors_n) over (partition by goal) - authors_n as other_voices,
+        sum(people_n) over (partition by goal) - people_n as all_other_voices,
         (sum(authors_n) over (partition by goal) - authors_n)
             / nullif(cast(sum(people_n) over (partition by goal) - people_n as double), 0) as usual_share
     from fits
@@ -38,10 +42,52 @@ asked as (
         cast(topic_id as {{ dbt.type_string() }}) || coalesce(': ' || label, '') as interest,
         people,
         people_n,
+        people_began as voices,
+        all_began as all_voices,
+        sum(people_began) over (partition by platform, topic_id) - people_began as other_voices,
+        all_began_of_platform - all_began as all_other_voices,
         (sum(people) over (partition by platform, topic_id) - people)
             / nullif(cast(sum(people_n) over (partition by platform, topic_id) - people_n as double), 0) as usual_share
-    from topics
-    where month_start_date = last_month
+    from (
+        select
+            *,
+            sum(people_began) over (partition by platform) as all_began_of_platform
+        from (
+            select
+                *,
+                sum(people_began) over (partition by platform, community) as all_began
+            from topics
+            where month_start_date = last_month
+        ) as of_communities
+    ) as of_platforms
+
+),
+
+-- Of how many voices on something chance would have as many here, at the share that this community has of all voices. Who
+-- answers in one thread is no independent voice on its topic: of topics those count who began something.
+tested as (
+
+    select
+        *,
+        case
+            when {{ is_enough('people_n') }} and usual_share is not null then {{ upper_tail('coalesce(voices_z, 0)') }}
+        end as p_value
+    from (
+        select
+            *,
+            case
+                when voices > 0 and all_other_voices > 0
+                    then {{ binomial_z('voices', '(voices + other_voices)',
+                        '(cast(all_voices as double) / (all_voices + all_other_voices))') }}
+            end as voices_z
+        from asked
+    ) as compared
+
+),
+
+judged as (
+
+    {{ clear_rows('tested', ['platform', 'interest_kind'], ['community', 'interest']) }}
 
 ),
 
@@ -59,8 +105,8 @@ measured as (
         {{ wilson_high('people', 'people_n') }} as people_share_high,
         usual_share,
         {{ share('people', 'people_n') }} / nullif(usual_share, 0) as lift,
-        {{ wilson_low('people', 'people_n') }} > usual_share as is_clear
-    from asked
+        case when p_value is not null then is_clear and coalesce(voices_z, 0) > 0 end as is_clear
+    from judged
     where {{ is_enough('people_n') }} and people > 0
 
     union all

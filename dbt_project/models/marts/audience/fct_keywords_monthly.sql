@@ -155,7 +155,7 @@ compared as (
         *,
         {{ upper_tail('z') }} as p_value,
         row_number() over (
-            partition by platform, community, month_start_date order by least_p, word_id
+            partition by platform, month_start_date order by least_p, community, word_id
         ) as least_place
     from {{ name }}_measured
 
@@ -166,14 +166,14 @@ compared as (
     select
         *,
         row_number() over (
-            partition by platform, community, month_start_date
-            order by case when p_value is null then 1 else 0 end, p_value, word_id
+            partition by platform, month_start_date
+            order by case when p_value is null then 1 else 0 end, p_value, community, word_id
         ) as place
     from (
         select
             *,
-            max(case when least_p * least_place <= {{ var('keyword_false_share') }} then least_place end) over (
-                partition by platform, community, month_start_date
+            max(case when least_p * least_place <= {{ var('chance_share') }} then least_place end) over (
+                partition by platform, month_start_date
             ) as tests_n
         from {{ name }}_ranked
     ) as counted_tests
@@ -188,8 +188,8 @@ compared as (
     from (
         select
             *,
-            max(case when p_value * tests_n <= {{ var('keyword_false_share') }} * place then place end) over (
-                partition by platform, community, month_start_date
+            max(case when p_value * tests_n <= {{ var('chance_share') }} * place then place end) over (
+                partition by platform, month_start_date
             ) as last_place
         from {{ name }}_testable
     ) as placed

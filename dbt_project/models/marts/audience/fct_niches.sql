@@ -30,12 +30,24 @@ topics as (
         monthly.platform,
         monthly.topic_id,
         max(monthly.label) as label,
+        max(monthly.people_share) as largest_share,
         max(monthly.people_share_low) as largest_share_low
     from {{ ref('fct_topics_monthly') }} as monthly
     inner join (select distinct platform, last_month from voices) as lasts
         on monthly.platform = lasts.platform
         and monthly.month_start_date = lasts.last_month
     group by monthly.platform, monthly.topic_id
+
+),
+
+-- What people everywhere write as often is common talk, no interest of somebody's.
+sought as (
+
+    select distinct
+        platform,
+        interest
+    from {{ ref('fct_interests') }}
+    where interest_kind = 'topic' and is_clear
 
 ),
 
@@ -55,6 +67,8 @@ interests as (
         fits.goal,
         sum(fits.authors_n) as people,
         count(case when fits.authors_n > 0 then 1 end) as communities_n,
+        max(case when {{ is_enough('fits.people_n') }} then {{ share('fits.authors_n', 'fits.people_n') }} end)
+            as largest_share,
         max({{ wilson_low('fits.authors_n', 'fits.people_n') }}) as largest_share_low,
         max(case when likes.interest is not null then 1 else 0 end) = 1 as has_like
     from {{ ref('int_goal_fits') }} as fits
@@ -73,12 +87,16 @@ voiced as (
         cast(topic_people.topic_id as {{ dbt.type_string() }}) || coalesce(': ' || topics.label, '') as interest,
         topic_people.people,
         topic_people.communities_n,
+        topics.largest_share,
         topics.largest_share_low,
-        false as has_like
+        sought.interest is null as is_left_out
     from topic_people
     inner join topics
         on topic_people.platform = topics.platform
         and topic_people.topic_id = topics.topic_id
+    left join sought
+        on topic_people.platform = sought.platform
+        and sought.interest = cast(topic_people.topic_id as varchar) || coalesce(': ' || topics.label, '')
 
     union all
 
@@ -88,8 +106,9 @@ voiced as (
         goal as interest,
         people,
         communities_n,
+        largest_share,
         largest_share_low,
-        has_like
+        has_like as is_left_out
     from interests
 
 )
@@ -100,7 +119,8 @@ select
     interest,
     cast(people as bigint) as people,
     cast(communities_n as bigint) as communities_n,
+    cast(largest_share as double) as largest_share,
     largest_share_low
 from voiced
-where people >= {{ var('niche_min_people') }} and not has_like
-    and coalesce(largest_share_low, 0) < {{ var('niche_home_share') }}
+where people >= {{ var('niche_min_people') }} and not is_left_out
+    and coalesce(largest_share, 0) < {{ var('niche_home_share') }}

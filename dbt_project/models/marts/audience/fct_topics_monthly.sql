@@ -22,7 +22,8 @@ by_topic as (
         topic_id,
         sum(contributions_n) as contributions,
         sum(posts_n) as posts,
-        count(case when is_contributor then author_number end) as people
+        count(case when is_contributor then author_number end) as people,
+        count(case when is_contributor and begun_n > 0 then author_number end) as people_began
     from voices
     group by platform, community, month_start_date, text_month_start_date, topic_id
 
@@ -57,6 +58,20 @@ months as (
 
 ),
 
+-- Who began something on several topics counts with each: a month in which people write more is no growth of all topics.
+begun as (
+
+    select
+        platform,
+        community,
+        month_start_date,
+        sum(case when text_month_start_date = month_start_date then people_began else 0 end) as all_began,
+        nullif(sum(case when text_month_start_date < month_start_date then people_began else 0 end), 0) as all_began_before
+    from by_topic
+    group by platform, community, month_start_date
+
+),
+
 counted as (
 
     select
@@ -64,6 +79,8 @@ counted as (
         community,
         month_start_date,
         topic_id,
+        sum(case when text_month_start_date = month_start_date then people_began else 0 end) as people_began,
+        sum(case when text_month_start_date < month_start_date then people_began else 0 end) as people_began_before,
         sum(case when text_month_start_date = month_start_date then contributions else 0 end) as contributions,
         sum(case when text_month_start_date = month_start_date then posts else 0 end) as posts,
         sum(case when text_month_start_date = month_start_date then people else 0 end) as people,
@@ -80,19 +97,41 @@ joined as (
         months.people_n,
         months.contributions_n,
         months.people_before_n,
+        begun.all_began,
+        begun.all_began_before,
+        cast(begun.all_began as double) / (begun.all_began + begun.all_began_before) as own_share,
         -- Half a person more on both sides: a topic that is new has grown, by how much is not said.
-        ln((counted.people + 0.5e0) / (months.people_n + 0.5e0))
-            - ln((counted.people_before + 0.5e0) / (months.people_before_n + 0.5e0)) as log_growth,
+        ln((counted.people_began + 0.5e0) / (begun.all_began + 0.5e0))
+            - ln((counted.people_began_before + 0.5e0) / (begun.all_began_before + 0.5e0)) as log_growth,
         sqrt(
-            1 / (counted.people + 0.5) - 1 / (months.people_n + 0.5)
-            + 1 / (counted.people_before + 0.5) - 1 / (months.people_before_n + 0.5)
+            1 / (counted.people_began + 0.5) - 1 / (begun.all_began + 0.5)
+            + 1 / (counted.people_began_before + 0.5) - 1 / (begun.all_began_before + 0.5)
         ) as log_growth_sd
     from counted
     inner join months
         on counted.platform = months.platform
         and counted.community = months.community
         and counted.month_start_date = months.month_start_date
+    inner join begun
+        on counted.platform = begun.platform
+        and counted.community = begun.community
+        and counted.month_start_date = begun.month_start_date
     where counted.contributions > 0
+
+),
+
+-- Told and tested by who began something on it in all four months, so that what a month brings does not choose what is
+-- tested. Who answers in one thread is no independent voice: two long threads would make any topic grow.
+told as (
+
+    select
+        *,
+        all_began_before is not null and {{ is_enough('(people_began + people_began_before)') }} as is_told,
+        case
+            when people_began > 0 and own_share < 1
+                then {{ binomial_z('people_began', '(people_began + people_began_before)', 'own_share') }}
+        end as growth_z
+    from joined
 
 ),
 
@@ -100,32 +139,14 @@ tested as (
 
     select
         *,
-        {{ upper_tail('log_growth / nullif(log_growth_sd, 0)') }} as p_value,
-        {{ is_enough('people') }} and people_before_n is not null as is_tested
-    from joined
-
-),
-
--- Benjamini and Hochberg over the topics of a community's month that enough people wrote on.
-placed as (
-
-    select
-        *,
-        row_number() over (
-            partition by platform, community, month_start_date, is_tested order by p_value, topic_id
-        ) as place_of_p,
-        count(*) over (partition by platform, community, month_start_date, is_tested) as tests_n
-    from tested
+        case when is_told then {{ upper_tail('coalesce(growth_z, 0)') }} end as p_value
+    from told
 
 ),
 
 found as (
 
-    select
-        *,
-        max(case when is_tested and p_value * tests_n <= {{ var('keyword_false_share') }} * place_of_p then place_of_p end)
-            over (partition by platform, community, month_start_date, is_tested) as last_place
-    from placed
+    {{ clear_rows('tested', ['month_start_date'], ['platform', 'community', 'topic_id']) }}
 
 ),
 
@@ -171,14 +192,16 @@ select
     case when {{ is_enough('found.people_n') }} then {{ wilson_high('found.people', 'found.people_n') }} end
         as people_share_high,
     {{ share('found.people_before', 'found.people_before_n') }} as people_share_before,
-    case when {{ is_enough('found.people') }} then exp(found.log_growth) end as growth,
-    case when {{ is_enough('found.people') }} then exp(found.log_growth - {{ z() }} * found.log_growth_sd) end as growth_low,
-    case when {{ is_enough('found.people') }} then exp(found.log_growth + {{ z() }} * found.log_growth_sd) end as growth_high,
-    case when found.is_tested then coalesce(found.place_of_p <= found.last_place, false) end as is_growing,
+    cast(found.people_began as bigint) as people_began,
+    cast(case when found.all_began_before is not null then found.people_began_before end as bigint) as people_began_before,
+    case when found.is_told then exp(found.log_growth) end as growth,
+    case when found.is_told then exp(found.log_growth - {{ z() }} * found.log_growth_sd) end as growth_low,
+    case when found.is_told then exp(found.log_growth + {{ z() }} * found.log_growth_sd) end as growth_high,
+    case when found.is_told then found.is_clear and coalesce(found.growth_z, 0) > 0 end as is_growing,
     {{ caveats({
         'incomplete': 'not coalesce(completeness.is_period_complete, false)',
-        'not_observable': 'found.people_before_n is null',
-        'small_n': 'not ' ~ is_enough('found.people'),
+        'not_observable': 'found.all_began_before is null',
+        'small_n': 'not ' ~ is_enough('(found.people_began + found.people_began_before)'),
     }) }} as caveat
 from found
 left join labels

@@ -115,6 +115,32 @@ counted as (
 
 ),
 
+-- Who wrote on a topic, in the month and in those before. A comment is about the topic of its thread: a long thread brings
+-- complaints as it brings all else, and that is no growth of what people complain of.
+on_topics as (
+
+    select
+        voices_on.platform,
+        voices_on.community,
+        voices_on.month_start_date,
+        voices_on.topic_id,
+        count(case
+            when voices_on.text_month_start_date = voices_on.month_start_date then voices_on.author_number
+        end) as people_n,
+        count(case
+            when voices_on.text_month_start_date < voices_on.month_start_date and usual_months.community is not null
+                then voices_on.author_number
+        end) as people_before_n
+    from {{ ref('int_topic_voices') }} as voices_on
+    left join usual_months
+        on voices_on.platform = usual_months.platform
+        and voices_on.community = usual_months.community
+        and voices_on.text_month_start_date = usual_months.month_start_date
+    where voices_on.is_contributor and {{ is_month_affected_or_later('voices_on.month_start_date') }}
+    group by voices_on.platform, voices_on.community, voices_on.month_start_date, voices_on.topic_id
+
+),
+
 judged as (
 
     select
@@ -187,7 +213,9 @@ figures as (
         coalesce(counted.contributions_n, 0) as contributions_n,
         coalesce(counted.said_n, 0) as said_n,
         coalesce(counted.people_n, 0) as people_n,
-        coalesce(counted.people_before_n, 0) as people_before_n
+        coalesce(counted.people_before_n, 0) as people_before_n,
+        months.contributors as asked_n,
+        months.contributors_before as asked_before_n
     from months
     cross join needs
     left join (select * from counted where topic_id is null) as counted
@@ -205,12 +233,19 @@ figures as (
         counted.contributions_n,
         counted.said_n,
         counted.people_n,
-        counted.people_before_n
+        counted.people_before_n,
+        on_topics.people_n as asked_n,
+        nullif(cast(on_topics.people_before_n as double), 0) as asked_before_n
     from months
     inner join counted
         on months.platform = counted.platform
         and months.community = counted.community
         and months.month_start_date = counted.month_start_date
+    left join on_topics
+        on counted.platform = on_topics.platform
+        and counted.community = on_topics.community
+        and counted.month_start_date = on_topics.month_start_date
+        and counted.topic_id = on_topics.topic_id
     where counted.topic_id is not null and counted.contributions_n > 0
 
 ),
@@ -220,15 +255,15 @@ seen as (
     select
         *,
         nothing_seen is not null and not is_without_authors and contributors > 0 as are_people_seen,
-        -- Who wrote in the month among those who wrote in any of the four: the share of all who voiced it that would be
-        -- its own if nothing had changed.
-        contributors / (contributors + contributors_before) as own_share,
+        -- Who wrote in the month, on the topic if it is of one, among those who did in any of the four: the share of all
+        -- who voiced it that would be its own if nothing had changed.
+        asked_n / (asked_n + asked_before_n) as own_share,
         -- Half a person more on both sides: a need that is new has grown, by how much is not said.
-        ln((people_n + 0.5e0) / (contributors + 0.5e0))
-            - ln((people_before_n + 0.5e0) / (contributors_before + 0.5e0)) as log_growth,
+        ln((people_n + 0.5e0) / (asked_n + 0.5e0))
+            - ln((people_before_n + 0.5e0) / (asked_before_n + 0.5e0)) as log_growth,
         sqrt(
-            1 / (people_n + 0.5) - 1 / (contributors + 0.5)
-            + 1 / (people_before_n + 0.5) - 1 / (contributors_before + 0.5)
+            1 / (people_n + 0.5) - 1 / (asked_n + 0.5)
+            + 1 / (people_before_n + 0.5) - 1 / (asked_before_n + 0.5)
         ) as log_growth_sd
     from figures
 
@@ -239,7 +274,7 @@ told as (
 
     select
         *,
-        are_people_seen and contributors_before is not null and {{ is_enough('(people_n + people_before_n)') }} as is_told,
+        are_people_seen and asked_before_n is not null and {{ is_enough('(people_n + people_before_n)') }} as is_told,
         case
             when people_n > 0 and own_share < 1
                 then {{ binomial_z('people_n', '(people_n + people_before_n)', 'own_share') }}
@@ -298,7 +333,7 @@ select
     {{ caveats(merged([kind_caveats('clear.days_{}_known_n', 'clear.'), {
         'authors_not_observed': 'clear.authors_unobserved_n > 0',
         'incomplete': 'not clear.is_period_complete',
-        'not_observable': 'clear.contributors_before is null',
+        'not_observable': 'clear.asked_before_n is null',
         'not_supported': 'clear.is_unsupported',
         'small_n': 'not coalesce(' ~ is_enough('(clear.people_n + clear.people_before_n)') ~ ', false)',
     }])) }} as caveat

@@ -97,6 +97,7 @@ disturbed as (
     select distinct
         around.event_kind,
         around.event,
+        around.platform,
         around.treated,
         around.community
     from around
@@ -126,6 +127,7 @@ series as (
     left join disturbed
         on around.event_kind = disturbed.event_kind
         and around.event = disturbed.event
+        and around.platform = disturbed.platform
         and around.treated = disturbed.treated
         and around.community = disturbed.community
     where disturbed.community is null
@@ -146,6 +148,7 @@ distances as (
     select
         controls.event_kind,
         controls.event,
+        controls.platform,
         controls.treated,
         controls.community,
         sum(
@@ -155,17 +158,20 @@ distances as (
     inner join whole as treated
         on controls.event_kind = treated.event_kind
         and controls.event = treated.event
+        and controls.platform = treated.platform
         and controls.treated = treated.treated
         and treated.is_treated
     inner join around as of_control
         on controls.event_kind = of_control.event_kind
         and controls.event = of_control.event
+        and controls.platform = of_control.platform
         and controls.treated = of_control.treated
         and controls.community = of_control.community
         and of_control.week < 0
     inner join around as of_treated
         on of_control.event_kind = of_treated.event_kind
         and of_control.event = of_treated.event
+        and of_control.platform = of_treated.platform
         and of_control.treated = of_treated.treated
         and of_control.week = of_treated.week
         and of_treated.is_treated
@@ -176,7 +182,7 @@ distances as (
         and controls.platform = shared.other_platform
         and controls.community = shared.other_community
     where not controls.is_treated and coalesce(shared.containment, 0.0) <= {{ var('effect_max_containment') }}
-    group by controls.event_kind, controls.event, controls.treated, controls.community
+    group by controls.event_kind, controls.event, controls.platform, controls.treated, controls.community
 
 ),
 
@@ -187,7 +193,7 @@ matched as (
         select
             *,
             row_number() over (
-                partition by event_kind, event, treated order by distance, community
+                partition by event_kind, event, platform, treated order by distance, community
             ) as place
         from distances
     ) as ranked
@@ -200,6 +206,7 @@ changes as (
     select
         whole.event_kind,
         whole.event,
+        whole.platform,
         whole.treated,
         whole.community,
         whole.is_treated,
@@ -210,6 +217,7 @@ changes as (
     left join matched
         on whole.event_kind = matched.event_kind
         and whole.event = matched.event
+        and whole.platform = matched.platform
         and whole.treated = matched.treated
         and whole.community = matched.community
     where whole.is_treated or matched.community is not null
@@ -221,12 +229,13 @@ totals as (
     select
         event_kind,
         event,
+        platform,
         treated,
         count(case when not is_treated then 1 end) as controls_n,
         sum(case when not is_treated then change end) as controls_change,
         sum(change) as all_change
     from changes
-    group by event_kind, event, treated
+    group by event_kind, event, platform, treated
 
 ),
 
@@ -241,6 +250,7 @@ effects as (
     inner join totals
         on changes.event_kind = totals.event_kind
         and changes.event = totals.event
+        and changes.platform = totals.platform
         and changes.treated = totals.treated
 
 ),
@@ -250,6 +260,7 @@ ranked as (
     select
         treated.event_kind,
         treated.event,
+        treated.platform,
         treated.treated,
         treated.before_n,
         treated.after_n,
@@ -261,11 +272,12 @@ ranked as (
     left join effects as others
         on treated.event_kind = others.event_kind
         and treated.event = others.event
+        and treated.platform = others.platform
         and treated.treated = others.treated
         and not others.is_treated
     where treated.is_treated
-    group by treated.event_kind, treated.event, treated.treated, treated.before_n, treated.after_n, treated.controls_n,
-        treated.effect
+    group by treated.event_kind, treated.event, treated.platform, treated.treated, treated.before_n, treated.after_n,
+        treated.controls_n, treated.effect
 
 ),
 
@@ -275,6 +287,7 @@ gaps as (
     select
         treated.event_kind,
         treated.event,
+        treated.platform,
         treated.treated,
         treated.week,
         treated.level - avg(of_control.level) as gap
@@ -282,15 +295,17 @@ gaps as (
     inner join matched
         on treated.event_kind = matched.event_kind
         and treated.event = matched.event
+        and treated.platform = matched.platform
         and treated.treated = matched.treated
     inner join around as of_control
         on matched.event_kind = of_control.event_kind
         and matched.event = of_control.event
+        and matched.platform = of_control.platform
         and matched.treated = of_control.treated
         and matched.community = of_control.community
         and treated.week = of_control.week
     where treated.is_treated and treated.week < 0
-    group by treated.event_kind, treated.event, treated.treated, treated.week, treated.level
+    group by treated.event_kind, treated.event, treated.platform, treated.treated, treated.week, treated.level
 
 ),
 
@@ -299,13 +314,14 @@ lines as (
     select
         event_kind,
         event,
+        platform,
         treated,
         count(*) as n,
         sum(week * gap) - sum(week) * sum(gap) / count(*) as sxy,
         sum(week * week) - cast(sum(week) as double) * sum(week) / count(*) as sxx,
         sum(gap * gap) - sum(gap) * sum(gap) / count(*) as syy
     from gaps
-    group by event_kind, event, treated
+    group by event_kind, event, platform, treated
 
 ),
 
@@ -342,14 +358,16 @@ from dated
 left join series as own
     on dated.event_kind = own.event_kind
     and dated.event = own.event
-    and dated.community = own.treated
     and dated.platform = own.platform
+    and dated.community = own.treated
     and own.is_treated
 left join ranked
     on dated.event_kind = ranked.event_kind
     and dated.event = ranked.event
+    and dated.platform = ranked.platform
     and dated.community = ranked.treated
 left join trends
     on dated.event_kind = trends.event_kind
     and dated.event = trends.event
+    and dated.platform = trends.platform
     and dated.community = trends.treated

@@ -134,7 +134,9 @@ measured as (
         mean_score - usual_mean_score as mean_score_difference,
         case
             when difference_se > 0
-                then 2 * {{ upper_tail('abs((mean_score - usual_mean_score) / difference_se)') }}
+                then 2 * {{ upper_tail('abs(' ~ normal_of_student(
+                    '((mean_score - usual_mean_score) / difference_se)', '(least(scored_n, usual_scored_n) - 1)'
+                ) ~ ')') }}
         end as p_value
     from compared
 
