@@ -43,6 +43,7 @@ lock: ## Resolve requirements/*.in again and write the locked files
 	$(BIN)/uv pip compile $(LOCK_FLAGS) -c requirements/dev.txt requirements/deploy.in -o requirements/deploy.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/docs.in -o requirements/docs.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) -c requirements/dev.txt requirements/spark.in -o requirements/spark.txt
+	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/semantic.in -o requirements/semantic.txt
 
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
@@ -142,6 +143,18 @@ test-celery: install system-packages $(DEPLOYED)/.installed ## Deployed form wit
 .PHONY: test-ui
 test-ui: install ## Airflow's own UI as `pulse ui` starts it (some 40 seconds)
 	@$(BIN)/python -m pytest tests/deployed/test_ui.py
+
+# MetricFlow, which does not resolve beside praw: docs/semantic-layer.md.
+SEMANTIC := $(VENV)/semantic
+.PHONY: semantic test-semantic
+semantic: $(SEMANTIC)/.installed ## Install MetricFlow, for the metrics of the semantic layer
+$(SEMANTIC)/.installed: requirements/semantic.txt | $(VENV)/.installed
+	@test -x $(SEMANTIC)/bin/python || $(BIN)/python -m venv --without-pip $(SEMANTIC)
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(SEMANTIC)/bin/python requirements/semantic.txt
+	@touch $@
+
+test-semantic: install semantic ## Every metric of the semantic layer against the KPIs (some 3 minutes)
+	@$(BIN)/python -m pytest tests/deployed/test_semantic_layer.py
 
 .PHONY: test-compose
 test-compose: install ## docker-compose.yml for real: a month, kills, backup and restore (some 15 minutes)

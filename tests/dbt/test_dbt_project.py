@@ -151,3 +151,15 @@ def test_profile__what_dbt_sets_again_for_each_thread_can_be_set_again():
     target = profile["community_pulse"]["outputs"]["duckdb"]
     assert set(target["settings"]) == {"TimeZone"}, "DuckDB refuses another spill folder once something was spilled"
     assert set(target["config_options"]) == {"memory_limit", "temp_directory", "preserve_insertion_order"}
+
+
+def test_semantic_layer__has_a_metric_for_each_kpi_and_no_other():
+    kpis = re.findall(r"'kpi': '(\w+)'", (transform.DBT_PROJECT / "macros" / "kpis.sql").read_text(encoding="utf-8"))
+    metrics = described(MODELS / "marts" / "kpi" / "_kpi__semantic.yml")["metrics"]
+    parts = {
+        metric["type_params"][side]
+        for metric in metrics
+        if metric["type"] == "ratio"
+        for side in ("numerator", "denominator")
+    }
+    assert sorted(metric["name"] for metric in metrics if metric["name"] not in parts) == sorted(kpis)
