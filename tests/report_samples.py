@@ -41,7 +41,7 @@ NAUGHTY = (
 # Words of a topic, and a brand, as somebody who means harm would have them; and whoever must be named nowhere.
 TOPIC = "<b>kettle</b>, \u202elid, {{7*7}}"
 BRAND = "Ember<i>well</i>"
-AUTHOR = "a0b1c2d3e4f5"
+AUTHOR = "key-of-a-person-"
 
 
 def kpi_row(kpi: str, value: float | None, *, community: str = "tea", **changes: Any) -> dict[str, Any]:

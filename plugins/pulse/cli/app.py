@@ -379,13 +379,13 @@ def report(
 
     with _failing_in_one_line():
         home, of_month = _home(), Month.parse(month, of="MONTH")
+        policy, only = report_policy(config_path()), None if community is None else _community(community)
         of_month.require_over(utc_now())
         if again or latest_version(home, of_month) is None:
             typer.echo(printable(close_month(home, of_month, clock=utc_now).message))
         else:
             held = f"{of_month}: frozen as version {latest_version(home, of_month)}; --again closes it again"
             typer.echo(printable(held + lost_words(lost_versions(home, of_month))))
-        policy, only = report_policy(config_path()), None if community is None else _community(community)
         typer.echo(printable(str(report_month(home, of_month, clock=utc_now, policy=policy, only=only).page)))
 
 

@@ -115,16 +115,16 @@ def test_status__with_json_is_one_document_and_nothing_else(home: Home, monkeypa
 def test_exit_statuses__that_scripts_may_rely_on_are_documented():
     document = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8").split("## From scripts")[1]
     documented = {int(number) for number in re.findall(r"^\| (\d+) \|", document.split("\n## ")[0], flags=re.MULTILINE)}
-    errors = (ConfigError("x", value="y", next_step="z"), StorageError("x", value="y", next_step="z"))
-    assert documented == {0, cli._INTERRUPTED, *map(cli._exit_status, errors), 3}
-    assert {cli._exit_status(RateLimited("x", value="y", next_step="z"))} == {3}
-
-
-def test_completion__is_there_for_the_shells(monkeypatch: pytest.MonkeyPatch):
-    offered = CliRunner().invoke(
-        app,
-        [],
-        prog_name="pulse",
-        env={"_PULSE_COMPLETE": "complete_bash", "COMP_WORDS": "pulse sta", "COMP_CWORD": "1"},
+    errors = (
+        ConfigError("x", value="y", next_step="z"),
+        StorageError("x", value="y", next_step="z"),
+        RateLimited("x", retry_after_s=1),
     )
+    assert [cli._exit_status(error) for error in errors] == [2, 1, 3]
+    assert documented == {0, 1, 2, 3, cli._INTERRUPTED}
+
+
+def test_completion__is_there_for_the_shells():
+    asked = {"_PULSE_COMPLETE": "complete_bash", "COMP_WORDS": "pulse sta", "COMP_CWORD": "1"}
+    offered = CliRunner().invoke(app, [], prog_name="pulse", env=asked)
     assert offered.stdout.split() == ["status"]

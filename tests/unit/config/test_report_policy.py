@@ -40,7 +40,7 @@ def test_report_policy__is_read_though_a_community_could_not_be(tmp_path: Path):
         ("base_url: http://127.0.0.1/x", "an address of this machine alone"),
         ("base_url: 'http://[::1]/x'", "an address of this machine alone"),
         ("base_url: javascript:alert(1)", "not a plain http or https address"),
-        ("base_url: https://me:secret@example.org", "not a plain http or https address"),
+        ("base_url: https://me:wrong@example.org", "not a plain http or https address"),
         ("base_url: 'https://example.org/?x=1'", "not a plain http or https address"),
         ("base_url: 'https://[x/'", "not an address of the web"),
         ("quotes: perhaps", r"report\.quotes"),

@@ -203,7 +203,7 @@ def test_public_address__is_one_that_others_can_open(address: str, is_shown: boo
         ("mastodon", "https://social.example/@jane/11", None),
         ("stack_exchange", "https://tea.example/questions/1#comment2_3", "https://tea.example/questions/1#comment2_3"),
         ("stack_exchange", "https://tea.example/questions/1#jane", "https://tea.example/questions/1"),
-        ("tabular", "https://jane:doe@example.org/t/1", None),
+        ("tabular", "https://jane:wrong@example.org/t/1", None),
         ("tabular", "https://example.org/item?id=1", None),
         ("tabular", "https://example.org/", None),
         ("tabular", "http://127.0.0.1/t/1", None),
