@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from pulse.sources.lines.cells import Cells
 from pulse.sources.lines.file_coverage import FileStatement
 from pulse.sources.lines.ndjson import Chunk, Fault, LineTooLong, Record, TableChunk
 
@@ -90,8 +91,12 @@ class TableMapping(Mapping, Protocol):
     """The meaning of rows of a table, which are never looked at slowly and come with all fields as text.
 
     :meth:`identified_sql` gives all that :meth:`contract_select` needs, but for column ``author_key``; and a further
-    column ``fault``: ``name: detail`` for a row that cannot be used, NULL for a good one.
+    column ``fault``: ``name: detail`` for a row that cannot be used, NULL for a good one. :meth:`contract_select` gives
+    ``author_key`` as it is, or NULL.
     """
+
+    def knowing(self, cells: Cells) -> "TableMapping":
+        """The same for rows whose cells are known to be so: it gives the same values, and may spare itself work."""
 
     def author_key_sql(self, name_sql: str) -> str:
         """Expression for the pseudonym of an account; it is asked once for each, for hashing takes most of the time."""

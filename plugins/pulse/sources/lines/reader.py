@@ -3,11 +3,9 @@
 Good lines are only ever read by DuckDB. See :mod:`pulse.sources.lines.staging` for the order of the looks.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import duckdb
 import numpy as np
@@ -16,8 +14,8 @@ import pyarrow as pa
 from pulse.core.files import sql_name, sql_text
 from pulse.core.text import printable
 from pulse.sources.lines import ndjson
-from pulse.sources.lines.mapping import Mapping, TableMapping
-from pulse.sources.lines.ndjson import Chunk, Fault, Record, TableChunk, examine
+from pulse.sources.lines.mapping import Mapping
+from pulse.sources.lines.ndjson import Chunk, Fault, Record, examine
 from pulse.sources.lines.screen import Lines, suspicious
 
 _SMALL_BYTES = 256 * 1024
@@ -95,44 +93,6 @@ class ChunkReader:
             self._sample_keys(lines)
         self._read_stretch(lines, chunk.first_line, is_cleaned=False)
         self._create_views()
-
-    def read_table(self, chunk: TableChunk) -> None:
-        """The same for rows of a table; values are made once, into a table of their own."""
-        self.close()
-        self.bad_lines, self.unknown_keys, self.unknown_keys_sampled_n = [], {}, 0
-        self._connection.register("arriving_rows", chunk.table)
-        numbered = f"select *, {chunk.first_line} + row_number() over () - 1 as line_number from arriving_rows"
-        try:
-            self._connection.execute(f"create table made as {self._mapping.identified_sql(numbered)}")
-        finally:
-            self._connection.unregister("arriving_rows")
-        self._tables.append("made")
-        self._take_out_faulty_rows(chunk)
-        key_sql = cast("TableMapping", self._mapping).author_key_sql("author_name")
-        self._connection.execute(
-            f"create table keys as select author_name, {key_sql} as author_key "
-            "from (select distinct author_name from made)"
-        )
-        self._tables.append("keys")
-        self._connection.execute("create view identified as select * from made")
-        self._connection.execute(
-            "create view parsed as select made.*, keys.author_key from made left join keys using (author_name)"
-        )
-
-    def _take_out_faulty_rows(self, chunk: TableChunk) -> None:
-        faulty = self._connection.execute(
-            "select line_number, fault, community_name, created_s from made where fault is not null order by all"
-        ).fetchall()
-        if not faulty:
-            return
-        lines = chunk.table.take([line_number - chunk.first_line for line_number, *_ in faulty]).to_pylist()
-        for (line_number, fault, community, created_s), row in zip(faulty, lines, strict=True):
-            name, _, detail = fault.partition(": ")
-            line = json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass")[: ndjson.KEPT_LINE_BYTES]
-            kept = line if name != ndjson.NOT_SPEECH else b""
-            shown = printable(detail, max_chars=200)
-            self.bad_lines.append(BadLine(line_number, name, shown, kept, community, created_s))
-        self._connection.execute("delete from made where fault is not null")
 
     def close(self) -> None:
         """Drop the chunk's rows."""

@@ -1,6 +1,6 @@
 """Parsed records as Parquet: contract rows, and the records that give none; the same for files and for answers."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -41,9 +41,6 @@ def write_rows(
     file: Path,
     *,
     entries: Sequence[CommunityEntry],
-    communities: Collection[str] | None = None,
-    compression: str = "zstd, compression_level 1",
-    with_text_hash: bool = True,
 ) -> None:
     """Write what view ``parsed`` holds as contract columns and ``line_number``; flushed.
 
@@ -52,30 +49,31 @@ def write_rows(
         contract_select: of the mapping's ``contract_select``, with ``account_role`` as the role.
         entries: who is listed as a bot or as the brand's team. A community that one of them names has that entry's
             accounts, any other the wildcard's.
-        communities: the only ones to keep; None keeps all.
-        compression: in the words of DuckDB's ``copy``.
-        with_text_hash: whether to derive ``text_sha256``, which is NULL else: what selects rows for a load derives it.
     """
-    values: dict[str, Any] = {}
-    role, wanted = "cast(null as varchar)", "true"
-    listed = _listed_accounts(entries)
-    if listed:
-        values |= {"named": [entry.community for entry in entries if not entry.is_wildcard]} | listed
-        scope = f"case when list_contains($named, community_name) then community_name else '{WILDCARD}' end"
-        # Unlike an outer join, this keeps the order of the rows.
-        cases = " ".join(f"when account in (select unnest(${role})) then '{role}'" for role in listed)
-        role = f"(select case {cases} end from (select {scope} || chr(0) || author_name as account))"
-    if communities is not None:
-        values["wanted"] = list(communities)
-        wanted = "list_contains($wanted, community_name)"
-    no_hash = "" if with_text_hash else "replace (cast(null as varchar) as text_sha256)"
+    role, values = account_role_sql(entries)
     with parquet.draft_of(file) as draft:
         connection.execute(
-            f"copy (select * {no_hash} from (select {contract_select}, line_number "
-            f"from (select *, {role} as account_role from parsed) where {wanted})) "
-            f"to {sql_text(draft)} (format parquet, compression {compression})",
+            f"copy (select {contract_select}, line_number from (select *, {role} as account_role from parsed)) "
+            f"to {sql_text(draft)} (format parquet, compression 'zstd', compression_level 1)",
             values,
         )
+
+
+def account_role_sql(entries: Sequence[CommunityEntry]) -> tuple[str, dict[str, Any]]:
+    """Expression over ``community_name`` and ``author_name`` for the role of an account that is listed; its parameters.
+
+    Args:
+        entries: as for :func:`write_rows`.
+    """
+    listed = _listed_accounts(entries)
+    if not listed:
+        return "cast(null as varchar)", {}
+    scope = f"case when list_contains($named, community_name) then community_name else '{WILDCARD}' end"
+    # Unlike an outer join, this keeps the order of the rows.
+    cases = " ".join(f"when account in (select unnest(${role})) then '{role}'" for role in listed)
+    named = [entry.community for entry in entries if not entry.is_wildcard]
+    role = f"(select case {cases} end from (select {scope} || chr(0) || author_name as account))"
+    return role, {"named": named} | listed
 
 
 def _listed_accounts(entries: Sequence[CommunityEntry]) -> dict[str, list[str]]:

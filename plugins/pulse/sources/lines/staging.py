@@ -26,6 +26,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import duckdb
 import pyarrow as pa
@@ -50,16 +51,16 @@ from pulse.sources.lines.file_coverage import (
     coverage_of_statement,
     write_minutes,
 )
-from pulse.sources.lines.mapping import Mapping
+from pulse.sources.lines.mapping import Mapping, TableMapping
 from pulse.sources.lines.ndjson import Chunk, LineTooLong, TableChunk
 from pulse.sources.lines.reader import MAX_UNKNOWN_KEYS, BadLine, ChunkReader
-from pulse.sources.lines.rows import FAULT_SCHEMA, day_of, fault_table, write_faults, write_rows
+from pulse.sources.lines.rows import FAULT_SCHEMA, day_of, fault_table, write_faults
+from pulse.sources.lines.staged_rows import write_parsed
+from pulse.sources.lines.table_reader import TableReader
 
 log = logging.getLogger(__name__)
 
 _WORKERS_N = 2
-# Staged rows are read again soon and then thrown away: nothing is won by packing them well.
-_COMPRESSION = "lz4_raw"
 BLANK_LINE = "blank_line"
 # Lines that are left out on purpose: they are counted, and are no fault of the file.
 SKIPPED_FAULTS = frozenset({BLANK_LINE, ndjson.NOT_SPEECH})
@@ -371,49 +372,57 @@ class _Staging:
         return parsed.tally
 
     def _parse_chunk(self, worker: "_Worker", chunk: Chunk | TableChunk, rows_file: Path) -> "_Parsed":
-        reader = ChunkReader(worker.connection, worker.scratch, self._mapping)
         if isinstance(chunk, TableChunk):
-            reader.read_table(chunk)
-        else:
-            reader.read(chunk)
+            return self._parse_table(worker, chunk, rows_file)
+        fallback_s = self._observed_fallback_s
+        reader = ChunkReader(worker.connection, worker.scratch, self._mapping)
+        reader.read(chunk)
+        tally = self._counted(worker, rows_file, chunk.lines_n, self._mapping.seen_at_sql(fallback_s))
+        tally.unknown_keys = reader.unknown_keys
+        tally.unknown_keys_sampled_n = reader.unknown_keys_sampled_n
+        write_parsed(
+            worker.connection,
+            self._mapping.contract_select(role_sql="account_role", observed_fallback_s=fallback_s),
+            rows_file,
+            entries=self._entries,
+            communities=self.wanted,
+        )
+        reader.close()
+        return _Parsed(tally, reader.bad_lines)
+
+    def _parse_table(self, worker: "_Worker", chunk: TableChunk, rows_file: Path) -> "_Parsed":
+        reader = TableReader(
+            worker.connection,
+            cast("TableMapping", self._mapping),
+            entries=self._entries,
+            observed_fallback_s=self._observed_fallback_s,
+        )
+        reader.read(chunk)
+        tally = self._counted(worker, rows_file, chunk.lines_n, "seen_s")
+        reader.write_rows(rows_file, communities=self.wanted)
+        reader.close()
+        return _Parsed(tally, reader.bad_lines)
+
+    def _counted(self, worker: "_Worker", rows_file: Path, lines_n: int, seen_at_sql: str) -> "_Tally":
+        """Count what view ``identified`` holds, and write the minutes in which it has records.
+
+        Args:
+            seen_at_sql: expression over the view for when a record was seen, seconds since 1970.
+        """
         is_wanted = "true" if self.wanted is None else "list_contains($wanted, community_name)"
         row = worker.connection.execute(
             f"select min(created_s), max(created_s), count(*), count(*) filter (where not {is_wanted}) from identified",
             {} if self.wanted is None else {"wanted": self.wanted},
         ).fetchone()
-        tally = _Tally(
-            lines_n=chunk.lines_n,
-            unknown_keys=reader.unknown_keys,
-            unknown_keys_sampled_n=reader.unknown_keys_sampled_n,
-        )
+        tally = _Tally(lines_n=lines_n)
         if row:
             tally.first_s, tally.last_s, tally.rows_n, tally.other_rows_n = row
-        parsed = _Parsed(tally, reader.bad_lines)
-        write_minutes(
-            worker.connection,
-            _minutes_file(rows_file),
-            wanted=self.wanted or (),
-            seen_at_sql=self._mapping.seen_at_sql(self._observed_fallback_s),
-        )
-        self._write_rows(worker.connection, rows_file)
-        reader.close()
-        return parsed
+        write_minutes(worker.connection, _minutes_file(rows_file), wanted=self.wanted or (), seen_at_sql=seen_at_sql)
+        return tally
 
     @property
     def _observed_fallback_s(self) -> float:
         return self._path.stat().st_mtime_ns / 1e9
-
-    def _write_rows(self, connection: duckdb.DuckDBPyConnection, rows_file: Path) -> None:
-        select = self._mapping.contract_select(role_sql="account_role", observed_fallback_s=self._observed_fallback_s)
-        write_rows(
-            connection,
-            select,
-            rows_file,
-            entries=self._entries,
-            communities=self.wanted,
-            compression=_COMPRESSION,
-            with_text_hash=False,
-        )
 
 
 def _minutes_file(rows_file: Path) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -38,6 +39,8 @@ Format = Literal["csv", "tsv", "json", "parquet"]
 # Field of a row that stands for one that could not be read; NULL in all others.
 FAULT_FIELD = "pulse:fault"
 _HEADER_BYTES = 1 << 20
+# Stays near the core with what is made of it.
+_QUOTES_BYTES = 1 << 18
 # Where a chunk ends depends on these and on the rows alone: chunks that are sealed are found again by their first row.
 _BLOCK_ROWS = 10_000
 _CHUNK_ROWS = 100_000
@@ -252,9 +255,10 @@ def _as_lines(faults: Iterable[dict[str, str]], first_line: int) -> Iterator[Chu
 def _has_odd_quotes(path: Path) -> bool:
     """Whether a quote was left open, or stands in a cell that has none around it."""
     quotes_n = 0
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            quotes_n += piece.count(b'"')
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_QUOTES_BYTES):
+            # Faster than bytes.count, which stops at each.
+            quotes_n += int(np.count_nonzero(np.frombuffer(piece, dtype=np.uint8) == ord('"')))
     return quotes_n % 2 == 1
 
 

@@ -5,7 +5,7 @@ A row that breaks a rule is found in bulk, and named by the same expression when
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from pulse.core.text import printable
 from pulse.platforms.names import author_key_sql, canonical_name_sql
 from pulse.platforms.registry import platform_named
 from pulse.sources.lines import tables
+from pulse.sources.lines.cells import Cells
 from pulse.sources.lines.file_coverage import FileStatement
 from pulse.sources.lines.ndjson import MAX_LINE_BYTES, Chunk, Fault, LineTooLong, Record, TableChunk, read_chunks
 from pulse.sources.lines.patterns import part_of
@@ -56,6 +57,7 @@ class TabularMapping:
     Args:
         author_key: key material.
         path: the file; parts of its name may be values.
+        cells: what is known of the cells that it is for.
 
     Raises:
         ConfigError: the file's name has no such part.
@@ -64,13 +66,19 @@ class TabularMapping:
     source = SOURCE
     version = VERSION
 
-    def __init__(self, entry: TabularEntry, author_key: bytes, path: Path) -> None:
+    def __init__(self, entry: TabularEntry, author_key: bytes, path: Path, cells: Cells | None = None) -> None:
         self._entry = entry
         self._table = entry.table
         self._author_key = author_key
         self._format = entry.format_of(path)
         self._parts = {name: _part_of(path, take, name, entry) for name, take in self._table.columns.items()}
         self._probing = threading.Lock()
+        self._path = path
+        self._cells = cells or Cells()
+
+    def knowing(self, cells: Cells) -> "TabularMapping":
+        """Cells that need no trimming are taken as they are, and what cannot be wrong is not asked for."""
+        return TabularMapping(self._entry, self._author_key, self._path, cells)
 
     @property
     def known_fields(self) -> frozenset[str]:
@@ -109,7 +117,7 @@ class TabularMapping:
 
     def raw_columns(self) -> dict[str, str]:
         """All as text; values that are no text come as JSON."""
-        names = dict.fromkeys(self._top(name) for take in self._table.columns.values() for name in take.names)
+        names = dict.fromkeys(map(self._top, self._names()))
         return dict.fromkeys([*names, FAULT_FIELD], "VARCHAR")
 
     # ---- faults --------------------------------------------------------------
@@ -163,9 +171,51 @@ class TabularMapping:
         malformed = f"when {sql_name(FAULT_FIELD)} is not null then 'malformed_row: ' || {sql_name(FAULT_FIELD)}"
         return f"case {malformed} {' '.join(rule.sql() for rule in self._rules(value_sql))} end"
 
+    def _bulk_fault_sql(self, counted: Sequence[str]) -> str:
+        """The same over columns that hold the values; the rules are asked only of rows that may break one.
+
+        Args:
+            counted: columns that hold the numbers of reactions.
+        """
+
+        def held(field: str) -> str:
+            return f"{_DERIVED}of_{field}"
+
+        columns = self._table.columns
+        odd = [f"{sql_name(FAULT_FIELD)} is not null"]
+        odd += [
+            f"strlen({sql_name(top)}) > {MAX_LINE_BYTES}" for top in self.raw_columns() if top not in self._cells.short
+        ]
+        odd += [f"{held(field)} is null" for field in ("contribution_id", "created_at", "kind")]
+        odd += [f"{held('kind')} not in {KINDS}"]
+        if "community" in columns:
+            odd += [f"{_DERIVED}community_name is null"]
+        if "thread_id" in columns:
+            odd += [f"{held('kind')} = 'comment' and {held('thread_id')} is null"]
+        if "removal" in columns:
+            odd += [f"{held('removal')} not in {REMOVALS}"]
+        # A cell that is there has a value, unless it is blank: the rules tell.
+        for field, take in columns.items():
+            if field in (*TIMES, *NUMBERS, "removal") or take.values:
+                is_there = f"{sql_name(self._top(take.column))} is not null" if take.column else "true"
+                odd += [f"{held(field)} is null and {is_there}"]
+        numbers = [held(field) for field in NUMBERS if field in columns]
+        if "reactions" in columns:
+            kinds = columns["reactions"].columns.values()
+            odd += [
+                f"{value} is null and {sql_name(self._top(name))} is not null"
+                for value, name in zip(counted, kinds, strict=True)
+            ]
+            numbers += counted
+        odd += [f"not abs({number}) <= {_LARGEST_NUMBER}" for number in numbers]
+        any_odd = " or ".join(f"({one})" for one in odd)
+        return f"case when {any_odd} then {self._fault_sql(held)} end"
+
     def _rules(self, value_sql: Callable[[str], str]) -> Iterator["_Rule"]:
         columns = self._table.columns
-        for name in dict.fromkeys(name for take in columns.values() for name in take.names):
+        for name in self._names():
+            if self._top(name) in self._cells.short:
+                continue
             top = sql_name(self._top(name))
             yield _Rule(
                 "line_too_long", f"limit {MAX_LINE_BYTES} bytes", name, top, f"strlen({top}) > {MAX_LINE_BYTES}"
@@ -180,7 +230,9 @@ class TabularMapping:
             yield self._rule("not_a_number", field, _is_odd_number_sql(raw, number))
         for name in columns["reactions"].columns.values() if "reactions" in columns else ():
             value = self._column_sql(name)
-            yield _Rule("not_a_number", "reactions", name, value, _is_odd_number_sql(value, _number_sql(value)))
+            yield _Rule(
+                "not_a_number", "reactions", name, value, _is_odd_number_sql(value, self._number_sql(value, name))
+            )
         yield from self._rules_of_values(value_sql)
 
     def _rules_of_values(self, value_sql: Callable[[str], str]) -> Iterator["_Rule"]:
@@ -205,6 +257,10 @@ class TabularMapping:
 
     # ---- values --------------------------------------------------------------
 
+    def _names(self) -> Iterator[str]:
+        """The columns of the table that are read, each once."""
+        yield from dict.fromkeys(name for take in self._table.columns.values() for name in take.names)
+
     def _top(self, name: str) -> str:
         return name.split(".", maxsplit=1)[0] if self._format in ("ndjson", "json") else name
 
@@ -212,6 +268,8 @@ class TabularMapping:
         """A cell as text; NULL where there is nothing but blanks."""
         top, _, rest = name.partition(".") if self._format in ("ndjson", "json") else (name, "", "")
         value = sql_name(top)
+        if not rest and top in self._cells.filled:
+            return value
         if rest:
             path = "$" + "".join(f'."{part}"' for part in rest.split("."))
             value = f"case when json_valid({value}) then json_extract_string({value}, {sql_text(path)}) end"
@@ -234,7 +292,7 @@ class TabularMapping:
         """The field's text: repaired, of its meaning, with its prefix; NULL where there is none."""
         take = self._table.columns[field]
         value = repaired_sql(self._raw_sql(field), take.repair)
-        if field not in TEXTS:
+        if field not in TEXTS and not (self._is_trimmed(take.column) and not take.repair):
             value = f"trim({value})"
         if take.values:
             cases = " ".join(f"when {sql_text(told)} then {sql_text(means)}" for told, means in take.values.items())
@@ -245,11 +303,23 @@ class TabularMapping:
         """What a field's cells mean; NULL where there is nothing, or something that means nothing."""
         if field in TIMES:
             return self._time_sql(field)
-        return _number_sql(self._raw_sql(field)) if field in NUMBERS else self._text_sql(field)
+        if field in NUMBERS:
+            return self._number_sql(self._raw_sql(field), self._table.columns[field].column)
+        return self._text_sql(field)
+
+    def _number_sql(self, value_sql: str, column: str | None) -> str:
+        """The number that a cell says, whatever stands around it."""
+        return f"try_cast({value_sql if self._is_trimmed(column) else f'trim({value_sql})'} as double)"
+
+    def _is_trimmed(self, column: str | None) -> bool:
+        """Whether ``trim`` leaves all cells of a column as they are."""
+        return column is not None and self._top(column) == column and column in self._cells.trimmed
 
     def _time_sql(self, field: str) -> str:
         take = self._table.columns[field]
-        value = f"trim({self._raw_sql(field)})"
+        value = self._raw_sql(field)
+        if not self._is_trimmed(take.column):
+            value = f"trim({value})"
         opened = platform_named(self._entry.platform).opened_on
         tried = ", ".join(_time_of_form_sql(value, form, self._table.zone_of(take)) for form in take.time)
         found = f"coalesce({tried})" if len(take.time) > 1 else tried
@@ -278,13 +348,13 @@ class TabularMapping:
             else {}
         )
         counted = "".join(
-            f", {_number_sql(self._column_sql(column))} as {counts[name]}"
+            f", {self._number_sql(self._column_sql(column), column)} as {counts[name]}"
             for name, column in (columns["reactions"].columns.items() if counts else ())
         )
         # Names that no table has: a fault shows what stands in the table.
         selected = ", ".join(f"{sql} as {_DERIVED}{name}" for name, sql in derived.items())
         shown = ", ".join(f"{_DERIVED}{name} as {name}" for name in derived)
-        fault = self._fault_sql(lambda field: f"{_DERIVED}of_{field}")
+        fault = self._bulk_fault_sql(list(counts.values()))
         return f"""
             select {shown}, {_reactions_sql(counts)} as of_reactions, {_DERIVED}of_kind as kind,
                 epoch({_DERIVED}of_created_at) as created_s,
@@ -374,10 +444,6 @@ def _reactions_sql(counts: dict[str, str]) -> str:
 
 def _is_odd_number_sql(raw_sql: str, number_sql: str) -> str:
     return f"{raw_sql} is not null and not coalesce(abs({number_sql}) <= {_LARGEST_NUMBER}, false)"
-
-
-def _number_sql(value_sql: str) -> str:
-    return f"try_cast(trim({value_sql}) as double)"
 
 
 def _time_of_form_sql(value_sql: str, form: str, zone: str | None) -> str:
