@@ -52,12 +52,19 @@ class Senses:
 
 @dataclass(frozen=True)
 class Advocates:
-    """People who praise the brand of their own experience, each on its own day and in its own thread."""
+    """People who praise the brand of their own experience, each time on another day and in another thread.
+
+    Attributes:
+        mentions_n: within twelve weeks, for what is told in 90 days counts: six over half a year are three in 90 days,
+            of which Wilson's lower bound of the good ones is below a half. So the smallest that can be found is four.
+    """
 
     community: int = 0
     people_n: int = 3
     mentions_n: int = 6
-    smallest_mentions_n: int = 6
+    smallest_mentions_n: int = 4
+    week: int = 8
+    weeks_n: int = 12
 
 
 @dataclass(frozen=True)
