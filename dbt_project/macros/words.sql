@@ -40,21 +40,29 @@
    of which P(Z >= z) is P(X >= k) of the binomial distribution, good to three digits far into the tail. Peizer, D. B. and
    Pratt, J. W. (1968), Journal of the American Statistical Association 63, 1416-1456, formula 2.24a with the correction of
    .02. The ratio of two small counts is far from normal, and the variance above would hide a word that fifteen people use
-   here and nobody elsewhere. k is from 1 to n, p within 0 and 1. Written 1e0, for Spark would divide 1.0 by 3 to six digits. #}
+   here and nobody elsewhere. k is from 1 to n, p within 0 and 1. Where k - 1/2 is what is to be expected, to a thousandth of
+   a standard deviation, the root and what divides it are both near 0, and their limit stands for them: rounding alone made
+   finds there. Written 1e0, for Spark would divide 1.0 by 3 to six digits. #}
 {% macro binomial_z(k, n, p) -%}
     {%- set below = '(' ~ k ~ ' - 0.5)' -%}
     {%- set above = '(' ~ n ~ ' - ' ~ k ~ ' + 0.5)' -%}
     {%- set q = '(1.0 - ' ~ p ~ ')' -%}
+    {%- set deviation = 'sqrt(' ~ n ~ ' * ' ~ p ~ ' * ' ~ q ~ ')' -%}
     (
         (
             {{ k }} - 1e0 / 3 - ({{ n }} + 1e0 / 3) * {{ p }}
             + 0.02 * ({{ q }} / {{ k }} - {{ p }} / ({{ n }} - {{ k }} + 1.0) + ({{ q }} - 0.5) / ({{ n }} + 1.0))
         )
-        * sqrt(
-            2e0 / (1 + 1e0 / (6e0 * {{ n }}))
-            * greatest(0.0, {{ below }} * ln({{ below }} / ({{ n }} * {{ p }}))
-                + {{ above }} * ln({{ above }} / ({{ n }} * {{ q }})))
-        )
-        / nullif(abs({{ below }} - {{ n }} * {{ p }}), 0)
+        * case
+            when abs({{ below }} - {{ n }} * {{ p }}) < 0.001 * {{ deviation }}
+                then sqrt(1e0 / (1 + 1e0 / (6e0 * {{ n }}))) / {{ deviation }}
+            else
+                sqrt(
+                    2e0 / (1 + 1e0 / (6e0 * {{ n }}))
+                    * greatest(0.0, {{ below }} * ln({{ below }} / ({{ n }} * {{ p }}))
+                        + {{ above }} * ln({{ above }} / ({{ n }} * {{ q }})))
+                )
+                / abs({{ below }} - {{ n }} * {{ p }})
+        end
     )
 {%- endmacro %}

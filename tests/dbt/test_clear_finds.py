@@ -148,3 +148,18 @@ def test_overlap__of_communities_that_people_choose_by_chance_none_share_clearly
         assert sum(row.shared_n is not None for row in pairs) > 500
         found.append({(row.community, row.other_community) for row in pairs if row.is_clearly_above_expected})
     assert found == [set(), {("c000", "c058"), ("c058", "c000")}]
+
+
+def test_binomial_z__is_the_tail_of_the_binomial_where_a_count_is_as_expected_too():
+    text = (transform.DBT_PROJECT / "macros" / "words.sql").read_text(encoding="utf-8")
+    macro = text[text.index("{% macro binomial_z") :]
+    sql = jinja2.Environment(autoescape=False).from_string(macro + "{{ binomial_z('k', 'n', 'p') }}").render()  # noqa: S701
+    # Half a person more than to expect, but for rounding: 6.5 of 13.
+    shares = [0.5, 0.5 + 1e-15, 0.5 - 1e-15, 0.5 + 1e-9, 0.5 + 1e-5, 0.499]
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            f"select {sql} from (select 7 as k, 13 as n, unnest($1::double[]) as p)", [shares]
+        ).fetchall()
+    wanted = [sum(math.comb(13, k) * p**k * (1 - p) ** (13 - k) for k in range(7, 14)) for p in shares]
+    tails = [math.erfc(z / math.sqrt(2)) / 2 for (z,) in found]
+    assert tails == pytest.approx(wanted, abs=0.002)

@@ -280,7 +280,11 @@ class _Planter:
 
     def _praise(self, plants: Plants) -> None:
         advocates, shill = plants.advocates, plants.shill
-        threads = self._rng.sample(self._posts[advocates.community], advocates.people_n * advocates.mentions_n)
+        begin_s, end_s = (
+            _start_s(self._plan) + week * _WEEK for week in (advocates.week, advocates.week + advocates.weeks_n)
+        )
+        posts = [post for post in self._posts[advocates.community] if begin_s <= post.at_s < end_s]
+        threads = self._rng.sample(posts, advocates.people_n * advocates.mentions_n)
         for _ in range(advocates.people_n):
             name = self._names.another()
             self.advocates.append(name)

@@ -278,6 +278,11 @@ told as (
         case
             when people_n > 0 and own_share < 1
                 then {{ binomial_z('people_n', '(people_n + people_before_n)', 'own_share') }}
+                    -- Everybody voices it once a month at most: drawn without putting back, numbers vary less.
+                    / sqrt(greatest(
+                        0.000001,
+                        (asked_n + asked_before_n - people_n - people_before_n) / (asked_n + asked_before_n - 1.0)
+                    ))
         end as growth_z
     from seen
 
