@@ -270,13 +270,13 @@ def _add_framed(app: FastAPI, home: Home) -> None:
         return _framed(home.quality / "data_docs", path)
 
     @app.get("/reports/{month}/{name}")
-    def report(month: str, name: str) -> Response:
+    def report(month: str, name: str, platform: Text = "*", community: Text = "*") -> Response:
         if not _MONTH.fullmatch(month) or name not in months.REPORT_FILES:
             raise HTTPException(404, "no such report")
-        file = home.reports / month / name
+        file = months.report_folder(home, month, platform, community) / name
         if not file.is_file():
             raise HTTPException(404, "no such report")
-        is_page = name == "report.html"
+        is_page = name.endswith((".html", ".png"))
         return FileResponse(
             file, media_type=months.REPORT_FILES[name], filename=None if is_page else f"{month}-{name}",
             headers={"Content-Security-Policy": _FRAMED},

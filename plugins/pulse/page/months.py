@@ -1,19 +1,25 @@
 """Months: the frozen figures as they were told, in which version, what changed later and why, and the report."""
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
-from pulse.core.home import Home
+from pulse.core.home import Home, community_path
 from pulse.page.snapshot import Snapshot
 from pulse.showing import figures, words
 
 REPORT_FILES = {
     "report.html": "text/html; charset=utf-8",
+    "summary.png": "image/png",
+    "mail.html": "text/html; charset=utf-8",
+    "slack.json": "application/json",
+    "charts.csv": "text/csv; charset=utf-8",
     "kpis.csv": "text/csv; charset=utf-8",
     "kpis.parquet": "application/vnd.apache.parquet",
     "report.json": "application/json",
 }
 _RESTATED_N = 100
+_ALL = "*"
 
 
 def listed(snapshot: Snapshot, home: Home) -> list[dict[str, Any]]:
@@ -30,9 +36,16 @@ def listed(snapshot: Snapshot, home: Home) -> list[dict[str, Any]]:
     return [{**row, "files": files_of(home, row["month"])} for row in rows]
 
 
-def files_of(home: Home, month: date) -> list[str]:
+def report_folder(home: Home, month: str, platform: str = _ALL, community: str = _ALL) -> Path:
+    """Where the report of a month lies, of all communities (``*``) or of one."""
+    folder = home.reports / month
+    return folder if community == _ALL else folder / community_path(platform, community)
+
+
+def files_of(home: Home, month: date, platform: str = _ALL, community: str = _ALL) -> list[str]:
     """The files of the month's report that are there."""
-    return [name for name in REPORT_FILES if (home.reports / f"{month:%Y-%m}" / name).is_file()]
+    folder = report_folder(home, f"{month:%Y-%m}", platform, community)
+    return [name for name in REPORT_FILES if (folder / name).is_file()]
 
 
 def one(snapshot: Snapshot, home: Home, month: date, platform: str, community: str) -> dict[str, Any] | None:
@@ -67,7 +80,7 @@ def one(snapshot: Snapshot, home: Home, month: date, platform: str, community: s
         "communities": communities,
         "restated": _restated(snapshot, month),
         "lost": _lost(snapshot, month),
-        "files": files_of(home, month),
+        "files": files_of(home, month, platform, community),
     }
 
 

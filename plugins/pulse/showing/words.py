@@ -284,6 +284,12 @@ CAVEATS = {
     "posts_not_read": "posts were not read",
     "never_seen": "nothing ever matched the name",
     "silent_everywhere": "days on which a whole source showed nothing anywhere are left out of figures per day",
+    "not_supported": "none of its texts is in a language that is judged",
+    "many_unsure": "many mentions may mean something else, and are left out",
+    "nearly_all_praise": "nearly all of it is praise: look who says it",
+    "errors_measured_elsewhere": "how often the model is wrong was measured on texts of another platform",
+    "errors_of_another_model": "how often the model is wrong was measured on an earlier one",
+    "errors_too_large": "the model is wrong too often here to tell a share",
     "other_age": "not seen at the age at which the others are compared",
 }
 

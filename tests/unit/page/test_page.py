@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from fastapi.testclient import TestClient
 
 import page_samples as samples
 from page_samples import ADA, LOAD_WITH_KEPT_ROWS, RUN, STOPPED_DAY, STOPPED_LOAD, VIEWER, Asked
-from pulse.core.home import Home
+from pulse.core.home import Home, community_path
 from pulse.gates import quarantine
 from pulse.gates.rules import WAIVABLE_RULES
 from pulse.page import kept, today
@@ -361,15 +362,33 @@ def test_month__shows_what_was_told_in_which_version_and_what_changed(client: Te
     assert report.headers["content-security-policy"].startswith("sandbox ")
 
 
+def test_month_of_a_community__shows_its_own_report(tmp_path: Path, who: list[User | None]):
+    home = samples.published_home(tmp_path / "home")
+    folder = home.reports / "2026-10" / community_path("reddit", NAUGHTY[0])
+    folder.mkdir(parents=True)
+    (folder / "report.html").write_text("<p>Of one</p>")
+    (folder / "summary.png").write_bytes(b"a picture")
+    client = TestClient(create_app(home, samples.access_for(who)))
+    of_one = urlencode({"platform": "reddit", "community": NAUGHTY[0]})
+    assert "report.html" not in read(client.get(f"/month?month=2026-10&{TEA}").text).text
+    page = client.get(f"/month?month=2026-10&{of_one}").text
+    (frame,) = re.findall(r'<iframe class="docs" src="([^"]+)"', page)
+    assert "Of one" in client.get(f"/{unescape(frame)}").text
+    assert client.get(f"/reports/2026-10/summary.png?{of_one}").content == b"a picture"
+    assert client.get("/reports/2026-10/summary.png?platform=..&community=../..").status_code == 404
+
+
 def test_community__shows_sections_of_marts_that_are_there(client: TestClient):
     text = read(client.get(f"/community?{TEA}").text).text
-    for part in ("Activity", "Mood", "When to post", "How complete is this?", "People by role"):
+    for part in ("Activity", "Mood", "When to post", "How complete is this?", "People by role", "Topics"):
         assert part in text, part
-    assert "Topics" not in text, "no mart of topics is published here"
 
 
 def test_community__shows_a_mart_as_soon_as_it_is_published(tmp_path: Path, who: list[User | None]):
     home = samples.published_home(tmp_path / "home")
+    with samples.writable(home) as connection:
+        for mart in ("fct_topics_monthly", "fct_share_of_voice"):
+            connection.execute(f"drop table marts.{mart}")
     with TestClient(create_app(home, samples.access_for(who))) as client:
         assert "Topics" not in client.get(f"/community?{TEA}").text
         assert "No brands are followed" in client.get("/brands").text
