@@ -387,7 +387,7 @@ def test_community__shows_sections_of_marts_that_are_there(client: TestClient):
 def test_community__shows_a_mart_as_soon_as_it_is_published(tmp_path: Path, who: list[User | None]):
     home = samples.published_home(tmp_path / "home")
     with samples.writable(home) as connection:
-        for mart in ("fct_topics_monthly", "fct_share_of_voice"):
+        for mart in ("fct_topics_monthly", "fct_share_of_voice", "fct_brand_awareness_monthly", "fct_brand_sentiment"):
             connection.execute(f"drop table marts.{mart}")
     with TestClient(create_app(home, samples.access_for(who))) as client:
         assert "Topics" not in client.get(f"/community?{TEA}").text
