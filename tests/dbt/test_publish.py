@@ -296,7 +296,7 @@ class Reached(Exception):
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_build__whatever_changed_since_the_publish_is_built(built: Any, change: str, monkeypatch: pytest.MonkeyPatch):
-    def reached(*_: Any) -> None:
+    def reached(*_: Any, **__: Any) -> None:
         raise Reached
 
     built.publish()

@@ -146,7 +146,7 @@ def test_tables__are_those_of_duckdb(built: Built):
     assert found.keys() == expected.keys()
     assert len(expected) > 90
     filled = [name for name, (_, rows) in expected.items() if rows]
-    assert len(filled) > 60, "most tables are empty: that they are equal would say little"
+    assert len(filled) > 50, "most tables are empty: that they are equal would say little"
     assert {name: [*map(str, difference)] for name in expected if (
         difference := differences(expected[name][1], found[name][1])[:3]
     )} == {}  # fmt: skip
