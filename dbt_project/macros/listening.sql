@@ -64,5 +64,5 @@
 {%- endmacro %}
 
 {% macro spark__holds_code(text, code_key) -%}
-    lower({{ text }}) rlike concat('(^|[^\p{L}\p{N}_])\Q', {{ code_key }}, '\E($|[^\p{L}\p{N}_])')
+    lower({{ text }}) rlike concat('(^|[^\\p{L}\\p{N}_])\\Q', {{ code_key }}, '\\E($|[^\\p{L}\\p{N}_])')
 {%- endmacro %}

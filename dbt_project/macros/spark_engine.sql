@@ -13,6 +13,11 @@
     location '{{ folder | replace("'", "''") }}'
 {%- endmacro %}
 
+{# Folders may be called anything: their names are no patterns. #}
+{% macro parquet() -%}
+    using parquet options ('__globPaths__' 'false')
+{%- endmacro %}
+
 {% materialization table, adapter='spark', supported_languages=['sql'] %}
     {{ return(write_on_spark('table')) }}
 {% endmaterialization %}
@@ -39,7 +44,7 @@
     {%- set steps = [] -%}
     {%- set sql = with_steps_written(compiled_code, steps) if kind == 'table' else compiled_code -%}
     {% call statement('main') %}
-        create {{ kind }} {{ target }}{{ ' using parquet' if kind == 'table' }} as
+        create {{ kind }} {{ target }}{{ ' ' ~ parquet() if kind == 'table' }} as
         {{ held_to_contract(sql) if config.get('contract').enforced else sql }}
     {% endcall %}
     {%- do drop_steps(steps) -%}
@@ -81,7 +86,7 @@
         {%- if cte.is_step -%}
             {%- set step = 'steps.' ~ model.name ~ '__' ~ cte.name -%}
             {%- set before = 'with ' ~ earlier | join(',\n') ~ '\n' if earlier else '' -%}
-            {%- do run_query('create table ' ~ step ~ ' using parquet as\n' ~ before ~ 'select * from (\n' ~ body ~ ') as step') -%}
+            {%- do run_query('create table ' ~ step ~ ' ' ~ parquet() ~ ' as\n' ~ before ~ 'select * from (\n' ~ body ~ ') as step') -%}
             {%- do steps.append(step) -%}
             {%- set body = 'select * from ' ~ step ~ '\n' -%}
         {%- endif -%}

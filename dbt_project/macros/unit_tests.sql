@@ -111,7 +111,7 @@
     {%- if type.startswith('array') -%}
         {{ return("from_json('" ~ text ~ "', '" ~ type ~ "')") }}
     {%- elif not type.startswith('map') -%}
-        {{ return(default__text_of(text, type)) }}
+        {{ return(default__text_of(text | replace('\\', '\\\\'), type)) }}
     {%- elif text == '{}' -%}
         {{ return('map()') }}
     {%- else -%}

@@ -11,7 +11,10 @@
 {%- endmacro %}
 
 {% macro spark__hash_number(hash) -%}
-    cast(conv(substring({{ hash }}, 1, 15), 16, 10) as bigint)
+    {#- conv() takes what is no number for 0 -#}
+    case
+        when substring({{ hash }}, 1, 15) rlike '^[0-9a-fA-F]+$' then cast(conv(substring({{ hash }}, 1, 15), 16, 10) as bigint)
+    end
 {%- endmacro %}
 
 {# ---- how much more often --------------------------------------------------------------------------------------------- #}

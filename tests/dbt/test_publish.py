@@ -15,6 +15,7 @@ from pulse.core.files import read_json, sql_text, write_json
 from pulse.core.home import Home
 from pulse.lake import quality, raw
 from pulse.warehouse import builds, transform
+from pulse.warehouse.engines.duckdb import DuckDBEngine
 from support import NOON, contribution
 
 pytestmark = pytest.mark.integration
@@ -213,7 +214,7 @@ def test_build__fails_where_columns_are_not_those_of_the_table_or_of_the_contrac
     with duckdb.connect(str(builds.working_file(built.home))) as connection:
         connection.execute("alter table intermediate.int_author_days add column of_another_version integer")
         connection.execute("drop table marts.dim_contributors")  # to be made again, with its contract
-    parsed = transform._parsed_project(built.home, builds.working_file(built.home).stem)
+    parsed = transform._parsed_project(built.home, builds.working_file(built.home).stem, DuckDBEngine())
     promised = parsed.nodes["model.community_pulse.dim_contributors"].columns
     monkeypatch.setattr(promised["author_key"], "data_type", "bigint")
     note = {"load_id": "x", "contribution_dates": [built.day(0).isoformat()]}
@@ -295,7 +296,7 @@ class Reached(Exception):
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_build__whatever_changed_since_the_publish_is_built(built: Any, change: str, monkeypatch: pytest.MonkeyPatch):
-    def reached(*_: Any) -> None:
+    def reached(*_: Any, **__: Any) -> None:
         raise Reached
 
     built.publish()

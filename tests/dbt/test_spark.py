@@ -27,7 +27,8 @@ from support import NOON, contribution
 
 pytestmark = [pytest.mark.integration, pytest.mark.spark]
 
-# Small data: Java's second compiler would take longer than all queries. The zone has no part in what comes out.
+# Small data: Java's second compiler and plans made anew on the way would take longer than all queries. The zone has no
+# part in what comes out.
 SETTINGS = Spark(
     master="local[2]",
     settings={
@@ -35,16 +36,18 @@ SETTINGS = Spark(
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
         "spark.sql.session.timeZone": "Europe/Berlin",
         "spark.sql.shuffle.partitions": 1,
+        "spark.sql.adaptive.enabled": False,
     },
 )
-AUTHORS = [letter * 64 for letter in "abcdefgh"]
+# The last is no number in hexadecimal digits, as none of ours would be.
+AUTHORS = [letter * 64 for letter in "abcdefg"]
 # What quotes, escapes, patterns and encodings could stumble over.
 TEXTS = (
     "I love this tea", "I hate this \\ tea\\", "It's a 'tea' \"pot\"", "-- ; drop table x; /* {{ 1 }} {% raw %}",
     "Große Ägäis Türkçe İı ß", "\U0001f375 tea\tand\nlines\r\n", "100%_of\\n it", "How do I brew \\d+ (oolong)?", "?!",
     "I wish there was a smaller pot", "\u202eright to left\u200b",
 )  # fmt: skip
-DAYS_N = 40
+DAYS = range(0, 42, 3)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -93,7 +96,7 @@ class Built:
 def built(installed: None, shared_lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Built:
     chance = random.Random(18)  # noqa: S311  (made-up rows)
     for community in ("tea", "mate"):
-        for day in range(DAYS_N):
+        for day in DAYS:
             shared_lab.bring(shared_lab.archive(day, written(chance, day, community), community=community))
     other = type(shared_lab)(tmp_path_factory.mktemp("spark") / shared_lab.home.root.name)
     shutil.copytree(shared_lab.home.root, other.home.root, dirs_exist_ok=True)
@@ -143,7 +146,7 @@ def test_tables__are_those_of_duckdb(built: Built):
     assert found.keys() == expected.keys()
     assert len(expected) > 90
     filled = [name for name, (_, rows) in expected.items() if rows]
-    assert len(filled) > 60, "most tables are empty: that they are equal would say little"
+    assert len(filled) > 50, "most tables are empty: that they are equal would say little"
     assert {name: [*map(str, difference)] for name in expected if (
         difference := differences(expected[name][1], found[name][1])[:3]
     )} == {}  # fmt: skip
@@ -157,7 +160,7 @@ def test_publish__shows_views_that_readers_can_read_and_nothing_else_of_the_buil
     home = built.on_spark.home
     state = built.on_spark.publish()
     assert state.file.stat().st_size < 10_000_000
-    assert posts_n(home) > 100
+    assert posts_n(home) > 50
     with duckdb.connect(str(state.file), read_only=True) as published:
         said = "select comment from duckdb_views() where view_name = 'fct_contributions'"
         assert "one row per" in str(published.execute(said).fetchone()).lower()
@@ -188,7 +191,7 @@ builds.build(home, settings=settings, is_full_refresh=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert has_ended(int((tmp_path / "java").read_text()))
     assert builds.published_state(home) == before
-    assert posts_n(home) > 100
+    assert posts_n(home) > 50
     (left,) = {*build_folders.builds_folder(home).iterdir()} - folders
     assert [*(left / "intermediate" / "int_contributions_latest").glob("*.parquet")]
     # What the killed build left goes with the next, and what readers saw with the next publish; on either engine.
@@ -197,7 +200,7 @@ builds.build(home, settings=settings, is_full_refresh=True)
     assert {*build_folders.builds_folder(home).iterdir()} == folders
     built.on_spark.publish(keep_states_n=1)
     assert {*build_folders.builds_folder(home).iterdir()} == set()
-    assert posts_n(home) > 100
+    assert posts_n(home) > 50
 
 
 def posts_n(home: Any) -> int:

@@ -27,8 +27,8 @@ _HELD = {
     "spark.app.name": "community-pulse",
     # A catalog in memory: tables are files of the build, and no metastore keeps anything of them.
     "spark.sql.catalogImplementation": "in-memory",
-    # A backslash in SQL is a backslash, as in DuckDB.
-    "spark.sql.parser.escapedStringLiterals": "true",
+    # Two quotes in a text are one, as in DuckDB; the other way of reading texts knows no quote in them.
+    "spark.sql.parser.escapedStringLiterals": "false",
     # Times with zone; the default, INT96, is read as times without.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
@@ -59,6 +59,8 @@ _WRITTEN_OTHERWISE = tuple(
         (r"(?<![\w\])])\[((?:'[^']*'|-?\d+)?(?:, (?:'[^']*'|-?\d+))*)\]", r"array(\1)"),
     )
 )
+# Folders may be called anything: their names are no patterns.
+_NO_PATTERNS = "'__globPaths__' 'false'"
 _LOG4J = """\
 status = error
 rootLogger.level = warn
@@ -178,7 +180,7 @@ def _show(session: Any, source: Input) -> None:
     folder = _unescaped(source.pattern.split("/*", maxsplit=1)[0])
     session.sql(
         f"create table files.{source.table} ({typed}) using parquet "
-        f"options (path {_text(folder)}, recursiveFileLookup 'true', pathGlobFilter '*.parquet')"
+        f"options (path {_text(folder)}, {_NO_PATTERNS}, recursiveFileLookup 'true', pathGlobFilter '*.parquet')"
     )
     session.sql(
         f"create view {source.schema}.{source.table} as "
