@@ -75,6 +75,7 @@ def test_unplanted__of_one_world_few_marts_say_anything(tmp_path: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.worlds
 @pytest.mark.timeout(7_200)
 def test_unplanted__of_twenty_worlds_no_mart_finds_something_in_more_than_three(
     tmp_path_factory: pytest.TempPathFactory,
