@@ -29,8 +29,9 @@ WORLDS = {
 
 
 def _worlds() -> Iterator[object]:
+    many = [pytest.mark.slow, pytest.mark.worlds, pytest.mark.timeout(1_800)]
     for number, name in enumerate(WORLDS):
-        yield pytest.param(name, id=name, marks=[pytest.mark.slow, pytest.mark.worlds, pytest.mark.timeout(1_800)] if number else [])
+        yield pytest.param(name, id=name, marks=many if number else [])
 
 
 @pytest.fixture(scope="module", params=_worlds())
