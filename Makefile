@@ -129,11 +129,11 @@ test-faults: install ## Kill, starve and crowd runs at every stage, feed them ho
 	@PULSE_FAULTS=long $(BIN)/python -m pytest --numprocesses 2 tests/faults
 
 .PHONY: test-spark
-test-spark: $(SPARK)/.installed system-packages-java ## Spark builds what DuckDB builds, and a kill on the way (some 3 minutes)
+test-spark: $(SPARK)/.installed system-packages-java ## Spark builds what DuckDB builds, and a kill on the way (8 minutes on a busy machine)
 	@$(SPARK)/bin/python -m pytest tests/dbt/test_spark.py tests/unit/warehouse/test_engines.py -m "not slow"
 
 .PHONY: test-spark-long
-test-spark-long: $(SPARK)/.installed system-packages-java ## The same, and all unit tests of dbt on Spark (some 10 minutes)
+test-spark-long: $(SPARK)/.installed system-packages-java ## The same, and all unit tests of dbt on Spark (longer)
 	@$(SPARK)/bin/python -m pytest tests/dbt/test_spark.py tests/unit/warehouse/test_engines.py
 
 .PHONY: test-celery
