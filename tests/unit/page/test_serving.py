@@ -16,9 +16,9 @@ from page_samples import STOPPED_LOAD
 from pulse.core.errors import ConfigError
 from pulse.core.home import Home
 from pulse.page import serving
-from pulse.page.serving import SECRET_HEADER, SECRET_VARIABLE, Proxy
+from pulse.page.serving import PROOF_HEADER, PROOF_VARIABLE, Proxy
 
-SECRET = "0123456789abcdef0123456789abcdef"
+PROOF = "nobody knows but the proxy, " * 2
 LOGIN = "X-Forwarded-User"
 
 
@@ -34,7 +34,7 @@ def here(published: Home) -> TestClient:
 
 @pytest.fixture
 def behind(published: Home) -> TestClient:
-    return TestClient(serving.app_for(published, Proxy(LOGIN, SECRET)), base_url="https://pulse.example")
+    return TestClient(serving.app_for(published, Proxy(LOGIN, PROOF)), base_url="https://pulse.example")
 
 
 def test_somebody_on_this_machine__reads_every_view(here: TestClient):
@@ -61,7 +61,7 @@ def test_nothing__can_be_released_and_no_original_line_is_shown(here: TestClient
 def test_every_route_behind_a_proxy__asks_for_its_secret_and_a_name(behind: TestClient):
     routes = [route for route in behind.app.routes if isinstance(route, APIRoute)]  # type: ignore[attr-defined]
     assert len(routes) > 10
-    for headers in ({}, {LOGIN: "ada"}, {LOGIN: "ada", SECRET_HEADER: "guess"}, {SECRET_HEADER: SECRET}):
+    for headers in ({}, {LOGIN: "ada"}, {LOGIN: "ada", PROOF_HEADER: "guess"}, {PROOF_HEADER: PROOF}):
         for route in routes:
             path = re.sub(r"\{[^}]*\}", "x", route.path)
             method = "POST" if "POST" in route.methods else "GET"
@@ -69,22 +69,22 @@ def test_every_route_behind_a_proxy__asks_for_its_secret_and_a_name(behind: Test
 
 
 def test_whom_the_proxy_names__reads_and_asks(behind: TestClient):
-    headers = {LOGIN: "ada", SECRET_HEADER: SECRET}
+    headers = {LOGIN: "ada", PROOF_HEADER: PROOF}
     page = behind.get("/query", headers=headers)
     assert page.status_code == 200
     token = re.search(r'name="csrf" value="([^"]+)"', page.text)
     assert token is not None
     asked = {"csrf": token[1], "sql": "select 40 + 2 as answer", "format": "table"}
     assert "42" in behind.post("/query", data=asked, headers=headers).text
-    others = {LOGIN: "grace", SECRET_HEADER: SECRET}
+    others = {LOGIN: "grace", PROOF_HEADER: PROOF}
     assert behind.post("/query", data=asked, headers=others).status_code == 403
 
 
-@pytest.mark.parametrize(("header", "secret"), [(LOGIN, ""), (LOGIN, "short"), ("no header", SECRET)])
+@pytest.mark.parametrize(("header", "secret"), [(LOGIN, ""), (LOGIN, "short"), ("no header", PROOF)])
 def test_proxy_without_a_secret_or_a_header__is_refused_before_anything_is_served(
     header: str, secret: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setenv(SECRET_VARIABLE, secret)
+    monkeypatch.setenv(PROOF_VARIABLE, secret)
     with pytest.raises(ConfigError) as refused:
         Proxy.from_environment(header)
     assert not secret or secret not in str(refused.value)
