@@ -172,6 +172,10 @@ $(DOCS)/.installed: requirements/docs.txt | $(VENV)/.installed
 	$(BIN)/uv pip sync --quiet --require-hashes --python $(DOCS)/bin/python requirements/docs.txt
 	@touch $@
 
+.PHONY: pictures
+pictures: install ## Make the pictures of README anew: page, report, a recording of `make demo` (some 3 minutes; Chromium)
+	@$(BIN)/python docs/pictures/make.py
+
 .PHONY: check
 check: check-types check-texts ## Lint, types, yml style, no secrets in the tree, and the generated documents are current
 

@@ -1,6 +1,7 @@
 """What the site of the documents needs beyond them: README and changelog as pages, and links that leave the documents.
 
-Links to files of the repository outside ``docs`` become plain text with their path: the site has no copy of them.
+Pictures under ``docs`` are shown. Links to files of the repository outside ``docs`` become plain text with their path:
+the site has no copy of them.
 """
 
 import re
@@ -12,6 +13,7 @@ from mkdocs.structure.files import File, Files
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCS = REPOSITORY / "docs"
 _PAGES = {"README.md": "index.md", "CHANGELOG.md": "changelog.md"}
+_SHOWN = {".md", ".png", ".svg"}
 _LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|mailto:|#)([^)\s#]+)(#[^)\s]*)?\)")
 _DIAGRAM = re.compile(r"```mermaid\n.*?```\n", re.DOTALL)
 
@@ -65,7 +67,7 @@ def _links(markdown: str, folder: Path, page: str) -> str:
             return f"[{text}]({'../' * depth}{_PAGES[in_repository]}{anchor})"
         if file.is_dir() and (file / "README.md").exists():
             file /= "README.md"
-        if file.suffix == ".md" and file.is_relative_to(DOCS):
+        if file.suffix in _SHOWN and file.is_relative_to(DOCS):
             return f"[{text}]({'../' * depth}{file.relative_to(DOCS).as_posix()}{anchor})"
         return text if in_repository in text else f"{text} (`{in_repository}`)"
 
