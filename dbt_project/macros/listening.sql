@@ -54,15 +54,25 @@
 {%- endmacro %}
 
 {# Whether a text holds a code as a word of its own, whatever the case; the code comes in lower case. Letters, digits and
-   the underscore belong to words; what a code itself is made of does not matter. #}
+   the underscore belong to words; what a code itself is made of does not matter. Few texts hold its letters at all, and
+   a pattern that differs from row to row is dear. #}
 {% macro holds_code(text, code_key) -%}
     {{ return(adapter.dispatch('holds_code', 'community_pulse')(text, code_key)) }}
 {%- endmacro %}
 
 {% macro default__holds_code(text, code_key) -%}
-    regexp_matches(lower({{ text }}), concat('(^|[^\p{L}\p{N}_])', regexp_escape({{ code_key }}), '($|[^\p{L}\p{N}_])'))
+    case
+        when strpos(lower({{ text }}), {{ code_key }}) > 0 then regexp_matches(
+            lower({{ text }}), concat('(^|[^\p{L}\p{N}_])', regexp_escape({{ code_key }}), '($|[^\p{L}\p{N}_])')
+        )
+        else false
+    end
 {%- endmacro %}
 
 {% macro spark__holds_code(text, code_key) -%}
-    lower({{ text }}) rlike concat('(^|[^\\p{L}\\p{N}_])\\Q', {{ code_key }}, '\\E($|[^\\p{L}\\p{N}_])')
+    case
+        when instr(lower({{ text }}), {{ code_key }}) > 0
+            then lower({{ text }}) rlike concat('(^|[^\\p{L}\\p{N}_])\\Q', {{ code_key }}, '\\E($|[^\\p{L}\\p{N}_])')
+        else false
+    end
 {%- endmacro %}

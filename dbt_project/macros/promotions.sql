@@ -1,18 +1,5 @@
 {# What the marts of promotions share. #}
 
-{# Words of a text as codes are compared: lower case, letters and digits with - and _ inside. #}
-{% macro code_words(text) -%}
-    {{ return(adapter.dispatch('code_words', 'community_pulse')(text)) }}
-{%- endmacro %}
-
-{% macro default__code_words(text) -%}
-    regexp_extract_all(lower({{ text }}), '[a-z0-9][a-z0-9_-]+')
-{%- endmacro %}
-
-{% macro spark__code_words(text) -%}
-    regexp_extract_all(lower({{ text }}), '([a-z0-9][a-z0-9_-]+)', 1)
-{%- endmacro %}
-
 {# Whether one of these rules fired, by the column that names those that did. #}
 {% macro fired(rules) -%}
     (

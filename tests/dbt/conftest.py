@@ -67,7 +67,7 @@ class Lab:
     def empty(self) -> None:
         """Forget everything but what dbt has parsed and the loads in landing."""
         home = self.home
-        for folder in (home.raw, home.scores, home.listening, home.quality, home.warehouse, home.published):
+        for folder in (home.raw, home.scores, home.words, home.listening, home.quality, home.warehouse, home.published):
             shutil.rmtree(folder)
         home.create()
         quality.ensure_tables(home)

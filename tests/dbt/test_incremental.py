@@ -11,7 +11,9 @@ import pytest
 
 from pulse.lake import erasure, raw
 from pulse.reading import query
+from pulse.texts import get_scorer
 from pulse.warehouse import builds
+from pulse.words import refresh
 from support import NOON, coverage_rows
 
 pytestmark = pytest.mark.integration
@@ -435,6 +437,66 @@ def test_build__an_id_with_two_times_of_creation_has_the_earlier_in_any_order(
     ] == lab.day(5)
     lab.build(is_full_refresh=True)
     assert differences(without, look(builds.working_file(lab.home))) == {}
+
+
+# ---- what is made of words --------------------------------------------------------
+
+OF_WORDS = (
+    "fct_keywords_monthly", "fct_topics_monthly", "fct_topic_examples", "fct_interests", "fct_niches",
+    "fct_needs_monthly", "fct_need_examples",
+)  # fmt: skip
+NEEDS = ("I wish the {} had a {}.", "Which {} should I buy for my {}?", "My {} broke again, the {} is awful.")
+SUBJECTS = {
+    "tea": ("kettle", "teapot", "oolong", "strainer", "gaiwan", "porcelain", "saucer"),
+    "mate": ("gourd", "bombilla", "yerba", "thermos", "straw", "paraguay", "filter"),
+}
+
+
+def asked_for(rows: Any, community: str, day: int, *, seed: int) -> list[dict[str, Any]]:
+    """Posts of a day: what forty of eighty people need, each community by its own subjects."""
+    chance = random.Random(f"{seed} {community} {day}")  # noqa: S311  (the same world each time)
+    posts = []
+    for place in range(40):
+        text = chance.choice(NEEDS).format(*chance.sample(SUBJECTS[community], 2))
+        created_at = NOON + timedelta(days=day, minutes=place)
+        posts.append(
+            rows(
+                f"t3_{community}{day}x{place}", created_at=created_at, observed_at=created_at + timedelta(hours=1),
+                author_key=f"{chance.randrange(80):064x}", body=f"{text} {chance.choice(SUBJECTS[community])} please",
+            )
+        )  # fmt: skip
+    return posts
+
+
+def test_build__of_words_bit_by_bit_equals_at_once(lab: Any, rows: Any, look: Any, monkeypatch: pytest.MonkeyPatch):
+    """A month, the next one, and a day of the first again, whose topics reach into the next one's."""
+    # Whoever notes which threads are affected leaves that to fct_threads.
+    monkeypatch.setattr(lab, "models", [f"+{model}" for model in (*OF_WORDS, "fct_threads")])
+    model_id = get_scorer(lab.settings.sentiment_model).model_id
+
+    def bring(days: tuple[int, ...], *, seed: int, name: str = "of-words") -> Tables:
+        for day in days:
+            for community in SUBJECTS:
+                lab.bring(lab.archive(day, asked_for(rows, community, day, seed=seed), community=community, name=name))
+        assert refresh(lab.home, model_id).days_n == len(days)
+        lab.build(has_data_tests=False)
+        return look(lab.publish().file)
+
+    first = bring((0, 5, 7), seed=1)
+    second = bring((28, 30), seed=2)
+    third = bring((5,), seed=3, name="of-words-again")
+    lab.build(is_full_refresh=True, has_data_tests=False)
+    assert differences(third, look(builds.working_file(lab.home))) == {}
+    rows_n = {model: [len(tables[f"marts.{model}"]) for tables in (first, second, third)] for model in OF_WORDS}
+    assert all(min(counts) > 0 for model, counts in rows_n.items() if model != "fct_niches"), rows_n
+    changed = [model for model in OF_WORDS if second[f"marts.{model}"] != third[f"marts.{model}"]]
+    assert {*OF_WORDS} - {*changed} <= {"fct_niches"}
+    # What came again of the first month moved topics of the next one.
+    topics = [
+        [row for row in tables["marts.fct_topics_monthly"] if row["month_start_date"] > lab.day(0)]
+        for tables in (second, third)
+    ]
+    assert topics[0] != topics[1]
 
 
 def _clashes(lab: Any) -> list[tuple[Any, ...]]:

@@ -59,7 +59,7 @@ def test_likeness__the_five_nearest_share_a_category_as_often_as_by_tf_idf_of_ti
         create or replace table working.staging.stg_spellings (word_id bigint, word varchar, partition_day date);
         create or replace table working.staging.stg_candidate_words (
             platform varchar, community varchar, word_id bigint, word varchar, authors_n bigint, all_words_n bigint,
-            people_n bigint, contributions_n bigint, first_date date, last_date date
+            month_start_date date, people_n bigint, contributions_n bigint, first_date date, last_date date
         )
         """
     )

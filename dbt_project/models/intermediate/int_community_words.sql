@@ -1,9 +1,17 @@
 with
 
+-- Months in which some word was used by three people: of others `pulse discover` keeps nothing.
 counted as (
 
-    select * from {{ ref('int_word_months') }}
-    where community <> '*'
+    select *
+    from (
+        select
+            *,
+            max(authors_n) over (partition by platform, community, month_start_date) as most_authors_n
+        from {{ ref('int_word_months') }}
+        where community <> '*'
+    ) as each_word
+    where most_authors_n >= {{ var('keyword_min_authors') }}
 
 ),
 
@@ -79,6 +87,9 @@ followed as (
         true as is_followed,
         spellings.word,
         sum(recent.authors_n) as authors_n,
+        sum(
+            case when recent.authors_n >= {{ var('keyword_min_authors') }} then recent.authors_n else 0 end
+        ) as comparable_authors_n,
         max(months.all_words_n) as all_words_n,
         max(people.people_n) as people_n,
         max(people.contributions_n) as contributions_n,
@@ -97,23 +108,62 @@ followed as (
 ),
 
 -- What was read once and is followed now speaks for itself.
-discovered as (
+candidates as (
 
     select
-        candidates.platform,
-        candidates.community,
-        false as is_followed,
-        candidates.word,
-        candidates.authors_n,
-        candidates.all_words_n,
-        candidates.people_n,
-        candidates.contributions_n,
-        ({{ dbt.datediff('candidates.first_date', 'candidates.last_date', 'day') }} + 1) / 30.4e0 as months_n
+        candidates.*,
+        max(candidates.month_start_date) over (partition by candidates.platform, candidates.community) as last_month
     from {{ ref('stg_candidate_words') }} as candidates
     left join months
         on candidates.platform = months.platform
         and candidates.community = months.community
-    where months.platform is null
+    where months.platform is null and candidates.authors_n >= {{ var('keyword_min_authors') }}
+
+),
+
+-- Its own last months: a file may be of another time than what is followed.
+recent_candidates as (
+
+    select * from candidates
+    where month_start_date > {{ dbt.dateadd('month', -var('discovery_months'), 'last_month') }}
+
+),
+
+candidate_months as (
+
+    select
+        platform,
+        community,
+        sum(all_words_n) as all_words_n,
+        sum(people_n) as people_n,
+        sum(contributions_n) as contributions_n,
+        cast(count(*) as double) as months_n
+    from (
+        select distinct platform, community, month_start_date, all_words_n, people_n, contributions_n
+        from recent_candidates
+    ) as each_month
+    group by platform, community
+
+),
+
+discovered as (
+
+    select
+        recent_candidates.platform,
+        recent_candidates.community,
+        false as is_followed,
+        recent_candidates.word,
+        sum(recent_candidates.authors_n) as authors_n,
+        sum(recent_candidates.authors_n) as comparable_authors_n,
+        max(candidate_months.all_words_n) as all_words_n,
+        max(candidate_months.people_n) as people_n,
+        max(candidate_months.contributions_n) as contributions_n,
+        max(candidate_months.months_n) as months_n
+    from recent_candidates
+    inner join candidate_months
+        on recent_candidates.platform = candidate_months.platform
+        and recent_candidates.community = candidate_months.community
+    group by recent_candidates.platform, recent_candidates.community, recent_candidates.word
 
 ),
 
@@ -129,9 +179,8 @@ totals as (
 
     select
         word,
-        sum(authors_n) as authors_n
+        sum(comparable_authors_n) as authors_n
     from together
-    where authors_n >= {{ var('keyword_min_authors') }}
     group by word
 
 ),
@@ -152,14 +201,19 @@ select
     together.is_followed,
     together.word,
     cast(together.authors_n as bigint) as authors_n,
+    cast(together.comparable_authors_n as bigint) as comparable_authors_n,
     cast(together.all_words_n as bigint) as all_words_n,
     cast(together.people_n as bigint) as people_n,
     cast(together.contributions_n as bigint) as contributions_n,
     together.months_n,
-    sqrt({{ share('together.authors_n', 'together.all_words_n') }}) * greatest(0.0, ln(
-        {{ share('together.authors_n', 'together.all_words_n') }}
-        / ({{ share('totals.authors_n', 'all_totals.all_words_n') }})
-    )) as weight
+    case
+        when together.comparable_authors_n > 0
+            then sqrt({{ share('together.comparable_authors_n', 'together.all_words_n') }}) * greatest(0.0, ln(
+                {{ share('together.comparable_authors_n', 'together.all_words_n') }}
+                / ({{ share('totals.authors_n', 'all_totals.all_words_n') }})
+            ))
+        else 0.0
+    end as weight
 from together
 inner join totals
     on together.word = totals.word

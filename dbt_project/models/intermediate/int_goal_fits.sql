@@ -72,7 +72,8 @@ by_phrase as (
         pieces.phrase,
         words.platform,
         words.community,
-        case when count(*) = max(sizes.words_n) then min(words.authors_n) else 0 end as authors_n
+        case when count(*) = max(sizes.words_n) then min(words.authors_n) else 0 end as authors_n,
+        case when count(*) = max(sizes.words_n) then min(words.comparable_authors_n) else 0 end as comparable_authors_n
     from pieces
     inner join words
         on pieces.word = words.word
@@ -92,7 +93,8 @@ voiced as (
         goal,
         platform,
         community,
-        max(authors_n) as authors_n
+        max(authors_n) as authors_n,
+        max(comparable_authors_n) as comparable_authors_n
     from by_phrase
     group by goal_kind, goal, platform, community
 
@@ -114,7 +116,8 @@ asked as (
         goals.goal_kind,
         goals.goal,
         communities.*,
-        case when sizes.goal is not null then coalesce(voiced.authors_n, 0) end as authors_n
+        case when sizes.goal is not null then coalesce(voiced.authors_n, 0) end as authors_n,
+        case when sizes.goal is not null then coalesce(voiced.comparable_authors_n, 0) end as comparable_authors_n
     from goals
     cross join communities
     left join (select distinct goal_kind, goal from sizes) as sizes
@@ -187,7 +190,8 @@ select
     cast(asked.contributions_n as bigint) as contributions_n,
     asked.months_n,
     cast(asked.authors_n as bigint) as authors_n,
-    cast(sum(asked.authors_n) over (partition by asked.goal_kind, asked.goal) as double)
+    cast(asked.comparable_authors_n as bigint) as comparable_authors_n,
+    cast(sum(asked.comparable_authors_n) over (partition by asked.goal_kind, asked.goal) as double)
         / nullif(sum(asked.people_n) over (partition by asked.goal_kind, asked.goal), 0) as usual_share,
     case when asked.goal_kind = 'interest' then likeness.likeness end as likeness
 from asked

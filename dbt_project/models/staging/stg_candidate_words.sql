@@ -1,6 +1,7 @@
 select
     platform,
     community,
+    month_start_date,
     word_id,
     word,
     authors_n,

@@ -684,13 +684,19 @@ def score(
 @app.command(epilog="Example: `pulse discover RC_2026-09.zst RS_2026-09.zst`, then `pulse rebuild`")
 def discover(
     files: Annotated[list[Path], typer.Argument(help="Files of Reddit's archives: NDJSON, maybe packed (.zst, .gz).")],
+    *,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="In place of what was read of the same communities and months.")
+    ] = False,
 ) -> None:
     """Read communities that are not followed yet where their files lie; keeps counts of each, no text and no author."""
     from pulse.words.discovery import discover as read_communities
 
     with _failing_in_one_line():
-        done = read_communities(_home().create(), files)
+        done = read_communities(_home().create(), files, is_replacing=replace)
         typer.echo(f"{done.communities_n} communities, {done.contributions_n} contributions, {done.words_n} words kept")
+        if done.unusable_lines_n:
+            typer.echo(f"{done.unusable_lines_n} lines are no record")
         typer.echo("marts.fct_community_discovery ranks them from the next build on: `pulse run`, or `pulse rebuild`")
 
 

@@ -2,7 +2,18 @@ with
 
 fits as (
 
-    select * from {{ ref('int_goal_fits') }}
+    select
+        goal_kind,
+        goal,
+        platform,
+        community,
+        is_followed,
+        people_n,
+        months_n,
+        comparable_authors_n as authors_n,
+        usual_share,
+        likeness
+    from {{ ref('int_goal_fits') }}
 
 ),
 

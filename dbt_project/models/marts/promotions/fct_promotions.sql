@@ -19,36 +19,27 @@ brands as (
 
 ),
 
-words as (
-
-    select
-        platform,
-        community,
-        contribution_id,
-        contribution_date,
-        {{ each_of(code_words("coalesce(title, '') || ' ' || coalesce(body, '')")) }} as word
-    from contributions
-    where exists (select 1 from {{ ref('stg_offer_codes') }})
-
-),
-
 -- Of several offers named at once the one that held then, and of these the first by name.
 uses as (
 
     select
-        words.platform,
-        words.community,
-        words.contribution_id,
+        contributions.platform,
+        contributions.community,
+        contributions.contribution_id,
         offers.offer,
         row_number() over (
-            partition by words.platform, words.community, words.contribution_id
+            partition by contributions.platform, contributions.community, contributions.contribution_id
             order by
-                case when words.contribution_date between offers.first_date and offers.last_date then 0 else 1 end,
+                case
+                    when contributions.contribution_date between offers.first_date and offers.last_date then 0 else 1
+                end,
                 offers.offer
         ) as place
-    from words
-    inner join {{ ref('stg_offer_codes') }} as codes on words.word = codes.code_key
-    inner join offers on codes.offer = offers.offer
+    from contributions
+    cross join {{ ref('stg_offer_codes') }} as codes
+    inner join offers
+        on codes.offer = offers.offer
+    where {{ holds_code("concat(coalesce(contributions.title, ''), ' ', coalesce(contributions.body, ''))", 'codes.code_key') }}
 
 ),
 
