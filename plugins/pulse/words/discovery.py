@@ -153,9 +153,7 @@ def _read(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], spill: P
         create temp table spelled (word_id bigint, word varchar)
         """
     )
-    mapping = RedditMapping(
-        source=SOURCE, author_key=secrets.token_bytes(32), is_encoded=True, with_extra=False
-    )
+    mapping = RedditMapping(source=SOURCE, author_key=secrets.token_bytes(32), is_encoded=True, with_extra=False)
     reader = ChunkReader(connection, spill, mapping, samples_keys=False)
     role, accounts = account_role_sql(
         [RedditArchiveEntry(platform="reddit", name=WILDCARD, source="reddit_archive", path=tuple(files))]
@@ -190,9 +188,7 @@ def _no_record(file: Path, faults: dict[str, int], limit: str) -> ConfigError:
     )  # fmt: skip
 
 
-def _read_rows(
-    connection: duckdb.DuckDBPyConnection, rows_sql: str, accounts: dict[str, Any], scorer: Scorer
-) -> int:
+def _read_rows(connection: duckdb.DuckDBPyConnection, rows_sql: str, accounts: dict[str, Any], scorer: Scorer) -> int:
     """Add a chunk's contributions and words; returns how many records it has, profiles among them.
 
     Who is gone, a program or the team wrote, and is nobody of the community's people.
