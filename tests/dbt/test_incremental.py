@@ -452,6 +452,14 @@ SUBJECTS = {
 }
 
 
+# What posts are about, whatever the community.
+THEMES = (
+    "garden rain soil seeds roots bloom lawn fence", "train ticket station luggage platform journey border hotel",
+    "guitar drums concert singer album chorus melody stage", "flour oven butter recipe dough sugar yeast crust",
+    "engine wheel brake tyre petrol gears mirror bonnet",
+)  # fmt: skip
+
+
 def asked_for(rows: Any, community: str, day: int, *, seed: int) -> list[dict[str, Any]]:
     """Posts of a day: what forty of eighty people need, each community by its own subjects."""
     chance = random.Random(f"{seed} {community} {day}")  # noqa: S311  (the same world each time)
@@ -462,7 +470,8 @@ def asked_for(rows: Any, community: str, day: int, *, seed: int) -> list[dict[st
         posts.append(
             rows(
                 f"t3_{community}{day}x{place}", created_at=created_at, observed_at=created_at + timedelta(hours=1),
-                author_key=f"{chance.randrange(80):064x}", body=f"{text} {chance.choice(SUBJECTS[community])} please",
+                author_key=f"{chance.randrange(80):02x}" * 32,
+                body=f"{text} The {' '.join(chance.sample(chance.choice(THEMES).split(), 4))}.",
             )
         )  # fmt: skip
     return posts
