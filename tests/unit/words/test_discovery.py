@@ -17,7 +17,7 @@ from pulse.core.home import Home
 from pulse.words.discovery import CANDIDATE_WORDS, candidates_file
 from support import pulse
 
-AUTHOR, SECRET = "Nadia_Quill_77", "tangerine zeppelin"
+AUTHOR, PHRASE = "Nadia_Quill_77", "tangerine zeppelin"
 NEXT_MONTH_S = NOON_S + 31 * 86_400
 
 
@@ -134,12 +134,12 @@ def test_discover__counts_people_by_month_and_neither_programs_nor_who_is_gone(h
 def test_discover__leaves_no_text_and_no_author_in_any_file(home: Home, tmp_path: Path):
     records = [
         *talk(),
-        said("s1", AUTHOR, f"my {SECRET} is the kettle of {AUTHOR}"), said("s2", "user_b", f"a {SECRET}"),
-        post("p2", author=AUTHOR, title=f"{SECRET} again", selftext="the kettle broke"),
+        said("s1", AUTHOR, f"my {PHRASE} is the kettle of {AUTHOR}"), said("s2", "user_b", f"a {PHRASE}"),
+        post("p2", author=AUTHOR, title=f"{PHRASE} again", selftext="the kettle broke"),
     ]  # fmt: skip
     file = written(tmp_path / "RC_2019-10.zst", records)
-    words = [AUTHOR, *SECRET.split(), "user_a", "the kettle broke"]
-    assert files_with(tmp_path, ["kettle", AUTHOR, SECRET]).keys() == {file.relative_to(tmp_path)}
+    words = [AUTHOR, *PHRASE.split(), "user_a", "the kettle broke"]
+    assert files_with(tmp_path, ["kettle", AUTHOR, PHRASE]).keys() == {file.relative_to(tmp_path)}
     assert pulse("discover", str(file)).exit_code == 0
     assert files_with(home.root, ["kettle"]).keys() == {candidates_file(home).relative_to(home.root)}
     assert files_with(home.root, words) == {}
