@@ -20,7 +20,7 @@ LAYERS = ("staging", "intermediate", "marts")
 NOT_PORTABLE = (
     r"::", r"\bepoch\w*\(", r"\btimezone\(", r"\bstrftime\(", r"\bregexp_\w+\(", r"\blist_\w+\(", r"\bstruct_\w+\(",
     r"\bread_\w+\(", r"\barg_m(ax|in)\(", r"\bmax_by\(", r"\bany_value\(", r"\bqualify\b", r"\b(group|order) by all\b",
-    r"\bexclude\s*\(", r"\bfilter\s*\(", r"\basof\b", r"\bpivot\b", r"\[",
+    r"\bas varchar\)", r"\bexclude\s*\(", r"\bfilter\s*\(", r"\basof\b", r"\bpivot\b", r"\[",
 )  # fmt: skip
 
 

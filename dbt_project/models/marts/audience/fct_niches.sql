@@ -96,7 +96,7 @@ voiced as (
         and topic_people.topic_id = topics.topic_id
     left join sought
         on topic_people.platform = sought.platform
-        and sought.interest = cast(topic_people.topic_id as varchar) || coalesce(': ' || topics.label, '')
+        and sought.interest = cast(topic_people.topic_id as {{ dbt.type_string() }}) || coalesce(': ' || topics.label, '')
 
     union all
 

@@ -377,7 +377,7 @@ join_community as (
         fits.people_share_low as figure_low,
         fits.people_share_high as figure_high,
         fits.people_n as n,
-        cast(null as varchar) as evidence_ids,
+        cast(null as {{ dbt.type_string() }}) as evidence_ids,
         fits.caveat,
         fits.score as strength
     from {{ ref('fct_community_discovery') }} as fits

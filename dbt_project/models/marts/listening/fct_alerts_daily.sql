@@ -116,7 +116,7 @@ unanswered_question as (
         community,
         contribution_date as alert_date,
         subject,
-        cast(null as varchar) as contribution_id,
+        cast(null as {{ dbt.type_string() }}) as contribution_id,
         cast(days_n as bigint) as days_n,
         {{ 'amount_n' if rule == 'need_spike' else 'voices_n' }} as n,
         voices_n,
