@@ -156,6 +156,19 @@ def test_dictionary__says_what_each_table_and_column_is(published: Home):
     assert "Next: ask list_tables" in unknown
 
 
+def test_marts_that_are_views_over_files__are_told_like_tables(tmp_path: Path):
+    home = samples.published_home(tmp_path / "home")
+    with samples.writable(home) as connection:
+        connection.execute("alter table marts.fct_community_daily rename to days_of_files")
+        connection.execute("create view marts.fct_community_daily as select * from marts.days_of_files")
+    tables, days = told(
+        home, ("list_tables", {}), ("run_sql", {"statement": "select count(*) as n from marts.fct_community_daily"})
+    )
+    assert "marts.fct_community_daily" in {row["table"] for row in tables["data"]}
+    (known,) = days["rests_on"]["tables"]
+    assert known["last"] == "2026-10-31"
+
+
 def test_month_that_is_none__and_a_home_without_marts_are_told_plainly(published: Home, tmp_path: Path):
     (wrong,) = told(published, ("get_kpis", {"month": "last month"}))
     assert "YYYY-MM" in wrong

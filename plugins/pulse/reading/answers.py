@@ -7,8 +7,9 @@ whole. What people wrote stands in ``data`` alone, and each answer with rows say
 import json
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ import duckdb
 
 from pulse.core.errors import QueryError
 from pulse.core.home import Home
+from pulse.core.table import RELATIONS_SQL
 from pulse.core.text import printable
 from pulse.reading import query, statement
 
@@ -28,7 +30,8 @@ NOTICE = (
 _TABLE = re.compile(r"\b(marts|kpi|quality)\s*\.\s*\"?(\w+)", re.IGNORECASE)
 # Dates that tell of which time a row is; the first that a table has. Other dates tell when it was worked out.
 _DATES = ("contribution_date", "week_start_date", "month_start_date", "result_date", "day")
-_ALL = "*"
+_OF_TABLE = "database_name = 'published' and schema_name = $schema and table_name = $name"
+_OF_MONTH = "month_start_date = $month and ($community is null or lower(community) = lower($community))"
 
 
 @dataclass(frozen=True)
@@ -86,13 +89,13 @@ class Answer:
 
 def tables(home: Home) -> Answer:
     """All tables that can be asked, with their grain."""
-    rows = _rows(
-        home,
-        "select schema_name || '.' || table_name as table, comment as what_it_is from duckdb_tables() "
-        "where database_name = 'published' and schema_name in ('marts', 'kpi', 'quality') "
-        "order by schema_name <> 'marts', table_name",
-    )
-    return Answer(rows, has_more=False, rests_on=_rests_on(home, ()))
+    with _asking(home) as asked:
+        rows = asked.rows(
+            f"select schema_name || '.' || table_name as table, comment as what_it_is from {RELATIONS_SQL} "
+            "where database_name = 'published' and schema_name in ('marts', 'kpi', 'quality') "
+            "order by schema_name <> 'marts', table_name"
+        )
+        return asked.answer(rows)
 
 
 def columns(home: Home, table: str) -> Answer:
@@ -102,19 +105,20 @@ def columns(home: Home, table: str) -> Answer:
         QueryError: there is no such table.
     """
     schema, _, name = table.strip().rpartition(".")
-    rows = _rows(
-        home,
-        "select column_name as column, data_type as type, comment as meaning from duckdb_columns() "
-        "where database_name = 'published' and schema_name = $schema and table_name = $name order by column_index",
-        schema=schema or "marts",
-        name=name,
-    )
-    if not rows:
-        raise QueryError(
-            "table", value=printable(table, max_chars=100), limit="a table that list_tables names",
-            next_step="ask list_tables",
-        )  # fmt: skip
-    return Answer(rows, has_more=False, rests_on=_rests_on(home, (f"{schema or 'marts'}.{name}",)))
+    schema = schema or "marts"
+    with _asking(home, f"{schema}.{name}") as asked:
+        rows = asked.rows(
+            "select column_name as column, data_type as type, comment as meaning from duckdb_columns() "
+            f"where {_OF_TABLE} order by column_index",
+            schema=schema,
+            name=name,
+        )
+        if not rows:
+            raise QueryError(
+                "table", value=printable(table, max_chars=100), limit="a table that list_tables names",
+                next_step="ask list_tables",
+            )  # fmt: skip
+        return asked.answer(rows, f"{schema}.{name}")
 
 
 def rows_of(home: Home, sql: str) -> Answer:
@@ -124,16 +128,19 @@ def rows_of(home: Home, sql: str) -> Answer:
         QueryError: as `pulse sql`; or it took too long or too much.
     """
     content = statement.run(home, sql, "table").content
-    if "plan" in content:
-        return Answer([{"plan": line} for line in content["plan"]], has_more=False, rests_on=_rests_on(home, ()))
-    data = [
-        {
-            column: _number(cell) if is_numeric else cell
-            for column, cell, is_numeric in zip(content["columns"], row, content["numeric"], strict=True)
-        }
-        for row in content["rows"]
-    ]
-    return Answer(data, has_more=bool(content["has_more"]), rests_on=_rests_on(home, _tables_in(sql)))
+    is_plan = "plan" in content
+    read = () if is_plan else _tables_in(sql)
+    with _asking(home, *read) as asked:
+        if is_plan:
+            return asked.answer([{"plan": line} for line in content["plan"]])
+        data = [
+            {
+                column: _number(cell) if is_numeric else cell
+                for column, cell, is_numeric in zip(content["columns"], row, content["numeric"], strict=True)
+            }
+            for row in content["rows"]
+        ]
+        return replace(asked.answer(data, *read), has_more=bool(content["has_more"]))
 
 
 def kpis(home: Home, month: date, community: str | None = None) -> Answer:
@@ -143,53 +150,47 @@ def kpis(home: Home, month: date, community: str | None = None) -> Answer:
         month: its first day.
         community: one community's; None for all, together and each.
     """
-    figures = (
-        "platform, community, kpi, value, unit, value_low, value_high, n, change, change_low, change_high, "
-        "is_change_clear, change_share, days_n, days_complete_n, completeness, caveat, definition_version"
-    )
-    of_month = "month_start_date = $month and ($community is null or lower(community) = lower($community))"
-    frozen = _rows(
-        home,
-        f"select {figures}, version as frozen_version, reported_at as frozen_at from kpi.kpi_as_now_known "
-        f"where {of_month} order by all",
-        month=month,
-        community=community,
-    )
-    if frozen:
-        return _cut(home, frozen, "kpi.kpi_as_now_known")
-    open_figures = _rows(
-        home,
-        f"select {figures}, null as frozen_version, null as frozen_at from marts.fct_kpis_monthly "
-        f"where {of_month} order by all",
-        month=month,
-        community=community,
-    )
-    return _cut(home, open_figures, "marts.fct_kpis_monthly")
+    frozen, open_ones = "kpi.kpi_as_now_known", "marts.fct_kpis_monthly"
+    with _asking(home, frozen, open_ones) as asked:
+
+        def figures(table: str, version: str) -> list[dict[str, Any]]:
+            return asked.rows(
+                "select platform, community, kpi, value, unit, value_low, value_high, n, change, change_low, "
+                "change_high, is_change_clear, change_share, days_n, days_complete_n, completeness, caveat, "
+                f"definition_version, {version} from {table} where {_OF_MONTH} order by all",
+                month=month,
+                community=community,
+            )
+
+        if rows := figures(frozen, "version as frozen_version, reported_at as frozen_at"):
+            return asked.answer(rows, frozen)
+        return asked.answer(figures(open_ones, "null as frozen_version, null as frozen_at"), open_ones)
 
 
 def actions(home: Home, month: date, community: str | None = None) -> Answer:
     """What to do after a month and why: each row made by one documented rule, with its size and uncertainty."""
-    rows = _rows(
-        home,
-        "select platform, community, place, rule, subject, figure, figure_low, figure_high, n, evidence_ids, days_n, "
-        "days_complete_n, is_period_complete, caveat from marts.fct_actions_monthly "
-        "where month_start_date = $month and ($community is null or lower(community) = lower($community)) "
-        "order by platform, community, place",
-        month=month,
-        community=community,
-    )
-    return _cut(home, rows, "marts.fct_actions_monthly")
+    table = "marts.fct_actions_monthly"
+    with _asking(home, table) as asked:
+        rows = asked.rows(
+            "select platform, community, place, rule, subject, figure, figure_low, figure_high, n, evidence_ids, "
+            f"days_n, days_complete_n, is_period_complete, caveat from {table} where {_OF_MONTH} "
+            "order by platform, community, place",
+            month=month,
+            community=community,
+        )
+        return asked.answer(rows, table)
 
 
 def evidence(home: Home, contribution_ids: Sequence[str]) -> Answer:
     """The contributions behind an action or a figure, by id, but for those taken back since."""
-    rows = _rows(
-        home,
-        "select platform, community, contribution_id, kind, contribution_date, title, permalink, score, reply_count "
-        "from marts.fct_contributions where contribution_id in (select unnest($ids)) order by all",
-        ids=list(contribution_ids),
-    )
-    return _cut(home, rows, "marts.fct_contributions")
+    table = "marts.fct_contributions"
+    with _asking(home, table) as asked:
+        rows = asked.rows(
+            "select platform, community, contribution_id, kind, contribution_date, title, permalink, score, "
+            f"reply_count from {table} where contribution_id in (select unnest($ids)) order by all",
+            ids=list(contribution_ids),
+        )
+        return asked.answer(rows, table)
 
 
 def _number(cell: str | None) -> str | int | float | None:
@@ -203,66 +204,74 @@ def _number(cell: str | None) -> str | int | float | None:
     return number if isinstance(number, int) or math.isfinite(number) else cell
 
 
-def _cut(home: Home, rows: list[dict[str, Any]], table: str) -> Answer:
-    return Answer(rows[:ROWS_N], has_more=len(rows) > ROWS_N, rests_on=_rests_on(home, (table,)))
-
-
 def _tables_in(sql: str) -> tuple[str, ...]:
     """Tables that a statement names. It ran, so each of these names that exists was read, or stands in a text."""
     named = {f"{schema}.{name}".lower() for schema, name in _TABLE.findall(sql)}
     return tuple(sorted(named))
 
 
-def _rests_on(home: Home, read: Sequence[str]) -> RestsOn:
-    days = _rows(
-        home,
-        "select min(contribution_date) as first_day, max(contribution_date) as last_day, count(*) as community_days_n, "
-        "count(*) filter (where is_day_complete) as whole_community_days_n from marts.fct_community_daily",
-        is_optional=True,
-    )
-    published = _rows(home, "select max(published_at) as published_at from quality.published")
-    return RestsOn(
-        published_at=published[0]["published_at"] if published else None,
-        tables=[_known(home, table) for table in read],
-        **(days[0] if days else {}),
-    )
+@contextmanager
+def _asking(home: Home, *tables: str) -> Iterator["_Asked"]:
+    """What is published, for statements of our own about these tables; opened once for all that an answer says."""
+    with query.connect(home, " ".join(("marts", "quality.published", *tables))) as connection:
+        yield _Asked(connection)
 
 
-def _known(home: Home, table: str) -> Known:
-    schema, _, name = table.partition(".")
-    of_table = "database_name = 'published' and schema_name = $schema and table_name = $name"
-    is_there = _rows(home, f"select comment from duckdb_tables() where {of_table}", schema=schema, name=name)
-    if not is_there:
-        return Known(table, None)
-    comment = is_there[0]["comment"]
-    dates = _rows(
-        home,
-        f"select column_name as name from duckdb_columns() where {of_table} and list_contains($dates, column_name) "
-        "order by list_position($dates, column_name) limit 1",
-        schema=schema,
-        name=name,
-        dates=list(_DATES),
-    )
-    if not dates:
-        return Known(table, comment)
-    column = dates[0]["name"]
-    span = _rows(home, f"select min({column}) as first, max({column}) as last from {schema}.{name}")
-    return Known(table, comment, column, span[0]["first"], span[0]["last"])
+@dataclass(frozen=True)
+class _Asked:
+    """One look at what is published."""
 
+    connection: duckdb.DuckDBPyConnection
 
-def _rows(home: Home, sql: str, *, is_optional: bool = False, **values: object) -> list[dict[str, Any]]:
-    """Rows of a statement of our own."""
-    try:
-        with query.connect(home, sql) as connection:
-            cursor = connection.execute(sql, values)
+    def rows(self, sql: str, *, is_optional: bool = False, **values: object) -> list[dict[str, Any]]:
+        """Rows of a statement; none where it is optional and its table is not there."""
+        try:
+            cursor = self.connection.execute(sql, values)
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, map(_plain, row), strict=True)) for row in cursor.fetchall()]
-    except duckdb.CatalogException as error:
-        if is_optional:
-            return []
-        raise QueryError(
-            "marts", value=str(error).split("\n")[0], next_step="nothing is published yet: `pulse run --day …`"
-        ) from error
+        except duckdb.CatalogException as error:
+            if is_optional:
+                return []
+            raise QueryError(
+                "marts", value=str(error).split("\n")[0], next_step="nothing is published yet: `pulse run --day …`"
+            ) from error
+
+    def answer(self, rows: list[dict[str, Any]], *read: str) -> Answer:
+        """As many rows as an answer has, and what they rest on."""
+        return Answer(rows[:ROWS_N], has_more=len(rows) > ROWS_N, rests_on=self._rests_on(read))
+
+    def _rests_on(self, read: Sequence[str]) -> RestsOn:
+        days = self.rows(
+            "select min(contribution_date) as first_day, max(contribution_date) as last_day, "
+            "count(*) as community_days_n, count(*) filter (where is_day_complete) as whole_community_days_n "
+            "from marts.fct_community_daily",
+            is_optional=True,
+        )
+        published = self.rows("select max(published_at) as published_at from quality.published")
+        return RestsOn(
+            published_at=published[0]["published_at"] if published else None,
+            tables=[self._known(table) for table in read],
+            **(days[0] if days else {}),
+        )
+
+    def _known(self, table: str) -> Known:
+        schema, _, name = table.partition(".")
+        found = self.rows(f"select comment from {RELATIONS_SQL} where {_OF_TABLE}", schema=schema, name=name)
+        if not found:
+            return Known(table, None)
+        comment = found[0]["comment"]
+        dates = self.rows(
+            f"select column_name as name from duckdb_columns() where {_OF_TABLE} "
+            "and list_contains($dates, column_name) order by list_position($dates, column_name) limit 1",
+            schema=schema,
+            name=name,
+            dates=list(_DATES),
+        )
+        if not dates:
+            return Known(table, comment)
+        column = dates[0]["name"]
+        (span,) = self.rows(f"select min({column}) as first, max({column}) as last from {schema}.{name}")
+        return Known(table, comment, column, span["first"], span["last"])
 
 
 def _plain(value: Any) -> Any:
