@@ -273,7 +273,7 @@ def _add_framed(app: FastAPI, home: Home) -> None:
     def report(month: str, name: str, platform: Text = "*", community: Text = "*") -> Response:
         if not _MONTH.fullmatch(month) or name not in months.REPORT_FILES:
             raise HTTPException(404, "no such report")
-        file = months.report_folder(home, month, platform, community) / name
+        file = months.report_folder(home, date.fromisoformat(f"{month}-01"), platform, community) / name
         if not file.is_file():
             raise HTTPException(404, "no such report")
         is_page = name.endswith((".html", ".png"))

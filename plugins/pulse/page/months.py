@@ -4,8 +4,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pulse.core.home import Home, community_path
+from pulse.core.home import Home
+from pulse.core.month import Month
 from pulse.page.snapshot import Snapshot
+from pulse.reports import files as reports
+from pulse.reports.contents import ALL, Community
 from pulse.showing import figures, words
 
 REPORT_FILES = {
@@ -19,7 +22,6 @@ REPORT_FILES = {
     "report.json": "application/json",
 }
 _RESTATED_N = 100
-_ALL = "*"
 
 
 def listed(snapshot: Snapshot, home: Home) -> list[dict[str, Any]]:
@@ -36,15 +38,15 @@ def listed(snapshot: Snapshot, home: Home) -> list[dict[str, Any]]:
     return [{**row, "files": files_of(home, row["month"])} for row in rows]
 
 
-def report_folder(home: Home, month: str, platform: str = _ALL, community: str = _ALL) -> Path:
+def report_folder(home: Home, month: date, platform: str = ALL.platform, community: str = ALL.name) -> Path:
     """Where the report of a month lies, of all communities (``*``) or of one."""
-    folder = home.reports / month
-    return folder if community == _ALL else folder / community_path(platform, community)
+    only = None if community == ALL.name else Community(platform, community)
+    return reports.of_month(home, Month(month), only).folder
 
 
-def files_of(home: Home, month: date, platform: str = _ALL, community: str = _ALL) -> list[str]:
+def files_of(home: Home, month: date, platform: str = ALL.platform, community: str = ALL.name) -> list[str]:
     """The files of the month's report that are there."""
-    folder = report_folder(home, f"{month:%Y-%m}", platform, community)
+    folder = report_folder(home, month, platform, community)
     return [name for name in REPORT_FILES if (folder / name).is_file()]
 
 

@@ -51,7 +51,8 @@ def write_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Make a table of each view, in a file that must need nothing else."""
     views = connection.execute(
         "select schema_name, view_name from duckdb_views() "
-        "where database_name = current_database() and not internal and schema_name in ('intermediate', 'marts')"
+        "where database_name = current_database() and not internal and list_contains($schemas, schema_name)",
+        {"schemas": READ_SCHEMAS},
     ).fetchall()
     for schema, view in views:
         connection.execute(f'alter view {schema}."{view}" rename to "{view}__files"')

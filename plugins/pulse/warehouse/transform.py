@@ -238,8 +238,6 @@ def _plugin_modules() -> Any:
 
 def _places(home: Home, engine: Engine) -> list[str]:
     project = str(DBT_PROJECT)
-    # What dbt keeps of what it parsed holds for one engine.
-    target_path = home.dbt / ("target" if engine.name == "duckdb" else f"target-{engine.name}")
     return [
         "--project-dir",
         project,
@@ -248,8 +246,13 @@ def _places(home: Home, engine: Engine) -> list[str]:
         "--target",
         engine.name,
         "--target-path",
-        str(target_path),
+        str(_target_folder(home, engine)),
     ]
+
+
+def _target_folder(home: Home, engine: Engine) -> Path:
+    """Where dbt keeps what it parsed, which holds for one engine."""
+    return home.dbt / ("target" if engine.name == DuckDBEngine.name else f"target-{engine.name}")
 
 
 def _parsed_project(home: Home, database_name: str, engine: Engine) -> Any:
@@ -266,7 +269,7 @@ def _parsed_project(home: Home, database_name: str, engine: Engine) -> Any:
     key = (project_digest(), engine.name, database_name)
     if key not in _PARSED:
         if engine.name == DuckDBEngine.name:
-            _begin_with_what_was_parsed(home)
+            _begin_with_what_was_parsed(home, engine)
         nowhere = Path("/nowhere") / f"{database_name}.duckdb"
         variables = _QUIET | {f"PULSE_RAW_{table.upper()}": "nowhere" for table in _globs(home)}
         variables |= {"PULSE_WAREHOUSE_FILE": str(nowhere), "PULSE_WAREHOUSE_SPILL": str(nowhere.parent / "scratch")}
@@ -302,12 +305,12 @@ def parse_ahead() -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=target.parent) as folder:
-            home = Home(Path(folder))
+            home, engine = Home(Path(folder)), DuckDBEngine()
             _PARSED.clear()
-            _parsed_project(home, _DATABASE_NAME, DuckDBEngine())
+            _parsed_project(home, _DATABASE_NAME, engine)
             for file in target.parent.glob("*.msgpack"):
                 file.unlink()
-            (home.dbt / "target" / _PARSE_FILE).rename(target)
+            (_target_folder(home, engine) / _PARSE_FILE).rename(target)
     except OSError as error:
         raise storage_error(target, error) from error
     return target
@@ -319,10 +322,10 @@ def _parsed_ahead() -> Path:
     return Path(sys.prefix) / "share" / "community-pulse" / "parsed" / f"{state}.msgpack"
 
 
-def _begin_with_what_was_parsed(home: Home) -> None:
+def _begin_with_what_was_parsed(home: Home, engine: Engine) -> None:
     """Give a new home the installation's file; dbt holds it against the project, and parses again what differs."""
-    own, shared = home.dbt / "target" / _PARSE_FILE, _parsed_ahead()
-    if own.exists() or not shared.exists():
+    own = _target_folder(home, engine) / _PARSE_FILE
+    if own.exists() or not (shared := _parsed_ahead()).exists():
         return
     own.parent.mkdir(parents=True, exist_ok=True)
     draft = own.with_name(f"{own.name}.{os.getpid()}")

@@ -29,7 +29,7 @@ def test_parse_ahead__is_what_a_new_home_builds_with(installation: Path, tmp_pat
     assert [file.name for file in shared.parent.iterdir()] == [shared.name]
     home = Home(tmp_path / "home").create()
     transform._PARSED.clear()
-    transform._begin_with_what_was_parsed(home)
+    transform._begin_with_what_was_parsed(home, DuckDBEngine())
     assert parsed_of(home).read_bytes() == shared.read_bytes()
     transform.ensure_inputs(home)
     built = transform.run(
@@ -46,7 +46,7 @@ def test_home_that_has_its_own__keeps_it(installation: Path, tmp_path: Path):
     home = Home(tmp_path / "home").create()
     parsed_of(home).parent.mkdir(parents=True)
     parsed_of(home).write_bytes(b"its own")
-    transform._begin_with_what_was_parsed(home)
+    transform._begin_with_what_was_parsed(home, DuckDBEngine())
     assert parsed_of(home).read_bytes() == b"its own"
 
 
@@ -58,7 +58,7 @@ def test_another_state_of_the_project__is_not_begun_with(
     shared.write_bytes(b"of the project as it was")
     monkeypatch.setattr(transform, "project_digest", lambda: "another")
     home = Home(tmp_path / "home").create()
-    transform._begin_with_what_was_parsed(home)
+    transform._begin_with_what_was_parsed(home, DuckDBEngine())
     assert not parsed_of(home).exists()
 
 
