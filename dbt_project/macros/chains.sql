@@ -10,72 +10,17 @@
 {%- endmacro %}
 
 {% macro default__comment_chains(comments) -%}
-{% set rounds = range(1, 13) %}
 with
 
--- Where the level is known: an answer to the post itself, whether or not the post is in raw.
-placed_0 as (
+{# Where the level is known: an answer to the post itself, whether or not the post is in raw. -#}
+{{ doubled(comments, is_placed='ancestor_id = thread_id', keys=['platform', 'community', 'thread_id'], carried={
+    'levels': 'climbing.levels + ancestors.levels',
+    'chain_start_date': 'least(climbing.chain_start_date, ancestors.chain_start_date)',
+    'chain_end_date': 'greatest(climbing.chain_end_date, ancestors.chain_end_date)',
+    'chain_seen_date': 'greatest(climbing.chain_seen_date, ancestors.chain_seen_date)',
+}) }}
 
-    select * from {{ comments }} where ancestor_id = thread_id
-
-),
-
-climbing_0 as (
-
-    select * from {{ comments }} where ancestor_id <> thread_id
-
-),
-
-{% for round in rounds %}
-placed_{{ round }} as (
-
-    select
-        climbing.platform,
-        climbing.community,
-        climbing.contribution_id,
-        climbing.thread_id,
-        ancestors.ancestor_id,
-        climbing.levels + ancestors.levels as levels,
-        least(climbing.chain_start_date, ancestors.chain_start_date) as chain_start_date,
-        greatest(climbing.chain_end_date, ancestors.chain_end_date) as chain_end_date,
-        greatest(climbing.chain_seen_date, ancestors.chain_seen_date) as chain_seen_date
-    from climbing_{{ round - 1 }} as climbing
-    inner join (
-        {%- for earlier in range(round) %}
-        select * from placed_{{ earlier }}
-        {{- ' union all' if not loop.last }}
-        {%- endfor %}
-    ) as ancestors
-        on climbing.platform = ancestors.platform
-        and climbing.community = ancestors.community
-        and climbing.ancestor_id = ancestors.contribution_id
-        and climbing.thread_id = ancestors.thread_id
-
-),
-
-climbing_{{ round }} as (
-
-    select
-        climbing.platform,
-        climbing.community,
-        climbing.contribution_id,
-        climbing.thread_id,
-        ancestors.ancestor_id,
-        climbing.levels + ancestors.levels as levels,
-        least(climbing.chain_start_date, ancestors.chain_start_date) as chain_start_date,
-        greatest(climbing.chain_end_date, ancestors.chain_end_date) as chain_end_date,
-        greatest(climbing.chain_seen_date, ancestors.chain_seen_date) as chain_seen_date
-    from climbing_{{ round - 1 }} as climbing
-    inner join climbing_{{ round - 1 }} as ancestors
-        on climbing.platform = ancestors.platform
-        and climbing.community = ancestors.community
-        and climbing.ancestor_id = ancestors.contribution_id
-        and climbing.thread_id = ancestors.thread_id
-
-){{ ',' if not loop.last }}
-
-{% endfor %}
-{% for round in range(rounds | length + 1) -%}
+{% for round in range(chain_rounds() + 1) -%}
 select * from placed_{{ round }}
 {{ 'union all' if not loop.last }}
 {% endfor %}
@@ -124,67 +69,15 @@ select * from chains
 {%- endmacro %}
 
 {% macro default__conversations_of(links) -%}
-{% set rounds = range(1, 13) %}
 with
 
-resolved_0 as (
+{{ doubled(links, is_placed='ancestor_id = contribution_id', keys=['period', 'platform', 'community']) }}
 
-    select * from {{ links }} where ancestor_id = contribution_id
-
-),
-
-climbing_0 as (
-
-    select * from {{ links }} where ancestor_id <> contribution_id
-
-),
-
-{% for round in rounds %}
-resolved_{{ round }} as (
-
-    select
-        climbing.period,
-        climbing.platform,
-        climbing.community,
-        climbing.contribution_id,
-        ancestors.ancestor_id
-    from climbing_{{ round - 1 }} as climbing
-    inner join (
-        {%- for earlier in range(round) %}
-        select * from resolved_{{ earlier }}
-        {{- ' union all' if not loop.last }}
-        {%- endfor %}
-    ) as ancestors
-        on climbing.period = ancestors.period
-        and climbing.platform = ancestors.platform
-        and climbing.community = ancestors.community
-        and climbing.ancestor_id = ancestors.contribution_id
-
-),
-
-climbing_{{ round }} as (
-
-    select
-        climbing.period,
-        climbing.platform,
-        climbing.community,
-        climbing.contribution_id,
-        ancestors.ancestor_id
-    from climbing_{{ round - 1 }} as climbing
-    inner join climbing_{{ round - 1 }} as ancestors
-        on climbing.period = ancestors.period
-        and climbing.platform = ancestors.platform
-        and climbing.community = ancestors.community
-        and climbing.ancestor_id = ancestors.contribution_id
-
-){{ ',' if not loop.last }}
-
-{% endfor %}
-{% for round in range(rounds | length + 1) -%}
-select period, platform, community, contribution_id, ancestor_id as conversation_id from resolved_{{ round }}
+{% for round in range(chain_rounds() + 1) -%}
+select period, platform, community, contribution_id, ancestor_id as conversation_id from placed_{{ round }}
 union all
 {% endfor -%}
-select period, platform, community, contribution_id, contribution_id as conversation_id from climbing_{{ rounds[-1] }}
+select period, platform, community, contribution_id, contribution_id as conversation_id from climbing_{{ chain_rounds() }}
 {%- endmacro %}
 
 {% macro spark__conversations_of(links) -%}
@@ -221,4 +114,58 @@ left join chains
     and links.platform = chains.platform
     and links.community = chains.community
     and links.contribution_id = chains.contribution_id
+{%- endmacro %}
+
+{# Rounds after which a chain of 4096 is climbed. #}
+{% macro chain_rounds() -%}{{ return(12) }}{%- endmacro %}
+
+{# The CTEs of climbing up chains by doubling: placed_0 to placed_12, of rows that have arrived, and climbing_12 of those that
+   have not. Each row has contribution_id and ancestor_id, one level up, and `keys`, which both ends of a link share.
+
+   is_placed: where a row stands at the top of its chain, before the first round; it does not, where that is not so.
+   carried: other columns, each with what a row and its ancestor make of them. #}
+{% macro doubled(rows, is_placed, keys, carried={}) -%}
+{%- set columns = (keys + ['contribution_id', 'ancestor_id'] + carried.keys() | list) | join(', ') -%}
+placed_0 as (
+
+    select {{ columns }} from {{ rows }} where {{ is_placed }}
+
+),
+
+climbing_0 as (
+
+    select {{ columns }} from {{ rows }} where not ({{ is_placed }})
+
+),
+
+{% for round in range(1, chain_rounds() + 1) %}
+{%- for made in ['placed', 'climbing'] %}
+{{ made }}_{{ round }} as (
+
+    select
+        {%- for key in keys %}
+        climbing.{{ key }},
+        {%- endfor %}
+        climbing.contribution_id,
+        ancestors.ancestor_id
+        {%- for column, value in carried.items() %},
+        {{ value }} as {{ column }}
+        {%- endfor %}
+    from climbing_{{ round - 1 }} as climbing
+    inner join
+    {%- if made == 'climbing' %} climbing_{{ round - 1 }}{% else %} (
+        {%- for earlier in range(round) %}
+        select * from placed_{{ earlier }}
+        {{- ' union all' if not loop.last }}
+        {%- endfor %}
+    ){% endif %} as ancestors
+        on {% for key in keys -%}
+        climbing.{{ key }} = ancestors.{{ key }}
+        and {% endfor -%}
+        climbing.ancestor_id = ancestors.contribution_id
+
+){{ ',' if not (made == 'climbing' and round == chain_rounds()) }}
+
+{% endfor %}
+{%- endfor %}
 {%- endmacro %}
