@@ -82,24 +82,6 @@ voiced as (
 
 ),
 
-voiced_needs as (
-
-    select
-        {{ key | join(',\n        ') }},
-        count(*) as people_n
-    from voiced
-    group by {{ key | join(', ') }}
-    union all
-    select
-        '*' as platform,
-        '*' as community,
-        month_start_date,
-        count(*) as people_n
-    from (select distinct platform, month_start_date, author_number from voiced) as persons
-    group by month_start_date
-
-),
-
 -- Whether texts of the month could be judged; of all communities together, whether those of any could.
 needs_by_community as (
 
@@ -173,12 +155,16 @@ our_advocates as (
 
 ),
 
-advocates as (
+{# People of each community, and of all together, where a person of a platform counts once. -#}
+{% for counted, people, person in [
+    ('voiced_needs', 'voiced', 'author_number'), ('advocates', 'our_advocates', 'author_key')
+] -%}
+{{ counted }} as (
 
     select
         {{ key | join(',\n        ') }},
         count(*) as people_n
-    from our_advocates
+    from {{ people }}
     group by {{ key | join(', ') }}
     union all
     select
@@ -186,11 +172,12 @@ advocates as (
         '*' as community,
         month_start_date,
         count(*) as people_n
-    from (select distinct platform, month_start_date, author_key from our_advocates) as persons
+    from (select distinct platform, month_start_date, {{ person }} from {{ people }}) as persons
     group by month_start_date
 
 ),
 
+{% endfor -%}
 -- What people made of our brands, each contribution once however it shows: told at first hand, pictured, or an entry.
 made as (
 
