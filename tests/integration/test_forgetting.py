@@ -31,6 +31,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 NAME, TEXT = "Nadia_Quill_77", "tangerine zeppelin"
 FIRST, LAST = date(2026, 6, 1), date(2026, 6, 30)
 CONFIG = """
+report: {{quotes: true}}
 defaults:
   reddit: {{covers: {{from: 2026-06-01, to: 2026-06-30}}}}
 communities:
