@@ -18,7 +18,7 @@ from pulse.core.window import Window
 from pulse.lake.told import Ledger
 from pulse.orchestration.digest import send_digest
 from pulse.steps.pipeline import Pipeline
-from support import pulse, take
+from support import only_models, pulse, take
 
 pytestmark = pytest.mark.integration
 
@@ -100,7 +100,7 @@ def _seconds(day: date, number: int) -> int:
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """All days, published. A day's finds rest on no later day, so that each can be told as if it were the last."""
     folder = tmp_path_factory.mktemp("alerts")
-    with pytest.MonkeyPatch.context() as changed:
+    with pytest.MonkeyPatch.context() as changed, only_models("+fct_alerts_daily", "+fct_contributions"):
         changed.setenv("PULSE_AUTHOR_KEY", "key-for-tests-only")
         home = Home(folder / "home").create()
         _Talk().write(folder)

@@ -21,7 +21,7 @@ from pulse.listening import store
 from pulse.steps.forgetting import Asked, forget
 from pulse.steps.pipeline import Pipeline
 from pulse.warehouse import builds
-from support import take
+from support import only_models, take
 
 pytestmark = pytest.mark.integration
 
@@ -110,7 +110,7 @@ def pipeline_of(folder: Path, home: Home, *, alias: str = "") -> Pipeline:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     """August to October, published."""
     folder = tmp_path_factory.mktemp("brands")
-    with pytest.MonkeyPatch.context() as changed:
+    with pytest.MonkeyPatch.context() as changed, only_models(*(f"+{mart}" for mart in MARTS)):
         changed.setenv("PULSE_AUTHOR_KEY", "key-for-tests-only")
         home = Home(folder / "home").create()
         talk().write(folder)

@@ -17,7 +17,7 @@ from pulse.sandbox.world import World
 from pulse.sandbox.world_gaps import Gaps, write_gaps
 from pulse.steps.pipeline import Pipeline
 from pulse.warehouse import builds
-from support import take, world_of_seed_7
+from support import only_models, take, world_of_seed_7
 
 pytestmark = pytest.mark.integration
 
@@ -41,7 +41,10 @@ def gaps_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GapsRun]:
     folder = tmp_path_factory.mktemp("gaps")
     world = world_of_seed_7()
     gaps = write_gaps(world, folder / "files", last_day=LAST_DAY)
-    with pytest.MonkeyPatch.context() as environment:
+    with (
+        pytest.MonkeyPatch.context() as environment,
+        only_models("+fct_community_daily", "+fct_community_monthly", "+fct_contributions"),
+    ):
         environment.setenv("PULSE_HOME", str(folder / "home"))
         environment.setenv("PULSE_AUTHOR_KEY", "key-for-tests-only")
         home = Home.from_environment().create()

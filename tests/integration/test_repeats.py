@@ -16,7 +16,7 @@ from pulse.sandbox.talk import talk_of
 from pulse.sources.hacker_news.entry import HackerNewsEntry
 from pulse.sources.live.extraction import SANDBOX_VARIABLE
 from pulse.steps.pipeline import Pipeline
-from support import take, world_of_seed_7
+from support import only_models, take, world_of_seed_7
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("repeats")]
 
@@ -36,6 +36,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Any:
     doubles = {("hacker_news", entry.community): double for entry in entries}
     with (
         pytest.MonkeyPatch.context() as monkeypatch,
+        only_models("+fct_kpis_monthly", "+int_month_inputs", "+int_month_days"),
         SandboxServer(WorldData(world_of_seed_7(40)), now=clock[0], others=doubles) as server,
     ):
         monkeypatch.setenv(SANDBOX_VARIABLE, server.url)

@@ -17,7 +17,7 @@ from pulse.sandbox.server import SandboxServer
 from pulse.sandbox.talk import Said, Talk, talk_of
 from pulse.sources.live.extraction import SANDBOX_VARIABLE
 from pulse.steps.pipeline import Pipeline
-from support import take, world_of_seed_7
+from support import only_models, take, world_of_seed_7
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("same_world")]
 
@@ -61,6 +61,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Any:
     pipeline = Pipeline(home, settings, lambda: clock[0])
     with (
         pytest.MonkeyPatch.context() as monkeypatch,
+        only_models("+fct_community_daily", "+fct_threads", "+fct_sentiment_daily"),
         SandboxServer(WorldData(world_of_seed_7(40)), now=clock[0], others=doubles) as server,
     ):
         monkeypatch.setenv(SANDBOX_VARIABLE, server.url)
