@@ -5,7 +5,6 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import jinja2
 import pytest
 from hypothesis import settings
 
@@ -114,22 +113,3 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(CpuBudget(), "cpu-budget")
-
-
-def _compile_each_template_once() -> None:
-    """dbt gives each template to jinja anew, in each build: a tenth of it. In one process it is the same text again."""
-    compile_anew = jinja2.Environment.compile
-    compiled: dict[Any, Any] = {}
-
-    def compile_once(environment: jinja2.Environment, source: Any, *args: Any, **options: Any) -> Any:
-        if not isinstance(source, str):
-            return compile_anew(environment, source, *args, **options)
-        key = (type(environment), *environment.extensions, source, args, *sorted(options.items()))
-        if key not in compiled:
-            compiled[key] = compile_anew(environment, source, *args, **options)
-        return compiled[key]
-
-    jinja2.Environment.compile = compile_once  # type: ignore[assignment,method-assign]
-
-
-_compile_each_template_once()

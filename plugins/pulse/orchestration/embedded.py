@@ -131,7 +131,7 @@ def run_dag(
 
         dag = _dag(dag_id)
         dag.deadline = None  # dag.test() of 3.3 cannot run a DAG that has one; nobody waits for a run in this process
-        with task_logs.shown_in_airflow(), _run_id_says(covers):
+        with task_logs.shown_in_airflow(), _run_id_says(covers), _speaking_one_version():
             run = dag.test(logical_date=logical_date, run_conf=dict(params))
         tasks = _tasks(run, reasons)
         _note(run, covers)
@@ -211,6 +211,31 @@ def _run_id_says(covers: str | None) -> Iterator[None]:
         return f"{kind}{separator}{said}{moment}"
 
     with patch.object(DagRun, "generate_run_id", staticmethod(with_days)):
+        yield
+
+
+@contextmanager
+def _speaking_one_version() -> Iterator[None]:
+    """Have the API that tasks ask in this process made for the version they speak, and not for the nine before it too.
+
+    That made routes and models for all of them: a tenth of the first run of a process.
+    """
+    from copy import copy
+    from unittest.mock import patch
+
+    from cadwyn import HeadVersion, Version, VersionBundle, applications
+    from cadwyn.route_generation import _DELETED_ROUTE_TAG
+
+    usual = applications.generate_versioned_routers
+
+    def of_newest(router: Any, *, versions: Any, **options: Any) -> Any:
+        newest = copy(router)
+        newest.routes = [route for route in router.routes if _DELETED_ROUTE_TAG not in getattr(route, "tags", ())]
+        version = Version(versions.versions[0].value)
+        bundle = VersionBundle(HeadVersion(), version, api_version_var=versions.api_version_var)
+        return usual(newest, versions=bundle, **options)
+
+    with patch.object(applications, "generate_versioned_routers", of_newest):
         yield
 
 

@@ -1,4 +1,4 @@
-"""Which of dbt's own macros the project can reach.
+"""Which of dbt's own macros the project can reach, and what jinja makes of a template, kept for a process.
 
 dbt makes each macro it knows callable for every node it compiles, runs or tests, some 260 times a build. It knows 500
 of its own, for features and engines that are not in use, and that took a fifth of a build. A macro that is called and
@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterator, KeysView
 from functools import cache
 from typing import Any
+
+import jinja2
 
 # What dbt calls by name, which no macro's text shows: dbt/adapters/sql/impl.py, dbt/adapters/spark/impl.py and
 # dbt/parser/unit_tests.py.
@@ -84,6 +86,20 @@ def flat_namespace() -> Any:
             return self._found.keys()
 
     return Flat
+
+
+_compile_anew = jinja2.Environment.compile
+_COMPILED: dict[Any, Any] = {}
+
+
+def compile_once(environment: jinja2.Environment, source: Any, *args: Any, **options: Any) -> Any:
+    """``jinja2.Environment.compile``, once a process for each text: dbt gives it all templates anew in each build."""
+    if not isinstance(source, str):
+        return _compile_anew(environment, source, *args, **options)
+    key = (type(environment), *environment.extensions, source, args, *sorted(options.items()))
+    if key not in _COMPILED:
+        _COMPILED[key] = _compile_anew(environment, source, *args, **options)
+    return _COMPILED[key]
 
 
 def _materialization(macro: Any) -> str | None:

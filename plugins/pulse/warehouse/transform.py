@@ -23,6 +23,7 @@ from typing import Any
 from unittest.mock import patch
 
 import duckdb
+import jinja2
 
 from pulse.core import parquet
 from pulse.core.errors import BuildFailed
@@ -132,7 +133,7 @@ def run(
         results = None if failure or result.result is None else result.result.results
         nodes = None if results is None else tuple(_node_result(item) for item in results)
         del result, results
-    _give_back_semaphores()
+        _give_back_semaphores()
     if nodes is None:
         raise _not_started(home, failure or "no result")
     return nodes
@@ -208,8 +209,8 @@ def _made_once() -> Iterator[None]:
     """Have dbt make once what it makes anew for each run, statement or node, a fifth of a build, and only reads.
 
     That is the table without rows that every statement without a result gets, the modules that templates see, the
-    plugins of dbt that are installed, and the order in which macros are looked for. And have it not describe its graph
-    in a file that nobody reads.
+    plugins of dbt that are installed, the order in which macros are looked for, and what jinja makes of a template: a
+    process that builds again has the same templates. And have it not describe its graph in a file that nobody reads.
     """
     from dbt.context import base, macros
     from dbt.plugins.manager import PluginManager
@@ -224,6 +225,7 @@ def _made_once() -> Iterator[None]:
         patch.object(PluginManager, "get_prefixed_modules", lambda: plugins),
         patch.object(compilation.Linker, "get_graph_summary", lambda *_: {}),
         patch.object(macros, "MacroNamespace", dbt_macros.flat_namespace()),
+        patch.object(jinja2.Environment, "compile", dbt_macros.compile_once),
     ):
         yield
 
