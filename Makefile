@@ -147,7 +147,7 @@ test-spark-long: $(SPARK)/.installed system-packages-java ## The same, and all u
 	@$(SPARK)/bin/python -m pytest tests/dbt/test_spark.py tests/unit/warehouse/test_engines.py
 
 .PHONY: test-s3
-test-s3: $(S3)/.installed ## The lake on a real S3 server (SeaweedFS), with faults, kills and two writers (some minutes)
+test-s3: $(S3)/.installed ## The lake on a real S3 server (SeaweedFS), with faults, kills and two writers (15 minutes on a busy machine)
 	@$(S3)/bin/python -m pytest tests/integration/test_object_storage.py
 
 .PHONY: test-celery

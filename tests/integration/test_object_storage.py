@@ -10,9 +10,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from deployed.ports import free_ports
@@ -25,12 +27,16 @@ from pulse.core.errors import (
     ObjectStoreUnavailable,
     PulseError,
 )
+from pulse.core.files import sql_text
 from pulse.core.home import Home
 from pulse.lake import copying, forgotten, raw, snapshot
 from pulse.lake.forgotten import Person
+from pulse.lake.mirror import working
 from pulse.lake.s3 import S3Store
 from pulse.lake.store import open_store
-from support import NOON, contribution, sealed_load
+from pulse.sandbox import world as world_module
+from pulse.sandbox import world_archive
+from support import NOON, community_observation, contribution, sealed_load
 
 pytestmark = [pytest.mark.integration, pytest.mark.s3]
 pytest.importorskip("botocore", reason="requirements/s3.txt is not installed")
@@ -344,6 +350,105 @@ def test_copy__of_the_command_killed_in_the_middle_goes_on(full: Home, other: Ho
     done = subprocess.run(back, check=True, capture_output=True, text=True)
     assert "pulse rebuild" in done.stdout
     assert contents(other) == contents(full)
+
+
+# ---- a lake that lives there -------------------------------------------------------
+
+
+def tables_of(home: Home) -> dict[str, tuple[int, int]]:
+    """Rows of each published mart, and what they hold together."""
+    with duckdb.connect() as connection:
+        connection.execute(f"attach {sql_text(home.published_file)} as published (read_only)")
+        names = connection.execute(
+            "select table_name from duckdb_tables() where database_name = 'published' and schema_name = 'marts'"
+        ).fetchall()
+        return {
+            name: connection.execute(f"select count(*), bit_xor(hash(t)) from published.marts.{name} as t").fetchone()
+            for (name,) in names
+        }
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Archives of made-up communities, and the config that reads them."""
+    made = world_module.make_world(seed=7, first_day=date(2026, 6, 1), days_n=14)
+    return Path(world_archive.write_archives(made, tmp_path_factory.mktemp("world")).config)
+
+
+@pytest.mark.timeout(2_400)
+def test_lake__days_through_the_dag_killed_at_promotion_and_seen_from_another_machine(
+    home: Home, other: Home, through: S3Store, proxy: Proxy, server: str, world: Path
+):
+    environment = {**os.environ, "PULSE_CONFIG": str(world), "PULSE_LAKE": through.url}
+
+    def command(where: Home, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pulse.cli", *arguments], env={**environment, "PULSE_HOME": str(where.root)},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+
+    held, let_go = threading.Event(), threading.Event()
+    puts: list[str] = []
+
+    def hold(method: str, path: str) -> str | None:
+        if method == "PUT" and "/raw/contributions/platform" in path:
+            puts.append(path)
+            if len(puts) > 3:
+                held.set()
+                let_go.wait(60)
+                return SILENT
+        return PASS
+
+    proxy.fault = hold
+    days = ("backfill", "--from", "2026-06-01", "--to", "2026-06-02")
+    run = command(home, *days)
+    assert held.wait(400), run.communicate()[0]
+    run.kill()
+    assert run.wait() == -signal.SIGKILL
+    let_go.set()
+    assert list((home.raw / "contributions").glob("platform=*")), "promoted here"
+    there = snapshot.latest(through)
+    assert there.state_n, "the gate's verdicts are there"
+    assert not any("contributions/platform" in path for path in there.files), "and nothing of half a promotion"
+
+    proxy.fault = nth(2, BUSY, method="PUT", of="files")
+    run = command(home, *days)
+    said = run.communicate()[0]
+    assert run.returncode == 0, said
+    run = command(other, "rebuild")
+    said += run.communicate()[0]
+    assert run.returncode == 0, said
+    assert tables_of(other) == tables_of(home)
+    assert sum(rows_n for rows_n, _ in tables_of(other).values()) > 1_000
+    assert SECRET not in said
+    logs = [file for where in (home, other) for file in (where.airflow / "logs").rglob("*") if file.is_file()]
+    assert logs
+    assert not any(SECRET.encode() in file.read_bytes() for file in logs)
+
+
+def test_lake__promotion_costs_a_few_requests_a_load(
+    home: Home, through: S3Store, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PULSE_LAKE", through.url)
+    loads_n = 12
+    loads = [
+        sealed_load(
+            home, [contribution(f"t3_{number}", community=f"of{number}")], community=f"of{number}",
+            load_id=f"reddit_archive-{number}", communities=[community_observation(community=f"of{number}")],
+        )
+        for number in range(loads_n)
+    ]  # fmt: skip
+    with working(home):
+        raw.ensure_empty_file(home)
+    proxy.seen.clear()
+    with working(home):
+        for load in loads:
+            raw.promote(home, load)
+    assert len(proxy.seen) <= 3 * loads_n + 6, proxy.seen
+    proxy.seen.clear()
+    with working(home):
+        raw.promote(home, loads[0])
+    assert [method for method, _ in proxy.seen] == ["GET"], "nothing changed: one look at what counts"
 
 
 # ---- errors ----------------------------------------------------------------------

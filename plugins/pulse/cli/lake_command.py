@@ -1,12 +1,14 @@
 """``pulse lake copy``: which side is a home and which a store, and what is said of the copy."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from pulse.core.errors import ConfigError
 from pulse.core.home import Home
 from pulse.lake import copying
 from pulse.lake.copying import Copied
+from pulse.lake.mirror import lake_url, working
 from pulse.lake.store import is_store, open_store
 
 
@@ -30,7 +32,10 @@ def copy(
             next_step="name the store, and --from or TO as the home",
         )  # fmt: skip
     if is_store(to):
-        return copying.send(_existing(from_), open_store(to), purges_versions=purges_versions, say=say)
+        home, store = _existing(from_), open_store(to)
+        # The lake that steps of this home work on: what others wrote there is taken first, and not written over.
+        with working(home) if store.url == lake_url() else nullcontext():
+            return copying.send(home, store, purges_versions=purges_versions, say=say)
     if purges_versions:
         raise ConfigError(
             "--purge-versions", value="copying to a home", limit="copying to a store", next_step="leave it out"

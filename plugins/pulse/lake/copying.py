@@ -1,7 +1,7 @@
 """Copying the lake between a home and a store, checked and whole (``pulse lake copy``).
 
 The lake is what cannot be made again from elsewhere, or only at great cost: raw with its tombstones and the list of who
-asked to be forgotten, scores, mentions, words, quality, frozen months, what notifiers were told, waivers. Landing, the
+asked to be forgotten, scores, mentions, words, quality, frozen months, waivers. Landing, what notifiers were told, the
 rest of quarantine, locks and whatever is built stay where they are; the author key is a secret and stays too.
 
 Both directions go in two passes. The first moves what is new while others work; the second, under the lock of raw,
@@ -13,12 +13,12 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from pulse.core.errors import ConfigError, DamagedFile, LakeChanged, StorageError
 from pulse.core.files import storage_error
@@ -30,10 +30,11 @@ from pulse.lake.store import Store
 
 log = logging.getLogger(__name__)
 
-LAKE_FOLDERS = ("raw", "scores", "listening", "words", "quality", "kpi", "alerts", "quarantine/waivers")
+LAKE_FOLDERS = ("raw", "scores", "listening", "words", "quality", "kpi", "quarantine/waivers")
 # Work in progress, which nobody but its writer reads.
 _NOT_OURS = frozenset({"raw/_promotions"})
-_FORGOTTEN = "raw/forgotten/"
+# Names of files below it are the list of who is forgotten.
+FORGOTTEN = "raw/forgotten/"
 _AT_ONCE = 8
 _CHUNK_BYTES = 1 << 20
 _TELL_EVERY = 1_000
@@ -94,9 +95,26 @@ class Digests:
         content.seek(0)
         return _Facts(found.st_size, found.st_mtime_ns, known[1])
 
+    def dump(self, home: Home) -> dict[str, list[int | str]]:
+        """What is known of a home's files, for :meth:`load`; paths are relative to the home."""
+        return {
+            file.relative_to(home.root).as_posix(): [*signature, sha256]
+            for file, (signature, sha256) in self._known.items()
+        }
+
+    def load(self, home: Home, known: Mapping[str, Sequence[Any]]) -> None:
+        """Take over what was known: a file that is not as it was then is read again."""
+        self._known |= {home.root / path: ((row[0], row[1], row[2]), row[3]) for path, row in known.items()}
+
     def now(self, file: Path) -> _Facts | None:
-        """Of a file by its path; None where it is gone."""
+        """Of a file by its path; None where it is gone, or no file."""
         try:
+            found = file.stat()
+            known = self._known.get(file)
+            if known is not None and known[0] == (found.st_ino, found.st_size, found.st_mtime_ns):
+                return _Facts(found.st_size, found.st_mtime_ns, known[1])
+            if not file.is_file():
+                return None
             with file.open("rb") as content:
                 return self.of(file, content)
         except FileNotFoundError:
@@ -156,6 +174,21 @@ def send(
     )  # fmt: skip
 
 
+def give(home: Home, store: Store, base: Snapshot, digests: Digests) -> Snapshot:
+    """Make what a home has the next state of a store, under the lock of raw; the same state where nothing changed.
+
+    A request for each file that is new, and four.
+
+    Raises:
+        LakeChanged: ``base`` is not what counts any more; nothing that counts was changed.
+        LockBusy, ObjectStoreError and the others of :class:`pulse.lake.store.Store`.
+    """
+    with _alone(home, timeout_s=600.0):
+        raw.finish_all(home)
+        files = _Sender(home, store, base, {}, digests, log.info).put_all()
+        return base if files == dict(base.files) else snapshot.commit(store, base, files)
+
+
 class _Sender:
     """Puts what a store's state lacks; counts over both passes."""
 
@@ -175,6 +208,9 @@ class _Sender:
 
     def _put(self, path: str, file: Path) -> StoredFile | None:
         """None for a file that went meanwhile."""
+        facts, before = self._digests.now(file), self._base.files.get(path)
+        if facts is None or (before is not None and before.sha256 == facts.sha256):
+            return before if facts is not None else None
         try:
             content = file.open("rb")
         except FileNotFoundError:
@@ -184,9 +220,6 @@ class _Sender:
         # What is read under this descriptor stays the same: files of the lake are replaced by renames.
         with content:
             facts = self._digests.of(file, content)
-            before = self._base.files.get(path)
-            if before is not None and before.sha256 == facts.sha256:
-                return replace(before, modified_ns=facts.modified_ns)
             stored = StoredFile(path, facts.size_bytes, facts.sha256, facts.modified_ns, self._base.state_n + 1)
             if self._present.get(stored.key) != facts.size_bytes:
                 self._store.put(stored.key, content)
@@ -237,26 +270,39 @@ def receive(
         )  # fmt: skip
     with _alone(home, timeout_s):
         raw.finish_all(home)
-        wanted = receiver.wanted(source)
-        fetched = {path: (receiver.fetched_file(stored), stored.modified_ns) for path, stored in wanted.items()}
-        if (
-            any(not file.exists() for file, _ in fetched.values())
-            or lake_files(home).keys() - source.files.keys() - lost
-        ):
+        if lake_files(home).keys() - source.files.keys() - lost:
             raise LakeChanged(
                 f"lake of {home.root}", value="it changed while files were fetched", next_step="run the same again"
             )
-        if fetched or lost:
-            raw.require_everything(home, "lake-copy")
-            arriving.place(home, fetched, sorted(lost))
-        arriving.clear(home)
-        for path, stored in source.files.items():
-            _set_time(home.root / path, stored.modified_ns)
-        _erase_beside(home)
+        receiver.place(source, lost)
     return Copied(
         state_n=source.state_n, files_n=len(source.files), bytes_n=source.bytes_n, moved_n=receiver.moved_n,
         moved_bytes=receiver.moved_bytes, removed_n=len(lost),
     )  # fmt: skip
+
+
+def is_as(home: Home, state: Snapshot, digests: Digests) -> bool:
+    """Whether a home's lake is what a state says; persons that only the home has on its list make no difference."""
+    files = lake_files(home)
+    if any(path not in state.files and not path.startswith(FORGOTTEN) for path in files):
+        return False
+    facts = {path: digests.now(home.root / path) for path in state.files}
+    return all(found is not None and found.sha256 == state.files[path].sha256 for path, found in facts.items())
+
+
+def take(home: Home, store: Store, digests: Digests) -> Snapshot:
+    """The same without a question, but for the list of who is forgotten: persons that only the home has stay on it.
+
+    Raises:
+        DamagedFile, LakeChanged, LockBusy, ObjectStoreError and the others of :class:`pulse.lake.store.Store`.
+    """
+    receiver = _Receiver(home, store, digests, log.info)
+    source = receiver.fetch_all()
+    with _alone(home, timeout_s=600.0):
+        raw.finish_all(home)
+        lost = lake_files(home).keys() - source.files.keys()
+        receiver.place(source, {path for path in lost if not path.startswith(FORGOTTEN)})
+    return source
 
 
 class _Receiver:
@@ -300,19 +346,31 @@ class _Receiver:
             f"lake at {self._store.url}", value="others change it again and again", next_step="run the same again"
         )
 
+    def place(self, source: Snapshot, lost: Collection[str]) -> None:
+        """Put everything into its place; only whoever holds the lock of raw may call this."""
+        home, wanted = self._home, self.wanted(source)
+        # Here already, but for what somebody changed in the home meanwhile.
+        if not all(in_parallel(self._fetch, wanted.values())):
+            raise LakeChanged(
+                f"lake at {self._store.url}",
+                value="it changed while files were fetched",
+                next_step="run the same again",
+            )
+        if any(map(_is_of_marts, (*wanted, *lost))):
+            raw.require_everything(home, "lake-copy")
+        if wanted or lost:
+            fetched = {path: (self.fetched_file(stored), stored.modified_ns) for path, stored in wanted.items()}
+            arriving.place(home, fetched, sorted(lost))
+        arriving.clear(home)
+        for path, stored in source.files.items():
+            _set_time(home.root / path, stored.modified_ns)
+        _erase_beside(home)
+
     def wanted(self, source: Snapshot) -> dict[str, StoredFile]:
         """What the home does not have as it is there."""
 
         def differs(stored: StoredFile) -> bool:
-            file = self._home.root / stored.path
-            try:
-                if file.stat().st_size != stored.size_bytes:
-                    return True
-            except FileNotFoundError:
-                return True
-            except OSError as error:
-                raise storage_error(file, error) from error
-            facts = self._digests.now(file) if file.is_file() else None
+            facts = self._digests.now(self._home.root / stored.path)
             return facts is None or facts.sha256 != stored.sha256
 
         return {stored.path: stored for stored in source.files.values() if differs(stored)}
@@ -345,6 +403,13 @@ class _Receiver:
         return True
 
 
+def _is_of_marts(path: str) -> bool:
+    """Whether marts are made of a file: not of empty ones, of frozen months, of reports and verdicts of gates."""
+    parts = PurePosixPath(path).parts
+    is_read = parts[0] in {"raw", "scores", "listening", "words"} or parts[:2] == ("quality", "load_outcomes")
+    return is_read and path.endswith(".parquet") and not parts[-1].startswith("_empty")
+
+
 def _set_time(file: Path, modified_ns: int) -> None:
     """Files of the same content may have other times: compaction and scoring go by them."""
     try:
@@ -365,7 +430,7 @@ def _erase_beside(home: Home) -> None:
 
 def _require_forgotten(lost: Iterable[str], *, at: str, source: str) -> None:
     """Refuse to bring back what persons wrote who are forgotten at the target only."""
-    persons_n = sum(path.startswith(_FORGOTTEN) and path.endswith(".parquet") for path in lost)
+    persons_n = sum(path.startswith(FORGOTTEN) and path.endswith(".parquet") for path in lost)
     if persons_n:
         raise StorageError(
             f"copy to {at}",
