@@ -9,6 +9,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DEPLOYED := $(VENV)/deployed
 SPARK := $(VENV)/spark
+S3 := $(VENV)/s3
 # Both slow every start by seconds: bytecode has to be written once and kept.
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONUTF8 = 1
@@ -43,6 +44,8 @@ lock: ## Resolve requirements/*.in again and write the locked files
 	$(BIN)/uv pip compile $(LOCK_FLAGS) -c requirements/dev.txt requirements/deploy.in -o requirements/deploy.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/docs.in -o requirements/docs.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) -c requirements/dev.txt requirements/spark.in -o requirements/spark.txt
+	$(BIN)/uv pip compile $(LOCK_FLAGS) -c requirements/dev.txt requirements/s3.in -o requirements/s3.txt
+	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/s3-server.in -o requirements/s3-server.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/semantic.in -o requirements/semantic.txt
 
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
@@ -72,6 +75,13 @@ $(SPARK)/.installed: requirements/dev.txt requirements/spark.txt pyproject.toml 
 	@test -x $(SPARK)/bin/python || $(BIN)/python -m venv $(SPARK)
 	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(SPARK)/bin/python requirements/dev.txt requirements/spark.txt
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(SPARK)/bin/python --editable .
+	@touch $@
+
+# What tests of object storage need: all of .venv, the S3 client, and a server of 50 MB that nobody else needs.
+$(S3)/.installed: requirements/dev.txt requirements/s3.txt requirements/s3-server.txt pyproject.toml | $(VENV)/.installed
+	@test -x $(S3)/bin/python || $(BIN)/python -m venv $(S3)
+	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(S3)/bin/python requirements/dev.txt requirements/s3.txt requirements/s3-server.txt
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(S3)/bin/python --editable .
 	@touch $@
 
 .PHONY: system-packages-java
@@ -135,6 +145,10 @@ test-spark: $(SPARK)/.installed system-packages-java ## Spark builds what DuckDB
 .PHONY: test-spark-long
 test-spark-long: $(SPARK)/.installed system-packages-java ## The same, and all unit tests of dbt on Spark (longer)
 	@$(SPARK)/bin/python -m pytest tests/dbt/test_spark.py tests/unit/warehouse/test_engines.py
+
+.PHONY: test-s3
+test-s3: $(S3)/.installed ## The lake on a real S3 server (SeaweedFS), with faults, kills and two writers (15 minutes on a busy machine)
+	@$(S3)/bin/python -m pytest tests/integration/test_object_storage.py
 
 .PHONY: test-celery
 test-celery: install system-packages $(DEPLOYED)/.installed ## Deployed form without Docker: CeleryExecutor, a worker killed (some 4 minutes)

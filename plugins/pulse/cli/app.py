@@ -133,9 +133,11 @@ app = typer.Typer(
     "Exit status: 0 done, 1 failed or stopped by a gate, 2 wrong use or configuration, 3 may succeed later.",
 )
 quarantine_app = typer.Typer(no_args_is_help=True, help="What gate 1 kept out: look at it, release it.")
+lake_app = typer.Typer(no_args_is_help=True, help="Raw and what belongs to it, on object storage.")
 sandbox_app = typer.Typer(no_args_is_help=True, help="Made-up communities whose truth is known.")
 dev_app = typer.Typer(no_args_is_help=True, hidden=True, help="For people who work on Community Pulse itself.")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(lake_app, name="lake")
 app.add_typer(sandbox_app, name="sandbox")
 app.add_typer(dev_app, name="dev")
 
@@ -860,6 +862,40 @@ def prune(
             typer.echo(
                 f"{item.kind}: {verb} {item.items_n} items older than {item.days} days, {item.freed_bytes / 1e6:.1f} MB"
             )
+
+
+@lake_app.command(
+    "copy", epilog="Example: `pulse lake copy s3://bucket/lake`; back: `pulse lake copy HOME --from s3://…`"
+)
+def lake_copy(
+    to: Annotated[str, typer.Argument(help="s3://bucket/prefix, file:///folder, or the folder of a PULSE_HOME.")],
+    *,
+    from_: Annotated[
+        str | None, typer.Option("--from", help="The same; one of both is a home.", show_default="PULSE_HOME")
+    ] = None,
+    purge_versions: Annotated[
+        bool, typer.Option("--purge-versions", help="Delete old versions of objects too, where the bucket keeps them.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a home loses files.")] = False,
+) -> None:
+    """Make a bucket hold what a home's raw, scores, quality and frozen months are, or the other way round; checked,
+    whole or not at all. What the source does not have any more goes. Killed, the same command goes on.
+    """
+    from pulse.cli import lake_command
+
+    with _failing_in_one_line():
+        say = Console(highlight=False, soft_wrap=True).print
+        copied = lake_command.copy(
+            to,
+            from_,
+            purges_versions=purge_versions,
+            may_remove=lambda lost_n: (
+                yes or typer.confirm(f"{printable(to)} has {lost_n} files that the source does not have. Remove them?")
+            ),
+            say=lambda line: say(escape(printable(line))),
+        )
+        for line in lake_command.lines_of(copied, to=to):
+            say(escape(printable(line)))
 
 
 # ---- sandbox, demo, UI -----------------------------------------------------

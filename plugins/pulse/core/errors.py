@@ -160,6 +160,26 @@ class DamagedFile(StorageError):
     """A file under ``PULSE_HOME`` is not as it was written: cut off, written over, a folder in its place."""
 
 
+class ObjectStoreError(StorageError):
+    """Object storage answered in a way that will not change by itself: no such bucket, an answer nobody expects."""
+
+
+class ObjectStoreRefused(ObjectStoreError):
+    """Object storage refused our credentials, or what they may do there."""
+
+
+class ObjectStoreUnavailable(ObjectStoreError):
+    """Object storage could not be reached, broke off or answered with a passing fault. Worth a retry."""
+
+    retry_helps = True
+
+
+class LakeChanged(StorageError):
+    """Another writer changed the lake first, so nothing was written. Worth a retry, which begins with that."""
+
+    retry_helps = True
+
+
 class BuildFailed(PulseError):
     """Dbt could not build the marts; what was published before stays."""
 

@@ -122,6 +122,11 @@ class Home:
         return self.root / "dbt"
 
     @cached_property
+    def lake(self) -> Path:
+        """Files of a copied lake on their way to their places (:mod:`pulse.lake.arriving`); made when needed."""
+        return self.root / "lake"
+
+    @cached_property
     def scratch(self) -> Path:
         """Short-lived files; may be emptied whenever nothing runs."""
         return self.root / "scratch"

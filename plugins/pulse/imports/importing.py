@@ -23,6 +23,7 @@ from pulse.imports import gate, kept_out, reading, store
 from pulse.imports.gate import FileVerdict
 from pulse.imports.reading import GivenFile
 from pulse.lake import quality
+from pulse.lake.mirror import on_lake
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +138,7 @@ def _imported(verdict: FileVerdict) -> str:
     return ", ".join(parts)
 
 
+@on_lake
 def forget(home: Home, file_name: str, *, timeout_s: float = 600.0) -> None:
     """Take back what a file brought, and what was kept out of it. The file itself, if it is still there, stays.
 

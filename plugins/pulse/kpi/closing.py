@@ -23,6 +23,7 @@ from pulse.core.month import Month
 from pulse.core.text import printable
 from pulse.kpi.restatements import restated
 from pulse.lake import kpi_store
+from pulse.lake.mirror import on_lake
 from pulse.warehouse import builds
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class Closed:
         return f"{self.month}: {told}{days}{lost_words(self.lost)}"
 
 
+@on_lake
 def close_month(home: Home, month: Month, *, clock: Clock, timeout_s: float = 600.0) -> Closed:
     """Freeze the month's published figures: as its first version, as a new one if any differs, or not at all.
 

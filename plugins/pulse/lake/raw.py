@@ -33,7 +33,7 @@ from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.core.strict import WILDCARD
 from pulse.core.table import Column
 from pulse.core.window import Window
-from pulse.lake import compacted, erasure, landing
+from pulse.lake import arriving, compacted, erasure, landing
 from pulse.lake.compacted import Change, Held, Record
 from pulse.lake.landing import Load, LoadManifest, coverage_of
 
@@ -950,7 +950,7 @@ def finish_all(home: Home) -> int:
     Returns:
         How many changes a killed process had left half done.
     """
-    finished = 0
+    finished = int(arriving.finish(home))
     for staging in sorted((home.raw / "_promotions").glob("*")):
         if (staging / JOURNAL).is_file() and _has_readable_journal(home, staging):
             _finish(home, staging)

@@ -23,6 +23,7 @@ from pulse.core.files import read_json, sql_text, storage_error, write_json
 from pulse.core.home import Home, path_value
 from pulse.core.locks import KPI_LOCK, WAREHOUSE_LOCK, exclusive
 from pulse.lake import compacted, kpi_store, landing, outcomes, quality, raw
+from pulse.lake.mirror import on_lake
 from pulse.listening import store as mentions
 from pulse.texts import store as scores
 from pulse.warehouse import builds
@@ -88,6 +89,7 @@ def find(home: Home, *, is_deep: bool = False) -> list[Damage]:
     return found
 
 
+@on_lake
 def require(home: Home, given: Path) -> Damage:
     """The damage of one file.
 
@@ -116,6 +118,7 @@ def require(home: Home, given: Path) -> Damage:
     return found
 
 
+@on_lake
 def set_aside(home: Home, damage: Damage, *, clock: Clock) -> SetAside:
     """Move a damaged file away and note that what it held is unknown.
 

@@ -35,6 +35,7 @@ from pulse.core.text import printable
 from pulse.lake import erasure, forgotten, quality, raw
 from pulse.lake.erased_rows import FOR_GOOD
 from pulse.lake.forgotten import Found, Wanted
+from pulse.lake.mirror import on_lake
 from pulse.listening import store as mentions
 from pulse.reading import damage
 from pulse.sources.lines import ndjson
@@ -121,6 +122,7 @@ class Order:
     names: Names = field(default_factory=Names)
 
 
+@on_lake
 def erase_everywhere(pipeline: Pipeline, order: Order, *, run_id: str) -> Proof:
     """Erase from every place of the home, build and publish without it, and prove it.
 

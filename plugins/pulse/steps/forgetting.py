@@ -6,6 +6,7 @@ from pulse.core import keys
 from pulse.core.errors import ConfigError
 from pulse.lake import forgotten
 from pulse.lake.forgotten import Person, Wanted
+from pulse.lake.mirror import on_lake
 from pulse.platforms.names import author_key
 from pulse.platforms.registry import NAME, PLATFORMS, platform_named
 from pulse.steps import erasing
@@ -39,6 +40,7 @@ class Asked:
             )  # fmt: skip
 
 
+@on_lake
 def forget(pipeline: Pipeline, asked: Asked, *, run_id: str) -> Proof:
     """Forget a person on a platform: now, everywhere in the home, and in whatever is loaded from now on.
 

@@ -28,6 +28,7 @@ from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.lake import forgotten, landing, outcomes, quality, raw
+from pulse.lake.mirror import on_lake, working
 from pulse.sources.credentials import Credentials, from_environment
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Pipeline:
 
     # ---- before anything is read -------------------------------------------
 
+    @on_lake
     def plan(self, window: Window) -> list[str]:
         """Entry ids to extract, in the order of the config.
 
@@ -174,6 +176,7 @@ class Pipeline:
 
     # ---- gate 1 ------------------------------------------------------------
 
+    @on_lake
     def gate_loads(
         self, window: Window, entry_ids: Sequence[str], load_ids: Iterable[str], *, run_id: str
     ) -> list[EntryVerdict]:
@@ -203,6 +206,7 @@ class Pipeline:
 
     # ---- landing to raw ----------------------------------------------------
 
+    @on_lake
     def promote(self, verdicts: Sequence[EntryVerdict], *, run_id: str) -> dict[str, int]:
         """Bring the accepted rows of passed loads into raw and record the outcome of each community and day."""
         keys.require_same(self.home)
@@ -222,6 +226,7 @@ class Pipeline:
         log.info("raw: %(rows_n)d rows of %(loads_n)d loads, %(partitions_n)d partitions changed", counts)
         return counts
 
+    @on_lake
     def score(self, verdicts: Sequence[EntryVerdict], *, is_deep: bool = False) -> dict[str, int]:
         """Judge the sentiment of texts that this model has not judged yet.
 
@@ -246,6 +251,7 @@ class Pipeline:
 
     # ---- what texts say besides ----------------------------------------------
 
+    @on_lake
     def work_texts(self, *, is_deep: bool = False) -> dict[str, int]:
         """Find the config's brands in new texts, and work words, near copies and topics out of them.
 
@@ -286,6 +292,7 @@ class Pipeline:
 
     # ---- results of the business -------------------------------------------
 
+    @on_lake
     def import_results(self, *, run_id: str) -> list[dict[str, Any]]:
         """Bring new and changed files of business results through their gate into raw; one verdict per file.
 
@@ -303,6 +310,7 @@ class Pipeline:
 
     # ---- warehouse ---------------------------------------------------------
 
+    @on_lake
     def build(self, *, is_full_refresh: bool = False) -> list[dict[str, Any]]:
         """Build the marts of the pending dates; one item per model, and one per data test that failed.
 
@@ -337,6 +345,7 @@ class Pipeline:
                 next_step="mend the model and run the day again; what was published before stays",
             )  # fmt: skip
 
+    @on_lake
     def gate_marts(self, *, run_id: str) -> dict[str, Any]:
         """Check the built marts as a whole; the result names the build, for publishing exactly that.
 
@@ -381,6 +390,7 @@ class Pipeline:
             ],
         }
 
+    @on_lake
     def publish(self, window: Window, verdicts: Sequence[EntryVerdict], gated: Mapping[str, Any]) -> dict[str, Any]:
         """Give analysts the build that gate 2 passed, if enough communities arrived.
 
@@ -419,7 +429,8 @@ class Pipeline:
         Raises:
             BuildFailed, GateStopped, DamagedFile: what was published before stays.
         """
-        raw.heal(self.home, is_deep=True)
+        with working(self.home):
+            raw.heal(self.home, is_deep=True)
         self.score([], is_deep=True)
         self.work_texts(is_deep=True)
         self.require_built(self.build(is_full_refresh=True))
@@ -449,9 +460,10 @@ class Pipeline:
         """
         from pulse.gates import quarantine
 
-        load = quarantine.release(
-            self.home, load_id, waive=waive, reason=reason, clock=self.clock, released_by=released_by
-        )
+        with working(self.home):
+            load = quarantine.release(
+                self.home, load_id, waive=waive, reason=reason, clock=self.clock, released_by=released_by
+            )
         entry_id, window = load.manifest.entry_id, load.manifest.window
         verdicts = self.gate_loads(window, [entry_id], [load.load_id], run_id=run_id)
         if verdicts[0]["outcome"] != "passed":

@@ -17,6 +17,7 @@ from pulse.core.locks import exclusive
 from pulse.gates import quarantine
 from pulse.lake import quality
 from pulse.lake.compaction import SETTLED_AFTER_DAYS, Compacted
+from pulse.lake.mirror import on_lake
 from pulse.reading import damage
 from pulse.sources.live.caches import RESUME_WITHIN, STORE_PREFIX, TAKEN_KEPT, cache_lock, caches_folder
 from pulse.sources.live.listen_store import is_taken
@@ -41,6 +42,7 @@ class Pruned:
     freed_bytes: int
 
 
+@on_lake
 def prune(home: Home, policy: Retention, *, clock: Clock, is_dry_run: bool = False) -> list[Pruned]:
     """Apply the retention policy, and remove what killed runs left; raw, scores and what is published stay.
 
@@ -70,6 +72,7 @@ def prune(home: Home, policy: Retention, *, clock: Clock, is_dry_run: bool = Fal
     ]  # fmt: skip
 
 
+@on_lake
 def compact(home: Home, *, through: date, is_run: bool, is_dry_run: bool = False) -> Pruned:
     """Compact settled days of raw and scores (:func:`pulse.warehouse.builds.compact`); nothing that they hold goes.
 

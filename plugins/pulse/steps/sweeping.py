@@ -32,6 +32,7 @@ from pulse.core.table import no_rows_sql
 from pulse.core.text import printable
 from pulse.lake import compacted, erasure, quality
 from pulse.lake.erased_rows import HOLDS_CONTENT
+from pulse.lake.mirror import on_lake
 from pulse.platforms.entry import CommunityEntry
 from pulse.platforms.registry import platform_named
 from pulse.sources.live.look_up import KnownId, LookedUp, LookUp, batches, is_about_community
@@ -86,6 +87,7 @@ class Swept:
 # ---- asking ----------------------------------------------------------------------
 
 
+@on_lake
 def sweep_entry(pipeline: Pipeline, entry_id: str) -> Swept:
     """Ask about one entry's contributions, and write down what is gone; nothing is erased yet.
 
@@ -376,6 +378,7 @@ def _stopped(home: Home, swept: Swept, reason: str) -> Swept:
     return replace(swept, stopped=shown)
 
 
+@on_lake
 def confirm(pipeline: Pipeline, entry_id: str) -> str:
     """Let the sweep of an entry go on: somebody looked, and so many are gone indeed, or it is mended; returns why it
     had stopped.
@@ -399,6 +402,7 @@ def confirm(pipeline: Pipeline, entry_id: str) -> str:
 # ---- erasing -----------------------------------------------------------------------
 
 
+@on_lake
 def erase_gone(pipeline: Pipeline, *, run_id: str) -> list[Proof]:
     """Erase everywhere what sweeps found gone and raw still holds; one proof for each platform, none for nothing.
 

@@ -28,6 +28,7 @@ from pulse.core.home import Home
 from pulse.core.strict import WILDCARD
 from pulse.core.table import Column, Table
 from pulse.core.text import printable
+from pulse.lake.mirror import on_lake
 from pulse.platforms.profiles import is_profile_sql
 from pulse.sources.lines import ndjson
 from pulse.sources.lines.ndjson import LineTooLong
@@ -82,6 +83,7 @@ def candidates_file(home: Home) -> Path:
     return home.words / CANDIDATE_WORDS.name / "candidates.parquet"
 
 
+@on_lake
 def discover(
     home: Home, files: Sequence[Path], *, is_replacing: bool = False, scorer: Scorer | None = None
 ) -> Discovered:
