@@ -1,10 +1,10 @@
-"""All marts from raw, five of them against a script written for those five alone, and one more day.
+"""From raw to marts: all of them, five against a script written for those five alone, the steps before, one more day.
 
-Wall seconds, dbt's start and data tests included but for the one more day, which is the models' own time.
-
-A made-up quarter: 300 communities of very different size over 90 days, a partition for each community and day as in any
-home before its days are settled, so some 27,000 files of contributions and as many of scores. Then the same home once
-its days are compacted, beside it, in seconds of CPU.
+A made-up quarter (:mod:`benchmarks.made_up`): 300 communities of very different size over 90 days, a partition for each
+community and day as in any home before its days are settled, so up to 27,000 files of contributions and of scores each.
+Wall seconds, dbt's start and data tests included but for the one more day, which is the models' own time. Then the same
+from small files and once its days are compacted, in seconds of CPU; both without words and mentions. At last all steps
+from compacted raw on, with what texts say worked out of them as in any run.
 """
 
 import json
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 COMMUNITIES_N = 300
 # Contributions and communities of the homes that are compacted.
-COMPACTED_SIZES = ((333_000, 100), (1_000_000, 300))
+COMPACTED_SIZES = ((333_000, 100),)
 DAYS_N = 90
 FIRST_DAY = date(2026, 1, 1)
 LOAD_ID = "reddit_archive-bench"
@@ -37,9 +37,9 @@ FIVE = (
 )  # fmt: skip
 LIMIT_RATIO = 3.0
 LIMIT_MB = 4_000
-# Of the larger home, compacted.
-REACH_CPU_S, REACH_MB, REACH_DAY_CPU_S = 70.0, 3_000, 15.0
-REACH_STEPS_CPU_S = 100.0
+# Of a million contributions, compacted: all marts, 70 CPU s of them for those that count what is listened for; finding
+# mentions and working words; and one more day's build.
+REACH_CPU_S, REACH_STEPS_CPU_S, REACH_DAY_CPU_S = 140.0, 100.0, 15.0
 
 
 def run(folder: Path, sizes: tuple[int, ...]) -> list[str]:
@@ -70,8 +70,6 @@ def run_compacted(folder: Path, sizes: tuple[tuple[int, int], ...]) -> list[str]
     lines = [
         f"## The same from small files and from compacted days ({DAYS_N} days)",
         "",
-        f"Reach at a million: {REACH_CPU_S:g} s, {REACH_MB:,} MB; one more day {REACH_DAY_CPU_S:g} s.",
-        "",
         "| contributions | communities | raw and scores | files | all marts, CPU s | peak MB | one more day, CPU s |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
@@ -96,9 +94,11 @@ def run_compacted(folder: Path, sizes: tuple[tuple[int, int], ...]) -> list[str]
 
 def run_steps(folder: Path, sizes: tuple[int, ...]) -> list[str]:
     """Measure the steps from raw to marts where nothing is worked yet, and one more day; returns lines to show."""
-    limits = {"work_words": f"{REACH_STEPS_CPU_S:g} with mentions", "build_all": f"{REACH_CPU_S:g} more than before"}
+    limits = {"build_all": f"{REACH_CPU_S:g}", "work_words": f"{REACH_STEPS_CPU_S:g} with find_mentions"}
     lines = [
         f"## From raw to marts, by step ({COMMUNITIES_N} communities, {DAYS_N} days, compacted; then one more day)",
+        "",
+        f"Limits are for a million contributions, {LIMIT_MB:,} MB; the build of one more day {REACH_DAY_CPU_S:g} s.",
         "",
         "| contributions | step | CPU s | limit | peak MB | one more day, CPU s | peak MB |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -494,7 +494,8 @@ from (
 
 create table fct_threads as
 select platform, community, thread_id, count(*) filter (where kind = 'comment') as comments, count(*) as contributions,
-    count(distinct author_key) as contributors, max(created_at) filter (where kind = 'post') as posted_at,
+    count(distinct author_key) filter (where author_role in ('member', 'moderator')) as contributors,
+    max(created_at) filter (where kind = 'post') as posted_at,
     min(created_at) filter (where kind = 'comment') as first_comment_at, sum(score) as score_sum
 from fct_contributions group by all;
 
