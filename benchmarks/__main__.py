@@ -58,6 +58,8 @@ def _lines(name: str, folder: Path, *, is_quick: bool) -> list[str]:
             *marts.run(folder, (100_000,) if is_quick else (1_000_000,)),
             "",
             *marts.run_compacted(folder, ((30_000, 30),) if is_quick else marts.COMPACTED_SIZES),
+            "",
+            *marts.run_steps(folder, (30_000,) if is_quick else (1_000_000,)),
         ],
         "page": lambda: page.run(folder, *((20, 60) if is_quick else (300, 365))),
         "reddit_api": lambda: reddit_api.run(

@@ -6,19 +6,29 @@
     not coalesce(is_unproven, false)
 {%- endmacro %}
 
-{# Subquery of those among the given communities' days and kinds of which some part was looked at. #}
+{# Subquery of those among the given communities' days and kinds of which some part was looked at. What is claimed of a
+   community and of all together is joined apart: either way by columns that are equal, so that no community is held
+   against the claims of each other. #}
 {% macro looked_at_days(observed_days, coverage) -%}
     select distinct days.platform, days.community, days.contribution_date, days.kind
     from {{ observed_days }} as days
-    inner join {{ coverage }} as claims
-        on days.platform = claims.platform
-        and days.contribution_date = claims.contribution_date
-        and days.kind = claims.kind
-    where claims.looked_from is not null
-        and (
-            days.community = claims.community
-            or (claims.community = '*' and not {{ list_holds('claims.except_communities', 'days.community') }})
-        )
+    left join (
+        select distinct platform, community, contribution_date, kind from {{ coverage }}
+        where looked_from is not null
+    ) as of_community
+        on days.platform = of_community.platform
+        and days.community = of_community.community
+        and days.contribution_date = of_community.contribution_date
+        and days.kind = of_community.kind
+    left join (
+        select platform, contribution_date, kind, except_communities from {{ coverage }}
+        where looked_from is not null and community = '*'
+    ) as of_all
+        on days.platform = of_all.platform
+        and days.contribution_date = of_all.contribution_date
+        and days.kind = of_all.kind
+        and not {{ list_holds('of_all.except_communities', 'days.community') }}
+    where of_community.kind is not null or of_all.kind is not null
 {%- endmacro %}
 
 {# Subquery of stretches without overlap: those that touch or overlap become one. The keys say whose they are; the best

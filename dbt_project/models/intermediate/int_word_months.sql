@@ -49,13 +49,50 @@ voices as (
 said as (
 
     select
-        voices.community_number,
-        voices.month_start_date,
-        voices.author_number,
-        {{ each_of('texts.words') }} as word_id
+        voices.*,
+        texts.words,
+        count(*) over (
+            partition by voices.community_number, voices.month_start_date, voices.author_number
+        ) as texts_n
     from voices
     inner join texts
         on voices.text_id = texts.text_id
+
+),
+
+-- A text has each of its words once, so only who wrote several can say one twice: to find these among all words of all
+-- would take twice as long.
+once as (
+
+    select
+        community_number,
+        month_start_date,
+        {{ each_of('words') }} as word_id
+    from said
+    where texts_n = 1
+
+    union all
+
+    select
+        community_number,
+        month_start_date,
+        word_id
+    from (
+        select distinct
+            community_number,
+            month_start_date,
+            author_number,
+            word_id
+        from (
+            select
+                community_number,
+                month_start_date,
+                author_number,
+                {{ each_of('words') }} as word_id
+            from said
+            where texts_n > 1
+        ) as several
+    ) as once_each
 
 ),
 
@@ -66,7 +103,7 @@ counted as (
         month_start_date,
         word_id,
         count(*) as authors_n
-    from (select distinct community_number, month_start_date, author_number, word_id from said) as once
+    from once
     group by community_number, month_start_date, word_id
 
 ),

@@ -70,36 +70,63 @@ authors as (
 
 ),
 
--- Whatever hangs from a post answers it; a comment is answered by what answers it directly.
-answers as (
+-- Whatever hangs from a post answers it; a comment is answered by what answers it directly. One after the other, so that
+-- each is a join by one column: by whichever of the two holds, each would be held against all of its community.
+replies as (
 
     select
         promotions.platform,
         promotions.community,
         promotions.contribution_id,
+        replies.contribution_id as reply_id,
         replies.sentiment_score
     from promotions
     inner join contributions as replies
         on promotions.platform = replies.platform
         and promotions.community = replies.community
-        and promotions.contribution_id = case
-            when promotions.kind = 'post' then replies.thread_id else replies.parent_id
-        end
+        and promotions.contribution_id = replies.thread_id
+    where promotions.kind = 'post'
+        and replies.is_by_contributor
         and promotions.contribution_id <> replies.contribution_id
+
+    union all
+
+    select
+        promotions.platform,
+        promotions.community,
+        promotions.contribution_id,
+        replies.contribution_id as reply_id,
+        replies.sentiment_score
+    from promotions
+    inner join contributions as replies
+        on promotions.platform = replies.platform
+        and promotions.community = replies.community
+        and promotions.contribution_id = replies.parent_id
+    where promotions.kind <> 'post'
+        and replies.is_by_contributor
+        and promotions.contribution_id <> replies.contribution_id
+
+),
+
+answers as (
+
+    select
+        replies.platform,
+        replies.community,
+        replies.contribution_id,
+        replies.sentiment_score
+    from replies
     inner join authors as promoters
-        on promotions.platform = promoters.platform
-        and promotions.community = promoters.community
-        and promotions.contribution_id = promoters.contribution_id
+        on replies.platform = promoters.platform
+        and replies.community = promoters.community
+        and replies.contribution_id = promoters.contribution_id
     inner join authors as repliers
         on replies.platform = repliers.platform
         and replies.community = repliers.community
-        and replies.contribution_id = repliers.contribution_id
-    where replies.is_by_contributor
-        and (
-            repliers.author_key is null
-            or promoters.author_key is null
-            or repliers.author_key <> promoters.author_key
-        )
+        and replies.reply_id = repliers.contribution_id
+    where repliers.author_key is null
+        or promoters.author_key is null
+        or repliers.author_key <> promoters.author_key
 
 ),
 
