@@ -121,7 +121,7 @@ test-faults-short: install ## Nine kills, full disks, two at once, hostile text 
 	@$(BIN)/python -m pytest --numprocesses 2 tests/faults
 
 .PHONY: test-long
-test-long: install ## Both of these in one go without the worlds, so that no core waits for the other (some 7 minutes)
+test-long: install ## Both of these in one go without the worlds, so that no core waits for the other (some 4 minutes)
 	@$(BIN)/python -m pytest --numprocesses 2 -m "(slow or real_data or faults) and not worlds"
 
 .PHONY: test-faults
@@ -130,7 +130,7 @@ test-faults: install ## Kill, starve and crowd runs at every stage, feed them ho
 
 OF_SPARK := tests/dbt/test_spark.py tests/dbt/test_spark_contract.py tests/unit/warehouse/test_engines.py
 .PHONY: test-spark
-test-spark: $(SPARK)/.installed system-packages-java ## Spark builds what DuckDB builds, and a kill on the way (some 7 minutes)
+test-spark: $(SPARK)/.installed system-packages-java ## Spark builds what DuckDB builds, and a kill on the way (some 4 minutes)
 	@$(SPARK)/bin/python -m pytest $(OF_SPARK) -m "not slow"
 
 .PHONY: test-spark-short
@@ -138,11 +138,11 @@ test-spark-short: $(SPARK)/.installed system-packages-java ## The same with fewe
 	@$(SPARK)/bin/python -m pytest tests/dbt/test_spark_short.py tests/dbt/test_spark_contract.py
 
 .PHONY: test-spark-long
-test-spark-long: $(SPARK)/.installed system-packages-java ## test-spark, and all unit tests of dbt on Spark (some 15 minutes)
+test-spark-long: $(SPARK)/.installed system-packages-java ## test-spark, and all unit tests of dbt on Spark (some 10 minutes)
 	@$(SPARK)/bin/python -m pytest $(OF_SPARK)
 
 .PHONY: test-cluster
-test-cluster: $(SPARK)/.installed system-packages-java ## A cluster of Spark on this machine, of which a worker is killed (some 3 minutes)
+test-cluster: $(SPARK)/.installed system-packages-java ## A cluster of Spark on this machine, of which a worker is killed (some 2 minutes)
 	@$(SPARK)/bin/python -m pytest tests/dbt/test_spark_cluster.py
 
 .PHONY: test-celery
@@ -166,7 +166,7 @@ test-semantic: install semantic ## Every metric of the semantic layer against th
 	@$(BIN)/python -m pytest tests/deployed/test_semantic_layer.py
 
 .PHONY: test-compose
-test-compose: install ## docker-compose.yml for real: a month, kills, backup and restore (some 15 minutes)
+test-compose: install ## docker-compose.yml for real: a month, kills, backup and restore (some 10 minutes)
 	@$(BIN)/python -m pytest tests/deployed/test_compose.py
 
 # ---- documents -------------------------------------------------------------
