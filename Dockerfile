@@ -6,15 +6,22 @@ FROM ${BASE_IMAGE} AS dependencies
 # Where pip finds packages, if not where it looks by itself: `--index-url …`, or `--no-index --find-links /build` with the
 # files in a folder `wheels` beside this one. A folder `certificates` with *.crt is trusted by pip while it installs.
 ARG PIP_OPTIONS=""
-COPY requirements/deploy.txt wheel[s] certificate[s] /build/
+# Anything here: Spark too, and Java in the image, for `engine: spark` (docs/scale.md).
+ARG WITH_SPARK=""
+COPY requirements/deploy.txt requirements/spark.txt wheel[s] certificate[s] /build/
 RUN python3 -m venv /opt/venv \
     && if ls /build/*.crt > /dev/null 2>&1; then cat /etc/ssl/certs/ca-certificates.crt /build/*.crt > /build/ca.pem; \
        export PIP_CERT=/build/ca.pem; fi \
-    && /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --quiet \
-       --require-hashes --no-deps ${PIP_OPTIONS} --requirement /build/deploy.txt
+    && for of in deploy ${WITH_SPARK:+spark}; do \
+       /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --quiet \
+       --require-hashes --no-deps ${PIP_OPTIONS} --requirement /build/$of.txt || exit 1; done
 
 FROM ${BASE_IMAGE}
 ARG PULSE_UID=10001
+ARG WITH_SPARK=""
+RUN if [ -n "${WITH_SPARK}" ]; then apt-get update -qq \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends openjdk-17-jre-headless \
+    && rm -rf /var/lib/apt/lists/*; fi
 COPY --from=dependencies /opt/venv /opt/venv
 COPY . /opt/pulse
 ENV PATH=/opt/venv/bin:$PATH \

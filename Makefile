@@ -131,20 +131,29 @@ test-faults-short: install ## Nine kills, full disks, two at once, hostile text 
 	@$(BIN)/python -m pytest --numprocesses 2 tests/faults
 
 .PHONY: test-long
-test-long: install ## Both of these in one go without the worlds, so that no core waits for the other (some 6 minutes)
+test-long: install ## Both of these in one go without the worlds, so that no core waits for the other (some 4 minutes)
 	@$(BIN)/python -m pytest --numprocesses 2 -m "(slow or real_data or faults) and not worlds"
 
 .PHONY: test-faults
 test-faults: install ## Kill, starve and crowd runs at every stage, feed them hostile text (some 25 minutes)
 	@PULSE_FAULTS=long $(BIN)/python -m pytest --numprocesses 2 tests/faults
 
+OF_SPARK := tests/dbt/test_spark.py tests/dbt/test_spark_contract.py tests/unit/warehouse/test_engines.py
 .PHONY: test-spark
-test-spark: $(SPARK)/.installed system-packages-java ## Spark builds what DuckDB builds, and a kill on the way (8 minutes on a busy machine)
-	@$(SPARK)/bin/python -m pytest tests/dbt/test_spark.py tests/unit/warehouse/test_engines.py -m "not slow"
+test-spark: $(SPARK)/.installed system-packages-java ## Spark builds what DuckDB builds, and a kill on the way (some 4 minutes)
+	@$(SPARK)/bin/python -m pytest $(OF_SPARK) -m "not slow"
+
+.PHONY: test-spark-short
+test-spark-short: $(SPARK)/.installed system-packages-java ## The same with fewer models and days, and what contracts refuse (some 2 minutes)
+	@$(SPARK)/bin/python -m pytest tests/dbt/test_spark_short.py tests/dbt/test_spark_contract.py
 
 .PHONY: test-spark-long
-test-spark-long: $(SPARK)/.installed system-packages-java ## The same, and all unit tests of dbt on Spark (longer)
-	@$(SPARK)/bin/python -m pytest tests/dbt/test_spark.py tests/unit/warehouse/test_engines.py
+test-spark-long: $(SPARK)/.installed system-packages-java ## test-spark, and all unit tests of dbt on Spark (some 10 minutes)
+	@$(SPARK)/bin/python -m pytest $(OF_SPARK)
+
+.PHONY: test-cluster
+test-cluster: $(SPARK)/.installed system-packages-java ## A cluster of Spark on this machine, of which a worker is killed (some 2 minutes)
+	@$(SPARK)/bin/python -m pytest tests/dbt/test_spark_cluster.py
 
 .PHONY: test-s3
 test-s3: $(S3)/.installed ## The lake on a real S3 server (SeaweedFS), with faults, kills and two writers (15 minutes on a busy machine)
@@ -171,7 +180,7 @@ test-semantic: install semantic ## Every metric of the semantic layer against th
 	@$(BIN)/python -m pytest tests/deployed/test_semantic_layer.py
 
 .PHONY: test-compose
-test-compose: install ## docker-compose.yml for real: a month, kills, backup and restore (some 15 minutes)
+test-compose: install ## docker-compose.yml for real: a month, kills, backup and restore (some 10 minutes)
 	@$(BIN)/python -m pytest tests/deployed/test_compose.py
 
 # ---- documents -------------------------------------------------------------

@@ -54,7 +54,7 @@ class CpuBudget:
         largest = self.of_file.most_common(TOLD_N)
         told = ", ".join(f"{Path(file).stem} {spent_s:.0f}" for file, spent_s in largest if spent_s >= 1)
         terminalreporter.write_line(f"CPU: {total_s:.0f} s{': ' if told else ''}{told}")
-        is_make_test = "not slow" in (config.option.markexpr or "")
+        is_make_test = "not real_data" in (config.option.markexpr or "")
         if is_make_test and total_s > BUDGET_S:
             over_s = total_s - BUDGET_S
             line = f"CPU: {over_s:.0f} s over the budget of {BUDGET_S} s for `make test`, see tests/cpu_budget.py"

@@ -12,6 +12,7 @@ from pulse.core.home import REPOSITORY
 
 DATABASES = {"postgres", "redis"}
 WORKERS = {"worker", "warehouse"}
+SPARK = {"spark-master", "spark-worker"}
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_compose__workers_get_the_password_of_the_broker_and_no_other_secret(sec
 
 def test_compose__what_goes_on_has_a_health_check_and_restarts(secrets: dict[str, str]):
     services = compose_file.services(secrets)
-    assert len(services) == 9
+    assert len(services) == 11
     for name, service in services.items():
         assert (name == "init") is ("healthcheck" not in service.facts)
         assert service.facts["restart"] == ("no" if name == "init" else "unless-stopped")
@@ -54,6 +55,23 @@ def test_compose__one_worker_of_one_process_serves_the_warehouse_queue(secrets: 
     commands = {name: " ".join(services[name].command) for name in WORKERS}
     assert "--queues warehouse --concurrency 1" in commands["warehouse"]
     assert "--queues default " in commands["worker"]
+
+
+def test_compose__spark_starts_only_when_asked_for_sees_the_same_home_and_knows_no_secret(secrets: dict[str, str]):
+    services = compose_file.services(secrets)
+    assert {name for name, service in services.items() if service.facts.get("profiles") == ["spark"]} == SPARK
+    assert {name for name, service in services.items() if "profiles" in service.facts} == SPARK
+    for name in SPARK:
+        facts = services[name].facts
+        assert {facts[key] == services["warehouse"].facts[key] for key in ("image", "volumes")} == {True}
+        assert not any(value in str(facts) for value in secrets.values())
+        assert set(facts.get("depends_on", {})) <= SPARK
+    # The master listens where workers, and the config of docs/scale.md, look for it.
+    command = services["spark-master"].command
+    host, port = (command[command.index(option) + 1] for option in ("--host", "--port"))
+    assert host in SPARK
+    assert services["spark-worker"].command[-1] == f"spark://{host}:{port}"
+    assert f"master: spark://{host}:{port}" in (REPOSITORY / "docs" / "scale.md").read_text(encoding="utf-8")
 
 
 def test_compose__is_no_newer_than_what_compose_v1_reads():

@@ -145,7 +145,8 @@ def _session(spark: Spark, home: Home, folder: Path) -> Iterator[Any]:
     log4j.write_text(_LOG4J.format(file=logs / "spark.log"), encoding="utf-8")
     settings = _DEFAULTS | {name: _as_text(value) for name, value in spark.settings.items()} | _HELD
     settings["spark.sql.warehouse.dir"] = str(folder)
-    settings.setdefault("spark.local.dir", str(home.scratch))
+    if "," not in str(home.scratch):  # Spark would take it for the names of two folders
+        settings.setdefault("spark.local.dir", str(home.scratch))
     if spark.master.startswith("local"):
         settings |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
     options = settings.get("spark.driver.extraJavaOptions", "")
