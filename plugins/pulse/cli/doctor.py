@@ -15,6 +15,8 @@ from pulse.config.settings import Settings, config_path, load_settings
 from pulse.core import keys
 from pulse.core.errors import PulseError
 from pulse.core.home import Home
+from pulse.lake import mirror, snapshot
+from pulse.lake.store import open_store
 from pulse.platforms.entry import CommunityEntry
 from pulse.sources.credentials import Credentials
 from pulse.sources.lines.entry import FileEntry
@@ -58,6 +60,7 @@ def examine(home: Home, *, is_deep: bool = False, is_online: bool = False) -> li
     _settings_of.cache_clear()
     return [
         *(_guarded(name, check, home) for name, check in checks),
+        *([_guarded("lake", _lake, home)] if os.environ.get(mirror.VARIABLE) else []),
         *_live_sources(home, is_online=is_online),
         *_coverage(home),
         *_listening(home),
@@ -221,6 +224,21 @@ def _home(home: Home) -> Finding:
     except OSError as error:
         return Finding("home", "fail", f"{home.root}: {error.strerror}", "set PULSE_HOME to a writable folder")
     return Finding("home", "ok", str(home.root))
+
+
+def _lake(_: Home) -> Finding:
+    """What counts in the store that ``PULSE_LAKE`` names; a request or two."""
+    store = open_store(os.environ[mirror.VARIABLE])
+    state = snapshot.latest(store)
+    if not state.state_n:
+        return Finding("lake", "ok", f"{store.url}: nothing is there yet; the next step puts this home's lake there")
+    found = f"{store.url}: state {state.state_n}, {len(state.files)} files, {state.bytes_n / 1e6:.1f} MB"
+    if store.keeps_versions():
+        return Finding(
+            "lake", "warn", f"{found}; the bucket keeps versions, so what is erased can still be read there",
+            "`pulse lake copy … --purge-versions`, or a rule of the bucket's lifecycle",
+        )  # fmt: skip
+    return Finding("lake", "ok", found)
 
 
 def _disk(home: Home) -> Finding:
