@@ -72,7 +72,8 @@ def test_errors__survive_copies_between_processes(kind: type[errors.PulseError])
 
 def test_errors__only_passing_faults_are_worth_a_retry():
     worth = {kind.__name__ for kind in all_errors() if kind.retry_helps}
-    assert worth == {"SourceUnavailable", "ListingRepeats", "RateLimited", "LockBusy", "BuildReplaced"}
+    passing = {"SourceUnavailable", "ListingRepeats", "RateLimited", "ObjectStoreUnavailable"}
+    assert worth == passing | {"LockBusy", "BuildReplaced", "LakeChanged"}
 
 
 # ---- home ------------------------------------------------------------------
