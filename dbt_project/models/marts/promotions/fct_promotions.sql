@@ -73,6 +73,7 @@ authors as (
 -- Whatever hangs from a post answers it; a comment is answered by what answers it directly. One after the other, so that
 -- each is a join by one column: by whichever of the two holds, each would be held against all of its community.
 replies as (
+    {% for promoted, answered in [("= 'post'", 'thread_id'), ("<> 'post'", 'parent_id')] %}
 
     select
         promotions.platform,
@@ -84,27 +85,12 @@ replies as (
     inner join contributions as replies
         on promotions.platform = replies.platform
         and promotions.community = replies.community
-        and promotions.contribution_id = replies.thread_id
-    where promotions.kind = 'post'
+        and promotions.contribution_id = replies.{{ answered }}
+    where promotions.kind {{ promoted }}
         and replies.is_by_contributor
         and promotions.contribution_id <> replies.contribution_id
-
-    union all
-
-    select
-        promotions.platform,
-        promotions.community,
-        promotions.contribution_id,
-        replies.contribution_id as reply_id,
-        replies.sentiment_score
-    from promotions
-    inner join contributions as replies
-        on promotions.platform = replies.platform
-        and promotions.community = replies.community
-        and promotions.contribution_id = replies.parent_id
-    where promotions.kind <> 'post'
-        and replies.is_by_contributor
-        and promotions.contribution_id <> replies.contribution_id
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 
 ),
 
