@@ -64,6 +64,16 @@ def fsync_folder(path: Path) -> None:
     fsync_file(path)
 
 
+def remove_empty_folders(folder: Path, *, up_to: Path) -> None:
+    """Remove a folder, and those it is in, as long as nothing is in them; ``up_to`` stays."""
+    while folder != up_to:
+        try:
+            folder.rmdir()
+        except OSError:  # it is not empty, or gone
+            return
+        folder = folder.parent
+
+
 def sql_text(value: str | Path) -> str:
     """A SQL string literal, for the few places where DuckDB takes no parameter (``copy … to``, ``attach``)."""
     return "'" + str(value).replace("'", "''") + "'"

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pulse.core.files import fsync_folder, read_json, storage_error, write_json
+from pulse.core.files import fsync_folder, read_json, remove_empty_folders, storage_error, write_json
 from pulse.core.home import Home
 
 
@@ -65,7 +65,8 @@ def finish(home: Home) -> bool:
         for one in changed:
             if one.is_dir():
                 fsync_folder(one)
-                _remove_empty(one, home)
+                # The first folders of a home stay.
+                remove_empty_folders(one, up_to=home.root / one.relative_to(home.root).parts[0])
         journal.unlink()
         fsync_folder(journal.parent)
     except OSError as error:
@@ -77,16 +78,6 @@ def finish(home: Home) -> bool:
 def clear(home: Home) -> None:
     """Remove what waits and is wanted no more."""
     shutil.rmtree(folder(home), ignore_errors=True)
-
-
-def _remove_empty(empty: Path, home: Home) -> None:
-    """Remove a folder, and those it is in, as long as nothing is in them; the first ones of a home stay."""
-    while len(empty.relative_to(home.root).parts) > 1:
-        try:
-            empty.rmdir()
-        except OSError:  # it is not empty, or gone
-            return
-        empty = empty.parent
 
 
 def _journal(home: Home) -> Path:

@@ -17,8 +17,9 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import astuple
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from pulse.core.errors import ConfigError, DamagedFile, PulseError, StorageError
 from pulse.core.files import read_json, storage_error, write_json
@@ -181,9 +182,6 @@ class _Mirror:
             return None
 
     def _note(self, base: Snapshot) -> None:
-        rows: list[Any] = [
-            [file.path, file.size_bytes, file.sha256, file.modified_ns, file.state_n] for file in base.files.values()
-        ]
         try:
             self._home.lake.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
@@ -192,7 +190,7 @@ class _Mirror:
             self._file,
             {
                 "url": self._store.url, "state_n": base.state_n, "manifest": base.manifest, "tag": base.tag,
-                "files": rows, "digests": self._digests.dump(self._home),
+                "files": [astuple(file) for file in base.files.values()], "digests": self._digests.dump(self._home),
             },
         )  # fmt: skip
 

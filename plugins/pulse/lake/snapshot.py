@@ -17,7 +17,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -34,7 +34,7 @@ _STATE_OF_NAME = re.compile(r"(?:.*/)?(\d{8})-[0-9a-f]{16}[-.][^/]*")
 
 @dataclass(frozen=True)
 class StoredFile:
-    """One file of a lake.
+    """One file of a lake; as a tuple, a row of a manifest.
 
     Attributes:
         path: relative to the home, with ``/``.
@@ -116,10 +116,7 @@ def commit(store: Store, base: Snapshot, files: Mapping[str, StoredFile]) -> Sna
         ObjectStoreError and the others of :class:`pulse.lake.store.Store`: it may count or not; look again.
     """
     state_n = base.state_n + 1
-    rows = [
-        [file.path, file.size_bytes, file.sha256, file.modified_ns, file.state_n]
-        for _, file in sorted(files.items())
-    ]  # fmt: skip
+    rows = [astuple(file) for _, file in sorted(files.items())]
     document = {"format": _FORMAT, "files": rows}
     data = gzip.compress(json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode("ascii"), mtime=0)
     digest = hashlib.sha256(data).hexdigest()

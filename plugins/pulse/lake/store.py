@@ -17,7 +17,7 @@ from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
 from pulse.core.errors import ConfigError
-from pulse.core.files import fsync_file, fsync_folder, storage_error, write_bytes
+from pulse.core.files import fsync_file, fsync_folder, remove_empty_folders, storage_error, write_bytes
 
 # Names of buckets as S3 has them; a prefix is read by people, and becomes part of every key.
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -192,7 +192,7 @@ class FolderStore:
         try:
             for key in keys:
                 (self.root / key).unlink(missing_ok=True)
-                self._remove_empty((self.root / key).parent)
+                remove_empty_folders((self.root / key).parent, up_to=self.root)
         except OSError as error:
             raise storage_error(self.root, error) from error
 
@@ -203,14 +203,6 @@ class FolderStore:
     def purge_versions(self, prefix: str) -> int:  # noqa: ARG002
         """See :class:`Store`; a folder has none."""
         return 0
-
-    def _remove_empty(self, folder: Path) -> None:
-        while folder != self.root:
-            try:
-                folder.rmdir()
-            except OSError:  # it is not empty, or gone
-                return
-            folder = folder.parent
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
