@@ -3,11 +3,12 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pyarrow.parquet as pq
 import pytest
 
 from fixtures.answering_platform import ANSWERED_AT, Platform, Reply
 from fixtures.live_sources import CASES
-from fixtures.live_stage import DAY, NAMES, NOON, OF_DAY, Stage, rows_of
+from fixtures.live_stage import DAY, NAMES, NOON, OF_DAY, Stage, rows_of, said
 from pulse.core.errors import SourceError
 from pulse.core.home import Home
 from pulse.lake import raw
@@ -92,7 +93,8 @@ def test_what_is_deleted_within_the_day_is_a_tombstone_or_not_there(stage: Stage
     for number, by in gone.items():
         (full_id,) = stage.ids(str(number))
         if by in stage.case.tells_removals:
-            assert (rows[full_id]["removal"], rows[full_id]["body"], rows[full_id]["title"]) == (by, None, None)
+            told = stage.case.told_as.get(by, by)
+            assert (rows[full_id]["removal"], rows[full_id]["body"], rows[full_id]["title"]) == (told, None, None)
         else:
             assert full_id not in rows
     assert len(rows) >= len(OF_DAY) - len(gone)
@@ -117,3 +119,17 @@ def test_listens_keep_no_name_and_no_secret(stage: Stage):
     assert files
     unsaid = [*NAMES, *stage.case.secrets]
     assert not [(file, name) for file in files for name in unsaid if name.encode() in file.read_bytes()]
+
+
+def test_an_answer_that_a_listen_hears_stands_in_the_thread_that_an_earlier_one_heard(stage: Stage):
+    """Also where its platform tells only what it answers, not the thread."""
+    stage.said = [*stage.said, said(27, NOON + timedelta(hours=4), to=22, thread=20)]
+    hear(stage, NOON)
+    hear(stage, NOON + timedelta(hours=8))
+    stage.at(ANSWERED_AT)
+    load = stage.extract()
+    by_daily_run = {row["contribution_id"]: row["thread_id"] for row in rows_of(load)}
+    files = [file for file in stage.home.landing.rglob("listens-*/*/*.parquet") if "faults" not in file.name]
+    heard = {row["contribution_id"]: row["thread_id"] for file in files for row in pq.read_table(file).to_pylist()}
+    assert set(heard.values()) & set(by_daily_run.values())
+    assert {one: thread for one, thread in heard.items() if by_daily_run.get(one, thread) != thread} == {}

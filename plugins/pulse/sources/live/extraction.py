@@ -182,6 +182,7 @@ class Asking:
     Attributes:
         now: the platform's own time at the first answer; the window is over by then, unless this is a listen.
         listens_since: of a listen, from where on nothing was read yet; None of an extraction, which reads whole days.
+        heard_sql: rows that listens of the window's days heard so far, as SQL reads them.
     """
 
     entry: CommunityEntry
@@ -194,6 +195,7 @@ class Asking:
     _held: ExitStack = field(repr=False)
     now: datetime | None = None
     listens_since: datetime | None = None
+    heard_sql: str = ""
 
     @property
     def start_at(self) -> datetime:
@@ -369,7 +371,10 @@ def listen(source: LiveSource, entry: LiveEntry, at: datetime, context: SourceCo
         if opened.is_done:
             return opened.nothing_new()
         since = opened.since(*entry.kinds)
-        with _asking(source, entry, opened.window, context, opened.cache, listens_since=since) as asking:
+        asked = _asking(
+            source, entry, opened.window, context, opened.cache, listens_since=since, heard_sql=opened.heard_sql()
+        )
+        with asked as asking:
             reader = source.reader(entry)
             reached = reader.read_window(asking)
             now = asking.now or context.clock()
@@ -378,7 +383,9 @@ def listen(source: LiveSource, entry: LiveEntry, at: datetime, context: SourceCo
                 reader.look_again(asking, due)
             except CallsSpent as error:
                 log.warning("%s: %s", source.name, error)
-        return opened.finish({kind: (one.since, now) for kind, one in reached.items()}, due_n=len(due))
+        # What is read from its beginning on is known as far as it was read.
+        told = {kind: (one.since, now if one.until is None else one.until) for kind, one in reached.items()}
+        return opened.finish(told, due_n=len(due))
 
 
 def describe_plan(source: LiveSource, window: Window, context: SourceContext) -> list[str]:
@@ -415,7 +422,7 @@ def probe(source: LiveSource, entry: CommunityEntry, context: SourceContext) -> 
 @contextmanager
 def _asking(
     source: LiveSource, entry: CommunityEntry, window: Window, context: SourceContext, cache: ResponseCache,
-    *, listens_since: datetime | None = None,
+    *, listens_since: datetime | None = None, heard_sql: str | None = None,
 ) -> Iterator[Asking]:  # fmt: skip
     policy = _policy_of(source, context)
     endpoint = led_to_sandbox(source.endpoint(entry, context), source.name, entry)
@@ -423,7 +430,10 @@ def _asking(
     with ExitStack() as held:
         api = open_api(context.home, endpoint, policy, client=client, on_call=cache.budget.take)
         held.callback(api.close)
-        yield Asking(entry, window, context, cache, policy, api, client, held, listens_since=listens_since)
+        yield Asking(
+            entry, window, context, cache, policy, api, client, held, listens_since=listens_since,
+            heard_sql=cache.listened_rows_sql() if heard_sql is None else heard_sql,
+        )  # fmt: skip
 
 
 def _policy_of(source: LiveSource, context: SourceContext) -> LivePolicy:

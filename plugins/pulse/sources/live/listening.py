@@ -96,6 +96,10 @@ class OpenListen:
         """From when on nothing of some kinds was read yet, with a little overlap."""
         return max(min(map(self._read_to, kinds)) - _OVERLAP, self.window.start_at)
 
+    def heard_sql(self) -> str:
+        """Rows of the listens before it, of its day and the day before, as SQL reads them."""
+        return rows_of_stores_sql(self._stores)
+
     def due(self, now: datetime) -> list[tuple[Any, ...]]:
         """What is about a day old and was not seen at that age: id, whether it is a post, thread, creation; oldest
         first, for it will not be that young again.
@@ -106,16 +110,15 @@ class OpenListen:
         connection, home = self.cache.connection, self._context.home
         since = (now - timedelta(hours=DAY_AGE_H[1])).date()
         create_known(connection, home, [self.entry], since=since)
-        heard = rows_of_stores_sql(self._stores)
         connection.execute(
             f"""
-            create or replace table known as
+            create or replace temp table known as
             select * from (
                 from known
                 union all by name
                 select community, contribution_id, kind = 'post' as is_post, thread_id, created_at, observed_at,
                     reply_count, removal
-                from {heard} where community = $community
+                from {self.heard_sql()} where community = $community
             )
             qualify row_number() over (partition by contribution_id order by observed_at desc) = 1
             """,
@@ -128,13 +131,13 @@ class OpenListen:
         """Note what was read.
 
         Args:
-            reached: by kind, how far back the listing came, None if as far as it was asked, and when it was asked.
+            reached: by kind, how far back the listing came, None if as far as it was asked, and up to when it read.
         """
         stretches, unread = {}, {}
-        for kind, (since, asked_at) in reached.items():
+        for kind, (since, until) in reached.items():
             read_to = self._read_to(kind)
             start = read_to if since is None else since
-            for stretch in within((start, asked_at), self.window):
+            for stretch in within((start, until), self.window):
                 stretches[kind] = stretch
             if start > read_to:
                 unread[kind] = (start - read_to) / timedelta(hours=1)

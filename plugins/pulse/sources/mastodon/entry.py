@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from pulse.platforms.entry import CommunityEntry
+from pulse.sources.live.entry import LiveEntry
 from pulse.sources.live.policy import LivePolicy
 
 SOURCE = "mastodon"
@@ -15,7 +15,7 @@ OBSERVES = frozenset({
 _NAME = re.compile(r"(?:#(?P<tag>\w{1,200})@)?(?P<instance>[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]{1,5})?)", re.IGNORECASE)
 
 
-class MastodonEntry(CommunityEntry):
+class MastodonEntry(LiveEntry):
     """A tag on an instance, or an instance.
 
     Attributes:

@@ -31,6 +31,7 @@ MASTODON = LiveSource(
 
 # What the protocol asks of a source's module.
 extract = MASTODON.extract
+listen = MASTODON.listen
 describe_plan = MASTODON.describe_plan
 probe = MASTODON.probe
 

@@ -51,9 +51,9 @@ class MastodonReader:
         self._entry = entry
 
     def read_window(self, asking: Asking) -> Mapping[Kind, Reached]:
-        """All statuses of the window that the instance knows."""
+        """All statuses of the window that the instance knows, oldest first."""
         path, params = self._timeline()
-        first, end = _first_id(asking.window.start_at), _first_id(asking.window.end_at)
+        first, end = _first_id(asking.start_at), _first_id(asking.end_at)
         threads = self._known_threads(asking)
 
         def ask(cursor: str | None, _: Progress) -> SealedPage:
@@ -116,11 +116,18 @@ class MastodonReader:
         return f"/api/v1/timelines/tag/{quote(self._entry.tag, safe='')}", {}
 
     def _known_threads(self, asking: Asking) -> "_Threads":
-        """Threads of what raw has from before the window."""
+        """Threads of what raw has from before the window, and of what listens heard of it."""
         connection, window = asking.cache.connection, asking.window
         since = window.first_day - timedelta(days=REMEMBERED_DAYS)
         create_known(connection, asking.context.home, [self._entry], since=since, before=window.first_day)
-        rows = connection.execute("select contribution_id, thread_id from known").fetchall()
+        rows = connection.execute(
+            f"""
+            select contribution_id, thread_id from known
+            union
+            select contribution_id, thread_id from {asking.heard_sql} where community = $community
+            """,
+            {"community": self._entry.community},
+        ).fetchall()
         return _Threads(dict(rows))
 
     def _page(self, answer: JsonAnswer, *, threads: "_Threads", min_id: int) -> tuple[Understood, str | None]:
