@@ -73,7 +73,8 @@ DELETED = Planted("Otto_Gone_9", ("marmalade", "gondola", "trombone", "hedgehog"
 
 
 def at_s(month: int, number: int) -> int:
-    return int(datetime(2026, month, 1 + number % 28, 9, number % 60, tzinfo=UTC).timestamp())
+    """On four days of the month: each day with rows is a file of every kind that is kept by day."""
+    return int(datetime(2026, month, 1 + 8 * (number % 4), 9, number % 60, tzinfo=UTC).timestamp())
 
 
 def records(community: str, own_words: list[str], *, seed: int) -> list[dict[str, Any]]:

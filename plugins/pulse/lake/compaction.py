@@ -187,8 +187,7 @@ def _compact(home: Home, found: Settled) -> Compacted:
     try:
         staging.mkdir(parents=True)
         spill = staging / "spill"
-        with duckdb.connect(config={"memory_limit": _MEMORY_LIMIT, "temp_directory": str(spill)}) as connection:
-            connection.execute("set timezone = 'UTC'")
+        with memory_database.workbench(spill, memory_limit=_MEMORY_LIMIT) as connection:
             change = Change()
             for target, files in found.files.items():
                 change = compacted.stage_merged(connection, found.record, files, target, staging, change)

@@ -32,7 +32,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pulse.core import parquet
+from pulse.core import memory_database, parquet
 from pulse.core.files import fsync_file, fsync_folder, sql_text
 from pulse.core.home import Home, path_value
 from pulse.core.strict import WILDCARD
@@ -251,7 +251,7 @@ def erase_landed(home: Home, tombstones: Iterable[Path]) -> None:
     files = [file for file in tombstones if file.exists()]
     if not files:
         return
-    with _connect(home.scratch / "erasure") as connection:
+    with memory_database.workbench(home.scratch / "erasure") as connection:
         _gather(connection, files)
         communities = set(connection.execute("select distinct platform, community from gone").fetchall())
         for load in landing.sealed_loads(home):
@@ -281,7 +281,7 @@ def remake_tombstones(home: Home, file: Path) -> bool:
     ]
     if not files or len(parquet.whole(files, is_deep=True)) < len(files):
         return False
-    with _connect(home.scratch / "erasure") as connection:
+    with memory_database.workbench(home.scratch / "erasure") as connection:
         with_authors = not landing.is_replayable(file.stem)
         communities = _find_tombstones(connection, {("", ""): files}, with_authors=with_authors, load_id=file.stem)
         communities = {one for one in communities if home.tombstones_dir(*one) == file.parent}
@@ -289,12 +289,6 @@ def remake_tombstones(home: Home, file: Path) -> bool:
             with parquet.draft_of(file) as draft:
                 _write_tombstones(connection, community, draft)
     return bool(communities)
-
-
-def _connect(spill: Path) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(spill)})
-    connection.execute("set timezone = 'UTC'")
-    return connection
 
 
 def _find_tombstones(

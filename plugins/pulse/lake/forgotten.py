@@ -27,7 +27,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pulse.core import keys, parquet
+from pulse.core import keys, memory_database, parquet
 from pulse.core.files import fsync_file, fsync_folder, sql_text, storage_error
 from pulse.core.home import Home, path_value
 from pulse.core.table import Column, Table
@@ -161,7 +161,7 @@ def find(home: Home, folders: Iterable[Path], wanted: Wanted) -> Found:
     A file is known by its columns: contract rows, whatever stands beside them, or lines with what is wrong with them.
     """
     found = Found()
-    with _database(home) as connection:
+    with memory_database.workbench(home.scratch / "erasure") as connection:
         prepare(connection, wanted)
         rows, lines, unreadable = _by_kind(folders)
         for many in _in_lots(rows):
@@ -184,7 +184,7 @@ def erase(home: Home, found: Found, wanted: Wanted) -> int:
         return 0
     key = keys.author_key_bytes(home)
     done_n = 0
-    with _database(home) as connection:
+    with memory_database.workbench(home.scratch / "erasure") as connection:
         prepare(connection, wanted)
         for file in found.rows:
             done_n += _replace(connection, file, erased_row_sql)
@@ -196,7 +196,7 @@ def erase(home: Home, found: Found, wanted: Wanted) -> int:
 def contributions_of(home: Home, files: Sequence[Path], wanted: Wanted) -> set[tuple[str, str, str]]:
     """Platform, community and id of what the persons wrote, as far as some files of rows say who did."""
     ids: set[tuple[str, str, str]] = set()
-    with _database(home) as connection:
+    with memory_database.workbench(home.scratch / "erasure") as connection:
         prepare(connection, wanted)
         for many in _in_lots(files):
             ids.update(
@@ -352,17 +352,6 @@ def _replace(connection: duckdb.DuckDBPyConnection, file: Path, erased: Callable
             return 0
         raise storage_error(file, OSError(str(getattr(error, "strerror", "") or type(error).__name__))) from None
     return 1
-
-
-def _database(home: Home) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(
-        config={
-            "memory_limit": "1GB", "temp_directory": str(home.scratch / "erasure"),
-            "enable_external_file_cache": "false",
-        }
-    )  # fmt: skip
-    connection.execute("set timezone = 'UTC'")
-    return connection
 
 
 def prepare(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:

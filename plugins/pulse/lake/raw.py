@@ -209,8 +209,7 @@ def take_back(
         shutil.rmtree(staging, ignore_errors=True)
         try:
             staging.mkdir(parents=True)
-            with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(spill)}) as connection:
-                connection.execute("set timezone = 'UTC'")
+            with memory_database.workbench(spill) as connection:
                 taking = erasure.prepare_taking_back(
                     home, name, staging, persons=persons, gone=named, connection=connection
                 )
@@ -275,8 +274,7 @@ def _erase_compacted(home: Home, loads: Sequence[Load], staging: Path) -> None:
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     spill = staging / "spill"
-    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(spill)}) as connection:
-        connection.execute("set timezone = 'UTC'")
+    with memory_database.workbench(spill) as connection:
         puts = erasure.prepare_compacted(home, loads, staging, connection=connection)
     shutil.rmtree(spill, ignore_errors=True)
     rearrange(home, staging, Change(puts))
@@ -653,8 +651,7 @@ def take_out(home: Home, record: Record, file: Path, leaving: Collection[Held], 
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     spill = staging / "spill"
-    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(spill)}) as connection:
-        connection.execute("set timezone = 'UTC'")
+    with memory_database.workbench(spill) as connection:
         change = compacted.stage_taken_out(connection, record, file, leaving, staging, Change())
     shutil.rmtree(spill, ignore_errors=True)
     rearrange(home, staging, change)
@@ -742,8 +739,7 @@ def _database(load: Load, spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         with memory_database.cursor() as connection:
             yield connection
     else:
-        with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(spill)}) as connection:
-            connection.execute("set timezone = 'UTC'")
+        with memory_database.workbench(spill) as connection:
             yield connection
 
 

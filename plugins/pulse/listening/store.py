@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pulse.config.listening import Listening
-from pulse.core import parquet
+from pulse.core import memory_database, parquet
 from pulse.core.contract import scored_text_sql
 from pulse.core.files import sql_text, storage_error
 from pulse.core.home import Home
@@ -129,7 +129,7 @@ def _find_all(home: Home, matcher: "Matcher", *, is_deep: bool) -> MentionCounts
     spill = home.scratch / "mentions"
     days_n = texts_n = mentions_n = 0
     raw_files = _raw_files(home)
-    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(spill)}) as connection:
+    with memory_database.workbench(spill) as connection:
         for (platform, day), found in sorted(raw_files.items()):
             target = root / platform / day / _FILE_NAME
             digest = _digest(found)
@@ -271,7 +271,7 @@ def texts_of(home: Home, *, most_n: int) -> Iterator[pa.Array]:
     by_day: dict[str, list[Path]] = defaultdict(list)
     for (_, day), found in _raw_files(home).items():
         by_day[day] += found
-    with duckdb.connect(config={"memory_limit": "1GB"}) as connection:
+    with memory_database.workbench(home.scratch / "mentions") as connection:
         for _, found in sorted(by_day.items(), reverse=True):
             if left_n <= 0:
                 return

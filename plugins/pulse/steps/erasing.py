@@ -26,6 +26,7 @@ from typing import Literal
 import duckdb
 import pyarrow as pa
 
+from pulse.core import memory_database
 from pulse.core.errors import PulseError
 from pulse.core.files import sql_name, sql_text, storage_error
 from pulse.core.home import Home
@@ -378,7 +379,7 @@ def _lines(stream: ndjson.ByteStream) -> Iterator[bytes]:
 
 
 def _parquet_rows_with(path: Path, names: Names) -> int:
-    with duckdb.connect() as connection:
+    with memory_database.cursor() as connection:
         rows = f"read_parquet({sql_text(path)}, hive_partitioning = false)"
         texts = [name for name, kind, *_ in connection.execute(f"describe from {rows}").fetchall() if kind == "VARCHAR"]
         lower = (lambda one: f"lower({one})") if names.ignores_case else (lambda one: one)

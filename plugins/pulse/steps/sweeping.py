@@ -23,6 +23,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from pulse.core import memory_database
 from pulse.core.contract import COLUMNS
 from pulse.core.errors import CallsSpent, ConfigError, SourceError
 from pulse.core.files import read_json, sql_text, write_json
@@ -98,7 +99,7 @@ def sweep_entry(pipeline: Pipeline, entry_id: str) -> Swept:
     """
     entry = pipeline.settings.entry(entry_id)
     quality.ensure_tables(pipeline.home)
-    with _database(pipeline.home) as connection:
+    with memory_database.workbench(pipeline.home.scratch / "sweep") as connection:
         _create_held(connection, pipeline, entry)
         way = _way_to_ask(pipeline, entry)
         swept = _by_age(connection, pipeline, entry) if way is None else _ask(connection, pipeline, entry, way)
@@ -350,16 +351,6 @@ def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
     return int(count_n)
 
 
-def _database(home: Home) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(
-        config={
-            "memory_limit": "1GB", "temp_directory": str(home.scratch / "sweep"), "enable_external_file_cache": "false"
-        }
-    )  # fmt: skip
-    connection.execute("set timezone = 'UTC'")
-    return connection
-
-
 # ---- stops -------------------------------------------------------------------------
 
 
@@ -423,7 +414,7 @@ def erase_gone(pipeline: Pipeline, *, run_id: str) -> list[Proof]:
 def _unfinished(home: Home, platform: str) -> str | None:
     """A sweep that began to erase and did not come to its end: raw may hold nothing, and what is published all."""
     condition = "reason = 'gone' and platform = $platform and done_at is null"
-    with _database(home) as connection:
+    with memory_database.workbench(home.scratch / "sweep") as connection:
         row = connection.execute(
             f"select min(request_id) from {quality.readable_rows(home, quality.ERASURES)} where {condition}",
             {"platform": platform},
@@ -434,7 +425,7 @@ def _unfinished(home: Home, platform: str) -> str | None:
 def _gone(pipeline: Pipeline, platform: str, *, is_held: bool) -> pa.Table:
     """What sweeps found gone; only what raw still holds of it, or all."""
     tables = []
-    with _database(pipeline.home) as connection:
+    with memory_database.workbench(pipeline.home.scratch / "sweep") as connection:
         for entry in pipeline.settings.communities:
             if entry.platform != platform:
                 continue

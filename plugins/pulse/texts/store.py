@@ -141,7 +141,7 @@ def score_partitions(home: Home, scorer: Scorer, partitions: Iterable[Partition]
     """
     ensure_empty_file(home)
     totals = [0, 0, 0, 0]
-    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(home.scratch / "scoring")}) as connection:
+    with memory_database.workbench(home.scratch / "scoring") as connection:
         for partition in partitions:
             scored = _score_partition(connection, home, scorer, partition)
             for place, count in enumerate((1, *scored)):
@@ -344,7 +344,7 @@ def _compact(home: Home, target: Path, files: Sequence[Path]) -> Compacted:
     # Scores of an earlier version lack columns; the file without rows has them all.
     ensure_empty_file(home)
     sources = ", ".join(sql_text(file) for file in (_empty_file(home), *given))
-    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(spill)}) as connection:
+    with memory_database.workbench(spill) as connection:
         try:
             parquet.write_query(
                 connection,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from pulse.core import parquet
+from pulse.core import memory_database, parquet
 from pulse.core.files import sql_text, storage_error
 from pulse.core.home import Home
 
@@ -23,7 +23,7 @@ def find(home: Home, tombstones: Sequence[Path], files: Sequence[Path]) -> dict[
     Args:
         files: of scores or of another table with the columns platform, community, contribution_id and text_sha256.
     """
-    with _database(home) as connection:
+    with memory_database.workbench(home.scratch / "erasure") as connection:
         return _find(connection, home, tombstones, files)
 
 
@@ -33,7 +33,7 @@ def drop(home: Home, tombstones: Sequence[Path], files: Sequence[Path]) -> int:
     Raises:
         StorageError: disk full or not writable. Each file is as before or as after.
     """
-    with _database(home) as connection:
+    with memory_database.workbench(home.scratch / "erasure") as connection:
         found = _find(connection, home, tombstones, files)
         for file in found:
             try:
@@ -46,17 +46,6 @@ def drop(home: Home, tombstones: Sequence[Path], files: Sequence[Path]) -> int:
             except duckdb.Error as error:
                 raise storage_error(file, error) from error
     return sum(found.values())
-
-
-def _database(home: Home) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(
-        config={
-            "memory_limit": "1GB", "temp_directory": str(home.scratch / "erasure"),
-            "enable_external_file_cache": "false",
-        }
-    )  # fmt: skip
-    connection.execute("set timezone = 'UTC'")
-    return connection
 
 
 def _find(

@@ -22,7 +22,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from pulse.core import parquet
+from pulse.core import memory_database, parquet
 from pulse.core.home import Home
 from pulse.core.table import Column, Table
 from pulse.words import copies, kernel, topics
@@ -89,7 +89,7 @@ def refresh(home: Home, raw_files: Mapping[date, Sequence[Path]], words_files: M
         made_of = _digest(own)
         target = file_of(home, NEAR_COPIES, month)
         if _made_of(target) != made_of:
-            with _database(home) as connection:
+            with memory_database.workbench(home.scratch / "words", memory_limit="2GB", threads_n=1) as connection:
                 raw = [file for day in days[month] for file in raw_files.get(day, ())]
                 found = copies.month_groups(connection, own, raw)
             _write(target, NEAR_COPIES, {"month_start_date": month}, found, made_of)
@@ -134,14 +134,6 @@ def _made_of(file: Path) -> str | None:
     return str((pq.read_schema(file).metadata or {}).get(b"made_of", b"").decode())
 
 
-def _database(home: Home) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(
-        config={"memory_limit": "2GB", "temp_directory": str(home.scratch / "words"), "threads": 1}
-    )
-    connection.execute("set timezone = 'UTC'")
-    return connection
-
-
 def _write(file: Path, table: Table, constants: Mapping[str, date], found: pa.Table, made_of: str) -> None:
     for name, value in constants.items():
         found = found.append_column(name, pa.repeat(pa.scalar(value, pa.date32()), found.num_rows))
@@ -153,7 +145,7 @@ def _refresh_topics(
     home: Home, month: date, window: Sequence[date], days: Mapping[date, Sequence[date]],
     raw_files: Mapping[date, Sequence[Path]], words_files: Mapping[date, Path], made_of: str,
 ) -> None:  # fmt: skip
-    with _database(home) as connection:
+    with memory_database.workbench(home.scratch / "words", memory_limit="2GB", threads_n=1) as connection:
         _find_posts(connection, home, window, days, raw_files, words_files)
         posts_of = connection.execute(
             "select text_month_start_date, text_id, words, is_first from posts order by text_id, text_month_start_date"

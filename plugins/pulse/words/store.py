@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import compute
 
-from pulse.core import parquet
+from pulse.core import memory_database, parquet
 from pulse.core.contract import scored_text_sql
 from pulse.core.errors import StorageError
 from pulse.core.files import read_json, storage_error, write_json
@@ -197,8 +197,7 @@ def _refresh_day(home: Home, day: date, raw_files: Sequence[Path], model_id: str
     if not raw_files:
         return _remove_day(home, day)
     spill = home.scratch / "words"
-    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(spill), "threads": 1}) as connection:
-        connection.execute("set timezone = 'UTC'")
+    with memory_database.workbench(spill, threads_n=1) as connection:
         if not parquet.read_what_can_be(raw_files, lambda files: _find_asked(connection, home, day, files, model_id)):
             return WordCounts()  # the build names the damaged file
         had_n, kept_n = _take_over(connection, home, day)

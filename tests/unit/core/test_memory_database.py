@@ -1,6 +1,7 @@
 """One database for many questions: each has its own tables and settings, and none can spoil it for the next."""
 
 import multiprocessing
+import os
 from pathlib import Path
 
 import duckdb
@@ -61,3 +62,62 @@ def test_cursor__a_forked_process_has_a_database_of_its_own():
     assert answers.get(timeout=60) == 500_000
     child.join(timeout=60)
     assert child.exitcode == 0
+
+
+def _kept_n() -> int:
+    return sum(map(len, memory_database._free.values()))
+
+
+def _numbers_of(spill: Path, *, rows_n: int = 1_000) -> int:
+    with memory_database.workbench(spill, memory_limit="20MB", threads_n=1) as connection:
+        connection.execute(
+            "create temp table mine as select range, md5(range::varchar) as text from range(?)", [rows_n]
+        )
+        ((sum_,),) = connection.execute("select sum(range)::bigint from (from mine order by text)").fetchall()
+        return int(sum_)
+
+
+def test_workbench__is_empty_again_for_who_comes_next_and_stays_open(tmp_path: Path):
+    for _ in range(3):
+        assert _numbers_of(tmp_path / "spill") == 499_500
+    kept_n = _kept_n()
+    assert _numbers_of(tmp_path / "elsewhere") == 499_500
+    assert _kept_n() == kept_n
+    with memory_database.workbench(tmp_path / "spill", memory_limit="20MB", threads_n=1) as connection:
+        assert _kept_n() == kept_n - 1
+        assert connection.execute("show all tables").fetchall() == []
+        assert connection.execute("select current_setting('TimeZone')").fetchone() == ("UTC",)
+
+
+def test_workbench__two_at_once_do_not_share_one(tmp_path: Path):
+    with (
+        memory_database.workbench(tmp_path / "one") as one,
+        memory_database.workbench(tmp_path / "other") as other,
+    ):
+        one.execute("create table mine as select 1")
+        assert other.execute("show all tables").fetchall() == []
+
+
+def test_workbench__spills_where_it_was_told_and_leaves_nothing_there(tmp_path: Path):
+    places = [tmp_path / "one", tmp_path / "other"]
+    seen = set()
+    for place in places:
+        with memory_database.workbench(place, memory_limit="20MB", threads_n=1) as connection:
+            connection.execute("create temp table mine as select md5(range::varchar) as text from range(1_000_000)")
+            seen.update(file.parent for file in place.iterdir())
+        assert not place.exists() or not any(place.iterdir())
+    assert seen == {*places}
+
+
+@pytest.mark.parametrize("leftover", ["create table mine as select 1", "create view mine as select 1"])
+def test_workbench__what_is_left_in_it_ends_it(tmp_path: Path, leftover: str):
+    for _ in range(2):
+        with memory_database.workbench(tmp_path, memory_limit="30MB") as connection:
+            connection.execute(leftover)
+    assert not memory_database._free[(os.getpid(), "30MB", None)]
+
+
+def test_workbench__work_that_failed_ends_it(tmp_path: Path):
+    with pytest.raises(duckdb.CatalogException), memory_database.workbench(tmp_path, memory_limit="40MB") as connection:
+        connection.execute("from nothing_of_this_name")
+    assert not memory_database._free[(os.getpid(), "40MB", None)]

@@ -292,8 +292,7 @@ def _seal_selection(
     entry, archives = archive.entry, archive.files
     folder = landing.draft(context.home, load_id)
     spill = context.home.scratch / load_id
-    with duckdb.connect(config={"memory_limit": _MEMORY_LIMIT, "temp_directory": str(spill)}) as connection:
-        connection.execute("set timezone = 'UTC'")
+    with memory_database.workbench(spill, memory_limit=_MEMORY_LIMIT) as connection:
         accounts = [_Account(archive) for archive in archives]
         _select_rows(connection, entry, window, accounts, named_elsewhere, load_id)
         rows_by_day = write_days(connection, folder)
@@ -414,7 +413,7 @@ def _select_rows(
     overrides = {"load_id": sql_text(load_id), "extra": "extra" if entry.extra_fields else "null"}
     connection.execute(
         f"""
-        create table selected as
+        create temp table selected as
         select *,
                row_number() over (
                    partition by community, contribution_id, observed_at, created_at order by filename, line_number
@@ -473,7 +472,9 @@ def _write_bad_lines(
     Returns:
         How many were written.
     """
-    connection.execute(f"create table faults ({BAD_LINES_COLUMNS}, lines_n BIGINT, filename VARCHAR, place VARCHAR)")
+    connection.execute(
+        f"create temp table faults ({BAD_LINES_COLUMNS}, lines_n BIGINT, filename VARCHAR, place VARCHAR)"
+    )
     files = [str(file) for account in accounts for file in account.archive.fault_files()]
     if files:
         profile = _is_left_out_sql(entry)

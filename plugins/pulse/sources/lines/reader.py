@@ -105,8 +105,8 @@ class ChunkReader:
     def _create_views(self) -> None:
         selects = self._selects or [f"select {self._empty_sql}, cast(0 as bigint) as line_number where false"]
         rows_sql = " union all ".join(selects)
-        self._connection.execute(f"create view identified as {self._mapping.identified_sql(rows_sql)}")
-        self._connection.execute(f"create view parsed as {self._mapping.understood_sql(rows_sql)}")
+        self._connection.execute(f"create temp view identified as {self._mapping.identified_sql(rows_sql)}")
+        self._connection.execute(f"create temp view parsed as {self._mapping.understood_sql(rows_sql)}")
 
     # ---- the slow look -----------------------------------------------------
 
@@ -164,7 +164,7 @@ class ChunkReader:
         table = f"stretch_{len(self._selects)}"
         try:
             self._connection.execute(
-                f"create or replace table {table} as select * from read_json({sql_text(self._file)}, "
+                f"create or replace temp table {table} as select * from read_json({sql_text(self._file)}, "
                 f"format = 'newline_delimited', columns = {self._columns_sql}, hive_partitioning = false, "
                 f"maximum_object_size = {_object_bytes(lines)})"
             )
@@ -202,7 +202,7 @@ class ChunkReader:
         numbers = pa.table({"place": np.arange(len(lines.filled)), "line_number": lines.filled + first_line})
         name = f"numbers_{len(self._selects)}"
         self._connection.register("arriving_numbers", numbers)
-        self._connection.execute(f"create or replace table {name} as select * from arriving_numbers")
+        self._connection.execute(f"create or replace temp table {name} as select * from arriving_numbers")
         self._connection.unregister("arriving_numbers")
         self._tables.append(name)
         return f"select {table}.*, {name}.line_number from {table} join {name} on {table}.rowid = {name}.place"

@@ -33,6 +33,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pulse.core import memory_database
 from pulse.core.contract import CONTRACT_VERSION
 from pulse.core.errors import ArchiveUnreadable, SourceError, StorageError
 from pulse.core.files import fsync_file, read_json, storage_error, write_json
@@ -330,10 +331,7 @@ class _Staging:
         """A database of its own: statements of two threads on one would wait for each other."""
         scratch = self._scratch / str(next(self._made_n))
         scratch.mkdir(parents=True)
-        with duckdb.connect(
-            config={"memory_limit": "500MB", "temp_directory": str(scratch / "spill"), "threads": "1"}
-        ) as connection:
-            connection.execute("set timezone = 'UTC'")
+        with memory_database.workbench(scratch / "spill", memory_limit="500MB", threads_n=1) as connection:
             yield _Worker(connection, scratch)
 
     # ---- one chunk ---------------------------------------------------------

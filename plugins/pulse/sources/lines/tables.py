@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pulse.core import memory_database
 from pulse.core.errors import ArchiveUnreadable, ConfigError
 from pulse.core.files import sql_name, sql_text
 from pulse.core.text import printable
@@ -104,10 +105,7 @@ class TableFile:
         folder.mkdir(parents=True, mode=0o700)
         try:
             plain = self._plain_file(folder)
-            with duckdb.connect(
-                config={"threads": "1", "memory_limit": "1GB", "temp_directory": str(folder / "spill")}
-            ) as connection:
-                connection.execute("set timezone = 'UTC'")
+            with memory_database.workbench(folder / "spill", threads_n=1) as connection:
                 rows_n = 0
                 for table in _cut(self._batches(connection, plain, columns)):
                     yield TableChunk(rows_n + 1, table)

@@ -384,7 +384,9 @@ def listen(source: LiveSource, entry: LiveEntry, at: datetime, context: SourceCo
             except CallsSpent as error:
                 log.warning("%s: %s", source.name, error)
         # What is read from its beginning on is known as far as it was read.
-        told = {kind: (one.since, now if one.until is None else one.until) for kind, one in reached.items()}
+        told: dict[str, tuple[datetime | None, datetime]] = {
+            kind: (one.since, now if one.until is None else one.until) for kind, one in reached.items()
+        }
         return opened.finish(told, due_n=len(due))
 
 

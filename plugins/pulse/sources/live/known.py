@@ -55,7 +55,7 @@ def create_known(
     # Where a file is damaged, what it held is looked at again too early or not at all; everything else goes on.
     compacted.read_current(
         lambda: _files(home, entries, since, before),
-        lambda readable: connection.execute(f"create or replace table known as {_known_sql(readable, entries)}"),
+        lambda readable: connection.execute(f"create or replace temp table known as {_known_sql(readable, entries)}"),
     )
 
 
@@ -73,7 +73,7 @@ def create_known_once(
     if parquet.fault_of(kept) is None:
         with suppress(duckdb.Error):  # damaged inside
             connection.execute(
-                f"create or replace table known as from read_parquet({sql_text(kept)}, hive_partitioning = false)"
+                f"create or replace temp table known as from read_parquet({sql_text(kept)}, hive_partitioning = false)"
             )
             return
     create_known(connection, home, entries, since=since)
@@ -200,7 +200,7 @@ def _aged_sql(known: str) -> str:
 
 def create_due(connection: duckdb.DuckDBPyConnection, ages_d: Collection[int], now: datetime) -> None:
     """Make table ``due`` of what :func:`due_sql` selects at a time."""
-    connection.execute(f"create or replace table due as {due_sql(ages_d)}", {"now": now})
+    connection.execute(f"create or replace temp table due as {due_sql(ages_d)}", {"now": now})
 
 
 def forget_seen_by_listens(connection: duckdb.DuckDBPyConnection, listened: str, now: datetime) -> None:
@@ -232,7 +232,7 @@ def create_due_at_a_day(connection: duckdb.DuckDBPyConnection, now: datetime, *,
     first_h, last_h = DAY_AGE_H
     connection.execute(
         f"""
-        create or replace table due as
+        create or replace temp table due as
         select contribution_id, is_post, thread_id, created_at
         from ({_aged_sql("from known")})
         where age_s between $earliest_s and {last_h * 3_600} and seen_age_s < {first_h * 3_600}

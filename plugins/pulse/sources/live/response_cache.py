@@ -27,7 +27,7 @@ from typing import Any
 
 import duckdb
 
-from pulse.core import parquet
+from pulse.core import memory_database, parquet
 from pulse.core.contract import COLUMNS, CONTRACT_VERSION
 from pulse.core.errors import LockBusy, RateLimited, StorageError
 from pulse.core.files import read_json, sql_text, storage_error, write_json
@@ -414,10 +414,7 @@ def opened_cache(
     try:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True, mode=0o700)
-        with duckdb.connect(
-            config={"memory_limit": "1GB", "temp_directory": str(scratch / "spill"), "threads": "1"}
-        ) as connection:
-            connection.execute("set timezone = 'UTC'")
+        with memory_database.workbench(scratch / "spill", threads_n=1) as connection:
             yield ResponseCache(context, entries, folder, connection, scratch, mapping, budget, stores)
     except OSError as error:
         raise storage_error(folder, error) from error
@@ -442,7 +439,7 @@ def _table_of_listens(connection: duckdb.DuckDBPyConnection, files: Sequence[Pat
     if not files:
         return None
     connection.execute(
-        "create table listened as from read_parquet($files, hive_partitioning = false)",
+        "create temp table listened as from read_parquet($files, hive_partitioning = false)",
         {"files": [str(file) for file in files]},
     )
     return "listened"

@@ -189,7 +189,7 @@ def _select_rows(
         known = "contribution_id in (select contribution_id from known)"
     cache.connection.execute(
         f"""
-        create or replace table selected as
+        create or replace temp table selected as
         with shown as (
             select *, false as is_listened from {cache.own_rows_sql()}
             union all by name
@@ -242,7 +242,7 @@ def _write_bad_lines(
     for the answers of all communities that were asked for together.
     """
     connection = cache.connection
-    connection.execute(f"create or replace table faults ({BAD_LINES_COLUMNS}, place VARCHAR)")
+    connection.execute(f"create or replace temp table faults ({BAD_LINES_COLUMNS}, place VARCHAR)")
     files = [str(file) for file in cache.fault_files()]
     if files:
         connection.execute(
