@@ -123,7 +123,7 @@ def refresh(home: Home, model_id: str, *, is_deep: bool = False) -> WordCounts:
     known = _known(home)
     counts = WordCounts()
     for day in sorted({*known, *found} | _days_kept(home)):
-        digest = _digest(found.get(day, ()), model_id)
+        digest = _digest(home, found.get(day, ()), model_id)
         if known.get(day) == digest and not _is_damaged(home, day, is_deep=is_deep):
             continue
         done = _refresh_day(home, day, found.get(day, ()), model_id)
@@ -151,13 +151,14 @@ def _raw_files(home: Home) -> dict[date, tuple[Path, ...]]:
     return {day: tuple(sorted(files)) for day, files in by_day.items() if files}
 
 
-def _digest(files: Sequence[Path], model_id: str) -> str:
-    """Tells one state of a day's files from another, by names, sizes and times."""
+def _digest(home: Home, files: Sequence[Path], model_id: str) -> str:
+    """Tells one state of a day's files from another, by names, sizes and times; the same wherever the home lies."""
     digest = hashlib.sha256(f"{kernel.VERSION} {model_id}".encode())
     for file in files:
         with suppress(FileNotFoundError):
             facts = file.stat()
-            digest.update(f"{file}\x00{facts.st_size}\x00{facts.st_mtime_ns}\x00".encode("utf-8", "surrogateescape"))
+            name = file.relative_to(home.raw)
+            digest.update(f"{name}\x00{facts.st_size}\x00{facts.st_mtime_ns}\x00".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 

@@ -84,6 +84,13 @@ def test_refresh__a_damaged_file_and_a_lost_note_are_made_again(home: Home):
     assert pq.read_table(words_file(home, DAY)).equals(before)
 
 
+def test_refresh__a_home_that_was_moved_compares_no_day(home: Home):
+    bring(home, [contribution("t1_b", body="another kettle")], name="one")
+    refresh(home, SCORER.model_id)
+    moved = Home(home.root.rename(home.root.with_name("moved")))
+    assert refresh(moved, SCORER.model_id).days_n == 0
+
+
 def test_refresh__a_day_that_raw_has_no_more_goes(home: Home):
     bring(home, [contribution("t1_b", body="another kettle")], name="one")
     refresh(home, SCORER.model_id)
