@@ -414,9 +414,12 @@ def opened_cache(
     try:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True, mode=0o700)
-        with duckdb.connect(
-            config={"memory_limit": "1GB", "temp_directory": str(scratch / "spill"), "threads": "1"}
-        ) as connection:
+        with (
+            duckdb.connect(
+                config={"memory_limit": "1GB", "temp_directory": str(scratch / "spill"), "threads": "1"}
+            ) as connection,
+            budget.followed(),
+        ):
             connection.execute("set timezone = 'UTC'")
             yield ResponseCache(context, entries, folder, connection, scratch, mapping, budget, stores)
     except OSError as error:
