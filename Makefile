@@ -47,6 +47,7 @@ lock: ## Resolve requirements/*.in again and write the locked files
 	$(BIN)/uv pip compile $(LOCK_FLAGS) -c requirements/dev.txt requirements/s3.in -o requirements/s3.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/s3-server.in -o requirements/s3-server.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) requirements/semantic.in -o requirements/semantic.txt
+	$(BIN)/uv pip compile $(LOCK_FLAGS) -c <(grep -o "^duckdb==[^ ]*" requirements/dev.txt) requirements/superset.in -o requirements/superset.txt
 
 LOCK_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
@@ -178,6 +179,21 @@ $(SEMANTIC)/.installed: requirements/semantic.txt | $(VENV)/.installed
 
 test-semantic: install semantic ## Every metric of the semantic layer against the KPIs (some 3 minutes)
 	@$(BIN)/python -m pytest tests/deployed/test_semantic_layer.py
+
+# Superset, which wants other versions of half of what is in .venv: docs/dashboards.md.
+SUPERSET := $(VENV)/superset
+PORT ?= 8088
+.PHONY: superset test-bi
+superset: $(SUPERSET)/.installed ## Superset with a dashboard of what is published, on 127.0.0.1 (PORT=8088)
+	@exec $(SUPERSET)/bin/python config/superset/serve.py --port $(PORT)
+
+$(SUPERSET)/.installed: requirements/superset.txt | $(VENV)/.installed
+	@test -x $(SUPERSET)/bin/python || $(BIN)/python -m venv --without-pip $(SUPERSET)
+	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(SUPERSET)/bin/python requirements/superset.txt
+	@touch $@
+
+test-bi: install system-packages $(SUPERSET)/.installed ## The dashboard in Superset, in a browser, against SQL (some 2 minutes)
+	@$(BIN)/python -m pytest tests/deployed/test_superset.py
 
 .PHONY: test-compose
 test-compose: install ## docker-compose.yml for real: a month, kills, backup and restore (some 10 minutes)

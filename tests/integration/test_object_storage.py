@@ -44,10 +44,6 @@ if not Path(sys.executable).with_name("weed").exists():
     pytest.skip("requirements/s3-server.txt is not installed", allow_module_level=True)
 
 
-def quiet(_: str) -> None:
-    """Nobody reads it."""
-
-
 def yes(_: int) -> bool:
     return True
 
@@ -160,7 +156,7 @@ def test_store__does_what_all_stores_do(store: S3Store, tmp_path: Path):
 
 def test_store__lists_and_deletes_more_than_a_page(store: S3Store):
     names = [f"files/{number:05d}" for number in range(1_100)]
-    copying.in_parallel(lambda name: store.put(name, io.BytesIO(b"x")), names)
+    copying.in_parallel(lambda name: store.put(name, io.BytesIO(b"x")), names, "putting")
     assert {listed.key for listed in store.list("files/")} == set(names)
     store.delete(names)
     assert keys(store) == set()
@@ -170,25 +166,25 @@ def test_store__lists_and_deletes_more_than_a_page(store: S3Store):
 
 
 def test_copy__there_and_back_is_the_same(full: Home, other: Home, store: S3Store):
-    sent = copying.send(full, store, say=quiet)
-    received = copying.receive(other, store, may_remove=yes, say=quiet)
+    sent = copying.send(full, store)
+    received = copying.receive(other, store, may_remove=yes)
     assert sent.moved_n == received.moved_n == len(contents(full))
     assert contents(other) == contents(full)
-    assert copying.send(other, store, say=quiet).moved_n == 0
+    assert copying.send(other, store).moved_n == 0
 
 
 def test_copy__what_is_erased_is_gone_there_and_in_the_next_home(full: Home, other: Home, store: S3Store):
-    copying.send(full, store, say=quiet)
-    copying.receive(other, store, may_remove=yes, say=quiet)
+    copying.send(full, store)
+    copying.receive(other, store, may_remove=yes)
     before = {file.sha256 for file in snapshot.latest(store).files.values()}
     person = Person("reddit", "a" * 64)
     forgotten.put_on_list(full, person, asked_at=NOON)
     raw.take_back(full, "asked", persons=[person.author_key])
-    copying.send(full, store, say=quiet)
+    copying.send(full, store)
     now = snapshot.latest(store)
     assert keys(store) == {file.key for file in now.files.values()} | {now.manifest, snapshot.POINTER}
     assert before - {file.sha256 for file in now.files.values()}, "the rows with the text are another file now"
-    copying.receive(other, store, may_remove=yes, say=quiet)
+    copying.receive(other, store, may_remove=yes)
     assert contents(other) == contents(full)
 
 
@@ -196,16 +192,16 @@ def test_versions__are_told_of_and_purged_when_asked(full: Home, store: S3Store)
     store.client.create_bucket(Bucket="versioned")
     store.client.put_bucket_versioning(Bucket="versioned", VersioningConfiguration={"Status": "Enabled"})
     versioned = S3Store("versioned", "lake", store.client)
-    assert copying.send(full, versioned, say=quiet).keeps_versions
+    assert copying.send(full, versioned).keeps_versions
     gone = next(file.key for file in snapshot.latest(versioned).files.values() if "kpi" in file.path)
     (full.kpi / "kpi_monthly" / "v0001.parquet").unlink()
-    copying.send(full, versioned, say=quiet)
+    copying.send(full, versioned)
 
     def versions_of(key: str) -> list[Any]:
         return store.client.list_object_versions(Bucket="versioned", Prefix=f"lake/{key}").get("Versions", [])
 
     assert versions_of(gone), "deleted, and still there as a version"
-    assert copying.send(full, versioned, purges_versions=True, say=quiet).purged_n >= 2
+    assert copying.send(full, versioned, purges_versions=True).purged_n >= 2
     assert not versions_of(gone)
     kept = store.client.list_object_versions(Bucket="versioned")
     assert {version["Key"] for version in kept["Versions"]} == {f"lake/{key}" for key in keys(versioned)}
@@ -230,23 +226,23 @@ def test_versions__are_told_of_and_purged_when_asked(full: Home, store: S3Store)
 def test_send__comes_through(
     full: Home, other: Home, through: S3Store, proxy: Proxy, count: int, fault: str, method: str, of: str
 ):
-    copying.send(full, through, say=quiet)
+    copying.send(full, through)
     (full.kpi / "kpi_monthly" / "v0001.parquet").unlink()
     add_load(full)
     add_load(full, 3)
     proxy.fault = nth(count, fault, method=method, of=of)
-    assert copying.send(full, through, say=quiet).state_n == 2, "once, also where an answer was lost"
+    assert copying.send(full, through).state_n == 2, "once, also where an answer was lost"
     assert proxy.fault(method, of) == PASS, "the fault happened"
     proxy.fault = lambda _method, _path: PASS
-    copying.receive(other, through, may_remove=yes, say=quiet)
+    copying.receive(other, through, may_remove=yes)
     assert contents(other) == contents(full)
 
 
 @pytest.mark.parametrize(("fault", "of"), [(CUT, "files"), (CUT, "manifests"), (SILENT, "files"), (BUSY, "lake.json")])
 def test_receive__comes_through(full: Home, other: Home, through: S3Store, proxy: Proxy, fault: str, of: str):
-    copying.send(full, through, say=quiet)
+    copying.send(full, through)
     proxy.fault = nth(1, fault, method="GET", of=of)
-    copying.receive(other, through, may_remove=yes, say=quiet)
+    copying.receive(other, through, may_remove=yes)
     assert proxy.fault("GET", of) == PASS, "the fault happened"
     assert contents(other) == contents(full)
 
@@ -255,38 +251,38 @@ def test_receive__comes_through(full: Home, other: Home, through: S3Store, proxy
 def test_send__that_never_comes_through_changes_nothing(
     full: Home, other: Home, through: S3Store, proxy: Proxy, of: str
 ):
-    copying.send(full, through, say=quiet)
-    copying.receive(other, through, may_remove=yes, say=quiet)
+    copying.send(full, through)
+    copying.receive(other, through, may_remove=yes)
     before = contents(other)
     add_load(full)
     proxy.fault = lambda method, path: BUSY if method == "PUT" and of in path else PASS
     with pytest.raises(ObjectStoreUnavailable, match="SlowDown"):
-        copying.send(full, through, say=quiet)
+        copying.send(full, through)
     proxy.fault = lambda _method, _path: PASS
-    copying.receive(other, through, may_remove=yes, say=quiet)
+    copying.receive(other, through, may_remove=yes)
     assert contents(other) == before
-    copying.send(full, through, say=quiet)
-    copying.receive(other, through, may_remove=yes, say=quiet)
+    copying.send(full, through)
+    copying.receive(other, through, may_remove=yes)
     assert contents(other) == contents(full)
 
 
 def test_listing__that_lags_does_no_harm(full: Home, other: Home, through: S3Store, proxy: Proxy):
-    copying.send(full, through, say=quiet)
+    copying.send(full, through)
     proxy.fault = lambda _method, path: STALE if "list-type" in path else PASS
     add_load(full)
-    copying.send(full, through, say=quiet)
+    copying.send(full, through)
     raw.promote(full, sealed_load(full, [contribution("t3_2", body="again")], load_id="reddit_archive-2b"))
-    copying.send(full, through, say=quiet)
+    copying.send(full, through)
     proxy.fault = lambda _method, _path: PASS
-    copying.receive(other, through, may_remove=yes, say=quiet)
+    copying.receive(other, through, may_remove=yes)
     assert contents(other) == contents(full)
 
 
 def test_writers__two_at_once_one_wins_and_the_other_is_told(
     full: Home, other: Home, through: S3Store, proxy: Proxy, tmp_path: Path
 ):
-    copying.send(full, through, say=quiet)
-    copying.receive(other, through, may_remove=yes, say=quiet)
+    copying.send(full, through)
+    copying.receive(other, through, may_remove=yes)
     add_load(full, 2)
     add_load(other, 3)
     both = threading.Barrier(2, timeout=120)
@@ -302,7 +298,7 @@ def test_writers__two_at_once_one_wins_and_the_other_is_told(
 
     def write(name: str, home: Home) -> None:
         try:
-            ended[name] = copying.send(home, through, say=quiet).state_n
+            ended[name] = copying.send(home, through).state_n
         except PulseError as error:
             ended[name] = type(error)
 
@@ -314,7 +310,7 @@ def test_writers__two_at_once_one_wins_and_the_other_is_told(
     assert sorted(map(str, ended.values())) == sorted(["2", str(LakeChanged)])
     proxy.fault = lambda _method, _path: PASS
     third = Home(tmp_path / "third").create()
-    copying.receive(third, through, may_remove=yes, say=quiet)
+    copying.receive(third, through, may_remove=yes)
     winner = full if ended["full"] == 2 else other
     assert contents(third) == contents(winner), "whole, and nothing of the other's"
 

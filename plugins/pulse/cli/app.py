@@ -8,7 +8,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +20,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from pulse.cli import progress
 from pulse.cli.console import STATE_STYLES, line_printer, show_run
 from pulse.core.errors import ConfigError, DayNotOver, PulseError, QueryError
 from pulse.core.text import printable
@@ -344,7 +345,8 @@ def import_(
         if forget is not None:
             importing.forget(pipeline.home, forget)
         else:
-            verdicts = pipeline.import_results(run_id=run_id)
+            with _progress_beside():
+                verdicts = pipeline.import_results(run_id=run_id)
         for verdict in verdicts:
             style = "green" if verdict["outcome"] == "imported" else "red"
             console.print(
@@ -417,7 +419,7 @@ def _run(start: "Callable[[Any, Home, Callable[[str], None]], RunResult]", *, qu
     say = line_printer(console, started_s)
     if not quiet:
         say("starting Airflow in this process (some seconds) …")
-    with _ending_at_ctrl_c():
+    with _ending_at_ctrl_c(), nullcontext() if quiet else progress.shown(console, say):
         result = start(embedded, home, (lambda _line: None) if quiet else say)
     show_run(console, result)
     if not result.is_success:
@@ -672,7 +674,8 @@ def score(
             delimiter=None if delimiter is None else delimiter.character,
             quote=quote.character,
         )
-        done = score_file(file, text_column=text_column, output=output, model=model.value, csv_options=options)
+        with _progress_beside():
+            done = score_file(file, text_column=text_column, output=output, model=model.value, csv_options=options)
         typer.echo(f"read as {printable(done.read_as)}")
         typer.echo(f"{done.texts_n} texts judged by {done.model_id}")
         for outcome, count in done.labels.items():
@@ -695,7 +698,8 @@ def discover(
     from pulse.words.discovery import discover as read_communities
 
     with _failing_in_one_line():
-        done = read_communities(_home().create(), files, is_replacing=replace)
+        with _progress_beside():
+            done = read_communities(_home().create(), files, is_replacing=replace)
         typer.echo(f"{done.communities_n} communities, {done.contributions_n} contributions, {done.words_n} words kept")
         if done.unusable_lines_n:
             typer.echo(f"{done.unusable_lines_n} lines are no record")
@@ -855,9 +859,11 @@ def prune(
 
     with _failing_in_one_line():
         home, settings = _home_and_settings()
-        pruned = retention.prune(home, settings.retention, clock=utc_now, is_dry_run=dry_run)
         yesterday = utc_now().date() - timedelta(days=1)
-        for item in (*pruned, retention.compact(home, through=yesterday, is_run=False, is_dry_run=dry_run)):
+        with _progress_beside():
+            pruned = retention.prune(home, settings.retention, clock=utc_now, is_dry_run=dry_run)
+            compacted = retention.compact(home, through=yesterday, is_run=False, is_dry_run=dry_run)
+        for item in (*pruned, compacted):
             verb = "would remove" if dry_run else "removed"
             typer.echo(
                 f"{item.kind}: {verb} {item.items_n} items older than {item.days} days, {item.freed_bytes / 1e6:.1f} MB"
@@ -885,15 +891,16 @@ def lake_copy(
 
     with _failing_in_one_line():
         say = Console(highlight=False, soft_wrap=True).print
-        copied = lake_command.copy(
-            to,
-            from_,
-            purges_versions=purge_versions,
-            may_remove=lambda lost_n: (
-                yes or typer.confirm(f"{printable(to)} has {lost_n} files that the source does not have. Remove them?")
-            ),
-            say=lambda line: say(escape(printable(line))),
-        )
+        with _progress_beside():
+            copied = lake_command.copy(
+                to,
+                from_,
+                purges_versions=purge_versions,
+                may_remove=lambda lost_n: (
+                    yes
+                    or typer.confirm(f"{printable(to)} has {lost_n} files that the source does not have. Remove them?")
+                ),
+            )
         for line in lake_command.lines_of(copied, to=to):
             say(escape(printable(line)))
 
@@ -1107,8 +1114,15 @@ def _window(from_day: str, to_day: str) -> "Window":
 def _progress_to(console: Console) -> Iterator[None]:
     from pulse.orchestration.embedded import listening
 
-    with _ending_at_ctrl_c(), listening(line_printer(console, time.monotonic())):
+    say = line_printer(console, time.monotonic())
+    with _ending_at_ctrl_c(), listening(say), progress.shown(console, say):
         yield
+
+
+def _progress_beside() -> AbstractContextManager[None]:
+    """How far steps are, on standard error: standard output is the result."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    return progress.shown(console, line_printer(console, time.monotonic()))
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
+from pulse.cli import progress
 from pulse.cli.console import line_printer, show_rows, show_run
 from pulse.core.clock import utc_now
 from pulse.core.errors import BuildFailed, ConfigError
@@ -93,7 +94,7 @@ def run_demo() -> None:
     say = line_printer(console, started_s)
     console.rule("[bold]1. A made-up world[/bold]", align="left")
     made = _make_world(home, say)
-    with _live(*made) as sandbox:
+    with _live(*made) as sandbox, progress.shown(console, say):
         console.rule(f"[bold]2. Two months in one run: community_backfill {PAST}[/bold]", align="left")
         say(f"a sandbox at {sandbox.url} stands in for Reddit, a Discord server and a forum")
         say("starting Airflow in this process (some seconds) …")

@@ -12,10 +12,7 @@ from pulse.lake.mirror import lake_url, working
 from pulse.lake.store import is_store, open_store
 
 
-def copy(
-    to: str, from_: str | None, *, purges_versions: bool, may_remove: Callable[[int], bool],
-    say: Callable[[str], None],
-) -> Copied:  # fmt: skip
+def copy(to: str, from_: str | None, *, purges_versions: bool, may_remove: Callable[[int], bool]) -> Copied:
     """Copy the lake of a home to a store, or the other way round.
 
     Args:
@@ -35,12 +32,12 @@ def copy(
         home, store = _existing(from_), open_store(to)
         # The lake that steps of this home work on: what others wrote there is taken first, and not written over.
         with working(home) if store.url == lake_url() else nullcontext():
-            return copying.send(home, store, purges_versions=purges_versions, say=say)
+            return copying.send(home, store, purges_versions=purges_versions)
     if purges_versions:
         raise ConfigError(
             "--purge-versions", value="copying to a home", limit="copying to a store", next_step="leave it out"
         )
-    return copying.receive(Home(Path(to).resolve()).create(), open_store(str(from_)), may_remove=may_remove, say=say)
+    return copying.receive(Home(Path(to).resolve()).create(), open_store(str(from_)), may_remove=may_remove)
 
 
 def lines_of(copied: Copied, *, to: str) -> list[str]:

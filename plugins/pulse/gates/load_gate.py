@@ -21,6 +21,7 @@ from pathlib import Path
 import duckdb
 
 from pulse.config.settings import Settings
+from pulse.core import progress
 from pulse.core.clock import Clock
 from pulse.core.files import storage_error
 from pulse.core.home import Home
@@ -138,7 +139,7 @@ def _prepare_all(
                 rejected_file=database.with_name(f"rejected-{number:04d}.parquet"),
                 checked_at=checked_at,
             )
-            for number, load in enumerate(loads)
+            for number, load in enumerate(progress.over(loads, "checking loads", "loads"))
         ]
         connection.execute("checkpoint")
         return prepared

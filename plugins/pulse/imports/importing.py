@@ -14,6 +14,7 @@ from typing import Literal, TypedDict
 import duckdb
 
 from pulse.config.settings import Settings
+from pulse.core import progress
 from pulse.core.clock import Clock
 from pulse.core.errors import ConfigError
 from pulse.core.files import fsync_folder, storage_error
@@ -99,7 +100,7 @@ def _import_all(
     given_files: Sequence[GivenFile], scratch: Path, *, home: Home, settings: Settings, clock: Clock, run_id: str
 ) -> list[ImportVerdict]:
     verdicts = []
-    for number, given in enumerate(given_files):
+    for number, given in enumerate(progress.over(given_files, "importing", "files")):
         database = scratch / f"{number:04d}.duckdb"
         checked_at = clock()
         verdict = gate.check(given, database, home=home, settings=settings, run_id=run_id, checked_at=checked_at)

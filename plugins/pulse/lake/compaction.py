@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from pulse.core import memory_database, parquet
+from pulse.core import memory_database, parquet, progress
 from pulse.core.files import storage_error
 from pulse.core.home import Home
 from pulse.lake import compacted, raw
@@ -170,7 +170,7 @@ def compact(home: Home, *, through: date, most_n: int | None = None, is_dry_run:
     """
     raw.finish_all(home)
     done = Compacted()
-    for found in settled(home, through)[:most_n]:
+    for found in progress.over(settled(home, through)[:most_n], "compacting", "days"):
         done += Compacted(len(found.files), len(found.leaving)) if is_dry_run else _compact(home, found)
     return done
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, TypeVar
 
+from pulse.core import progress
 from pulse.core.errors import ConfigError, DamagedFile, LakeChanged, StorageError
 from pulse.core.files import storage_error
 from pulse.core.home import Home
@@ -37,7 +38,6 @@ _NOT_OURS = frozenset({"raw/_promotions"})
 FORGOTTEN = "raw/forgotten/"
 _AT_ONCE = 8
 _CHUNK_BYTES = 1 << 20
-_TELL_EVERY = 1_000
 _TRIES_N = 5
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -139,10 +139,7 @@ def lake_files(home: Home) -> dict[str, Path]:
 # ---- home to store ---------------------------------------------------------------
 
 
-def send(
-    home: Home, store: Store, *, purges_versions: bool = False, say: Callable[[str], None] = log.info,
-    timeout_s: float = 600.0,
-) -> Copied:  # fmt: skip
+def send(home: Home, store: Store, *, purges_versions: bool = False, timeout_s: float = 600.0) -> Copied:
     """Make a store hold what a home's lake holds; what the home no longer has is deleted there.
 
     Args:
@@ -159,7 +156,7 @@ def send(
         (path for path in base.files if not (home.root / path).exists()), at=store.url, source=str(home.root)
     )
     present = {listed.key: listed.size_bytes for listed in store.list(snapshot.FILES)}
-    sender = _Sender(home, store, base, present, Digests(), say)
+    sender = _Sender(home, store, base, present, Digests())
     sender.put_all()
     with _alone(home, timeout_s):
         raw.finish_all(home)
@@ -185,25 +182,22 @@ def give(home: Home, store: Store, base: Snapshot, digests: Digests) -> Snapshot
     """
     with _alone(home, timeout_s=600.0):
         raw.finish_all(home)
-        files = _Sender(home, store, base, {}, digests, log.info).put_all()
+        files = _Sender(home, store, base, {}, digests).put_all()
         return base if files == dict(base.files) else snapshot.commit(store, base, files)
 
 
 class _Sender:
     """Puts what a store's state lacks; counts over both passes."""
 
-    def __init__(
-        self, home: Home, store: Store, base: Snapshot, present: Mapping[str, int], digests: Digests,
-        say: Callable[[str], None],
-    ) -> None:  # fmt: skip
-        self._home, self._store, self._base, self._digests, self._say = home, store, base, digests, say
+    def __init__(self, home: Home, store: Store, base: Snapshot, present: Mapping[str, int], digests: Digests) -> None:
+        self._home, self._store, self._base, self._digests = home, store, base, digests
         self._present = dict(present)
         self._counting = threading.Lock()
         self.moved_n = self.moved_bytes = 0
 
     def put_all(self) -> dict[str, StoredFile]:
         """Put every file of the lake that is new; returns what the next state is made of."""
-        done = in_parallel(lambda item: self._put(*item), lake_files(self._home).items())
+        done = in_parallel(lambda item: self._put(*item), lake_files(self._home).items(), "comparing and putting")
         return {stored.path: stored for stored in done if stored is not None}
 
     def _put(self, path: str, file: Path) -> StoredFile | None:
@@ -233,17 +227,12 @@ class _Sender:
             self._present[stored.key] = stored.size_bytes
             self.moved_n += 1
             self.moved_bytes += stored.size_bytes
-            if self.moved_n % _TELL_EVERY == 0:
-                self._say(f"{self.moved_n} files put, {self.moved_bytes / 1e6:.1f} MB")
 
 
 # ---- store to home ---------------------------------------------------------------
 
 
-def receive(
-    home: Home, store: Store, *, may_remove: Callable[[int], bool], say: Callable[[str], None] = log.info,
-    timeout_s: float = 600.0,
-) -> Copied:  # fmt: skip
+def receive(home: Home, store: Store, *, may_remove: Callable[[int], bool], timeout_s: float = 600.0) -> Copied:
     """Make a home's lake what a store holds; what the store does not have is removed here.
 
     All dates are noted to be built again. What landing and quarantine hold of persons on the list that came, and of
@@ -259,7 +248,7 @@ def receive(
         LockBusy, ObjectStoreError and the others of :class:`pulse.lake.store.Store`: nothing was changed.
     """
     digests = Digests()
-    receiver = _Receiver(home, store, digests, say)
+    receiver = _Receiver(home, store, digests)
     source = receiver.fetch_all()
     lost = lake_files(home).keys() - source.files.keys()
     _require_forgotten(lost, at=str(home.root), source=store.url)
@@ -296,7 +285,7 @@ def take(home: Home, store: Store, digests: Digests) -> Snapshot:
     Raises:
         DamagedFile, LakeChanged, LockBusy, ObjectStoreError and the others of :class:`pulse.lake.store.Store`.
     """
-    receiver = _Receiver(home, store, digests, log.info)
+    receiver = _Receiver(home, store, digests)
     source = receiver.fetch_all()
     with _alone(home, timeout_s=600.0):
         raw.finish_all(home)
@@ -308,8 +297,8 @@ def take(home: Home, store: Store, digests: Digests) -> Snapshot:
 class _Receiver:
     """Fetches what a home lacks of a store's state, to wait beside it."""
 
-    def __init__(self, home: Home, store: Store, digests: Digests, say: Callable[[str], None]) -> None:
-        self._home, self._store, self._digests, self._say = home, store, digests, say
+    def __init__(self, home: Home, store: Store, digests: Digests) -> None:
+        self._home, self._store, self._digests = home, store, digests
         self._counting = threading.Lock()
         self.moved_n = self.moved_bytes = 0
 
@@ -331,7 +320,7 @@ class _Receiver:
             missing = [
                 stored.key
                 for stored, is_there in in_parallel(
-                    lambda stored: (stored, self._fetch(stored)), self.wanted(source).values()
+                    lambda stored: (stored, self._fetch(stored)), self.wanted(source).values(), "fetching"
                 )
                 if not is_there
             ]
@@ -350,7 +339,7 @@ class _Receiver:
         """Put everything into its place; only whoever holds the lock of raw may call this."""
         home, wanted = self._home, self.wanted(source)
         # Here already, but for what somebody changed in the home meanwhile.
-        if not all(in_parallel(self._fetch, wanted.values())):
+        if not all(in_parallel(self._fetch, wanted.values(), "looking again")):
             raise LakeChanged(
                 f"lake at {self._store.url}",
                 value="it changed while files were fetched",
@@ -398,8 +387,6 @@ class _Receiver:
         with self._counting:
             self.moved_n += 1
             self.moved_bytes += stored.size_bytes
-            if self.moved_n % _TELL_EVERY == 0:
-                self._say(f"{self.moved_n} files fetched, {self.moved_bytes / 1e6:.1f} MB")
         return True
 
 
@@ -446,10 +433,10 @@ def _alone(home: Home, timeout_s: float) -> Iterator[None]:
         yield
 
 
-def in_parallel(do: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
-    """Do the same to many, some at a time, in order; what has not begun when one fails is not begun."""
+def in_parallel(do: Callable[[_Item], _Result], items: Collection[_Item], what: str) -> list[_Result]:
+    """Do the same to many files, some at a time, in order; what has not begun when one fails is not begun."""
     pool = ThreadPoolExecutor(_AT_ONCE)
     try:
-        return list(pool.map(do, items))
+        return list(progress.over(pool.map(do, items), what, "files", len(items)))
     finally:
         pool.shutdown(cancel_futures=True)

@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pulse.config.listening import Listening
-from pulse.core import memory_database, parquet
+from pulse.core import memory_database, parquet, progress
 from pulse.core.contract import scored_text_sql
 from pulse.core.files import sql_text, storage_error
 from pulse.core.home import Home
@@ -130,7 +130,7 @@ def _find_all(home: Home, matcher: "Matcher", *, is_deep: bool) -> MentionCounts
     days_n = texts_n = mentions_n = 0
     raw_files = _raw_files(home)
     with memory_database.workbench(spill) as connection:
-        for (platform, day), found in sorted(raw_files.items()):
+        for (platform, day), found in progress.over(sorted(raw_files.items()), "looking for brands", "days"):
             target = root / platform / day / _FILE_NAME
             digest = _digest(found)
             if parquet.fault_of(target, is_deep=is_deep) is None and _looked_at(target) == digest:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from pulse.config.settings import Settings, load_settings
-from pulse.core import keys
+from pulse.core import keys, progress
 from pulse.core.clock import Clock, utc_now
 from pulse.core.errors import BuildFailed, ConfigError, GateStopped, NotEnoughArrived, PulseError
 from pulse.core.files import read_json, write_json
@@ -215,7 +215,7 @@ class Pipeline:
         arrived: list[dict[str, Any]] = []
         loads = self._passed_loads(verdicts)
         erased = raw.make_way(self.home, loads)
-        for load in loads:
+        for load in progress.over(loads, "promoting", "loads"):
             promotion = raw.promote(self.home, load, erased=erased)
             entry = self.settings.entry(load.manifest.entry_id)
             arrived += outcomes.arrival_rows(self.home, entry, load, run_id=run_id, recorded_at=self.clock())
@@ -244,7 +244,8 @@ class Pipeline:
         scorer = get_scorer(self.settings.sentiment_model)
         partitions: set[tuple[str, str | None, date]] = {(part.platform, part.community, part.day) for part in arrived}
         partitions.update(unjudged_partitions(self.home, scorer.model_id))
-        scored = score_partitions(self.home, scorer, sorted(partitions, key=str))
+        asked = progress.over(sorted(partitions, key=str), "judging texts", "partitions")
+        scored = score_partitions(self.home, scorer, asked)
         counts: dict[str, int] = asdict(scored)
         log.info("score: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
         return counts

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from pulse.config.settings import Retention
+from pulse.core import progress
 from pulse.core.clock import Clock
 from pulse.core.errors import LockBusy
 from pulse.core.home import Home
@@ -158,7 +159,8 @@ def _remove_caches(
 
 
 def _remove(kind: str, days: float, paths: Iterable[Path], *, is_dry_run: bool) -> Pruned:
-    freed_by_item = [_remove_path(path, is_dry_run=is_dry_run) for path in list(paths)]
+    items = progress.over(list(paths), f"pruning {kind}", "items")
+    freed_by_item = [_remove_path(path, is_dry_run=is_dry_run) for path in items]
     return Pruned(kind, days, len(freed_by_item), sum(freed_by_item))
 
 

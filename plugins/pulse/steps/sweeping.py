@@ -23,7 +23,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pulse.core import memory_database
+from pulse.core import memory_database, progress
 from pulse.core.contract import COLUMNS
 from pulse.core.errors import CallsSpent, ConfigError, SourceError
 from pulse.core.files import read_json, sql_text, write_json
@@ -127,8 +127,11 @@ def _ask(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, entry: Commu
     try:
         with way(calls.take) as asking:
             known = _oldest_first(connection, asking, calls.limit_n)
-            for batch in batches(asking, known):
-                answers += asking.ask(batch)
+            asked = f"asking again for {printable(entry.entry_id)}"
+            with progress.counting(asked, "contributions", len(known)) as meter:
+                for batch in batches(asking, known):
+                    answers += asking.ask(batch)
+                    meter.advance(len(batch))
     except CallsSpent:
         pass
     except SourceError as error:

@@ -20,6 +20,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pulse.core import progress
 from pulse.core.errors import QueryError
 from pulse.core.files import fsync_file, fsync_folder, sql_name, sql_text, storage_error
 from pulse.texts import csv_reading, sql_function
@@ -139,11 +140,14 @@ def score_file(
     if output is not None and output.exists() and file.exists() and output.samefile(file):
         raise QueryError(f"output {output}", value="the file that is read", next_step="choose another name")
     model_id = get_scorer(model).model_id
-    with duckdb.connect(config={"memory_limit": memory_limit, "preserve_insertion_order": "true"}) as connection:
-        sql_function.register(connection, model)
-        sql_function.register_judgement(connection, model)
+    with contextlib.ExitStack() as stack:
+        connection = stack.enter_context(
+            duckdb.connect(config={"memory_limit": memory_limit, "preserve_insertion_order": "true"})
+        )
         given = _examine(connection, file, kind, text_column, csv_options or CsvOptions())
         _require_free_names(file, given.columns)
+        meter = stack.enter_context(progress.counting("judging texts", "texts", given.rows_n))
+        sql_function.register_for_file(connection, model, meter.advance)
         # Kinds cost time, and without an output nobody sees them.
         function = sql_function.SENTIMENT_NAME if output is None else sql_function.JUDGEMENT_NAME
         judged = f"select *, {function}({sql_name(given.text_column)}) as judgement from {given.rows}"

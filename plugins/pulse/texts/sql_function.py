@@ -22,9 +22,14 @@ def register(connection: duckdb.DuckDBPyConnection, model: str = "pulse") -> Non
     _register(connection, NEEDS_NAME, NEEDS, lambda texts: _scorer(model).score(texts))
 
 
-def register_judgement(connection: duckdb.DuckDBPyConnection, model: str) -> None:
-    """Give a connection ``judgement(text)``: all that the others give, of one pass over the text."""
-    _register(connection, JUDGEMENT_NAME, JUDGEMENT, lambda texts: _scorer(model).score(texts))
+def register_for_file(connection: duckdb.DuckDBPyConnection, model: str, on_judged: Callable[[int], None]) -> None:
+    """Give a connection ``sentiment(text)``, and ``judgement(text)``: all of it of one pass over the text.
+
+    Args:
+        on_judged: told how many texts more were judged.
+    """
+    _register(connection, SENTIMENT_NAME, SENTIMENT, lambda texts: _scorer(model).score_sentiment(texts), on_judged)
+    _register(connection, JUDGEMENT_NAME, JUDGEMENT, lambda texts: _scorer(model).score(texts), on_judged)
 
 
 def _register(
@@ -32,11 +37,13 @@ def _register(
     name: str,
     columns: Iterable[Column],
     score: Callable[[pa.Array], pa.RecordBatch],
+    on_judged: Callable[[int], None] = lambda _: None,
 ) -> None:
     schema = arrow_schema(columns)
 
     def judge(texts: pa.ChunkedArray) -> pa.Array:
         chunks = [score(chunk).select(schema.names).to_struct_array() for chunk in texts.chunks]
+        on_judged(len(texts))
         return pa.chunked_array(chunks, pa.struct(schema)).combine_chunks()
 
     # DuckDB's stub knows of no function that takes and gives Arrow arrays.

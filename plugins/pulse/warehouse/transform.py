@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from glob import escape as glob_escape
 from glob import glob
 from logging.handlers import RotatingFileHandler
@@ -25,10 +25,11 @@ from unittest.mock import patch
 import duckdb
 import jinja2
 
-from pulse.core import parquet
+from pulse.core import parquet, progress
 from pulse.core.errors import BuildFailed
 from pulse.core.files import sql_text, storage_error
 from pulse.core.home import REPOSITORY, Home
+from pulse.core.progress import Meter
 from pulse.core.text import printable
 from pulse.imports.store import ensure_empty_file as ensure_empty_results
 from pulse.imports.store import results_glob
@@ -124,8 +125,11 @@ def run(
                     rows.rows = engine.fixture(rows.rows)
         for source in manifest.sources.values():
             source.meta["external_location"] = as_template(readers[source.name])
-        with _environment({**_QUIET, **environment}), _made_once(), _dbt_log(home) as write_event:
-            result = dbtRunner(manifest=manifest, callbacks=[write_event]).invoke(
+        with (
+            _environment({**_QUIET, **environment}), _made_once(), _dbt_log(home) as write_event,
+            progress.counting("building marts", "nodes") as meter,
+        ):  # fmt: skip
+            result = dbtRunner(manifest=manifest, callbacks=[write_event, partial(_follow, meter)]).invoke(
                 [*_flags(home), *arguments, "--vars", json.dumps(variables), *_places(home, engine)],
             )
         del manifest
@@ -137,6 +141,19 @@ def run(
     if nodes is None:
         raise _not_started(home, failure or "no result")
     return nodes
+
+
+# What dbt says of a node that it is done with, and how it calls the number of all nodes there.
+_DONE = {
+    "LogModelResult": "total", "LogTestResult": "num_models", "LogNodeNoOpResult": "total", "SkippingDetails": "total",
+}  # fmt: skip
+
+
+def _follow(meter: Meter, event: Any) -> None:
+    """Count the nodes that dbt is done with."""
+    if (total := _DONE.get(event.info.name)) is not None:
+        meter.expect(getattr(event.data, total))
+        meter.advance()
 
 
 _QUIET = {"DO_NOT_TRACK": "1"}

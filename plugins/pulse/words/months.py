@@ -22,7 +22,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from pulse.core import memory_database, parquet
+from pulse.core import memory_database, parquet, progress
 from pulse.core.home import Home
 from pulse.core.table import Column, Table
 from pulse.words import copies, kernel, topics
@@ -84,7 +84,7 @@ def refresh(home: Home, raw_files: Mapping[date, Sequence[Path]], words_files: M
         days[day.replace(day=1)].append(day)
     _remove_others(home, days)
     done: set[date] = set()
-    for month in sorted(days):
+    for month in progress.over(sorted(days), "near copies", "months"):
         own = [words_files[day] for day in days[month]]
         made_of = _digest(own)
         target = file_of(home, NEAR_COPIES, month)
@@ -94,7 +94,7 @@ def refresh(home: Home, raw_files: Mapping[date, Sequence[Path]], words_files: M
                 found = copies.month_groups(connection, own, raw)
             _write(target, NEAR_COPIES, {"month_start_date": month}, found, made_of)
             done.add(month)
-    for month in sorted(days):
+    for month in progress.over(sorted(days), "topics", "months"):
         window = [one for one in _window(month) if one in days]
         own = [words_files[day] for one in window for day in days[one]]
         made_of = _digest(own)

@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import compute
 
-from pulse.core import memory_database, parquet
+from pulse.core import memory_database, parquet, progress
 from pulse.core.contract import scored_text_sql
 from pulse.core.errors import StorageError
 from pulse.core.files import read_json, storage_error, write_json
@@ -122,7 +122,7 @@ def refresh(home: Home, model_id: str, *, is_deep: bool = False) -> WordCounts:
     found = _raw_files(home)
     known = _known(home)
     counts = WordCounts()
-    for day in sorted({*known, *found} | _days_kept(home)):
+    for day in progress.over(sorted({*known, *found} | _days_kept(home)), "words of texts", "days"):
         digest = _digest(home, found.get(day, ()), model_id)
         if known.get(day) == digest and not _is_damaged(home, day, is_deep=is_deep):
             continue

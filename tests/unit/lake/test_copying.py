@@ -25,10 +25,6 @@ from pulse.lake.store import FolderStore, open_store
 from support import NOON, contribution, sealed_load
 
 
-def quiet(_: str) -> None:
-    """Nobody reads it."""
-
-
 def yes(_: int) -> bool:
     return True
 
@@ -79,9 +75,9 @@ def full(home: Home) -> Home:
 
 
 def test_copy__there_and_back_is_the_same(full: Home, other: Home, store: FolderStore):
-    sent = copying.send(full, store, say=quiet)
+    sent = copying.send(full, store)
     assert (sent.state_n, sent.moved_n, sent.removed_n) == (1, sent.files_n, 0)
-    received = copying.receive(other, store, may_remove=yes, say=quiet)
+    received = copying.receive(other, store, may_remove=yes)
     assert received.moved_n == received.files_n == sent.files_n
     assert contents(other) == contents(full)
     assert not (other.root / "author.key").exists()
@@ -96,30 +92,30 @@ def test_copy__there_and_back_is_the_same(full: Home, other: Home, store: Folder
 
 
 def test_copy__again_moves_nothing(full: Home, other: Home, store: FolderStore):
-    copying.send(full, store, say=quiet)
-    copying.receive(other, store, may_remove=yes, say=quiet)
+    copying.send(full, store)
+    copying.receive(other, store, may_remove=yes)
     (other.warehouse / "pending" / "lake-copy.json").unlink()
     before = stored(store)
-    assert copying.send(full, store, say=quiet).moved_n == 0
-    assert copying.send(other, store, say=quiet).state_n == 1
-    assert copying.receive(other, store, may_remove=yes, say=quiet).moved_n == 0
+    assert copying.send(full, store).moved_n == 0
+    assert copying.send(other, store).state_n == 1
+    assert copying.receive(other, store, may_remove=yes).moved_n == 0
     assert stored(store) == before
     assert raw.pending_dates(other) == {}, "nothing came, so nothing is to be built"
 
 
 def test_copy__what_is_gone_from_the_home_is_gone_from_the_store(full: Home, other: Home, store: FolderStore):
-    copying.send(full, store, say=quiet)
-    copying.receive(other, store, may_remove=yes, say=quiet)
+    copying.send(full, store)
+    copying.receive(other, store, may_remove=yes)
     person = Person("reddit", "a" * 64)
     forgotten.put_on_list(full, person, asked_at=NOON)
     raw.take_back(full, "asked", persons=[person.author_key])
     (full.root / "scores/model_id=x/s.parquet").unlink()
-    sent = copying.send(full, store, say=quiet)
+    sent = copying.send(full, store)
     assert (sent.state_n, sent.removed_n) == (2, 1)
     kept = {(store.root / key).read_bytes() for key in stored(store) if key.startswith("files/")}
     assert kept == set(contents(full).values()), "no file of before is left"
     assert not any("model_id=x" in key for key in stored(store))
-    received = copying.receive(other, store, may_remove=yes, say=quiet)
+    received = copying.receive(other, store, may_remove=yes)
     assert received.removed_n == 1
     assert contents(other) == contents(full)
     assert not (other.root / "scores" / "model_id=x").exists()
@@ -130,8 +126,8 @@ def test_receive__erases_from_landing_what_the_list_that_came_names(home: Home, 
     load = sealed_load(other, [contribution("t3_a", body="secret")], load_id="reddit_archive-one")
     forgotten.put_on_list(home, person, asked_at=NOON)
     raw.ensure_empty_file(home)
-    copying.send(home, store, say=quiet)
-    copying.receive(other, store, may_remove=yes, say=quiet)
+    copying.send(home, store)
+    copying.receive(other, store, may_remove=yes)
     held = forgotten.find(other, [other.landing], forgotten.Wanted((person,)))
     assert not held.rows
     assert landing.require(other, load.load_id)
@@ -140,23 +136,23 @@ def test_receive__erases_from_landing_what_the_list_that_came_names(home: Home, 
 def test_send__forgets_nobody_who_is_forgotten(home: Home, other: Home, store: FolderStore):
     promoted(home)
     forgotten.put_on_list(home, Person("reddit", "b" * 64), asked_at=NOON)
-    copying.send(home, store, say=quiet)
+    copying.send(home, store)
     promoted(other)
     with pytest.raises(StorageError, match="1 persons who asked to be forgotten"):
-        copying.send(other, store, say=quiet)
+        copying.send(other, store)
     for file in (home.raw / "forgotten").rglob("*.parquet"):
         file.unlink()
     other_store = FolderStore(store.root.with_name("without"))
-    copying.send(home, other_store, say=quiet)
+    copying.send(home, other_store)
     forgotten.put_on_list(other, Person("reddit", "c" * 64), asked_at=NOON)
     before = contents(other)
     with pytest.raises(StorageError, match="1 persons who asked to be forgotten"):
-        copying.receive(other, other_store, may_remove=yes, say=quiet)
+        copying.receive(other, other_store, may_remove=yes)
     assert contents(other) == before
 
 
 def test_receive__asks_before_a_home_loses_files(full: Home, other: Home, store: FolderStore):
-    copying.send(full, store, say=quiet)
+    copying.send(full, store)
     promoted(other, "reddit_archive-two")
     before, asked = contents(other), []
 
@@ -165,19 +161,19 @@ def test_receive__asks_before_a_home_loses_files(full: Home, other: Home, store:
         return False
 
     with pytest.raises(ConfigError, match="would remove"):
-        copying.receive(other, store, may_remove=no, say=quiet)
+        copying.receive(other, store, may_remove=no)
     assert contents(other) == before
     assert asked == [len(before.keys() - contents(full).keys())]
 
 
 def test_receive__takes_no_half_copy_for_a_whole(home: Home, other: Home, store: FolderStore):
     promoted(home)
-    copying.send(home, store, say=quiet)
+    copying.send(home, store)
     (store.root / snapshot.POINTER).unlink()
     with pytest.raises(StorageError, match="no whole copy"):
-        copying.receive(other, store, may_remove=yes, say=quiet)
-    assert copying.send(home, store, say=quiet).moved_n == 0, "what lies there already need not go again"
-    assert copying.receive(other, store, may_remove=yes, say=quiet).state_n == 1
+        copying.receive(other, store, may_remove=yes)
+    assert copying.send(home, store).moved_n == 0, "what lies there already need not go again"
+    assert copying.receive(other, store, may_remove=yes).state_n == 1
 
 
 @pytest.mark.parametrize("damage", [lambda file: file.write_bytes(b"other"), lambda file: file.unlink()])
@@ -185,11 +181,11 @@ def test_receive__names_what_is_damaged_there(
     home: Home, other: Home, store: FolderStore, damage: Callable[[Path], None]
 ):
     promoted(home)
-    copying.send(home, store, say=quiet)
+    copying.send(home, store)
     key = next(key for key in stored(store) if "contributions" in key)
     damage(store.root / key)
     with pytest.raises(DamagedFile, match="contributions"):
-        copying.receive(other, store, may_remove=yes, say=quiet)
+        copying.receive(other, store, may_remove=yes)
     assert contents(other) == {}
 
 
@@ -206,7 +202,7 @@ def test_latest__names_a_pointer_that_is_damaged(store: FolderStore, document: b
 
 def test_latest__believes_no_path_that_climbs_out(home: Home, store: FolderStore):
     promoted(home)
-    copying.send(home, store, say=quiet)
+    copying.send(home, store)
     climbing = snapshot.StoredFile("raw/../../x", 1, "0" * 64, 0, 1)
     snapshot.commit(store, snapshot.latest(store), {climbing.path: climbing})
     with pytest.raises(DamagedFile, match="names raw"):
@@ -215,19 +211,19 @@ def test_latest__believes_no_path_that_climbs_out(home: Home, store: FolderStore
 
 def test_commit__of_two_writers_one_wins_and_nothing_of_it_is_lost(home: Home, other: Home, store: FolderStore):
     promoted(home)
-    copying.send(home, store, say=quiet)
+    copying.send(home, store)
     base = snapshot.latest(store)
     promoted(home, "reddit_archive-two", body="newer")
-    copying.send(home, store, say=quiet)
+    copying.send(home, store)
     with pytest.raises(LakeChanged):
         snapshot.commit(store, base, {})
-    copying.receive(other, store, may_remove=yes, say=quiet)
+    copying.receive(other, store, may_remove=yes)
     assert contents(other) == contents(home)
 
 
 def test_sweep__leaves_what_a_writer_is_putting(home: Home, store: FolderStore):
     promoted(home)
-    copying.send(home, store, say=quiet)
+    copying.send(home, store)
     for state_n in (0, 1, 2):
         name = f"files/raw/{state_n:08d}-{'0' * 16}-x.parquet"
         (store.root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -254,14 +250,14 @@ def dying(self, key, content):
 
 FolderStore.put = dying
 copying._AT_ONCE = 1
-copying.send(Home(Path(sys.argv[1])), FolderStore(Path(sys.argv[2])), say=print)
+copying.send(Home(Path(sys.argv[1])), FolderStore(Path(sys.argv[2])))
 """
 
 
 def test_send__killed_goes_on_from_what_it_put(full: Home, other: Home, store: FolderStore):
     killed(_KILLED_SEND, full.root, store.root)
     assert not snapshot.latest(store).state_n
-    sent = copying.send(full, store, say=quiet)
+    sent = copying.send(full, store)
     assert sent.moved_n == sent.files_n - 2
     promoted(full, "reddit_archive-two", body="one")
     promoted(full, "reddit_archive-three", body="two", created_at=NOON + timedelta(days=1))
@@ -269,8 +265,8 @@ def test_send__killed_goes_on_from_what_it_put(full: Home, other: Home, store: F
     before = snapshot.latest(store)
     killed(_KILLED_SEND, full.root, store.root)
     assert snapshot.latest(store) == before, "what counted before counts until all is there"
-    copying.send(full, store, say=quiet)
-    copying.receive(other, store, may_remove=yes, say=quiet)
+    copying.send(full, store)
+    copying.receive(other, store, may_remove=yes)
     assert contents(other) == contents(full)
     assert len(stored(store)) == len(contents(full)) + 2, "nothing is left of what was killed"
 
@@ -294,15 +290,15 @@ def dying(self, target):
 
 Path.replace = dying
 copying._AT_ONCE = 1
-copying.receive(Home(Path(sys.argv[1])), FolderStore(Path(sys.argv[2])), may_remove=lambda _: True, say=print)
+copying.receive(Home(Path(sys.argv[1])), FolderStore(Path(sys.argv[2])), may_remove=lambda _: True)
 """
 
 
 def test_receive__killed_while_fetching_changes_nothing_and_goes_on(full: Home, other: Home, store: FolderStore):
-    copying.send(full, store, say=quiet)
+    copying.send(full, store)
     killed(_KILLED_RECEIVE, other.root, store.root, Path("3"))
     assert contents(other) == {}
-    received = copying.receive(other, store, may_remove=yes, say=quiet)
+    received = copying.receive(other, store, may_remove=yes)
     assert received.moved_n == received.files_n - 3
     assert contents(other) == contents(full)
     assert not arriving.folder(other).exists()
@@ -310,7 +306,7 @@ def test_receive__killed_while_fetching_changes_nothing_and_goes_on(full: Home, 
 
 def test_receive__killed_while_placing_is_finished_by_whoever_comes_next(full: Home, other: Home, store: FolderStore):
     promoted(other, "reddit_archive-two")
-    files_n = copying.send(full, store, say=quiet).files_n
+    files_n = copying.send(full, store).files_n
     killed(_KILLED_RECEIVE, other.root, store.root, Path(str(files_n + 2)))
     assert contents(other) != contents(full)
     assert raw.recover(other) == 1
@@ -321,7 +317,7 @@ def test_receive__killed_while_placing_is_finished_by_whoever_comes_next(full: H
 def test_send__waits_for_nobody_longer_than_told(home: Home, store: FolderStore):
     promoted(home)
     with exclusive(home, WAREHOUSE_LOCK), pytest.raises(LockBusy):
-        copying.send(home, store, say=quiet, timeout_s=0)
+        copying.send(home, store, timeout_s=0)
     assert not snapshot.latest(store).state_n
 
 
@@ -359,7 +355,7 @@ def test_journal__of_an_arrival_is_removed_when_done(other: Home):
 
 def test_pointer__tells_people_what_is_there(home: Home, store: FolderStore):
     promoted(home)
-    sent = copying.send(home, store, say=quiet)
+    sent = copying.send(home, store)
     pointer = read_json(store.root / snapshot.POINTER)
     assert (pointer["state_n"], pointer["files_n"], pointer["bytes_n"]) == (1, sent.files_n, sent.bytes_n)
     assert json.loads((store.root / snapshot.POINTER).read_text()) == pointer
@@ -373,7 +369,7 @@ def test_open_store__without_the_client_says_what_to_install(monkeypatch: pytest
 
 def test_command__needs_a_home_and_a_store(full: Home, other: Home, store: FolderStore):
     def copy(to: str, from_: str | None = None, **options: bool) -> list[str]:
-        choices = {"purges_versions": False, "may_remove": yes, "say": quiet} | options
+        choices = {"purges_versions": False, "may_remove": yes} | options
         return lake_command.lines_of(lake_command.copy(to, from_, **choices), to=to)
 
     assert copy(store.url)[0].startswith("state 1: ")

@@ -265,8 +265,6 @@ def test_copy__to_the_lake_of_this_home_writes_over_nobody(home: Home, other: Ho
     add(home, "one")
     look(other)
     add(home, "two")
-    copied = lake_command.copy(
-        store.url, str(other.root), purges_versions=True, may_remove=lambda _: True, say=lambda _: None
-    )
+    copied = lake_command.copy(store.url, str(other.root), purges_versions=True, may_remove=lambda _: True)
     assert copied.removed_n == 0
     assert contents(other) == contents(home)

@@ -23,7 +23,10 @@ import numpy as np
 import pyarrow as pa
 import zstandard
 
+from pulse.core import progress
 from pulse.core.errors import ArchiveUnreadable, SourceUnavailable
+from pulse.core.progress import Meter
+from pulse.core.text import printable
 
 # Below 32 MiB, so that the allocator uses the same memory again: it maps larger pieces anew, page by page, each time.
 DEFAULT_CHUNK_BYTES = 30 * 1024 * 1024
@@ -208,17 +211,43 @@ def decompressed(path: Path) -> Iterator[ByteStream]:
         ArchiveUnreadable: it unpacks to far more than any archive of texts does.
     """
     kind = compression_of(path)
-    with path.open("rb") as file:
+    with (
+        path.open("rb") as file,
+        progress.counting(f"reading {printable(path.name)}", "bytes", path.stat().st_size) as meter,
+    ):
         if kind == "gzip":
             with gzip.GzipFile(fileobj=file) as stream:
-                yield _Bounded(stream, path)
+                yield _Followed(_Bounded(stream, path), file, meter)
         elif kind == "zstd":
             _require_whole_frames(file)
             decompressor = zstandard.ZstdDecompressor(max_window_size=ZSTD_MAX_WINDOW_BYTES)
             with decompressor.stream_reader(file, read_across_frames=True, closefd=False) as stream:
-                yield _Bounded(stream, path)
+                yield _Followed(_Bounded(stream, path), file, meter)
         else:
-            yield file
+            yield _Followed(file, file, meter)
+
+
+class _Followed:
+    """A stream of a file that tells how much of the file was read for it."""
+
+    def __init__(self, stream: ByteStream, file: IO[bytes], meter: Meter) -> None:
+        self._stream, self._file, self._meter = stream, file, meter
+        self._read_bytes = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._stream.read(size)
+        self._tell()
+        return data
+
+    def readinto(self, room: memoryview, /) -> int:
+        size = self._stream.readinto(room)
+        self._tell()
+        return size
+
+    def _tell(self) -> None:
+        now_bytes = self._file.tell()
+        self._meter.advance(now_bytes - self._read_bytes)
+        self._read_bytes = now_bytes
 
 
 class _Bounded:

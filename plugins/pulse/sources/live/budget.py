@@ -1,9 +1,11 @@
 """The calls that an extraction may make, and whom each of them was made for."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from pulse.core import progress
 from pulse.core.errors import CallsSpent
 from pulse.core.files import storage_error
 from pulse.platforms.entry import CommunityEntry
@@ -31,6 +33,13 @@ class CallBudget:
         self._limit_n = limit_n
         self._service = service
         self._setting = setting
+        self._meter = progress.NOBODY
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """Tell of each call while the context lasts how many there were."""
+        with progress.counting(f"asking {self._service}", "calls") as self._meter:
+            yield
 
     def require_one(self) -> None:
         """Refuse if no call is left.
@@ -56,6 +65,7 @@ class CallBudget:
                 file.write(f"{_SHARED if community is None else _in_one_line(community)}\n")
         except OSError as error:
             raise storage_error(self._file, error) from error
+        self._meter.advance()
 
     def take(self, community: str | None = None) -> None:
         """Note a call, if one is left.

@@ -414,7 +414,10 @@ def opened_cache(
     try:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True, mode=0o700)
-        with memory_database.workbench(scratch / "spill", threads_n=1) as connection:
+        with (
+            memory_database.workbench(scratch / "spill", threads_n=1) as connection,
+            budget.followed(),
+        ):
             yield ResponseCache(context, entries, folder, connection, scratch, mapping, budget, stores)
     except OSError as error:
         raise storage_error(folder, error) from error
