@@ -74,7 +74,7 @@ def examples(sets: Path, goemotions: Path) -> Iterator[Example]:
     """
     public = [*_of_public_sets(sets), *_comments(goemotions)]
     yield from public
-    yield from _labelled([*(example.text for example in public), *_app_reviews(sets)])
+    yield from labelled([*(example.text for example in public), *_app_reviews(sets)], _labels())
     yield from own_sentences()
 
 
@@ -196,13 +196,18 @@ def _labels() -> dict[str, dict[str, bool]]:
     return labels
 
 
-def _labelled(texts: Sequence[str]) -> Iterator[Example]:
-    """The sentences, or whole texts, that we labelled; each once."""
-    labels = _labels()
+def key_of(text: str) -> str:
+    """By which a text is known in the file of labels."""
+    return hashlib.sha256(text.encode()).hexdigest()[:_KEY_DIGITS]
+
+
+def labelled(texts: Sequence[str], labels: Mapping[str, Mapping[str, bool]]) -> Iterator[Example]:
+    """The sentences, or whole texts, that are labelled; each once."""
+    left = dict(labels)
     for text in texts:
         for piece in dict.fromkeys((text, *(part.strip() for part in _SENTENCE_END.split(text)))):
-            key = hashlib.sha256(piece.encode()).hexdigest()[:_KEY_DIGITS]
-            truth = labels.pop(key, None)
+            key = key_of(piece)
+            truth = left.pop(key, None)
             if truth:
                 yield Example(piece, f"labelled {int(key, 16) % _LABELLED_GROUPS_N}", truth, source=LABELLED)
 
