@@ -978,10 +978,11 @@ def word_hashes(data, models, scratches):
 # is a shift, a mask and one subtraction a machine word, whatever the text, so time is linear and nothing is tried twice
 # (Shift-And with optional places: Navarro and Raffinot, "Flexible Pattern Matching in Strings", 2002, chapter 4). A
 # sentence's logit of a kind is a bias, the weights of the rules that fired in it, and a small linear model over its
-# hashed words and pairs; the text takes the strongest sentence, less what speaks for another kind: whoever asks for
-# a recommendation names prices and shops, and advertises nothing.
+# hashed words and pairs, and the rules that fired; the text takes the strongest sentence, less what speaks for another
+# kind: whoever asks for a recommendation names prices and shops, and advertises nothing. Its feeling and its length
+# count as well: a complaint is rarely glad, and a long post that names a shop rarely advertises.
 
-NEEDS_VERSION = 1
+NEEDS_VERSION = 2
 NEEDS_N = 8
 RULES_MAX = 1024
 RULE_WORDS = 96  # machine words of the automaton: no pattern crosses from one into the next
@@ -1014,6 +1015,8 @@ ROW_IS_TLD = 1
 #   weights, scales, bias
 #                       the linear models, by bucket and kind; the unit of a weight; added to each sentence's logit
 #   crossing            by kind and other kind: what each point of the other's strongest sentence takes from this one's
+#   by_feeling          by kind: added to the text's logit for each point of P(negative), and of P(positive)
+#   by_length           by kind: taken from a text of LONG_WORDS or more; of a shorter one a part of it
 #   slopes, offsets     from what is left then to the logit of the probability
 NEEDS = np.dtype(
     [
@@ -1029,6 +1032,7 @@ NEEDS = np.dtype(
         ("weights", np.int8, (1 << NEED_BUCKET_BITS, NEEDS_N)),
         ("scales", np.float64, NEEDS_N), ("bias", np.float64, NEEDS_N), ("slopes", np.float64, NEEDS_N),
         ("crossing", np.float64, (NEEDS_N, NEEDS_N)),
+        ("by_feeling", np.float64, (NEEDS_N, 2)), ("by_length", np.float64, NEEDS_N),
         ("offsets", np.float64, NEEDS_N),
     ]
 )  # fmt: skip
@@ -1041,15 +1045,16 @@ NEEDS = np.dtype(
 #                       the sentence in which a rule last fired; how many there were so far, in all texts
 #   ids                 buckets of all sentences, one after another; those of sentence k end at id_ends[k]
 #   from_rules          by sentence and kind: weights of the rules that fired
+#   words_n             words of the whole text
 NEEDS_SCRATCH = np.dtype(
     [
         ("active", np.uint64, RULE_WORDS), ("hits", np.uint64, RULE_WORDS), ("active_words", np.uint64, 2),
         ("touched_words", np.uint64, 2),
         ("fired", np.uint64, FIRED_WORDS), ("seen_in", np.int64, RULES_MAX), ("sentence_number", np.int64),
-        ("ids", np.uint32, _TOKEN_SLOTS * 3),
+        ("ids", np.uint32, _TOKEN_SLOTS * 4),
         ("id_ends", np.int32, _TOKEN_SLOTS), ("from_rules", np.float64, (_TOKEN_SLOTS, NEEDS_N)),
         ("logits", np.float64, NEEDS_N), ("sentences_n", np.int64),
-        ("is_question", np.bool_), ("ids_n", np.int64),
+        ("is_question", np.bool_), ("ids_n", np.int64), ("words_n", np.int64),
     ]
 )  # fmt: skip
 
@@ -1068,6 +1073,7 @@ def _sign_keys(sign: str) -> tuple[np.uint64, ...]:
 _STOPS, _BANGS, _QUESTIONS = _sign_keys("."), _sign_keys("!"), _sign_keys("?")
 _DOLLARS, _PERCENTS = _sign_keys("$"), _sign_keys("%")
 _NUMBER_KEY, _QUESTION_KEY = np.uint64(0x6A09E667F3BCC909), np.uint64(0xBB67AE8584CAA73B)
+_RULE_SALT = np.uint64(0x3C6EF372FE94F82B)
 _LETTER_I = 105
 
 _REFERRAL_MARKS = (
@@ -1086,6 +1092,7 @@ _DE_BRUIJN_PLACES = np.zeros(64, np.uint64)
 for _place in range(64):
     _DE_BRUIJN_PLACES[((1 << _place) * int(_DE_BRUIJN)) % (1 << 64) >> 58] = _place
 _MOST_CROSSING = 6.0
+SHORT_WORDS, LONG_WORDS = 15, 75
 _ADDRESS_BYTES = 200  # of an address are looked at
 
 
@@ -1198,17 +1205,20 @@ def _add_id(t, key):
 
 
 @_compiled
-def _fire(needs, t, rule, sentence):
+def _fire(needs, t, rule, sentence, most_ids):
     if t.seen_in[rule] != t.sentence_number:
         t.seen_in[rule] = t.sentence_number
         t.fired[rule >> 6] |= _ONE64 << np.uint64(rule & 63)
         t.from_rules[sentence, needs.kind_of[rule]] += needs.rule_weights[rule]
+        if t.ids_n < most_ids:
+            _add_id(t, _RULE_SALT + np.uint64(rule) * _FNV_PRIME)
 
 
 @_compiled
-def _close_sentence(needs, t):
-    """Sum up what fired in a sentence, and make ready for the next."""
+def _close_sentence(needs, t, symbols_n):
+    """Sum up what fired in a sentence, and make ready for the next; no more rules than words become features."""
     sentence = t.sentences_n
+    most_ids = t.ids_n + symbols_n
     t.sentence_number += 1
     for kind in range(NEEDS_N):
         t.from_rules[sentence, kind] = 0.0
@@ -1222,7 +1232,7 @@ def _close_sentence(needs, t):
             hits = t.hits[w] | (t.active[w] & needs.accepts_at_end[w])
             hits &= ~(needs.forbids_question[w] if t.is_question else needs.needs_question[w])
             while hits:
-                _fire(needs, t, needs.rule_of[w * np.uint64(64) + _lowest(hits)], sentence)
+                _fire(needs, t, needs.rule_of[w * np.uint64(64) + _lowest(hits)], sentence, most_ids)
                 hits &= hits - _ONE64
             t.hits[w] = _ZERO64
             t.active[w] = _ZERO64
@@ -1258,7 +1268,7 @@ def read_needs(needs, s, t, n):
     Returns how many sentences there are.
     """
     t.fired[:] = _ZERO64
-    t.ids_n, t.sentences_n, t.is_question = 0, 0, False
+    t.ids_n, t.sentences_n, t.is_question, t.words_n = 0, 0, False, 0
     symbols_n, is_over, is_new_line, before = 0, False, False, _PAIR_SALT
     for at in range(n):
         flags, key = s.flags[at], s.hashes[at]
@@ -1291,7 +1301,7 @@ def read_needs(needs, s, t, n):
                     is_over = True
             continue
         if symbols_n and (is_over or is_new_line):
-            _close_sentence(needs, t)
+            _close_sentence(needs, t, symbols_n)
             symbols_n, before = 0, _PAIR_SALT
         is_over, is_new_line = False, False
         _advance(needs, t, row, classes, 2 if symbols_n == 0 else 1 if flags & AFTER_BREAK else 0)
@@ -1299,14 +1309,24 @@ def read_needs(needs, s, t, n):
         _add_id(t, (before ^ (key >> np.uint64(7))) * _FNV_PRIME + key)
         before = key
         symbols_n += 1
+        t.words_n += 1
     if symbols_n:
-        _close_sentence(needs, t)
+        _close_sentence(needs, t, symbols_n)
     return t.sentences_n
 
 
 @_compiled
-def _judge_needs(needs, t, out):
-    """Probability of each kind, of what ``read_needs`` has read: that of the strongest sentence."""
+def length_of(words_n):
+    """How long a text is, from 0 for one of a sentence to 1."""
+    return min(max((words_n - SHORT_WORDS) / (LONG_WORDS - SHORT_WORDS), 0.0), 1.0)
+
+
+@_compiled
+def _judge_needs(needs, t, feeling, out):
+    """Probability of each kind, of what ``read_needs`` has read: that of the strongest sentence.
+
+    ``feeling`` holds the text's probabilities of negative, neutral and positive.
+    """
     t.logits[:] = -1e9
     begin = 0
     for sentence in range(t.sentences_n):
@@ -1328,7 +1348,10 @@ def _judge_needs(needs, t, out):
             logit = needs.bias[kind] + needs.scales[kind] * (sums[kind] * part) + t.from_rules[sentence, kind]
             t.logits[kind] = max(t.logits[kind], logit)
         begin = end
-    out[:] = t.logits
+    length = length_of(t.words_n)
+    for kind in range(NEEDS_N):
+        out[kind] = t.logits[kind] + needs.by_feeling[kind, 0] * feeling[0] + needs.by_feeling[kind, 1] * feeling[2]
+        out[kind] -= needs.by_length[kind] * length
     for other in range(NEEDS_N):
         if t.logits[other] > 0.0:
             for kind in range(NEEDS_N):
@@ -1357,7 +1380,7 @@ def judge_all_batch(
         states[row] = _state_of(data, lo, hi, s, n)
         if states[row] in (SCORED, UNDECIDED):
             _judge(tables, s, n, probabilities[row])
-            _judge_needs(needs, t, kinds[row])
+            _judge_needs(needs, t, probabilities[row], kinds[row])
             fired[row, :] = t.fired[:]
 
 

@@ -91,8 +91,7 @@ def read_own_sentences(file: Path) -> Labelled:
             names[definition[1]] = definition[2].split("|")
             continue
         label, pattern = line.split(": ", 1)
-        spelled = dict.fromkeys(_spelling(pattern, names, number) for number in range(3 * SPELLINGS_N))
-        chosen = list(spelled)[:SPELLINGS_N]
+        chosen = spellings(pattern, names, SPELLINGS_N)
         texts += chosen
         labels += [_CLASSES[label]] * len(chosen)
     return texts, labels
@@ -148,6 +147,11 @@ def _of_classes(file: Path, classes: Mapping[str, int]) -> Labelled:
 
 _NAME = re.compile(r"\{(\w+)\}")
 _BEFORE_SIGN = re.compile(r" ([,.?:])")
+
+
+def spellings(pattern: str, names: Mapping[str, Sequence[str]], most: int) -> list[str]:
+    """Up to ``most`` different spellings of a pattern; which ones follows from a hash of the pattern."""
+    return list(dict.fromkeys(_spelling(pattern, names, number) for number in range(3 * most)))[:most]
 
 
 def _spelling(pattern: str, names: Mapping[str, Sequence[str]], number: int) -> str:

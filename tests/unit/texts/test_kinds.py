@@ -65,7 +65,7 @@ def test_rules__the_model_in_use_was_made_of_this_table():
     ids = rules_source.write_tables(fresh)
     model = kinds_file.read()
     assert list(model.rule_ids) == ids
-    learned = {"weights", "scales", "bias", "slopes", "offsets", "crossing"}
+    learned = {"weights", "scales", "bias", "slopes", "offsets", "crossing", "by_feeling", "by_length"}
     for name in set(kernel.NEEDS.names or ()) - learned:
         assert (fresh[name] == model.record[name]).all(), f"{name}: `make train-texts` is needed"
     assert model.thresholds == {kind: RECIPES[kind].threshold for kind in KINDS}

@@ -20,6 +20,7 @@ RECORDS = {
     "pros_cons": [{"text": "noisy", "label": "negative"}, {"text": "quiet", "label": "positive"}],
     "dynasent": [{"text": "Cold soup.", "label": "negative"}, {"text": "Warm soup.", "label": "positive"}],
     "comparative_sentences": [{"text": "this is quieter than that", "label": 1}],
+    "app_review_features": [{"text": "Please add a timer"}],
 }
 
 
@@ -40,6 +41,43 @@ def test_examples__say_what_is_known_and_nothing_else(tmp_path: Path):
     assert found["You shouldn't wait."]["advice"]
     assert not found["You shouldn't wait."]["wish"]
     assert found["the lid broke"]["complaint"]
+
+
+def test_own_sentences__no_text_is_said_to_be_of_a_kind_and_not_of_it():
+    said: dict[tuple[str, str], bool] = {}
+    for example in training_kinds_data.own_sentences():
+        assert example.truth
+        assert set(example.truth) <= set(KINDS)
+        assert "(" not in example.text
+        assert "{" not in example.text
+        for kind, is_of_kind in example.truth.items():
+            assert said.setdefault((example.text, kind), is_of_kind) == is_of_kind, example.text
+    of_kind = [kind for (_, kind), is_of_kind in said.items() if is_of_kind]
+    assert {kind: of_kind.count(kind) >= 200 for kind in set(of_kind)} == dict.fromkeys(
+        ("wish", "complaint", "experience", "promotion"), True
+    )
+
+
+def test_examples__a_sentence_that_was_labelled_is_found_by_its_checksum_within_a_text_and_only_once():
+    key, truth = next(iter(training_kinds_data._labels().items()))
+    assert len(key) == 10
+    assert truth
+    text = "One sentence here. Another one there!"
+    labels = {training_kinds_data.key_of("Another one there!"): {"wish": False}}
+    found = list(training_kinds_data.labelled([text, text], labels))
+    assert [(example.text, example.truth) for example in found] == [("Another one there!", {"wish": False})]
+
+
+def test_taught__a_source_that_a_recipe_does_not_name_says_nothing():
+    given = [
+        training_kinds_data.Example("a", "x", {"wish": True}, 2.0, source)
+        for source in (training_kinds_data.PUBLIC, training_kinds_data.OWN)
+    ]
+    recipe = training_kinds.Recipe(1.0, 0.0, 0.5, teachers={training_kinds_data.OWN: 3.0})
+    public, own = training_kinds.taught(given, recipe)
+    assert not public.truth
+    assert own.truth == {"wish": True}
+    assert own.weight == 6.0
 
 
 def test_examples__a_set_that_is_not_there_is_named(tmp_path: Path):
