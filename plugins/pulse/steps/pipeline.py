@@ -18,9 +18,11 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+from pulse.config.lake import on_lake, working
 from pulse.config.settings import Settings, load_settings
 from pulse.core import keys
 from pulse.core.clock import Clock, utc_now
+from pulse.core.credentials import Credentials, from_environment
 from pulse.core.errors import BuildFailed, ConfigError, GateStopped, NotEnoughArrived, PulseError
 from pulse.core.files import read_json, write_json
 from pulse.core.home import Home, path_value
@@ -28,8 +30,6 @@ from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.lake import forgotten, landing, outcomes, quality, raw
-from pulse.lake.mirror import on_lake, working
-from pulse.sources.credentials import Credentials, from_environment
 
 if TYPE_CHECKING:
     from pulse.gates import LoadVerdict
@@ -429,7 +429,7 @@ class Pipeline:
         Raises:
             BuildFailed, GateStopped, DamagedFile: what was published before stays.
         """
-        with working(self.home):
+        with working(self):
             raw.heal(self.home, is_deep=True)
         self.score([], is_deep=True)
         self.work_texts(is_deep=True)
@@ -460,7 +460,7 @@ class Pipeline:
         """
         from pulse.gates import quarantine
 
-        with working(self.home):
+        with working(self):
             load = quarantine.release(
                 self.home, load_id, waive=waive, reason=reason, clock=self.clock, released_by=released_by
             )
