@@ -138,7 +138,8 @@ test-long: install ## Both of these in one go without the worlds, so that no cor
 test-faults: install ## Kill, starve and crowd runs at every stage, feed them hostile text (some 25 minutes)
 	@PULSE_FAULTS=long $(BIN)/python -m pytest --numprocesses 2 tests/faults
 
-OF_SPARK := tests/dbt/test_spark.py tests/dbt/test_spark_contract.py tests/unit/warehouse/test_engines.py
+OF_SPARK := tests/dbt/test_spark.py tests/dbt/test_spark_contract.py tests/dbt/test_spark_scores.py \
+	tests/unit/warehouse/test_engines.py
 .PHONY: test-spark
 test-spark: $(SPARK)/.installed system-packages-java ## Spark builds what DuckDB builds, and a kill on the way (some 4 minutes)
 	@$(SPARK)/bin/python -m pytest $(OF_SPARK) -m "not slow"

@@ -34,6 +34,8 @@ from pulse.lake import forgotten, landing, outcomes, quality, raw
 if TYPE_CHECKING:
     from pulse.gates import LoadVerdict
     from pulse.sources.context import SourceContext
+    from pulse.texts import ScoreCounts, Scorer
+    from pulse.texts.store import Partition
 
 log = logging.getLogger(__name__)
 
@@ -236,7 +238,7 @@ class Pipeline:
         Args:
             is_deep: read all scores to find damage, not the ends of files alone.
         """
-        from pulse.texts import get_scorer, score_partitions, unjudged_partitions
+        from pulse.texts import get_scorer, unjudged_partitions
         from pulse.texts.store import drop_damaged
 
         drop_damaged(self.home, is_deep=is_deep)
@@ -244,10 +246,22 @@ class Pipeline:
         scorer = get_scorer(self.settings.sentiment_model)
         partitions: set[tuple[str, str | None, date]] = {(part.platform, part.community, part.day) for part in arrived}
         partitions.update(unjudged_partitions(self.home, scorer.model_id))
-        scored = score_partitions(self.home, scorer, sorted(partitions, key=str))
+        scored = self._scored(scorer, sorted(partitions, key=str))
         counts: dict[str, int] = asdict(scored)
         log.info("score: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
         return counts
+
+    def _scored(self, scorer: "Scorer", partitions: Sequence["Partition"]) -> "ScoreCounts":
+        """By this process; a history by Spark's workers where the config says so."""
+        from pulse.texts import score_partitions
+
+        if self.settings.engine == "spark" and self.settings.spark.scores == "workers":
+            from pulse.steps import scoring_on_spark
+
+            if len(partitions) >= scoring_on_spark.LEAST_PARTITIONS:
+                model = self.settings.sentiment_model
+                return scoring_on_spark.score_on_spark(self.home, self.settings.spark, model, partitions)
+        return score_partitions(self.home, scorer, partitions)
 
     # ---- what texts say besides ----------------------------------------------
 
