@@ -1,8 +1,7 @@
 """A history judged by Spark's workers is the one that this machine would have judged, byte for byte."""
 
-import random
 import shutil
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,15 +9,11 @@ import pytest
 import spark_homes
 from pulse.core.errors import BuildFailed
 from pulse.core.home import Home
-from pulse.core.window import Window
-from pulse.lake import raw
 from pulse.steps import scoring_on_spark
-from pulse.texts import get_scorer, score_partitions, unjudged_partitions
-from spark_homes import SETTINGS, written
-from support import NOON, sealed_load
+from pulse.texts import get_scorer, unjudged_partitions
+from spark_homes import SETTINGS
 
 pytestmark = [pytest.mark.integration, pytest.mark.spark, pytest.mark.timeout(1800)]
-MODEL = "pulse"
 
 
 @pytest.fixture(autouse=True)
@@ -28,42 +23,24 @@ def installed() -> None:
 
 @pytest.fixture
 def history(home: Home) -> Home:
-    """A week of two communities that no model has judged."""
-    chance = random.Random(18)  # noqa: S311  (made-up rows)
-    week = Window(NOON.date(), NOON.date() + timedelta(days=6))
-    for community in ("tea", "mate"):
-        rows = [row | {"community": community} for day in range(7) for row in written(chance, day, community)]
-        load_id = f"reddit_archive-{community}"
-        raw.promote(home, sealed_load(home, rows, community=community, load_id=load_id, window=week))
-    return home
-
-
-def files_of(home: Home) -> dict[str, bytes]:
-    return {str(file.relative_to(home.root)): file.read_bytes() for file in home.scores.rglob("*.parquet")}
+    return spark_homes.unjudged(home)
 
 
 def test_history__judged_by_workers_is_the_same_byte_for_byte(history: Home, tmp_path: Path):
     other = Home(tmp_path / "other, with a comma")
     shutil.copytree(history.root, other.root)
-    scorer = get_scorer(MODEL)
-    partitions = unjudged_partitions(history, scorer.model_id)
-    assert len(partitions) == 14
-    here = score_partitions(history, scorer, partitions)
-    assert here.texts_scored_n > 50
-    assert scoring_on_spark.score_on_spark(other, SETTINGS, MODEL, partitions) == here
-    assert files_of(other) == files_of(history)
-    assert len(files_of(other)) == 1 + len(partitions)
-    assert unjudged_partitions(other, scorer.model_id) == []
+    spark_homes.assert_same_scores(history, other, spark=SETTINGS)
+    assert unjudged_partitions(other, get_scorer(spark_homes.MODEL).model_id) == []
     assert not (other.scratch / "scoring-on-spark").exists()
 
 
 def test_history__that_a_worker_cannot_write_is_one_clear_error(history: Home):
-    scorer = get_scorer(MODEL)
+    scorer = get_scorer(spark_homes.MODEL)
     partitions = unjudged_partitions(history, scorer.model_id)
     history.model_scores_dir(scorer.model_id).parent.mkdir(parents=True, exist_ok=True)
     history.model_scores_dir(scorer.model_id).write_text("a file where a folder should be")
     with pytest.raises(BuildFailed, match=r"scores on Spark: .*goes on from what is judged") as failed:
-        scoring_on_spark.score_on_spark(history, SETTINGS, MODEL, partitions)
+        scoring_on_spark.score_on_spark(history, SETTINGS, spark_homes.MODEL, partitions)
     assert "model_id=" in str(failed.value)
 
 
@@ -83,5 +60,5 @@ def test_pipeline__asks_workers_only_where_the_config_says_so_and_there_is_much(
         spark = SETTINGS.model_copy(update={"scores": scores})
         pipeline = Pipeline(home, Settings(communities=(entry,), engine=name, spark=spark))
         for partitions in (few, many):
-            pipeline._scored(get_scorer(MODEL), partitions)
+            pipeline._scored(get_scorer(spark_homes.MODEL), partitions)
     assert asked == [len(many)]
