@@ -92,7 +92,7 @@ def test_environment__wins_and_nothing_is_mixed(airflow: Home, monkeypatch: pyte
     assert credentials_of_task(LakeCredentials) == LakeCredentials("nearer", SECRET)
 
 
-@pytest.mark.parametrize("url", ["s3.example.org", "https://key:secret@s3.example.org", "https://s3.example.org/path"])
+@pytest.mark.parametrize("url", ["s3.example.org", "https://key:wrong@s3.example.org", "https://s3.example.org/path"])
 def test_endpoint__that_is_more_or_less_than_a_server_is_refused_and_not_shown(url: str):
     with pytest.raises(errors.ConfigError, match="S3 endpoint: is no address") as refused:
         LakeCredentials("AKIA1", SECRET, endpoint_url=url)
