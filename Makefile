@@ -149,11 +149,11 @@ test-spark-short: $(SPARK)/.installed system-packages-java ## The same with fewe
 	@$(SPARK)/bin/python -m pytest tests/dbt/test_spark_short.py tests/dbt/test_spark_contract.py
 
 .PHONY: test-spark-long
-test-spark-long: $(SPARK)/.installed system-packages-java ## test-spark, and all unit tests of dbt on Spark (some 10 minutes)
+test-spark-long: $(SPARK)/.installed system-packages-java ## test-spark, and all unit tests of dbt on Spark (half an hour; an hour on a busy machine)
 	@$(SPARK)/bin/python -m pytest $(OF_SPARK)
 
 .PHONY: test-cluster
-test-cluster: $(SPARK)/.installed system-packages-java ## A cluster of Spark on this machine, of which a worker is killed (some 2 minutes)
+test-cluster: $(SPARK)/.installed system-packages-java ## A cluster of Spark on this machine, of which a worker is killed (some 4 minutes)
 	@$(SPARK)/bin/python -m pytest tests/dbt/test_spark_cluster.py
 
 .PHONY: test-s3
