@@ -139,7 +139,8 @@ test-long: install ## Both of these in one go without the worlds, so that no cor
 test-faults: install ## Kill, starve and crowd runs at every stage, feed them hostile text (some 25 minutes)
 	@PULSE_FAULTS=long $(BIN)/python -m pytest --numprocesses 2 tests/faults
 
-OF_SPARK := tests/dbt/test_spark.py tests/dbt/test_spark_contract.py tests/unit/warehouse/test_engines.py
+OF_SPARK := tests/dbt/test_spark.py tests/dbt/test_spark_contract.py tests/dbt/test_spark_scores.py \
+	tests/unit/warehouse/test_engines.py
 .PHONY: test-spark
 test-spark: $(SPARK)/.installed system-packages-java ## Spark builds what DuckDB builds, and a kill on the way (some 4 minutes)
 	@$(SPARK)/bin/python -m pytest $(OF_SPARK) -m "not slow"
@@ -149,11 +150,11 @@ test-spark-short: $(SPARK)/.installed system-packages-java ## The same with fewe
 	@$(SPARK)/bin/python -m pytest tests/dbt/test_spark_short.py tests/dbt/test_spark_contract.py
 
 .PHONY: test-spark-long
-test-spark-long: $(SPARK)/.installed system-packages-java ## test-spark, and all unit tests of dbt on Spark (some 10 minutes)
+test-spark-long: $(SPARK)/.installed system-packages-java ## test-spark, and all unit tests of dbt on Spark (half an hour; an hour on a busy machine)
 	@$(SPARK)/bin/python -m pytest $(OF_SPARK)
 
 .PHONY: test-cluster
-test-cluster: $(SPARK)/.installed system-packages-java ## A cluster of Spark on this machine, of which a worker is killed (some 2 minutes)
+test-cluster: $(SPARK)/.installed system-packages-java ## A cluster of Spark on this machine, of which a worker is killed (some 4 minutes)
 	@$(SPARK)/bin/python -m pytest tests/dbt/test_spark_cluster.py
 
 .PHONY: test-s3

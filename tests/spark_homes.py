@@ -13,9 +13,14 @@ import pytest
 
 from pulse.config.spark import Spark
 from pulse.core.errors import ConfigError
+from pulse.core.home import Home
+from pulse.core.window import Window
+from pulse.lake import raw
+from pulse.steps import scoring_on_spark
+from pulse.texts import get_scorer, score_partitions, unjudged_partitions
 from pulse.warehouse import builds
 from pulse.warehouse.engines import spark as spark_engine
-from support import NOON, contribution
+from support import NOON, contribution, sealed_load
 
 # Small data: Java's second compiler, Java made of each query, and plans made anew on the way would take longer than all
 # queries; the first compiler alone gets too little room for its code. The zone has no part in what comes out.
@@ -31,6 +36,7 @@ SETTINGS = Spark(
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     },
 )
+MODEL = "pulse"
 # These and what they are made of use every macro that Spark has a form of its own of, and every way to write a table.
 SELECTED_MODELS = (
     "+fct_contributions", "+fct_conversations", "+fct_promotions", "+fct_threads", "+int_community_hours",
@@ -98,6 +104,33 @@ def _said(chance: random.Random, day: int, community: str) -> list[dict[str, Any
         }
         messages.append(message)
     return messages
+
+
+def unjudged(home: Home) -> Home:
+    """Give a home a week of two communities that no model has judged."""
+    chance = random.Random(18)  # noqa: S311  (made-up rows)
+    week = Window(NOON.date(), NOON.date() + timedelta(days=6))
+    for community in ("tea", "mate"):
+        rows = [row | {"community": community} for day in range(7) for row in written(chance, day, community)]
+        load_id = f"reddit_archive-{community}"
+        raw.promote(home, sealed_load(home, rows, community=community, load_id=load_id, window=week))
+    return home
+
+
+def assert_same_scores(home: Home, other: Home, *, spark: Spark) -> None:
+    """Judge the history of :func:`unjudged` by this process, and a copy of it by Spark's workers: the same files."""
+    scorer = get_scorer(MODEL)
+    partitions = unjudged_partitions(home, scorer.model_id)
+    assert len(partitions) == 14
+    here = score_partitions(home, scorer, partitions)
+    assert here.texts_scored_n > 50
+    assert scoring_on_spark.score_on_spark(other, spark, MODEL, partitions) == here
+    files, others = (
+        {file.relative_to(one.root): file.read_bytes() for file in one.scores.rglob("*.parquet")}
+        for one in (home, other)
+    )
+    assert len(files) == 1 + len(partitions)
+    assert others == files
 
 
 def built_on_both(lab: Any, folder: Path, *, days: Iterable[int], spark: Spark, models: Sequence[str] = ()) -> Any:

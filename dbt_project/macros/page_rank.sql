@@ -57,13 +57,9 @@
 {% macro rank_type() -%}decimal(18, 12){%- endmacro %}
 
 {# Whom edges lead to from each source, however many there are between: a subquery of (source, person), each pair once.
-   `sources` has (person), `edges` (replier, answered). Spark allows no recursion with a union of distinct rows: its form
-   walks twelve steps; who is farther is not met there. #}
+   `sources` has (person), `edges` (replier, answered). Spark has no recursion with a union of distinct rows: there, what
+   writes a model walks it round by round (macros/spark_engine.sql). #}
 {% macro reached_from(sources, edges) -%}
-    {{ return(adapter.dispatch('reached_from', 'community_pulse')(sources, edges)) }}
-{%- endmacro %}
-
-{% macro default__reached_from(sources, edges) -%}
     with recursive walked (source, person) as (
         select edges.replier, edges.answered
         from {{ edges }} as edges
@@ -74,23 +70,4 @@
         inner join {{ edges }} as edges on walked.person = edges.replier
     )
     select source, person from walked
-{%- endmacro %}
-
-{% macro spark__reached_from(sources, edges) -%}
-    with walked_0 as (select person as source, person from {{ sources }})
-    {%- for step in range(1, 13) %},
-    walked_{{ step }} as (
-        select walked.source, next_edges.answered as person
-        from walked_{{ step - 1 }} as walked
-        inner join (
-            select replier, answered from {{ edges }}
-            union
-            select answered, answered from {{ edges }}
-            union
-            select person, person from {{ sources }}
-        ) as next_edges on walked.person = next_edges.replier
-        group by walked.source, next_edges.answered
-    )
-    {%- endfor %}
-    select source, person from walked_12
 {%- endmacro %}

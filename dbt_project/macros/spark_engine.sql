@@ -73,18 +73,22 @@
             {%- do cte.update({'copies_n': cte.copies_n + named_n * reader.copies_n}) -%}
         {%- endfor -%}
         {%- set is_work = re.search('\\b(?:join|group by|over|union|distinct)\\b', cte.body) is not none -%}
-        {%- do cte.update({'is_step': cte.copies_n > 2 and is_work}) -%}
-        {%- do readers.append({'body': cte.body, 'copies_n': 1 if cte.is_step else cte.copies_n}) -%}
+        {%- set walk = re.match(recursion(), cte.body) -%}
+        {%- do cte.update({'walk': walk, 'is_step': walk is none and cte.copies_n > 2 and is_work}) -%}
+        {#- What is walked round by round is worked out in each round. -#}
+        {%- do readers.append({'body': cte.body, 'copies_n': 3 if walk else 1 if cte.is_step else cte.copies_n}) -%}
     {%- endfor -%}
-    {%- if not ctes | selectattr('is_step') | list -%}
+    {%- if not ctes | selectattr('is_step') | list and not ctes | selectattr('walk') | list -%}
         {{ return(sql) }}
     {%- endif -%}
     {%- do run_query('create schema if not exists steps ' ~ location_of('steps')) -%}
     {%- set earlier = [] -%}
     {%- for cte in ctes -%}
         {%- set body = cte.body -%}
-        {%- if cte.is_step -%}
-            {%- set step = 'steps.' ~ model.name ~ '__' ~ cte.name -%}
+        {%- set step = 'steps.' ~ model.name ~ '__' ~ cte.name -%}
+        {%- if cte.walk -%}
+            {%- set body = walked(cte.walk, step, earlier, steps) -%}
+        {%- elif cte.is_step -%}
             {%- set before = 'with ' ~ earlier | join(',\n') ~ '\n' if earlier else '' -%}
             {%- do run_query('create table ' ~ step ~ ' ' ~ parquet() ~ ' as\n' ~ before ~ 'select * from (\n' ~ body ~ ') as step') -%}
             {%- do steps.append(step) -%}
@@ -94,6 +98,48 @@
     {%- endfor -%}
     {{ return('with ' ~ earlier | join(',\n') ~ '\n' ~ whole[2]) }}
 {% endmacro %}
+
+{# A CTE that is a recursion with a union of distinct rows, which Spark has not: its name, columns, first rows, what follows
+   on those of the last round, and what is made of all. #}
+{% macro recursion() -%}
+    {{ return(
+        '(?s)\\s*with recursive (\\w+) \\(([\\w, ]+)\\) as \\(\n(.*?)\n\\s*union\n(.*?)\n\\s*\\)\n\\s*(select\\b.*)$'
+    ) }}
+{%- endmacro %}
+
+{# Writes such a CTE round by round, until one brings nothing new, and gives what stands in its place. #}
+{% macro walked(walk, step, earlier, steps) %}
+    {%- set name, columns = walk[1], walk[2] -%}
+    {%- set same = [] -%}
+    {%- for column in columns.split(', ') -%}
+        {%- do same.append('made.' ~ column ~ ' <=> known.' ~ column) -%}
+    {%- endfor -%}
+    {%- set rounds = [] -%}
+    {%- for round in range(10000) -%}
+        {%- set before = earlier + ([name ~ ' as (select * from ' ~ rounds[-1] ~ ')'] if rounds else []) -%}
+        {%- set table = step ~ '__' ~ round -%}
+        {%- set rows -%}
+            {{ 'with ' ~ before | join(',\n') if before }}
+            select distinct made.* from (
+            {{ walk[4] if rounds else walk[3] }}
+            ) as made ({{ columns }})
+            {%- if rounds %}
+            left anti join ({{ all_of(rounds) }}) as known on {{ same | join(' and ') }}
+            {%- endif %}
+        {%- endset -%}
+        {%- do run_query('create table ' ~ table ~ ' ' ~ parquet() ~ ' as\n' ~ rows) -%}
+        {%- do steps.append(table) -%}
+        {%- if not run_query('select 1 from ' ~ table ~ ' limit 1').rows | length -%}
+            {{ return('with ' ~ name ~ ' (' ~ columns ~ ') as (' ~ all_of(rounds + [table]) ~ ')\n' ~ walk[5]) }}
+        {%- endif -%}
+        {%- do rounds.append(table) -%}
+    {%- endfor -%}
+    {%- do exceptions.raise_compiler_error(step ~ ' is not walked to its end in 10000 rounds') -%}
+{% endmacro %}
+
+{% macro all_of(tables) -%}
+    select * from {{ tables | join(' union all select * from ') }}
+{%- endmacro %}
 
 {% macro drop_steps(steps) %}
     {%- for step in steps -%}

@@ -6,10 +6,11 @@
     {{ return({'relations': []}) }}
 {% endmaterialization %}
 
-{# dbt puts the rows of a test in as CTEs, of which the first and those between others stand in the middle of a line. #}
+{# dbt puts the rows of a test in as CTEs before the model's own: all but the first stand in the middle of a line, the first
+   of the model's too, and the first has a space before it. #}
 {% materialization unit, adapter='spark' %}
     {%- set steps = [] -%}
-    {%- set of_lines = modules.re.sub('(with|[)],) +(__dbt__cte__[a-z0-9_]+ as [(])', '\\1\n\\2', sql) -%}
+    {%- set of_lines = modules.re.sub('(with\\s+(?=__dbt__cte__)|[)], +)([a-z0-9_]+ as [(]\n)', '\\1\n\\2', sql) -%}
     {% do compare_with_expected(with_steps_written(of_lines, steps)) %}
     {%- do drop_steps(steps) -%}
     {{ return({'relations': []}) }}
@@ -28,9 +29,28 @@
     {%- endfor -%}
     {%- set expected = config.get('expected_sql') or get_expected_sql(rows, types, quoted) -%}
     {% call statement('main', fetch_result=True) %}
-        {{ get_unit_test_sql(sql, expected, names) }}
+        {{ get_unit_test_sql(as_compared(sql, types), as_compared(expected, types, rows), names) }}
     {% endcall %}
 {% endmacro %}
+
+{# What is compared of rows. Expected are the digits that DuckDB gives; of a sum, a root or an exponential, Spark may give
+   another last one, so there doubles are compared to twelve places. #}
+{% macro as_compared(sql, types, rows=none) -%}
+    {{ return(adapter.dispatch('as_compared', 'community_pulse')(sql, types, rows)) }}
+{%- endmacro %}
+
+{% macro default__as_compared(sql, types, rows) -%}
+    {{ return(sql) }}
+{%- endmacro %}
+
+{% macro spark__as_compared(sql, types, rows) -%}
+    {%- set cells = [] -%}
+    {%- for name, type in types.items() if not rows or name in (rows[0] | map('lower')) -%}
+        {%- set quoted = adapter.quote(name) -%}
+        {%- do cells.append('round(' ~ quoted ~ ', 12) + 0e0 as ' ~ quoted if type == 'double' else quoted) -%}
+    {%- endfor -%}
+    {{ return('select ' ~ cells | join(', ') ~ ' from (\n' ~ sql ~ '\n) as compared') }}
+{%- endmacro %}
 
 {# Rows that stand for a relation: all of its columns in their order, NULL where no row names them. #}
 {% macro get_fixture_sql(rows, column_name_to_data_types) %}

@@ -120,6 +120,7 @@ def has_ended(pid: int, *, most_s: int = 60) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 def test_unit_tests__all_pass(tmp_path: Path, unit_tests_of: Any):
     results = unit_tests_of(SparkEngine(SETTINGS, tmp_path / "build"))
     assert [f"{result.label}: {result.message}" for result in results if not result.is_ok] == []

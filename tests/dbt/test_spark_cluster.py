@@ -6,6 +6,7 @@ Needs `requirements/spark.txt` and Java; `make test-cluster` installs both.
 import os
 import queue
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import pytest
 
 import spark_homes
 from pulse.config.spark import Spark
+from pulse.core.home import Home
 from pulse.warehouse.engines.java import java_home
 
 pytestmark = [pytest.mark.integration, pytest.mark.spark]
@@ -28,6 +30,17 @@ STARTED_S = 120
 # Where the kill comes: nine tables that others read are written, and more than twenty models are to be built yet.
 KILLED_AT = "int_contributions_latest"
 EXECUTORS_N = "executors at work"
+OF_CLUSTER = {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.executor.memory": "1g",
+    "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    # No query begins before both executors are there, and each has work to do.
+    "spark.cores.max": 2,
+    "spark.scheduler.minRegisteredResourcesRatio": 1.0,
+    "spark.scheduler.maxRegisteredResourcesWaitingTime": f"{STARTED_S}s",
+    "spark.sql.shuffle.partitions": 2,
+}
 
 
 class Node:
@@ -104,17 +117,6 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 def test_build__goes_on_when_a_worker_is_killed_and_has_what_duckdb_builds(
     cluster: Cluster, shared_lab: Any, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ):
-    of_cluster = {
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.executor.memory": "1g",
-        "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-        # No query begins before both executors are there, and each has work to do.
-        "spark.cores.max": 2,
-        "spark.scheduler.minRegisteredResourcesRatio": 1.0,
-        "spark.scheduler.maxRegisteredResourcesWaitingTime": f"{STARTED_S}s",
-        "spark.sql.shuffle.partitions": 2,
-    }
     facts = {}
     write = RotatingFileHandler.handle
 
@@ -132,10 +134,18 @@ def test_build__goes_on_when_a_worker_is_killed_and_has_what_duckdb_builds(
         shared_lab,
         tmp_path_factory.mktemp("spark"),
         days=range(0, 33, 8),
-        spark=Spark(master=cluster.url, settings=spark_homes.SETTINGS.settings | of_cluster),
+        spark=Spark(master=cluster.url, settings=spark_homes.SETTINGS.settings | OF_CLUSTER),
         models=spark_homes.SELECTED_MODELS,
     )
     assert facts == {EXECUTORS_N: 2}
     assert "Lost executor" in (other.home.dbt / "logs" / "spark.log").read_text(encoding="utf-8")
     assert [node.process.poll() is None for node in cluster.nodes] == [True, False, True]
     spark_homes.assert_same_tables(shared_lab, other, least_n=25, least_filled_n=17)
+
+
+def test_scores__of_a_clusters_workers_are_those_of_this_machine(cluster: Cluster, home: Home, tmp_path: Path):
+    spark_homes.unjudged(home)
+    other = Home(tmp_path / "other")
+    shutil.copytree(home.root, other.root)
+    spark = Spark(master=cluster.url, settings=spark_homes.SETTINGS.settings | OF_CLUSTER)
+    spark_homes.assert_same_scores(home, other, spark=spark)

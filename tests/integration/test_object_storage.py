@@ -4,6 +4,7 @@ Needs `requirements/s3.txt` and `requirements/s3-server.txt`; `make test-s3` ins
 """
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -18,7 +19,10 @@ import duckdb
 import pytest
 
 from deployed.ports import free_ports
+from fixtures import erased_lake
+from fixtures.answering_platform import Platform
 from fixtures.object_storage import BUSY, CUT, KEY, LATE, PASS, SECRET, SILENT, STALE, Proxy, seaweed
+from pulse.config.lake import working
 from pulse.core.errors import (
     ConfigError,
     LakeChanged,
@@ -30,8 +34,8 @@ from pulse.core.errors import (
 from pulse.core.files import sql_text
 from pulse.core.home import Home
 from pulse.lake import copying, forgotten, raw, snapshot
+from pulse.lake.credentials import LakeCredentials
 from pulse.lake.forgotten import Person
-from pulse.lake.mirror import working
 from pulse.lake.s3 import S3Store
 from pulse.lake.store import open_store
 from pulse.sandbox import world as world_module
@@ -76,16 +80,20 @@ def prefix(request: pytest.FixtureRequest) -> str:
     return f"of/{request.node.name.replace('[', '-').replace(']', '')}"
 
 
+def credentials_here() -> LakeCredentials:
+    return LakeCredentials.require(LakeCredentials.from_environment())
+
+
 @pytest.fixture
 def store(credentials: None, prefix: str) -> S3Store:
-    return S3Store.from_environment("lake", prefix)
+    return S3Store.open("lake", prefix, credentials_here())
 
 
 @pytest.fixture
 def through(credentials: None, prefix: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> S3Store:
     """The same store through the proxy, with little patience."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
-    return S3Store.from_environment("lake", prefix, timeout_s=4)
+    return S3Store.open("lake", prefix, credentials_here(), timeout_s=4)
 
 
 @pytest.fixture
@@ -397,6 +405,12 @@ def test_lake__days_through_the_dag_killed_at_promotion_and_seen_from_another_ma
 
     proxy.fault = hold
     days = ("backfill", "--from", "2026-06-01", "--to", "2026-06-02")
+    # Tasks find the key in Airflow's connection, and nothing nearer.
+    stored = {"conn_type": "lake", "login": KEY, "password": SECRET, "host": proxy.url}
+    commands = dict(environment)
+    for name in [name for name in environment if name.startswith("AWS_")]:
+        del environment[name]
+    environment["AIRFLOW_CONN_LAKE_DEFAULT"] = json.dumps(stored)
     run = command(home, *days)
     assert held.wait(400), run.communicate()[0]
     run.kill()
@@ -411,6 +425,7 @@ def test_lake__days_through_the_dag_killed_at_promotion_and_seen_from_another_ma
     run = command(home, *days)
     said = run.communicate()[0]
     assert run.returncode == 0, said
+    environment = commands
     run = command(other, "rebuild")
     said += run.communicate()[0]
     assert run.returncode == 0, said
@@ -418,8 +433,19 @@ def test_lake__days_through_the_dag_killed_at_promotion_and_seen_from_another_ma
     assert sum(rows_n for rows_n, _ in tables_of(other).values()) > 1_000
     assert SECRET not in said
     logs = [file for where in (home, other) for file in (where.airflow / "logs").rglob("*") if file.is_file()]
-    assert logs
+    assert any(b"S3 credentials: from connection lake_default" in file.read_bytes() for file in logs)
     assert not any(SECRET.encode() in file.read_bytes() for file in logs)
+
+
+def test_lake__sweep_and_forget_leave_nothing_in_the_bucket(
+    home: Home, other: Home, store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    platform = Platform()
+    try:
+        monkeypatch.setenv("PULSE_CONFIG", str(erased_lake.config_of(platform, store, tmp_path)))
+        erased_lake.erase_and_look(home, other, platform, store, tmp_path)
+    finally:
+        platform.close()
 
 
 def test_lake__promotion_costs_a_few_requests_a_load(
@@ -466,7 +492,7 @@ def test_errors__name_what_is_wrong_and_show_no_secret(
     with pytest.raises(ConfigError, match="AWS_ENDPOINT_URL") as no_address:
         open_store("s3://lake/lake")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with pytest.raises(ConfigError, match="AWS_SECRET_ACCESS_KEY is not set"):
+    with pytest.raises(ConfigError, match="set AWS_SECRET_ACCESS_KEY"):
         open_store("s3://lake/lake")
     said = caplog.text + "".join(str(caught.value) for caught in (wrong_bucket, wrong_key, unreachable, no_address))
     assert SECRET not in said

@@ -373,8 +373,8 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a month again, from its frozen KPIs; a month that is not frozen yet is closed first."""
+    from pulse.config.document import config_path
     from pulse.config.report import report_policy
-    from pulse.config.settings import config_path
     from pulse.core.clock import utc_now
     from pulse.kpi import Month, close_month
     from pulse.kpi.closing import latest_version, lost_words
@@ -487,7 +487,7 @@ def add(
     """Add a community to the config: find out what it is, try it, say what it can see."""
     from pulse.cli import adding
     from pulse.config.adding import add_entry, entry_line
-    from pulse.config.settings import config_path
+    from pulse.config.document import config_path
 
     with _failing_in_one_line():
         home, config = _home(), config_path()

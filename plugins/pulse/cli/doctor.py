@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from pulse.config.document import config_path
+from pulse.config.lake import VARIABLE, lake_of_config
 from pulse.config.listening import Listening, explained, explained_alerts
-from pulse.config.settings import Settings, config_path, load_settings
+from pulse.config.settings import Settings, load_settings
 from pulse.core import keys
+from pulse.core.credentials import Credentials
 from pulse.core.errors import PulseError
 from pulse.core.home import Home
-from pulse.lake import mirror, snapshot
+from pulse.lake import snapshot
 from pulse.lake.store import open_store
 from pulse.platforms.entry import CommunityEntry
-from pulse.sources.credentials import Credentials
 from pulse.sources.lines.entry import FileEntry
 from pulse.sources.protocol import Source
 from pulse.sources.registry import SOURCES, live_sources
@@ -60,7 +62,7 @@ def examine(home: Home, *, is_deep: bool = False, is_online: bool = False) -> li
     _settings_of.cache_clear()
     return [
         *(_guarded(name, check, home) for name, check in checks),
-        *([_guarded("lake", _lake, home)] if os.environ.get(mirror.VARIABLE) else []),
+        *_lake(home),
         *_live_sources(home, is_online=is_online),
         *_coverage(home),
         *_listening(home),
@@ -193,8 +195,12 @@ def _guarded(name: str, check: Callable[[Home], Finding], home: Home) -> Finding
     except OSError as error:
         return Finding(name, "fail", f"{error.filename or home.root}: {error.strerror}", "mend its permissions")
     except PulseError as error:
-        found = error.thing if error.value is None else f"{error.thing}: {error.value}"
-        return Finding(name, "fail", found, error.next_step)
+        return _refused(name, error)
+
+
+def _refused(name: str, error: PulseError) -> Finding:
+    found = error.thing if error.value is None else f"{error.thing}: {error.value}"
+    return Finding(name, "fail", found, error.next_step)
 
 
 def _python(_: Home) -> Finding:
@@ -226,13 +232,33 @@ def _home(home: Home) -> Finding:
     return Finding("home", "ok", str(home.root))
 
 
-def _lake(_: Home) -> Finding:
-    """What counts in the store that ``PULSE_LAKE`` names; a request or two."""
-    store = open_store(os.environ[mirror.VARIABLE])
+def _lake(home: Home) -> list[Finding]:
+    """Of a lake that lives in a store; nothing where it is the home's own."""
+    try:
+        url = lake_of_config()
+    except PulseError as error:
+        # What else is wrong with the config, its own check tells.
+        return [_refused("lake", error)] if os.environ.get(VARIABLE) else []
+    return [] if url is None else [_guarded("lake", functools.partial(_state_of_lake, url), home)]
+
+
+def _state_of_lake(url: str, home: Home) -> Finding:
+    """What counts in the store; a request or two."""
+    place = ""
+
+    def ask(kind: type[Credentials]) -> Credentials:
+        nonlocal place
+        given, place = _credentials(kind, home)
+        return kind.require(given)
+
+    store = open_store(url, ask)
+    by = f", with the key from {place}" if place else ""
     state = snapshot.latest(store)
     if not state.state_n:
-        return Finding("lake", "ok", f"{store.url}: nothing is there yet; the next step puts this home's lake there")
-    found = f"{store.url}: state {state.state_n}, {len(state.files)} files, {state.bytes_n / 1e6:.1f} MB"
+        return Finding(
+            "lake", "ok", f"{store.url}{by}: nothing is there yet; the next step puts this home's lake there"
+        )
+    found = f"{store.url}{by}: state {state.state_n}, {len(state.files)} files, {state.bytes_n / 1e6:.1f} MB"
     if store.keeps_versions():
         return Finding(
             "lake", "warn", f"{found}; the bucket keeps versions, so what is erased can still be read there",
@@ -320,7 +346,7 @@ def _answers(source: Source, home: Home) -> list[Finding]:
     from pulse.sources import routes
 
     def ask(kind: type[Credentials]) -> Credentials:
-        return kind.require(kind.from_environment() or _stored_in_airflow(kind, home))
+        return kind.require(_credentials(kind, home)[0])
 
     settings = _settings_of(home)
     context = source_context(home, settings, utc_now, keys.author_key_bytes(home), ask)
@@ -338,9 +364,7 @@ def _live(source: Source, home: Home) -> Finding:
     kind = source.credentials
     if kind is None:
         return Finding(check, "ok", "needs no credentials")
-    given, place = kind.from_environment(), "the environment"
-    if given is None:
-        given, place = _stored_in_airflow(kind, home), f"Airflow's connection {kind.connection_id()}"
+    given, place = _credentials(kind, home)
     if given is None and kind.is_optional:
         return Finding(check, "ok", f"asks without credentials: {kind.way_to_get}")
     if given is None:
@@ -349,6 +373,13 @@ def _live(source: Source, home: Home) -> Finding:
         )
     elsewhere = f", asking {given.asked_url}" if given.asked_url else ""
     return Finding(check, "ok", f"{given.grant}, from {place}{given.shown}{elsewhere}")
+
+
+def _credentials(kind: type[Credentials], home: Home) -> tuple[Credentials | None, str]:
+    """What a task would be given, and where it was looked for last."""
+    if (given := kind.from_environment()) is not None:
+        return given, "the environment"
+    return _stored_in_airflow(kind, home), f"Airflow's connection {kind.connection_id()}"
 
 
 def _stored_in_airflow(kind: type[Credentials], home: Home) -> Credentials | None:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
+from pulse.config.lake import lake_of_config, working
 from pulse.core.errors import ConfigError
 from pulse.core.home import Home
 from pulse.lake import copying
 from pulse.lake.copying import Copied
-from pulse.lake.mirror import lake_url, working
 from pulse.lake.store import is_store, open_store
 
 
@@ -31,7 +31,7 @@ def copy(to: str, from_: str | None, *, purges_versions: bool, may_remove: Calla
     if is_store(to):
         home, store = _existing(from_), open_store(to)
         # The lake that steps of this home work on: what others wrote there is taken first, and not written over.
-        with working(home) if store.url == lake_url() else nullcontext():
+        with working(home) if store.url == lake_of_config() else nullcontext():
             return copying.send(home, store, purges_versions=purges_versions)
     if purges_versions:
         raise ConfigError(

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from pulse.config.settings import Settings
 from pulse.core.clock import Clock
+from pulse.core.credentials import Credentials, from_environment
 from pulse.core.home import Home
 from pulse.sources.context import SourceContext
-from pulse.sources.credentials import Credentials, from_environment
 
 
 def source_context(

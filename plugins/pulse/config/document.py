@@ -2,6 +2,7 @@
 
 import glob
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import yaml
 
 from pulse.core.errors import ConfigError
+from pulse.core.home import REPOSITORY
 
 Loc = tuple[int | str, ...]
 
@@ -28,6 +30,11 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.file}, line {self.line}"
+
+
+def config_path() -> Path:
+    """``$PULSE_CONFIG``, or ``config/communities.yml``; a relative value is resolved against the repository."""
+    return (REPOSITORY / os.environ.get("PULSE_CONFIG", "config/communities.yml")).resolve()
 
 
 # ---- YAML -------------------------------------------------------------------

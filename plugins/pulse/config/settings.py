@@ -16,12 +16,13 @@ import yaml
 from pydantic import Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
-from pulse.config.document import Document, Loc, Place, is_of_the_kernel, parsed_yaml, read_document
+from pulse.config.document import Document, Loc, Place, config_path, is_of_the_kernel, parsed_yaml, read_document
+from pulse.config.lake import LakeAddress, lake_url
 from pulse.config.listening import Listening, checked
 from pulse.config.report import ReportPolicy
 from pulse.config.spark import EngineName, Spark
 from pulse.core.errors import ConfigError
-from pulse.core.home import REPOSITORY, Home
+from pulse.core.home import Home
 from pulse.core.keys import author_key_bytes
 from pulse.core.strict import WILDCARD, Share, Strict
 from pulse.platforms.entry import CommunityEntry
@@ -91,6 +92,7 @@ class _Settings(Strict):
     report: ReportPolicy = ReportPolicy()
     engine: EngineName = "duckdb"
     spark: Spark = Spark()
+    lake: LakeAddress | None = None
 
     def entry(self, entry_id: str) -> CommunityEntry:
         """The entry with that id.
@@ -133,11 +135,6 @@ else:
     )
 
 
-def config_path() -> Path:
-    """``$PULSE_CONFIG``, or ``config/communities.yml``; a relative value is resolved against the repository."""
-    return (REPOSITORY / os.environ.get("PULSE_CONFIG", "config/communities.yml")).resolve()
-
-
 def daily_deadline_h() -> float:
     """Hours after which a daily run is late, for the DAG file.
 
@@ -165,7 +162,8 @@ def load_settings(path: Path | None = None, *, home: Home | None = None) -> Sett
     Raises:
         ConfigError: the file is missing, not YAML, has an unknown key or wrong value, names a community twice, or
             points to files that are not there, or says of brands and offers what cannot be. The message names file and
-            line. Also an author key that cannot be used, or an engine in ``PULSE_ENGINE`` that there is none of.
+            line. Also an author key that cannot be used, an engine in ``PULSE_ENGINE`` that there is none
+            of, or no address in ``PULSE_LAKE``.
     """
     document = read_document(path or config_path())
     try:
@@ -184,6 +182,7 @@ def load_settings(path: Path | None = None, *, home: Home | None = None) -> Sett
             "communities": found,
             "listening": _checked_listening(document, settings, home),
             "engine": _engine(settings.engine),
+            "lake": lake_url(settings.lake),
         }
     )
 

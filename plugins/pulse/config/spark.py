@@ -24,11 +24,14 @@ class Spark(Strict):
         master: where Spark runs: ``local[2]`` is two threads of this machine, ``spark://host:7077`` a cluster whose
             workers see ``PULSE_HOME`` under the same path.
         settings: of Spark by name, as ``spark.driver.memory: 6g``; those that decide what comes out are held.
+        scores: who judges a history of texts, after a change of the model: this machine (``here``), or Spark's
+            ``workers``, which must have this project with its environment under the same path then.
         publish: what readers open: ``views`` over the build's Parquet, or ``tables``, a file that needs nothing else.
     """
 
     master: Annotated[str, Field(min_length=1)] = "local[*]"
     settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    scores: Literal["here", "workers"] = "here"
     publish: Literal["views", "tables"] = "views"
 
     @field_validator("settings")

@@ -13,6 +13,7 @@ from typing import Literal, TypedDict
 
 import duckdb
 
+from pulse.config.lake import on_lake
 from pulse.config.settings import Settings
 from pulse.core import progress
 from pulse.core.clock import Clock
@@ -24,7 +25,6 @@ from pulse.imports import gate, kept_out, reading, store
 from pulse.imports.gate import FileVerdict
 from pulse.imports.reading import GivenFile
 from pulse.lake import quality
-from pulse.lake.mirror import on_lake
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from pulse.config.lake import on_lake
 from pulse.core.clock import Clock
 from pulse.core.errors import LockBusy, NothingPublished, StorageError
 from pulse.core.files import sql_text
@@ -23,7 +24,6 @@ from pulse.core.month import Month
 from pulse.core.text import printable
 from pulse.kpi.restatements import restated
 from pulse.lake import kpi_store
-from pulse.lake.mirror import on_lake
 from pulse.warehouse import builds
 
 log = logging.getLogger(__name__)

@@ -1,6 +1,6 @@
-"""A lake that lives in a store: ``PULSE_LAKE=s3://bucket/prefix``. What lies in the home is a copy that steps work on.
+"""A lake that lives in a store. What lies in the home is a copy that steps work on.
 
-Each step that reads or writes the lake (:func:`on_lake`) begins from the state that counts in the store, works on the
+Each step that reads or writes the lake (:func:`working`) begins from the state that counts in the store, works on the
 home's files under the locks and journals that it always had, and ends by putting what it changed there and making that
 the state that counts. Another writer who was first makes it fail with :class:`pulse.core.errors.LakeChanged`: the next
 try takes what that one wrote, drops what it had done itself, and does it again. Landing stays in the home, so all of it
@@ -10,16 +10,13 @@ home's files outside of a step. So nothing that is damaged, or gone, in one home
     lake/mirror.json      which state of which store the home has, and what its files held then
 """
 
-import functools
 import logging
-import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import astuple
 from pathlib import Path
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from pulse.core.errors import ConfigError, DamagedFile, PulseError, StorageError
 from pulse.core.files import read_json, storage_error, write_json
@@ -28,67 +25,33 @@ from pulse.core.locks import exclusive
 from pulse.lake import copying, raw, snapshot
 from pulse.lake.copying import Digests
 from pulse.lake.snapshot import Snapshot, StoredFile
-from pulse.lake.store import Store, open_store
+from pulse.lake.store import Store
 
 log = logging.getLogger(__name__)
 
 LAKE_LOCK = "lake"
-VARIABLE = "PULSE_LAKE"
 # A step of another run may build all marts meanwhile.
 _WAIT_S = 3_600.0
 _working: ContextVar[frozenset[Path]] = ContextVar("_working", default=frozenset())
-_Arguments = ParamSpec("_Arguments")
-_Result = TypeVar("_Result")
 
 
-class _OfHome(Protocol):
-    @property
-    def home(self) -> Home: ...
-
-
-_Owner = TypeVar("_Owner", bound=Home | _OfHome)
-
-
-def lake_url() -> str | None:
-    """The store that ``PULSE_LAKE`` names; None where the lake is the home's own.
-
-    Raises:
-        ConfigError: it is no address.
-    """
-    url = os.environ.get(VARIABLE)
-    return open_store(url).url if url else None
-
-
-def on_lake(
-    step: Callable[Concatenate[_Owner, _Arguments], _Result],
-) -> Callable[Concatenate[_Owner, _Arguments], _Result]:
-    """Make a function whose first argument is a home, or has one, a step on the lake; steps within steps are one."""
-
-    @functools.wraps(step)
-    def on(owner: _Owner, /, *arguments: _Arguments.args, **options: _Arguments.kwargs) -> _Result:
-        with working(owner if isinstance(owner, Home) else owner.home):
-            return step(owner, *arguments, **options)
-
-    return on
+def is_at_work(home: Home) -> bool:
+    """Whether a step of this home is on its way, of which another one is a part."""
+    return home.root in _working.get()
 
 
 @contextmanager
-def working(home: Home) -> Iterator[None]:
-    """Work on the lake that ``PULSE_LAKE`` names; without it, on the home's own, which costs nothing.
+def working(home: Home, store: Store) -> Iterator[None]:
+    """Work on the lake of a store.
 
     What a step that fails changed counts too, such as the verdict of a gate that stopped it.
 
     Raises:
         LakeChanged: another writer was first; the same again begins from there.
-        ConfigError: the home has a lake of its own already, or the address cannot be used.
+        ConfigError: the home has a lake of its own already.
         ObjectStoreError and the others of :class:`pulse.lake.store.Store`: the lake is as before.
         LockBusy: another process works on the lake from this home.
     """
-    url = os.environ.get(VARIABLE)
-    if not url or home.root in _working.get():
-        yield
-        return
-    store = open_store(url)
     token = _working.set(_working.get() | {home.root})
     try:
         with exclusive(home, LAKE_LOCK, timeout_s=_WAIT_S):
@@ -145,7 +108,7 @@ class _Mirror:
             return source
         if base is None and _has_rows(home) and not copying.is_as(home, source, self._digests):
             raise ConfigError(
-                f"{VARIABLE}", value=f"{self._store.url}, and {home.root} has a lake of its own",
+                "lake", value=f"{self._store.url}, and {home.root} has a lake of its own",
                 limit="a home without one, or a store without one, or the same in both",
                 next_step="`pulse lake copy` one way",
             )  # fmt: skip

@@ -1,20 +1,20 @@
 """The lake on S3, or on whatever speaks its protocol: conditional puts, listings, versions of objects.
 
-Credentials and endpoint come from the environment and nowhere else: ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``,
-``AWS_SESSION_TOKEN``, ``AWS_REGION``, ``AWS_ENDPOINT_URL``. They are in no file, message or log of ours. What is put is
-signed with its SHA-256, so a server refuses what was changed on the way.
+Credentials are given, and are in no file, message or log of ours. What is put is signed with its SHA-256, so a server
+refuses what was changed on the way.
 """
 
 import io
 import logging
-import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, Self, TypeVar
 
 from pulse.core.errors import ConfigError, ObjectStoreError, ObjectStoreRefused, ObjectStoreUnavailable
+from pulse.lake.credentials import LakeCredentials
 from pulse.lake.store import Listed, Tagged, write_stream
 
 # Largest object that one put may bring, by the protocol; files of raw are far smaller.
@@ -42,39 +42,29 @@ class S3Store:
     client: Any = field(repr=False)
 
     @classmethod
-    def from_environment(cls, bucket: str, prefix: str, *, timeout_s: float = 60.0) -> Self:
-        """With credentials of the environment; asks nobody yet.
+    def open(cls, bucket: str, prefix: str, credentials: LakeCredentials, *, timeout_s: float = 60.0) -> Self:
+        """Asks nobody yet.
 
         Args:
             timeout_s: how long an answer may take; a request that takes longer is tried again, four times in all.
 
         Raises:
-            ConfigError: credentials are missing, the endpoint is no address, or the client is not installed.
+            ConfigError: the endpoint is no address.
         """
-        try:
-            import botocore.session
-            from botocore.config import Config
-        except ImportError as error:
-            raise ConfigError(
-                "lake on S3", value="botocore is not installed",
-                next_step="pip install --require-hashes --requirement requirements/s3.txt",
-            ) from error  # fmt: skip
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            if not os.environ.get(name):
-                raise ConfigError(
-                    "lake on S3", value=f"{name} is not set", next_step="set the key of an account of the bucket"
-                )
+        import botocore.session
+        from botocore.config import Config
+
         # Its debugging shows headers with the session's token.
         logging.getLogger("botocore").setLevel(logging.INFO)
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
+        endpoint = credentials.endpoint_url or None
         try:
             client = botocore.session.Session().create_client(
                 "s3",
-                region_name=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
+                region_name=credentials.region,
                 endpoint_url=endpoint,
-                aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"],
-                aws_secret_access_key=os.environ["AWS_SECRET_ACCESS_KEY"],
-                aws_session_token=os.environ.get("AWS_SESSION_TOKEN") or None,
+                aws_access_key_id=credentials.access_key_id,
+                aws_secret_access_key=credentials.secret_access_key,
+                aws_session_token=credentials.session_token or None,
                 config=Config(
                     connect_timeout=min(10.0, timeout_s), read_timeout=timeout_s, max_pool_connections=16,
                     retries={"mode": "standard", "total_max_attempts": _TRIES_N},
@@ -85,10 +75,23 @@ class S3Store:
             )  # fmt: skip
         except ValueError as error:  # its text holds the address, and that may hold a password
             raise ConfigError(
-                "AWS_ENDPOINT_URL", value="is no address", limit="such as https://s3.example.org:9000",
-                next_step="mend it, or unset it for Amazon's own",
+                "S3 endpoint or region", value="is none", limit="such as https://s3.example.org:9000 and us-east-1",
+                next_step="mend AWS_ENDPOINT_URL or AWS_REGION, or the connection's fields",
             ) from error  # fmt: skip
         return cls(bucket, prefix, client)
+
+    @staticmethod
+    def require_client() -> None:
+        """Refuse to begin without the client.
+
+        Raises:
+            ConfigError: botocore is not there.
+        """
+        if find_spec("botocore") is None:
+            raise ConfigError(
+                "lake on S3", value="botocore is not installed",
+                next_step="pip install --require-hashes --requirement requirements/s3.txt",
+            )  # fmt: skip
 
     @property
     def url(self) -> str:
@@ -232,7 +235,7 @@ class S3Store:
         except BotoCoreError as error:
             raise ObjectStoreUnavailable(
                 f"{self.url}, {what}", value=f"no whole answer ({type(error).__name__})", limit=f"{_TRIES_N} tries",
-                next_step="see whether the server runs and AWS_ENDPOINT_URL is right, then run the same again",
+                next_step="see whether the server runs, and whether AWS_ENDPOINT_URL or the connection's host is right",
             ) from error  # fmt: skip
 
     def _error(self, what: str, code: str, status: int | None) -> ObjectStoreError:
@@ -244,7 +247,7 @@ class S3Store:
         if code in _REFUSED or status in {401, 403}:
             return ObjectStoreRefused(
                 thing, value=f"refused ({code})",
-                next_step="see whether the keys in the environment may list, read, write and delete there",
+                next_step="see whether the account's key may list, read, write and delete there",
             )  # fmt: skip
         if code in _PASSING or status == 429 or (status or 0) >= 500:
             return ObjectStoreUnavailable(

@@ -9,13 +9,14 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote, urlsplit
 
+from pulse.core.credentials import Credentials, from_environment
 from pulse.core.errors import ConfigError
 from pulse.core.files import fsync_file, fsync_folder, remove_empty_folders, storage_error, write_bytes
 
@@ -93,29 +94,61 @@ class Store(Protocol):
         ...
 
 
-def open_store(url: str) -> Store:
+Ask = Callable[[type[Credentials]], Credentials]
+
+
+def open_store(url: str, ask: Ask = from_environment) -> Store:
     """The store at an address: ``s3://bucket/prefix``, or ``file:///folder``.
+
+    Args:
+        ask: gives credentials of a kind, where the store needs any.
 
     Raises:
         ConfigError: the address cannot be used, credentials are missing, or the S3 client is not installed.
     """
+    return _opened(_parsed(url), ask)
+
+
+def address(url: str) -> str:
+    """The one form of an address of a store; asks nobody.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    place = _parsed(url)
+    return FolderStore(place).url if isinstance(place, Path) else f"s3://{'/'.join(place)}".rstrip("/")
+
+
+def _opened(place: "Path | tuple[str, str]", ask: Ask) -> Store:
+    if isinstance(place, Path):
+        return FolderStore(place)
+    from pulse.lake.credentials import LakeCredentials
+    from pulse.lake.s3 import S3Store
+
+    S3Store.require_client()
+    credentials = ask(LakeCredentials)
+    if not isinstance(credentials, LakeCredentials):
+        raise TypeError(f"credentials of {type(credentials).__name__} for {LakeCredentials.__name__}")
+    return S3Store.open(*place, credentials)
+
+
+def _parsed(url: str) -> "Path | tuple[str, str]":
+    """The folder, or bucket and prefix."""
     parts = urlsplit(url)
     if parts.scheme == "file" and not parts.netloc and len(parts.path) > 1 and not (parts.query or parts.fragment):
-        return FolderStore(Path(unquote(parts.path)))
+        return Path(unquote(parts.path))
     prefix = parts.path.strip("/")
     is_plain = not (parts.query or parts.fragment) and set(prefix.split("/")).isdisjoint({".", ".."})
     if (
         parts.scheme == "s3" and is_plain and _BUCKET.fullmatch(parts.netloc)
         and (not prefix or _PREFIX.fullmatch(prefix))
     ):  # fmt: skip
-        from pulse.lake.s3 import S3Store
-
-        return S3Store.from_environment(parts.netloc, prefix)
+        return parts.netloc, prefix
     raise ConfigError(
         "address of a lake",
         value=url.rsplit("@", maxsplit=1)[-1],  # what stands before it may be a password
         limit="s3://bucket/prefix, or file:///folder, in letters, digits, dots, _ and -",
-        next_step="mend it; credentials go into the environment, never into the address",
+        next_step="mend it; credentials go into the environment or an Airflow connection, never into the address",
     )
 
 

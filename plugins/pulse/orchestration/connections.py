@@ -13,8 +13,8 @@ from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
+from pulse.core.credentials import Credentials
 from pulse.core.errors import ConfigError
-from pulse.sources.credentials import Credentials
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ Must be applied before ``airflow`` is imported for the first time: Airflow reads
 import os
 import sys
 
-from pulse.config.settings import config_path
+from pulse.config.document import config_path
 from pulse.core.errors import ConfigError
 from pulse.core.home import REPOSITORY, Home
 

@@ -1,4 +1,4 @@
-"""The classes that Airflow asks for beside connection types, made of what sources need. Tasks use ``connections.py``.
+"""The classes that Airflow asks for beside connection types, one for each kind. Tasks use ``connections.py``.
 
 ``RedditHook(reddit_conn_id="reddit_default").get_conn()`` gives the credentials of one connection to DAGs of others.
 """
@@ -7,9 +7,8 @@ from typing import Any
 
 from airflow.sdk import BaseHook
 
+from pulse.core.credentials import Credentials
 from pulse.orchestration import provider
-from pulse.sources.credentials import Credentials
-from pulse.sources.registry import credential_kinds
 
 
 class _CredentialsHook(BaseHook):  # type: ignore[misc]
@@ -51,4 +50,4 @@ def _hook(kind: type[Credentials]) -> type[_CredentialsHook]:
     )
 
 
-globals().update({provider.hook_class(kind): _hook(kind) for kind in credential_kinds()})
+globals().update({provider.hook_class(kind): _hook(kind) for kind in provider.kinds()})

@@ -47,11 +47,15 @@ def month_of(context: Mapping[str, Any]) -> "Month":
 @task
 def freeze(month: str) -> dict[str, Any]:
     """Freeze the month's published KPIs, unless they are frozen as they are; says which days are missing."""
+    from pulse.config.lake import working
     from pulse.core.clock import utc_now
     from pulse.core.home import Home
     from pulse.kpi import Month, close_month
+    from pulse.orchestration.connections import credentials_of_task
 
-    closed = close_month(Home.from_environment().create(), Month.parse(month), clock=utc_now)
+    home = Home.from_environment().create()
+    with working(home, ask=credentials_of_task):
+        closed = close_month(home, Month.parse(month), clock=utc_now)
     return {
         "month": month,
         "version": closed.version,
@@ -66,8 +70,8 @@ def freeze(month: str) -> dict[str, Any]:
 @task
 def report(closed: Mapping[str, Any]) -> str:
     """Write the month's report in place of the one before; returns where its page lies."""
+    from pulse.config.document import config_path
     from pulse.config.report import report_policy
-    from pulse.config.settings import config_path
     from pulse.core.clock import utc_now
     from pulse.core.home import Home
     from pulse.kpi import Month

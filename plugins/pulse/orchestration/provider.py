@@ -6,11 +6,17 @@ every process that it starts: this module imports nothing of weight.
 
 from typing import Any
 
-from pulse.sources.credentials import Credentials, Given
+from pulse.core.credentials import Credentials, Given
+from pulse.lake.credentials import LakeCredentials
 from pulse.sources.registry import credential_kinds
 
-# Fields of Airflow's form that no source of ours uses, unless one says so.
+# Fields of Airflow's form that no kind of ours uses, unless one says so.
 _UNUSED_PLACES = ("schema", "port")
+
+
+def kinds() -> tuple[type[Credentials], ...]:
+    """All that connections may hold: what sources are asked with, and the store of a lake."""
+    return (*credential_kinds(), LakeCredentials)
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -19,7 +25,7 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "community-pulse",
         "name": "Community Pulse",
         "description": "Listens to communities every day and turns their posts and comments into marts.",
-        "connection-types": [_connection_type(kind) for kind in credential_kinds()],
+        "connection-types": [_connection_type(kind) for kind in kinds()],
     }
 
 

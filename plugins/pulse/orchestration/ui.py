@@ -23,11 +23,11 @@ from typing import Any
 
 from pulse.config.settings import load_settings
 from pulse.core.clock import utc_now
+from pulse.core.credentials import Credentials
 from pulse.core.errors import PulseError, StorageError
 from pulse.core.files import read_json, write_bytes
 from pulse.core.home import Home
 from pulse.orchestration import environment, ui_notice
-from pulse.sources.credentials import Credentials
 from pulse.sources.registry import SOURCES
 
 COMPONENTS: Mapping[str, tuple[str, ...]] = {

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pulse.core.credentials import Credentials
 from pulse.core.errors import ConfigError
-from pulse.sources.credentials import Credentials
 from pulse.sources.registry import credential_kinds
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from pulse.config.lake import on_lake
 from pulse.core import locks, memory_database, parquet
 from pulse.core.clock import Clock
 from pulse.core.errors import ConfigError, StorageError
@@ -23,7 +24,6 @@ from pulse.core.files import read_json, sql_text, storage_error, write_json
 from pulse.core.home import Home, path_value
 from pulse.core.locks import KPI_LOCK, WAREHOUSE_LOCK, exclusive
 from pulse.lake import compacted, kpi_store, landing, outcomes, quality, raw
-from pulse.lake.mirror import on_lake
 from pulse.listening import store as mentions
 from pulse.texts import store as scores
 from pulse.warehouse import builds

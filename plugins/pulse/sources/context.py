@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pulse.core.clock import Clock
+from pulse.core.credentials import Credentials, from_environment
 from pulse.core.home import Home
 from pulse.core.strict import Strict
 from pulse.platforms.entry import CommunityEntry
-from pulse.sources.credentials import Credentials, from_environment
 
 Policy = TypeVar("Policy", bound=Strict)
 Kind = TypeVar("Kind", bound=Credentials)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
+from pulse.core.credentials import Credentials
 from pulse.core.strict import Strict
 from pulse.platforms.entry import CommunityEntry
-from pulse.sources.credentials import Credentials
 from pulse.sources.recognition import Address, FileForm
 
 # Airflow reads the registry in each of its processes, for the connection forms: no engine comes with it.

@@ -1,7 +1,7 @@
 """The sources there are. One line each; nothing else of the house lists them."""
 
+from pulse.core.credentials import Credentials
 from pulse.sources.bluesky.source import BLUESKY
-from pulse.sources.credentials import Credentials
 from pulse.sources.discord.source import DISCORD_BOT, DISCORD_EXPORT
 from pulse.sources.discourse.source import DISCOURSE
 from pulse.sources.facebook.source import FACEBOOK_DOWNLOAD

@@ -26,6 +26,7 @@ from typing import Literal
 import duckdb
 import pyarrow as pa
 
+from pulse.config.lake import on_lake
 from pulse.core import memory_database
 from pulse.core.errors import PulseError
 from pulse.core.files import sql_name, sql_text, storage_error
@@ -36,7 +37,6 @@ from pulse.core.text import printable
 from pulse.lake import erasure, forgotten, quality, raw
 from pulse.lake.erased_rows import FOR_GOOD
 from pulse.lake.forgotten import Found, Wanted
-from pulse.lake.mirror import on_lake
 from pulse.listening import store as mentions
 from pulse.reading import damage
 from pulse.sources.lines import ndjson

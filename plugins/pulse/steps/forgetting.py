@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from pulse.config.lake import on_lake
 from pulse.core import keys
 from pulse.core.errors import ConfigError
 from pulse.lake import forgotten
 from pulse.lake.forgotten import Person, Wanted
-from pulse.lake.mirror import on_lake
 from pulse.platforms.names import author_key
 from pulse.platforms.registry import NAME, PLATFORMS, platform_named
 from pulse.steps import erasing

@@ -18,9 +18,11 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+from pulse.config.lake import on_lake, working
 from pulse.config.settings import Settings, load_settings
 from pulse.core import keys, progress
 from pulse.core.clock import Clock, utc_now
+from pulse.core.credentials import Credentials, from_environment
 from pulse.core.errors import BuildFailed, ConfigError, GateStopped, NotEnoughArrived, PulseError
 from pulse.core.files import read_json, write_json
 from pulse.core.home import Home, path_value
@@ -28,12 +30,12 @@ from pulse.core.locks import WAREHOUSE_LOCK, exclusive
 from pulse.core.text import printable
 from pulse.core.window import Window
 from pulse.lake import forgotten, landing, outcomes, quality, raw
-from pulse.lake.mirror import on_lake, working
-from pulse.sources.credentials import Credentials, from_environment
 
 if TYPE_CHECKING:
     from pulse.gates import LoadVerdict
     from pulse.sources.context import SourceContext
+    from pulse.texts import ScoreCounts, Scorer
+    from pulse.texts.store import Partition
 
 log = logging.getLogger(__name__)
 
@@ -236,7 +238,7 @@ class Pipeline:
         Args:
             is_deep: read all scores to find damage, not the ends of files alone.
         """
-        from pulse.texts import get_scorer, score_partitions, unjudged_partitions
+        from pulse.texts import get_scorer, unjudged_partitions
         from pulse.texts.store import drop_damaged
 
         drop_damaged(self.home, is_deep=is_deep)
@@ -244,11 +246,22 @@ class Pipeline:
         scorer = get_scorer(self.settings.sentiment_model)
         partitions: set[tuple[str, str | None, date]] = {(part.platform, part.community, part.day) for part in arrived}
         partitions.update(unjudged_partitions(self.home, scorer.model_id))
-        asked = progress.over(sorted(partitions, key=str), "judging texts", "partitions")
-        scored = score_partitions(self.home, scorer, asked)
+        scored = self._scored(scorer, sorted(partitions, key=str))
         counts: dict[str, int] = asdict(scored)
         log.info("score: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
         return counts
+
+    def _scored(self, scorer: "Scorer", partitions: Sequence["Partition"]) -> "ScoreCounts":
+        """By this process; a history by Spark's workers where the config says so."""
+        from pulse.texts import score_partitions
+
+        if self.settings.engine == "spark" and self.settings.spark.scores == "workers":
+            from pulse.steps import scoring_on_spark
+
+            if len(partitions) >= scoring_on_spark.LEAST_PARTITIONS:
+                model = self.settings.sentiment_model
+                return scoring_on_spark.score_on_spark(self.home, self.settings.spark, model, partitions)
+        return score_partitions(self.home, scorer, progress.over(partitions, "judging texts", "partitions"))
 
     # ---- what texts say besides ----------------------------------------------
 
@@ -430,7 +443,7 @@ class Pipeline:
         Raises:
             BuildFailed, GateStopped, DamagedFile: what was published before stays.
         """
-        with working(self.home):
+        with working(self):
             raw.heal(self.home, is_deep=True)
         self.score([], is_deep=True)
         self.work_texts(is_deep=True)
@@ -461,7 +474,7 @@ class Pipeline:
         """
         from pulse.gates import quarantine
 
-        with working(self.home):
+        with working(self):
             load = quarantine.release(
                 self.home, load_id, waive=waive, reason=reason, clock=self.clock, released_by=released_by
             )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from pulse.config.lake import on_lake
 from pulse.config.settings import Retention
 from pulse.core import progress
 from pulse.core.clock import Clock
@@ -18,7 +19,6 @@ from pulse.core.locks import exclusive
 from pulse.gates import quarantine
 from pulse.lake import quality
 from pulse.lake.compaction import SETTLED_AFTER_DAYS, Compacted
-from pulse.lake.mirror import on_lake
 from pulse.reading import damage
 from pulse.sources.live.caches import RESUME_WITHIN, STORE_PREFIX, TAKEN_KEPT, cache_lock, caches_folder
 from pulse.sources.live.listen_store import is_taken

@@ -23,6 +23,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from pulse.config.lake import on_lake
 from pulse.core import memory_database, progress
 from pulse.core.contract import COLUMNS
 from pulse.core.errors import CallsSpent, ConfigError, SourceError
@@ -33,7 +34,6 @@ from pulse.core.table import no_rows_sql
 from pulse.core.text import printable
 from pulse.lake import compacted, erasure, quality
 from pulse.lake.erased_rows import HOLDS_CONTENT
-from pulse.lake.mirror import on_lake
 from pulse.platforms.entry import CommunityEntry
 from pulse.platforms.registry import platform_named
 from pulse.sources.live.look_up import KnownId, LookedUp, LookUp, batches, is_about_community

@@ -20,6 +20,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from pulse.config.lake import on_lake
 from pulse.core import parquet
 from pulse.core.contract import scored_text_sql
 from pulse.core.errors import ConfigError, StorageError
@@ -28,7 +29,6 @@ from pulse.core.home import Home
 from pulse.core.strict import WILDCARD
 from pulse.core.table import Column, Table
 from pulse.core.text import printable
-from pulse.lake.mirror import on_lake
 from pulse.platforms.profiles import is_profile_sql
 from pulse.sources.lines import ndjson
 from pulse.sources.lines.ndjson import LineTooLong

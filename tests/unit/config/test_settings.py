@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pulse.config.lake import lake_of_config
 from pulse.config.settings import load_settings
 from pulse.core.errors import ConfigError
 from pulse.core.home import Home
@@ -245,3 +246,53 @@ def test_load_settings__builds_on_duckdb_unless_the_config_or_the_environment_sa
 def test_load_settings__refuses_engines_and_settings_by_name(tmp_path: Path, home: Home, text: str, message: str):
     with pytest.raises(ConfigError, match=message):
         load_settings(write_config(tmp_path, f"communities: [{ENTRY}]\n{text}"), home=home)
+
+
+# ---- lake --------------------------------------------------------------------
+
+
+def test_load_settings__the_lake_is_the_homes_own_unless_the_config_or_the_environment_say_otherwise(
+    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("PULSE_LAKE", raising=False)
+    assert load_settings(write_config(tmp_path, f"communities: [{ENTRY}]"), home=home).lake is None
+    config = write_config(tmp_path, f"communities: [{ENTRY}]\nlake: s3://bucket/lake/")
+    assert load_settings(config, home=home).lake == "s3://bucket/lake"
+    monkeypatch.setenv("PULSE_CONFIG", str(config))
+    assert lake_of_config() == "s3://bucket/lake"
+    monkeypatch.setenv("PULSE_LAKE", "file:///mnt/lake")
+    assert (load_settings(config, home=home).lake, lake_of_config()) == ("file:///mnt/lake", "file:///mnt/lake")
+    monkeypatch.setenv("PULSE_LAKE", "ftp://key:wrong@somewhere/lake")
+    for read in (lambda: load_settings(config, home=home), lake_of_config):
+        with pytest.raises(ConfigError, match=r"PULSE_LAKE: somewhere/lake .limit: s3://bucket") as refused:
+            read()
+        assert "wrong" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("lakes", "lake: .*lakes is no address of a lake: s3://bucket/prefix, or file:///folder"),
+        ("s3://key:wrong@bucket/lake", "lake: .*bucket/lake is no address"),
+        ("{url: 's3://bucket/lake'}", "lake: Input should be a valid string"),
+    ],
+)
+def test_lake__that_is_no_address_is_named_with_file_and_line(
+    tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch, value: str, message: str
+):
+    config = write_config(tmp_path, f"communities: [{ENTRY}]\nlake: {value}\n")
+    monkeypatch.setenv("PULSE_CONFIG", str(config))
+    for read in (lambda: load_settings(config, home=home), lake_of_config):
+        with pytest.raises(ConfigError, match=f"line 2: {message}") as refused:
+            read()
+        assert str(config) in str(refused.value)
+        assert "wrong" not in str(refused.value)
+
+
+def test_lake__is_not_the_homes_own_because_the_config_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PULSE_CONFIG", str(write_config(tmp_path, "lake: [")))
+    with pytest.raises(ConfigError):
+        lake_of_config()
+    monkeypatch.setenv("PULSE_CONFIG", str(tmp_path / "none.yml"))
+    with pytest.raises(ConfigError):
+        lake_of_config()

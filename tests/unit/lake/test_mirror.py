@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from pulse.cli import lake_command
+from pulse.config.lake import on_lake, working
 from pulse.core.errors import ConfigError, DamagedFile, LakeChanged
 from pulse.core.home import Home
 from pulse.lake import copying, forgotten, landing, raw, snapshot
 from pulse.lake.forgotten import Person
-from pulse.lake.mirror import on_lake, working
 from pulse.lake.store import FolderStore
 from pulse.reading import damage
 from support import NOON, contribution, sealed_load
@@ -71,6 +71,21 @@ def test_step__without_the_variable_knows_no_store(home: Home, store: FolderStor
     assert not home.lake.exists()
 
 
+def test_step__finds_the_lake_that_the_config_names(
+    home: Home, other: Home, store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("PULSE_LAKE")
+    config = tmp_path / "config.yml"
+    config.write_text(f"communities: []\nlake: {store.url}\n")
+    monkeypatch.setenv("PULSE_CONFIG", str(config))
+    add(home, "one")
+    assert look(other) == contents(home) != {}
+    assert snapshot.latest(store).state_n == 1
+    config.write_text(f"communities: []\nlake: {store.url.removeprefix('file:')}\n")
+    with pytest.raises(ConfigError, match="line 2: lake: "):
+        add(home, "two")
+
+
 def test_step__that_changes_nothing_makes_no_state(home: Home, store: FolderStore):
     look(home)
     assert snapshot.latest(store).state_n == 0
@@ -115,7 +130,7 @@ import os, signal, sys
 from pathlib import Path
 from pulse.core.home import Home
 from pulse.lake import landing, raw
-from pulse.lake.mirror import working
+from pulse.config.lake import working
 from pulse.lake.store import FolderStore
 from pulse.reading import damage
 

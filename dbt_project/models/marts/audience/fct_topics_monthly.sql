@@ -100,12 +100,13 @@ joined as (
         begun.all_began,
         begun.all_began_before,
         cast(begun.all_began as double) / (begun.all_began + begun.all_began_before) as own_share,
-        -- Half a person more on both sides: a topic that is new has grown, by how much is not said.
-        ln((counted.people_began + 0.5e0) / (begun.all_began + 0.5e0))
-            - ln((counted.people_began_before + 0.5e0) / (begun.all_began_before + 0.5e0)) as log_growth,
+        -- Half a person more on both sides: a topic that is new has grown, by how much is not said. Shares of two months,
+        -- divided once, so that what is a whole number comes out as one.
+        ((counted.people_began + 0.5e0) * (begun.all_began_before + 0.5e0))
+            / ((begun.all_began + 0.5e0) * (counted.people_began_before + 0.5e0)) as growth,
         sqrt(
-            1 / (counted.people_began + 0.5) - 1 / (begun.all_began + 0.5)
-            + 1 / (counted.people_began_before + 0.5) - 1 / (begun.all_began_before + 0.5)
+            1 / (counted.people_began + 0.5e0) - 1 / (begun.all_began + 0.5e0)
+            + 1 / (counted.people_began_before + 0.5e0) - 1 / (begun.all_began_before + 0.5e0)
         ) as log_growth_sd
     from counted
     inner join months
@@ -194,9 +195,9 @@ select
     {{ share('found.people_before', 'found.people_before_n') }} as people_share_before,
     cast(found.people_began as bigint) as people_began,
     cast(case when found.all_began_before is not null then found.people_began_before end as bigint) as people_began_before,
-    case when found.is_told then exp(found.log_growth) end as growth,
-    case when found.is_told then exp(found.log_growth - {{ z() }} * found.log_growth_sd) end as growth_low,
-    case when found.is_told then exp(found.log_growth + {{ z() }} * found.log_growth_sd) end as growth_high,
+    case when found.is_told then found.growth end as growth,
+    case when found.is_told then found.growth * exp(-{{ z() }} * found.log_growth_sd) end as growth_low,
+    case when found.is_told then found.growth * exp({{ z() }} * found.log_growth_sd) end as growth_high,
     case when found.is_told then found.is_clear and coalesce(found.growth_z, 0) > 0 end as is_growing,
     {{ caveats({
         'incomplete': 'not coalesce(completeness.is_period_complete, false)',

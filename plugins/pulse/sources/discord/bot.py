@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from pulse.core.credentials import LOCAL_HOSTS, Credentials, given
 from pulse.core.errors import ConfigError
-from pulse.sources.credentials import LOCAL_HOSTS, Credentials, given
 from pulse.sources.discord.entry import OBSERVES
 from pulse.sources.live.entry import LiveEntry
 from pulse.sources.live.policy import LivePolicy

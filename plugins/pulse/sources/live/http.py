@@ -20,10 +20,10 @@ from urllib.parse import quote_plus
 import httpx
 
 from pulse.core.clock import Clock, utc_now
+from pulse.core.credentials import LOCAL_HOSTS
 from pulse.core.errors import ConfigError, RateLimited, SourceError
 from pulse.core.home import Home
 from pulse.core.text import printable
-from pulse.sources.credentials import LOCAL_HOSTS
 from pulse.sources.live.answer_times import answered_at, used_up_for_s, wait_asked_s
 from pulse.sources.live.pace import CallPace
 from pulse.sources.live.policy import LivePolicy

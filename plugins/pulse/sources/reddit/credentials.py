@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 from urllib.parse import urlsplit
 
+from pulse.core.credentials import LOCAL_HOSTS, Credentials, given
 from pulse.core.errors import ConfigError
-from pulse.sources.credentials import LOCAL_HOSTS, Credentials, given
 
 REDDIT_URL = "https://www.reddit.com"
 ACCESS_POLICY_URL = "https://support.reddithelp.com/hc/en-us/articles/42728983564564-Responsible-Builder-Policy"

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pulse.core.credentials import Credentials, given
 from pulse.core.errors import ConfigError
-from pulse.sources.credentials import Credentials, given
 
 _REGISTER_URL = "https://stackapps.com/apps/oauth/register"
 

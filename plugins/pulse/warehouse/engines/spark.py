@@ -7,6 +7,7 @@ written once into a new folder, so no table format with deletions is needed, and
 import logging
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -99,11 +100,11 @@ class SparkEngine:
         """A session in which dbt's sources are tables; Spark and its Java end with the context."""
         require_installed()
         self._folder.mkdir(parents=True, exist_ok=True)
-        with _session(self._spark, home, self._folder) as session:
+        with session(self._spark, home, self._folder) as started:
             for schema in ("files", *{source.schema for source in inputs}):
-                session.sql(f"create schema if not exists {schema}")
+                started.sql(f"create schema if not exists {schema}")
             for source in inputs:
-                _show(session, source)
+                _show(started, source)
             unused = {f"PULSE_RAW_{source.table.upper()}": "" for source in inputs}
             yield {"PULSE_BUILD_FOLDER": str(self._folder)} | unused
 
@@ -134,8 +135,14 @@ def require_installed() -> None:
 
 
 @contextmanager
-def _session(spark: Spark, home: Home, folder: Path) -> Iterator[Any]:
-    """A Spark session that dbt-spark finds as the active one, made before dbt would make another with a metastore."""
+def session(spark: Spark, home: Home, folder: Path) -> Iterator[Any]:
+    """A Spark session, the only one of this process; it and its Java end with the context.
+
+    dbt-spark finds it as the active one, made before dbt would make another with a metastore.
+
+    Args:
+        folder: where tables go that are made in it.
+    """
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
@@ -157,11 +164,12 @@ def _session(spark: Spark, home: Home, folder: Path) -> Iterator[Any]:
     # Errors reach the caller as they are; pyspark would print each a second time, as JSON of two hundred lines.
     logging.getLogger("SQLQueryContextLogger").disabled = True
     os.environ["JAVA_HOME"] = str(java_home())
-    session = builder.getOrCreate()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # on workers too, under the same path
+    started = builder.getOrCreate()
     try:
-        yield session
+        yield started
     finally:
-        session.stop()
+        started.stop()
         gateway: Any = SparkContext._gateway  # noqa: SLF001  (the only handle there is)
         gateway.shutdown()
         # Java ends when nobody holds the other end of its input.

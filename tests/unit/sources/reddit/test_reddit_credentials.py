@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pulse.core import errors
-from pulse.sources.credentials import from_environment
+from pulse.core.credentials import from_environment
 from pulse.sources.reddit.credentials import RedditCredentials
 
 USER_AGENT = "linux:community-pulse:0.1 (by /u/emberwell)"

@@ -1,8 +1,8 @@
-"""What a live source is asked with. Read once, checked before anything is sent, and never shown.
+"""What a live source, or the store of a lake, is asked with. Checked before anything is sent, and never shown.
 
 Two ways lead here: variables of the environment and an Airflow connection (``orchestration/connections.py``). A set of
-credentials comes from one of them whole: a secret of one application beside the id of another is of no use. A source
-states its fields once, and both ways, Airflow's form, `pulse doctor` and the masking of logs follow from them.
+credentials comes from one of them whole: a secret of one application beside the id of another is of no use. Who needs
+them states their fields once, and both ways, Airflow's form, `pulse doctor` and the masking of logs follow from them.
 """
 
 import dataclasses
