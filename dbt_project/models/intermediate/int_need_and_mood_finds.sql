@@ -1,4 +1,11 @@
+{{ config(
+    materialized='incremental',
+    pre_hook="{{ delete_affected_dates_and_later('contribution_date') }}",
+) }}
+
 {% set spans = alert_spans() -%}
+{#- What a day is told of rests on the quiet days before it, and these on windows of days and on the day before each. -#}
+{% set days_before = var('alert_quiet_days') + (spans | max) + var('alert_days_before') -%}
 {% set series_key = ['platform', 'community', 'series'] -%}
 
 with
@@ -9,6 +16,7 @@ days as (
         *,
         {{ day_number('contribution_date') }} as day_number
     from {{ ref('int_voice_days') }}
+    where {{ is_date_affected_or_later('contribution_date', days_before) }}
 
 ),
 
@@ -115,6 +123,7 @@ means as (
         end as variance
     from windowed
     where days_before_n >= {{ var('alert_min_days_before') }}
+        and {{ is_date_affected_or_later('contribution_date', var('alert_quiet_days')) }}
 
 ),
 
@@ -254,4 +263,4 @@ select
     figure_before,
     p_value
 from found
-where found_before is null
+where found_before is null and {{ is_date_affected_or_later('contribution_date') }}

@@ -1,8 +1,17 @@
 with
 
-contributions as (
+-- Named once with all columns, each use of them would carry all of them through memory.
+written as (
 
-    select * from {{ ref('fct_contributions') }}
+    select
+        platform,
+        community,
+        contribution_id,
+        thread_id,
+        parent_id,
+        is_by_contributor,
+        sentiment_score
+    from {{ ref('fct_contributions') }}
     where not is_repeat
 
 ),
@@ -35,11 +44,12 @@ uses as (
                 end,
                 offers.offer
         ) as place
-    from contributions
+    from {{ ref('fct_contributions') }} as contributions
     cross join {{ ref('stg_offer_codes') }} as codes
     inner join offers
         on codes.offer = offers.offer
-    where {{ holds_code("concat(coalesce(contributions.title, ''), ' ', coalesce(contributions.body, ''))", 'codes.code_key') }}
+    where not contributions.is_repeat
+        and {{ holds_code("concat(coalesce(contributions.title, ''), ' ', coalesce(contributions.body, ''))", 'codes.code_key') }}
 
 ),
 
@@ -48,13 +58,15 @@ promotions as (
     select
         contributions.*,
         uses.offer
-    from contributions
+    from {{ ref('fct_contributions') }} as contributions
     left join uses
         on contributions.platform = uses.platform
         and contributions.community = uses.community
         and contributions.contribution_id = uses.contribution_id
         and uses.place = 1
-    where contributions.author_role <> 'bot' and (contributions.is_promotion or uses.offer is not null)
+    where not contributions.is_repeat
+        and contributions.author_role <> 'bot'
+        and (contributions.is_promotion or uses.offer is not null)
 
 ),
 
@@ -82,7 +94,7 @@ replies as (
         replies.contribution_id as reply_id,
         replies.sentiment_score
     from promotions
-    inner join contributions as replies
+    inner join written as replies
         on promotions.platform = replies.platform
         and promotions.community = replies.community
         and promotions.contribution_id = replies.{{ answered }}
