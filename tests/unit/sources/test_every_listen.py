@@ -54,7 +54,7 @@ def facts(stage: Stage) -> list[dict[str, Any]]:
 
 def test_some_source_of_each_way_of_listing_listens():
     assert {case.source.name for case in HEARD.values()} == {
-        "discord_bot", "discourse", "hacker_news", "lemmy", "stack_exchange",
+        "discord_bot", "discourse", "hacker_news", "lemmy", "mastodon", "stack_exchange",
     }  # fmt: skip
 
 

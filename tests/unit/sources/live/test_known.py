@@ -152,7 +152,7 @@ def ages_seen(
 ) -> dict[str, list[float]]:
     """Let runs look: first at all, then at what is due. Returns the ages of all looks, in days."""
     connection.execute(
-        "create or replace table known "
+        "create or replace temp table known "
         "(community varchar, contribution_id varchar, created_at timestamptz, observed_at timestamptz, removal varchar)"
     )
     looks: dict[str, list[float]] = {full_id: [] for full_id in created}
