@@ -62,7 +62,8 @@ RECIPES: Mapping[str, Recipe] = {
     "advice": Recipe(slope=0.55, offset=-2.22, threshold=0.11, head=1.0),
     "complaint": Recipe(
         slope=0.75, offset=-2.65, threshold=0.14, head=0.5, teachers={PUBLIC: 1.0, LABELLED: 2.0, OWN: 4.0},
-        feeling=(3.0, -1.5),
+        # As much as it can count without making a complaint of each sad sentence: condolences are none.
+        feeling=(1.25, -1.5),
     ),
     "recommendation_request": Recipe(slope=1.08, offset=-2.84, threshold=0.23),
     "support_request": Recipe(slope=0.98, offset=-2.31, threshold=0.14, head=0.5),

@@ -313,3 +313,16 @@ def test_kinds_file__a_damaged_one_is_refused(tmp_path: Path, damage: str):
         checked_file.checksum_file(copy).write_text(checksum)
     with pytest.raises(StorageError):
         kinds_file.read(copy)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I am sad and lonely.", "Sorry to hear that.", "I am so sorry for your loss, it is tragic.",
+        "I feel so sad today.", "My grandmother died, I am heartbroken.", "They lost the match again.",
+    ],
+)  # fmt: skip
+def test_complaint__is_not_every_negative_sentence(text: str):
+    judged = get_scorer("pulse").score(pa.array([text, "Still waiting for my refund."]))
+    assert judged.column("label").to_pylist()[0] == "negative"
+    assert judged.column("is_complaint").to_pylist() == [False, True]
