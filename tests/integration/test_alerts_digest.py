@@ -158,7 +158,7 @@ def test_digest__tells_each_of_the_four_kinds_once_and_in_its_day(told: Pipeline
         "named, reddit: mate: 2 contributions (2019-10-05); https://www.reddit.com/r/mate/comments/p" in lines[NAMED][0]
     )
     assert re.search(
-        r"^- wishes spike, reddit: mate: 1\d of 25 voices on that day, \d\d\.\d% instead of 0\.0%", lines[SPIKED][0]
+        r"^- wishes spike, reddit: mate: 1\d of 25 voices on that day, \d\d\.\d% instead of 0\.1%", lines[SPIKED][0]
     )
     assert re.search(
         r"^- mood turned down, reddit: mate: net -0\.\d\d of \d+ voices on that day, \+0\.\d\d before", lines[TURNED][0]
