@@ -182,7 +182,7 @@ class Asking:
     Attributes:
         now: the platform's own time at the first answer; the window is over by then, unless this is a listen.
         listens_since: of a listen, from where on nothing was read yet; None of an extraction, which reads whole days.
-        heard_sql: rows that listens of the window's days heard so far, as SQL reads them.
+        heard_sql: gives the rows that listens of the window's days heard so far, as SQL reads them.
     """
 
     entry: CommunityEntry
@@ -190,12 +190,12 @@ class Asking:
     context: SourceContext
     cache: ResponseCache
     policy: LivePolicy
+    heard_sql: Callable[[], str]
     api: JsonApi
     _client: str
     _held: ExitStack = field(repr=False)
     now: datetime | None = None
     listens_since: datetime | None = None
-    heard_sql: str = ""
 
     @property
     def start_at(self) -> datetime:
@@ -372,7 +372,7 @@ def listen(source: LiveSource, entry: LiveEntry, at: datetime, context: SourceCo
             return opened.nothing_new()
         since = opened.since(*entry.kinds)
         asked = _asking(
-            source, entry, opened.window, context, opened.cache, listens_since=since, heard_sql=opened.heard_sql()
+            source, entry, opened.window, context, opened.cache, listens_since=since, heard_sql=opened.heard_sql
         )
         with asked as asking:
             reader = source.reader(entry)
@@ -424,7 +424,7 @@ def probe(source: LiveSource, entry: CommunityEntry, context: SourceContext) -> 
 @contextmanager
 def _asking(
     source: LiveSource, entry: CommunityEntry, window: Window, context: SourceContext, cache: ResponseCache,
-    *, listens_since: datetime | None = None, heard_sql: str | None = None,
+    *, listens_since: datetime | None = None, heard_sql: Callable[[], str] | None = None,
 ) -> Iterator[Asking]:  # fmt: skip
     policy = _policy_of(source, context)
     endpoint = led_to_sandbox(source.endpoint(entry, context), source.name, entry)
@@ -433,8 +433,8 @@ def _asking(
         api = open_api(context.home, endpoint, policy, client=client, on_call=cache.budget.take)
         held.callback(api.close)
         yield Asking(
-            entry, window, context, cache, policy, api, client, held, listens_since=listens_since,
-            heard_sql=cache.listened_rows_sql() if heard_sql is None else heard_sql,
+            entry, window, context, cache, policy, heard_sql or cache.listened_rows_sql, api, client, held,
+            listens_since=listens_since,
         )  # fmt: skip
 
 

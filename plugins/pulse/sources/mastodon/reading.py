@@ -124,7 +124,7 @@ class MastodonReader:
             f"""
             select contribution_id, thread_id from known
             union
-            select contribution_id, thread_id from {asking.heard_sql} where community = $community
+            select contribution_id, thread_id from {asking.heard_sql()} where community = $community
             """,
             {"community": self._entry.community},
         ).fetchall()
