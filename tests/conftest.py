@@ -2,6 +2,7 @@
 
 import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from cpu_budget import CpuBudget
+from fixtures.answering_platform import Platform
 from pulse.core.home import REPOSITORY, Home
 
 # A process that has imported Airflow, dbt and Great Expectations holds a million objects to the end. Python looked at
@@ -27,6 +29,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.delenv("PULSE_CONFIG", raising=False)
     monkeypatch.setenv("PULSE_AUTHOR_KEY", "key-for-tests-only")
     return Home.from_environment().create()
+
+
+@pytest.fixture
+def platform() -> Iterator[Platform]:
+    """A platform on this machine that answers as it is told to."""
+    running = Platform()
+    yield running
+    running.close()
 
 
 @pytest.fixture(scope="session")

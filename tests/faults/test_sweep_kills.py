@@ -1,7 +1,6 @@
 """``kill -9`` within a sweep, while it asks, decides and erases: the next sweep leaves nothing of what was deleted."""
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,13 +24,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.faults]
 # Of all changes to files that an undisturbed sweep makes.
 SHARES = tuple(number / 12 for number in range(13)) if IS_LONG_FORM else (0, 0.3, 0.6, 0.9, 1)
 WORDS = ["Body 21 ", "Body 24 "]
-
-
-@pytest.fixture
-def platform() -> Iterator[Platform]:
-    running = Platform()
-    yield running
-    running.close()
 
 
 def test_killed_anywhere_in_a_sweep__the_next_one_erases_all_that_is_gone(

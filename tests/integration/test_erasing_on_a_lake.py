@@ -1,6 +1,5 @@
 """What is erased goes from a lake that lives elsewhere too; `make test-s3` does the same on a real S3 server."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,6 @@ from pulse.core.home import Home
 from pulse.lake.store import FolderStore
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
-
-
-@pytest.fixture
-def platform() -> Iterator[Platform]:
-    running = Platform()
-    yield running
-    running.close()
 
 
 def test_sweep_and_forget__as_commands_leave_nothing_in_the_lake(

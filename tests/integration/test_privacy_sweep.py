@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -36,13 +35,6 @@ result = embedded.run_dag(Home.from_environment(), "privacy_sweep", logical_date
 print([(task.task_id, task.state, task.reason) for task in result.tasks])
 assert result.is_success, result.log_file.read_text()[-3000:]
 """
-
-
-@pytest.fixture
-def platform() -> Iterator[Platform]:
-    running = Platform()
-    yield running
-    running.close()
 
 
 def test_sweep__through_its_dag_leaves_nothing_that_can_be_read(

@@ -1,17 +1,10 @@
-"""Platforms on this machine that answer as they are told to."""
+"""A second platform on this machine that answers as it is told to, beside the one of all tests."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from fixtures.answering_platform import Platform
-
-
-@pytest.fixture
-def platform() -> Iterator[Platform]:
-    running = Platform()
-    yield running
-    running.close()
 
 
 @pytest.fixture
