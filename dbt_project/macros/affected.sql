@@ -57,8 +57,13 @@
 
 {# Pre-hook of models dated by contribution_date. An incremental run without dates is a full one, and deletes all. #}
 {% macro delete_affected_dates() -%}
+    {{- delete_to_make_anew(is_affected('contribution_date')) -}}
+{%- endmacro %}
+
+{# Statement that deletes what a run inserts anew; of a table that is made whole there is nothing to delete. #}
+{% macro delete_to_make_anew(condition) -%}
     {%- if is_incremental() -%}
-        delete from {{ this }} where {{ is_affected('contribution_date') }}
+        delete from {{ this }} where {{ condition }}
     {%- else -%}
         select 1
     {%- endif -%}
