@@ -620,6 +620,22 @@ def test_output__of_a_query_that_fails_leaves_what_was_there(filled: Home, tmp_p
     assert list(folder.iterdir()) == [target]
 
 
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_failure__that_duckdb_takes_for_an_interrupt_is_told_by_its_cause_unless_somebody_stopped_it(
+    filled: Home, is_stopped: bool
+):
+    failing = "select case when range = 200000 then error('the cause') else 'x' end as a from range(200001)"
+    # Where two threads fail at once, DuckDB gives this error for the one or the other.
+    interrupted = duckdb.InterruptException("INTERRUPT Error: Interrupted!")
+    with query.connect(filled, failing) as connection:
+        result = query.run(connection, failing)
+        if is_stopped:
+            query.stop(connection)
+        said = str(query.translated(result, interrupted))
+    assert ("the cause" in said) is not is_stopped
+    assert ("Interrupted" in said) is is_stopped
+
+
 @pytest.mark.parametrize("place", ["", "/dev/null", "nowhere/x.csv", "x" * 5_000])
 def test_output__that_is_no_place_for_a_file_is_refused_in_one_line(filled: Home, place: str):
     result = pulse("sql", "select 1", "--format", "csv", "--output", place, "--force")

@@ -34,7 +34,7 @@ class _Running:
 
     def stop(self) -> None:
         if self.connection is not None:
-            self.connection.interrupt()
+            query.stop(self.connection)
 
 
 def run(

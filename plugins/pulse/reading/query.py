@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from pulse.lake.side_tables import Table
 
 __all__ = [
-    "Result", "all_rows", "connect", "rows_for_table", "run", "shown", "spill_folder", "translated", "write_csv",
-    "write_json", "write_parquet",
+    "Result", "all_rows", "connect", "rows_for_table", "run", "shown", "spill_folder", "stop", "translated",
+    "write_csv", "write_json", "write_parquet",
 ]  # fmt: skip
 
 _BATCH_ROWS = 1_000
@@ -47,6 +47,7 @@ _BESIDE = re.compile(
 )
 _TEXT_FUNCTIONS = re.compile(r"\b(?:sentiment|needs|duckdb_functions)\b")
 _UNREADABLE = re.compile(r"pulse-unreadable: (.*?) \| (.*?) \| (.*)", re.DOTALL)
+_INTERRUPTED = "INTERRUPT Error"
 _REBUILD = "`pulse rebuild` makes it again from raw; quality and kpi can be read meanwhile"
 
 
@@ -58,8 +59,17 @@ class _Published:
     damage: str | None
 
 
+@dataclass
+class _Asked:
+    """The statement that a connection runs, and whether somebody stopped it."""
+
+    statement: duckdb.Statement
+    is_stopped: bool = False
+
+
 # By connection: only a statement that needs a damaged published file has to say so.
 _published_of: "WeakKeyDictionary[duckdb.DuckDBPyConnection, _Published]" = WeakKeyDictionary()
+_asked_of: "WeakKeyDictionary[duckdb.DuckDBPyConnection, _Asked]" = WeakKeyDictionary()
 
 
 def connect(
@@ -189,11 +199,19 @@ def run(connection: duckdb.DuckDBPyConnection, sql: str) -> Result:
         *before, last = read_only.statements(connection, sql)
         for statement in before:
             connection.execute(statement)
+        _asked_of[connection] = _Asked(last)
         cursor = connection.execute(last)
     except duckdb.Error as error:
         raise _translated(connection, error) from error
     columns = tuple(column[0] for column in cursor.description or ())
     return Result(columns, _batches(cursor), cursor)
+
+
+def stop(connection: duckdb.DuckDBPyConnection) -> None:
+    """Ask what the connection runs to end. DuckDB looks for that between its steps only."""
+    if asked := _asked_of.get(connection):
+        asked.is_stopped = True
+    connection.interrupt()
 
 
 def _batches(cursor: duckdb.DuckDBPyConnection) -> Iterator[list[tuple[Any, ...]]]:
@@ -211,7 +229,26 @@ def translated(result: Result, error: duckdb.Error) -> QueryError:
     return _translated(result.cursor, error)
 
 
+def _cause(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> duckdb.Error:
+    """What went wrong, where DuckDB says of a statement that nobody stopped only that it was interrupted.
+
+    Where one thread of a statement fails, the others are interrupted, and now and then their error is the one that a
+    reader of the rows gets (DuckDB 1.5, on a busy machine 3 of 100). Run again with all rows at once, it says its own.
+    """
+    asked = _asked_of.get(connection)
+    if asked is None or asked.is_stopped or _INTERRUPTED not in str(error):
+        return error
+    try:
+        again = connection.sql(asked.statement)
+        if again is not None:
+            again.execute()
+    except duckdb.Error as cause:
+        return cause
+    return error
+
+
 def _translated(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> QueryError:
+    error = _cause(connection, error)
     message = str(error).split("\nStack Trace")[0]
     if isinstance(error, duckdb.InvalidInputException) and (found := _UNREADABLE.search(message)):
         return QueryError(found[1], value=found[2], next_step=found[3])
