@@ -29,7 +29,7 @@ from pulse.words import copies, kernel, topics
 from pulse.words.copies import NEAR_COPIES
 
 # Raise this by one whenever the same texts may give other topics or copies.
-VERSION = 1
+VERSION = 2
 MONTHS_BEFORE = 3
 
 TOPICS = Table(
@@ -148,7 +148,8 @@ def _refresh_topics(
     with memory_database.workbench(home.scratch / "words", memory_limit="2GB", threads_n=1) as connection:
         _find_posts(connection, home, window, days, raw_files, words_files)
         posts_of = connection.execute(
-            "select text_month_start_date, text_id, words, is_first from posts order by text_id, text_month_start_date"
+            "select text_month_start_date, text_id, author_key, words, is_first from posts "
+            "order by text_id, text_month_start_date"
         ).to_arrow_table()
         lists = posts_of.column("words").combine_chunks()
         is_first = np.asarray(posts_of.column("is_first").combine_chunks().to_numpy(zero_copy_only=False), np.bool_)
@@ -164,8 +165,9 @@ def _refresh_topics(
             places, strengths = topics.assign(model, _posts_of_lists(lists, model.vocabulary))
             topic_ids = model.topic_ids[places]
             of_sample, _ = topics.assign(model, sample)
+            people = _people_of(posts_of.column("author_key").take(pa.array(fitted)))
             words = _words_of(
-                connection, model, sample, of_sample, [words_files[day] for one in window for day in days[one]]
+                connection, model, sample, of_sample, people, [words_files[day] for one in window for day in days[one]]
             )
     _write(file_of(home, TOPIC_WORDS, month), TOPIC_WORDS, {"month_start_date": month}, words, made_of)
     found = found.select(["text_month_start_date", "text_id"])
@@ -180,7 +182,8 @@ def _find_posts(
 ) -> None:  # fmt: skip
     """Make table ``posts`` of the texts of posts and messages that have words; one of a group of copies is marked."""
     connection.execute(
-        "create temp table posts (text_month_start_date date, text_id bigint, words bigint[], is_first boolean)"
+        "create temp table posts ("
+        "text_month_start_date date, text_id bigint, author_key varchar, words bigint[], is_first boolean)"
     )
     connection.execute("create temp table met (copy_id bigint)")
     for month in reversed(window):
@@ -193,7 +196,7 @@ def _find_posts(
         connection.execute(
             """
             insert into posts
-            select $month, text_id, words,
+            select $month, text_id, author_key, words,
                 row_number() over (partition by copy_id order by text_id) = 1 and copy_id not in (from met)
             from found
             """,
@@ -213,12 +216,14 @@ def _find_written(
     connection.execute(
         f"""
         create or replace temp table found as
-        select text_id, any_value(words) as words, coalesce(any_value(copy_id), any_value(normal_id)) as copy_id
+        select text_id, min(author_key) as author_key, any_value(words) as words,
+            coalesce(any_value(copy_id), any_value(normal_id)) as copy_id
         from read_parquet($words, hive_partitioning = false)
-        semi join (
-            select {text_id_sql("text_sha256")} as text_id
+        inner join (
+            select {text_id_sql("text_sha256")} as text_id, min(author_key) as author_key
             from read_parquet($raw, hive_partitioning = false, union_by_name = true)
             where kind <> 'comment' and text_sha256 is not null
+            group by text_id
         ) as written using (text_id)
         left join read_parquet($copies, hive_partitioning = false) as near using (text_id)
         where words is not null
@@ -233,6 +238,12 @@ def _posts_of_lists(lists: pa.ListArray, vocabulary: topics.Ints | None) -> topi
     offsets = np.asarray(lists.offsets).astype(np.int64)
     values = np.asarray(lists.values)[offsets[0] : offsets[-1]] if len(lists) else np.zeros(0, np.int64)
     return topics.Posts.of_lists(values, offsets[1:] - offsets[0], vocabulary)
+
+
+def _people_of(author_keys: pa.ChunkedArray) -> topics.Ints:
+    """By post, the number of who wrote it; where that cannot be seen, each is a person of its own."""
+    places = author_keys.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    return np.where(np.isnan(places), -1.0 - np.arange(places.size), places).astype(np.int64)
 
 
 def _before(
@@ -264,10 +275,10 @@ def _no_words() -> pa.Table:
 
 def _words_of(
     connection: duckdb.DuckDBPyConnection, model: topics.Model, sample: topics.Posts, of_sample: topics.Ints,
-    words_files: Sequence[Path],
+    people: topics.Ints, words_files: Sequence[Path],
 ) -> pa.Table:  # fmt: skip
     """The first words of each topic, spelled; a topic without a word that is its own has none."""
-    firsts = topics.top_words(sample.counts, of_sample, model.topic_ids.size)
+    firsts = topics.top_words(sample.counts, of_sample, model.topic_ids.size, people)
     rows = [
         (int(topic_id), place, int(model.vocabulary[word]), posts_n, z)
         for topic_id, words in zip(model.topic_ids, firsts, strict=True)

@@ -13,6 +13,7 @@ topics with a tenth of the posts gone differ in every third of their ten first w
 """
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ POSTS_A_TOPIC, FEWEST_TOPICS, MOST_TOPICS = 200, 4, 60
 MOST_FITTED = 20_000
 MIN_WORD_POSTS, MAX_WORD_SHARE = 3, 0.2
 LABEL_WORDS, TOP_WORDS, MIN_Z = 3, 10, 4.0
+# A word of fewer people is theirs, not the topic's.
+MIN_WORD_PEOPLE = 3
 # New topics are taken where the posts' mean log-likelihood a word is better by this share.
 CLEARLY_BETTER = 0.02
 _DIRECTIONS, _ROUNDS, _SMOOTHING, _PRIOR = 50, 15, 0.1, 500.0
@@ -137,12 +140,16 @@ def likelihood(model: Model, posts: Posts) -> float:
 
 
 def top_words(
-    counts: Any, topics: Ints, topics_n: int, *, most_n: int = TOP_WORDS
+    counts: Any, topics: Ints, topics_n: int, people: Ints, *, most_n: int = TOP_WORDS
 ) -> list[list[tuple[int, int, float]]]:
     """By topic its first words: place in the vocabulary, posts of the topic that have it, z; the best first.
 
     In the order of c-TF-IDF (Grootendorst 2022, arXiv 2203.05794), of those that are over-represented with z > 4
-    (Monroe et al. 2008) against all other topics together.
+    (Monroe et al. 2008) against all other topics together, and that three people or more used in posts of the topic.
+
+    Args:
+        topics: by post, its topic.
+        people: by post, the number of who wrote it.
     """
     by_topic = _counts_by_topic(counts, topics, topics_n)
     sizes, totals = by_topic.sum(axis=1, keepdims=True), by_topic.sum(axis=0)
@@ -154,10 +161,17 @@ def top_words(
         here = np.log((by_topic + prior) / (sizes + _PRIOR - by_topic - prior))
         there = np.log((others + prior) / (all_others + _PRIOR - others - prior))
         z = (here - there) / np.sqrt(1 / (by_topic + prior) + 1 / (others + prior))
+    by_word = counts.tocsc()
+
+    def is_of_several(topic: int, word: int) -> bool:
+        posts = by_word.indices[by_word.indptr[word] : by_word.indptr[word + 1]]
+        return np.unique(people[posts[topics[posts] == topic]]).size >= MIN_WORD_PEOPLE
+
     found = []
     for topic in range(topics_n):
         order = np.argsort(-weights[topic], kind="stable")
-        chosen = order[np.nan_to_num(z[topic][order]) > MIN_Z][:most_n]
+        over = order[np.nan_to_num(z[topic][order]) > MIN_Z]
+        chosen = islice((word for word in over if is_of_several(topic, word)), most_n)
         found.append([(int(word), int(by_topic[topic, word]), float(z[topic, word])) for word in chosen])
     return found
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from pulse.words import topics
+from pulse.words import months, topics
 from pulse.words.texts import tokenised
 
 Ints = npt.NDArray[np.int64]
@@ -74,6 +74,30 @@ def test_fit__of_few_posts_there_are_no_topics():
     assert topics.fit(posts_of(made_up(1, posts_n=topics.MIN_POSTS - 1)[0])) is None
 
 
+def test_top_words__of_fewer_than_three_people_are_theirs_and_not_the_topics():
+    texts, _ = made_up(1)
+    posts = posts_of(texts)
+    model = topics.fit(posts, topics_n=3)
+    assert model is not None
+    found, _ = topics.assign(model, posts)
+    people = np.arange(found.size)
+    by_all = topics.top_words(posts.counts, found, 3, people)
+    assert all(by_all)
+    first = by_all[0][0][0]
+    users = posts.counts[:, [first]].toarray().ravel() > 0
+    by_two, by_three = people.copy(), people.copy()
+    by_two[users] %= 2
+    by_three[users] %= 3
+    assert first not in {word for word, _, _ in topics.top_words(posts.counts, found, 3, by_two)[0]}
+    assert topics.top_words(posts.counts, found, 3, by_three) == by_all
+
+
+def test_people__who_cannot_be_seen_are_each_their_own():
+    people = months._people_of(pa.chunked_array([pa.array(["a", None, "b", "a", None])]))
+    assert len({*people.tolist()}) == 4
+    assert people[0] == people[3]
+
+
 def purity(found: Ints, truth: Ints) -> float:
     return sum(np.bincount(truth[found == topic]).max() for topic in np.unique(found)) / truth.size
 
@@ -118,7 +142,8 @@ def baselines(texts: list[str], topics_n: int) -> dict[str, Ints]:
 
 def first_words(model: topics.Model, posts: topics.Posts) -> list[set[int]]:
     found, _ = topics.assign(model, posts)
-    tops = topics.top_words(posts.counts, found, model.topic_ids.size)
+    people = np.arange(found.size)
+    tops = topics.top_words(posts.counts, found, model.topic_ids.size, people)
     return [{int(posts.vocabulary[word]) for word, _, _ in words} for words in tops]
 
 
