@@ -37,9 +37,5 @@
 {# Pre-hook of models with a first day of a period in their key. Several periods may share a model: the pairs say which
    rows are of which. #}
 {% macro delete_affected_periods(period, start_column, of_rows='true') -%}
-    {%- if is_incremental() -%}
-        delete from {{ this }} where {{ of_rows }} and {{ is_period_affected(period, start_column) }}
-    {%- else -%}
-        select 1
-    {%- endif -%}
+    {{- delete_to_make_anew(of_rows ~ ' and ' ~ is_period_affected(period, start_column)) -}}
 {%- endmacro %}
