@@ -1,6 +1,6 @@
 """``make bench``: measure everything and print a report in Markdown; ``--quick`` takes the small sizes only.
 
-``local_executor`` starts Airflow's services and is measured only where it is named.
+``local_executor`` starts Airflow's services, ``spark_builds`` needs Spark: they are measured only where they are named.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from benchmarks import (
     reddit_api,
     reddit_plan,
     runs,
+    spark_builds,
 )
 
 _NAMES = (
@@ -33,7 +34,7 @@ _NAMES = (
 def main() -> None:
     """Run the chosen measurements; made-up data is kept in ``--data`` if given, else removed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"{', '.join(_NAMES)} (all by default), local_executor")
+    parser.add_argument("names", nargs="*", help=f"{', '.join(_NAMES)} (all by default), local_executor, spark_builds")
     parser.add_argument("--quick", action="store_true", help="small sizes, under a minute")
     parser.add_argument("--data", type=Path, help="folder to keep made-up archives in")
     options = parser.parse_args()
@@ -68,6 +69,7 @@ def _lines(name: str, folder: Path, *, is_quick: bool) -> list[str]:
         "reddit_plan": lambda: reddit_plan.run(folder, (10, 30) if is_quick else (30, 100, 300)),
         "runs": lambda: runs.run(folder, 20 if is_quick else 300),
         "local_executor": lambda: runs.run_local_executor(folder),
+        "spark_builds": lambda: spark_builds.run(folder, *((20, 1_000) if is_quick else (90, 5_000))),
     }
     if name not in measurements:
         raise SystemExit(f"unknown benchmark: {name}; choose of {', '.join(measurements)}")

@@ -46,20 +46,20 @@ def one_more_day(folder: str, history_rows_n: int) -> Cost:
     with tempfile.TemporaryDirectory(dir=folder) as root:
         home = Home(Path(root)).create()
         for offset in range(days_n):
-            _add_day(home, FIRST_DAY + timedelta(days=offset))
-        _build_and_publish(home, settings)
+            add_day(home, FIRST_DAY + timedelta(days=offset), DAY_ROWS)
+        build_and_publish(home, settings)
         times = []
         with measured() as cost:
             for offset in range(days_n, days_n + 3):
-                _add_day(home, FIRST_DAY + timedelta(days=offset))
-                nodes = _build_and_publish(home, settings)
+                add_day(home, FIRST_DAY + timedelta(days=offset), DAY_ROWS)
+                nodes = build_and_publish(home, settings)
                 times.append(sum(node.execution_s for node in nodes if node.resource_type == "model"))
         assert builds.published_state(home) is not None
     total = cost()
     return Cost(median(times), total.cpu_s, total.peak_mb)
 
 
-def _add_day(home: "Home", day: date) -> None:
+def add_day(home: "Home", day: date, rows_n: int) -> None:
     """Put a partition into raw with its note and scores, as a promotion and the score step would."""
     import duckdb
 
@@ -75,7 +75,7 @@ def _add_day(home: "Home", day: date) -> None:
         made.mkdir(parents=True)
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
-        select = select_contributions(day, DAY_ROWS, load_id=load_id)
+        select = select_contributions(day, rows_n, load_id=load_id)
         connection.execute(f"copy ({select}) to '{partition}/{load_id}.parquet' (format parquet, compression zstd)")
         connection.execute(
             f"""
@@ -94,7 +94,8 @@ def _add_day(home: "Home", day: date) -> None:
     write_json(home.warehouse / "pending" / f"{load_id}.json", note)
 
 
-def _build_and_publish(home: "Home", settings: "Settings") -> "tuple[NodeResult, ...]":
+def build_and_publish(home: "Home", settings: "Settings") -> "tuple[NodeResult, ...]":
+    """Build what is pending, publish it, and keep nothing older; the build's nodes."""
     from pulse.warehouse import builds
 
     report = builds.build(home, settings=settings)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from pulse.config.spark import Spark
@@ -18,8 +19,9 @@ from pulse.core.window import Window
 from pulse.lake import raw
 from pulse.steps import scoring_on_spark
 from pulse.texts import get_scorer, score_partitions, unjudged_partitions
-from pulse.warehouse import builds
+from pulse.warehouse import build_folders, builds
 from pulse.warehouse.engines import spark as spark_engine
+from pulse.warehouse.engines.spark import SparkEngine
 from support import NOON, contribution, sealed_load
 
 # Small data: Java's second compiler, Java made of each query, and plans made anew on the way would take longer than all
@@ -150,6 +152,38 @@ def built_on_both(lab: Any, folder: Path, *, days: Iterable[int], spark: Spark, 
     lab.build(has_data_tests=False)
     other.build(has_data_tests=False)
     return other
+
+
+def built_further(lab: Any, other: Any, *, day: int) -> None:
+    """Publish two such builds; then bring both another day, and what a live source sees of an earlier one, and build.
+
+    What the source sees has other scores, was edited or is gone, so each thing that a partial build deletes is there.
+    """
+    for one in (lab, other):
+        one.publish()
+        chance = random.Random(day)  # noqa: S311  (the same for both)
+        for community in ("tea", "mate"):
+            one.bring(one.archive(day, written(chance, day, community), community=community))
+        seen_at = NOON + timedelta(days=day)
+        again = [
+            row | {"score": 40, "body": body, "observed_at": seen_at, "edited_at": seen_at}
+            for row, body in zip(written(random.Random(18), 0, "mate"), (*TEXTS, *TEXTS), strict=False)  # noqa: S311
+        ]
+        one.bring(one.live(day + 1, again, community="mate", members_n=50))
+        # Small files, as all are here, would be written anew.
+        with pytest.MonkeyPatch.context() as changed:
+            changed.setattr(SparkEngine, "small_file_bytes", 0)
+            report = one.build(has_data_tests=False)
+        assert report.contribution_dates is not None, "everything was built"
+
+
+def tables_taken_over(home: Home) -> set[str]:
+    """Tables of which the newest build's folder has files with rows of the build before it."""
+    newest = max(
+        build_folders.builds_folder(home).iterdir(), key=lambda folder: (folder / "files.json").stat().st_mtime_ns
+    )
+    files = [file for file in newest.rglob("*.parquet") if file.stat().st_nlink > 1]
+    return {file.parent.name for file in files if pq.read_metadata(file).num_rows}
 
 
 def assert_same_tables(lab: Any, other: Any, *, least_n: int, least_filled_n: int) -> None:

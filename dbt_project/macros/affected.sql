@@ -60,23 +60,47 @@
     {{- delete_to_make_anew(is_affected('contribution_date')) -}}
 {%- endmacro %}
 
-{# Statement that deletes what a run inserts anew; of a table that is made whole there is nothing to delete. #}
+{# Statement that deletes what a run inserts anew; of a table that is made whole there is nothing to delete. The condition may
+   call the table `old`. #}
 {% macro delete_to_make_anew(condition) -%}
     {%- if is_incremental() -%}
-        delete from {{ this }} where {{ condition }}
+        {{- adapter.dispatch('delete_rows', 'community_pulse')(condition) -}}
     {%- else -%}
         select 1
     {%- endif -%}
 {%- endmacro %}
 
+{% macro default__delete_rows(condition) -%}
+    delete from {{ this }} as old where {{ condition }}
+{%- endmacro %}
+
+{# Its files are written once: the materialization leaves such rows out of what it takes over (spark_engine.sql). #}
+{% macro spark__delete_rows(condition) -%}
+    {%- do model.setdefault('deletions', []).append(condition) -%}
+    select 1
+{%- endmacro %}
+
 {# Pre-hook before that deletion: keep the keys that have rows on the affected dates now. #}
 {% macro remember_affected_keys(name, keys) -%}
     {%- if is_partial_build() -%}
-        create or replace table {{ this.schema }}.{{ name }} as
+        {{ create_keys_table(this.schema ~ '.' ~ name) }} as
         select distinct {{ keys | join(', ') }} from {{ this }} where {{ is_affected('contribution_date') }}
     {%- else -%}
         select 1
     {%- endif -%}
+{%- endmacro %}
+
+{% macro create_keys_table(name) -%}
+    {{ return(adapter.dispatch('create_keys_table', 'community_pulse')(name)) }}
+{%- endmacro %}
+
+{% macro default__create_keys_table(name) -%}
+    create or replace table {{ name }}
+{%- endmacro %}
+
+{# None is left from before: each build has a catalog of its own. #}
+{% macro spark__create_keys_table(name) -%}
+    create table {{ name }} {{ parquet() }}
 {%- endmacro %}
 
 {# Subquery of the keys that had or have rows on the affected dates. #}
@@ -93,15 +117,11 @@
 
 {# Pre-hook of models with one row per key. #}
 {% macro delete_affected_keys(remembered_in, name, keys) -%}
-    {%- if is_partial_build() -%}
-        delete from {{ this }} as old
-        where exists (
+    {%- set has_key -%}
+        exists (
             select 1 from ({{ affected_keys(remembered_in, name, keys) }}) as affected
             where {% for key in keys %}old.{{ key }} = affected.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
         )
-    {%- elif is_incremental() -%}
-        delete from {{ this }}
-    {%- else -%}
-        select 1
-    {%- endif -%}
+    {%- endset -%}
+    {{- delete_to_make_anew(has_key if is_partial_build() else 'true') -}}
 {%- endmacro %}

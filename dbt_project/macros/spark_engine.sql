@@ -1,5 +1,6 @@
-{# How models are made on Spark. A build writes a folder of its own that nobody reads yet, and makes everything, so a
-   table is written once and nothing is swapped or deleted (plugins/pulse/warehouse/engines/spark.py). #}
+{# How models are made on Spark. A build writes a folder of its own that nobody reads yet: each table once, nothing is swapped
+   or deleted (plugins/pulse/warehouse/engines/spark.py). A partial build has the tables of the last one at hand, and writes
+   what it makes anew; of files in which nothing is to be deleted the new folder gets another name. #}
 
 {% macro spark__create_schema(relation) -%}
     {%- call statement('create_schema') -%}
@@ -8,8 +9,8 @@
     {%- endcall -%}
 {%- endmacro %}
 
-{% macro location_of(schema) -%}
-    {%- set folder = env_var('PULSE_BUILD_FOLDER') ~ '/' ~ schema -%}
+{% macro location_of(place) -%}
+    {%- set folder = env_var('PULSE_BUILD_FOLDER') ~ '/' ~ place -%}
     location '{{ folder | replace("'", "''") }}'
 {%- endmacro %}
 
@@ -23,7 +24,12 @@
 {% endmaterialization %}
 
 {% materialization incremental, adapter='spark', supported_languages=['sql'] %}
-    {{ return(write_on_spark('table')) }}
+    {%- if is_incremental() -%}
+        {{ return(write_part_on_spark()) }}
+    {%- elif var('affected_dates') is not none -%}
+        {%- do exceptions.raise_compiler_error('the last build has no ' ~ this ~ ', of which some dates were to be made') -%}
+    {%- endif -%}
+    {{ return(write_on_spark('table', is_clustered=true)) }}
 {% endmaterialization %}
 
 {% materialization file, adapter='spark', supported_languages=['sql'] %}
@@ -34,7 +40,7 @@
     {{ return(write_on_spark('view')) }}
 {% endmaterialization %}
 
-{% macro write_on_spark(kind) %}
+{% macro write_on_spark(kind, is_clustered=false) %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target = this.incorporate(type=kind) -%}
     {{ run_hooks(pre_hooks) }}
@@ -45,11 +51,63 @@
     {%- set sql = with_steps_written(compiled_code, steps) if kind == 'table' else compiled_code -%}
     {% call statement('main') %}
         create {{ kind }} {{ target }}{{ ' ' ~ parquet() if kind == 'table' }} as
-        {{ held_to_contract(sql) if config.get('contract').enforced else sql }}
+        {{ rows_of_model(sql, is_clustered) }}
     {% endcall %}
     {%- do drop_steps(steps) -%}
     {{ run_hooks(post_hooks) }}
     {{ return({'relations': [target]}) }}
+{% endmacro %}
+
+{% macro rows_of_model(sql, is_clustered) %}
+    {%- set rows = held_to_contract(sql) if config.get('contract').enforced else sql -%}
+    {%- if is_clustered -%}
+        {%- set rows = by_month(rows, get_column_schema_from_query(rows, config.get('sql_header')) | map(attribute='name') | list) -%}
+    {%- endif -%}
+    {{ return(rows) }}
+{% endmacro %}
+
+{# Rows so that a month lies in few files, and few files have rows that a partial build deletes. #}
+{% macro by_month(rows, columns) -%}
+    {%- set dated = ['contribution_date', 'month_start_date', 'period_start_date'] | select('in', columns) | first -%}
+    {{ return('select * from (' ~ rows ~ ') as made distribute by trunc(' ~ dated ~ ", 'MM')" if dated else rows) }}
+{%- endmacro %}
+
+{# Makes some dates of a table anew. While dbt runs the table is a view of what the last build's files keep and of what was
+   written; build_folders.complete makes the folder of it. Small files are always written anew, or there would be some more
+   after each day. #}
+{% macro write_part_on_spark() %}
+    {%- set table = this.schema ~ '.' ~ this.identifier -%}
+    {%- set last, touched, kept, written = table ~ '__last', table ~ '__touched', table ~ '__kept', table ~ '__written' -%}
+    {%- set names = adapter.get_columns_in_relation(this) | map(attribute='name') | list -%}
+    {%- set columns = names | join(', ') -%}
+    {{ run_hooks(pre_hooks) }}
+    {%- set gone = 'coalesce((' ~ model.deletions | join(') or (') ~ '), false)' -%}
+    {%- do run_query('alter table ' ~ table ~ ' rename to ' ~ last) -%}
+    {%- set is_small = '_metadata.file_size < ' ~ env_var('PULSE_SMALL_FILE_BYTES') -%}
+    {%- do write_beside(touched, 'select distinct _metadata.file_name as file_name from ' ~ last ~ ' as old where ' ~ gone ~ ' or ' ~ is_small) -%}
+    {%- set files = run_query('select file_name from ' ~ touched).columns[0].values() | list -%}
+    {%- set is_touched = "_metadata.file_name in ('" ~ files | join("', '") ~ "')" if files else 'false' -%}
+    {%- do write_beside(kept, 'select ' ~ columns ~ ' from ' ~ last ~ ' as old where ' ~ is_touched ~ ' and not ' ~ gone) -%}
+    {%- set before -%}
+        select {{ columns }} from {{ last }} where not {{ is_touched }} union all select {{ columns }} from {{ kept }}
+    {%- endset -%}
+    {%- do run_query('create view ' ~ table ~ ' as ' ~ before) -%}
+    {%- set steps = [] -%}
+    {%- set rows = by_month(rows_of_model(with_steps_written(compiled_code, steps), false), names) -%}
+    {% call statement('main') %}
+        create table {{ written }} {{ parquet() }} {{ location_of(this.schema ~ '/' ~ this.identifier) }} as
+        select {{ columns }} from ({{ rows }}) as made
+    {% endcall %}
+    {%- do drop_steps(steps) -%}
+    {%- do run_query('create or replace view ' ~ table ~ ' as ' ~ before ~ ' union all select ' ~ columns ~ ' from ' ~ written) -%}
+    {{ run_hooks(post_hooks) }}
+    {{ return({'relations': [this.incorporate(type='view')]}) }}
+{% endmacro %}
+
+{# Writes rows where build_folders.complete looks for them, for this model: `parts/<schema>.<table>/touched` or `/kept`. #}
+{% macro write_beside(name, rows) %}
+    {%- set place = 'parts/' ~ this.schema ~ '.' ~ this.identifier ~ '/' ~ name.split('__')[-1] -%}
+    {%- do run_query('create table ' ~ name ~ ' ' ~ parquet() ~ ' ' ~ location_of(place) ~ ' as ' ~ rows) -%}
 {% endmacro %}
 
 {# A model's SQL in which no CTE of any work is worked out more than twice. Spark puts a copy of a CTE wherever it is named,

@@ -4,6 +4,7 @@ Needs `requirements/spark.txt` and Java; `make test-spark` installs both.
 """
 
 import os
+import random
 import select
 import signal
 from pathlib import Path
@@ -68,11 +69,23 @@ def test_publish__shows_views_that_readers_can_read_and_nothing_else_of_the_buil
     assert builds.build(home, settings=built.on_spark.settings).is_nothing_new
 
 
+def test_partial_build__has_what_duckdb_builds(built: Built):
+    spark_homes.built_further(built.on_duckdb, built.on_spark, day=42)
+    spark_homes.assert_same_tables(built.on_duckdb, built.on_spark, least_n=100, least_filled_n=55)
+    built.on_spark.publish()
+
+
 def test_build__killed_in_the_middle_leaves_readers_what_they_had(built: Built, tmp_path: Path):
     home = built.on_spark.home
     before = builds.published_state(home)
     assert before is not None
     folders = {*build_folders.builds_folder(home).iterdir()}
+    # No part of it can be made any more, so everything is.
+    folder = build_folders.folder_of_state(home, before.state_id)
+    assert folder is not None
+    next(folder.glob("intermediate/int_questions/*.parquet")).unlink()
+    rows = spark_homes.written(random.Random(45), 45, "tea")  # noqa: S311  (made-up rows)
+    built.on_spark.bring(built.on_spark.archive(45, rows))
     killed = built.on_spark.run(f"""
 from logging.handlers import RotatingFileHandler
 write = RotatingFileHandler.handle
@@ -83,9 +96,10 @@ def handle(self, record):
         die()
     write(self, record)
 RotatingFileHandler.handle = handle
-builds.build(home, settings=settings, is_full_refresh=True)
+builds.build(home, settings=settings)
 """)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert "files of the last build are missing, so everything will be built" in killed.stderr
     assert has_ended(int((tmp_path / "java").read_text()))
     assert builds.published_state(home) == before
     assert posts_n(home) > 50

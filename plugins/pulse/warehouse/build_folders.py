@@ -3,8 +3,13 @@
 A folder is written by one build and never again. Gate 2 and readers open a DuckDB file as ever, in which each table is
 a view of the folder's files, under its absolute path. A folder stays as long as a published state, or the working file,
 is made of it: a marker in it names each such state, written before readers are pointed to the state.
+
+A partial build goes on from the last one: files of tables in which it deletes nothing get another name in its folder
+(a hard link, or a copy where the disk has none), so each folder can be read and removed without any other. The list of
+a folder's files, written last, says that it is whole.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from glob import escape as glob_escape
@@ -12,12 +17,16 @@ from pathlib import Path
 
 import duckdb
 
-from pulse.core.files import fsync_folder, sql_text, storage_error
+from pulse.core.errors import StorageError
+from pulse.core.files import fsync_folder, read_json, sql_text, storage_error, write_json
 from pulse.core.home import Home
 
 # What readers get; what lies in other folders of a build is between dbt and gate 2.
 READ_SCHEMAS = ("intermediate", "marts")
+_SCHEMAS = ("staging", *READ_SCHEMAS)
 _MARKERS = "states"
+_FILES = "files.json"  # size in bytes of each file of its tables
+_PARTS = "parts"  # what a partial build keeps of the last one, before the folder is made whole
 
 
 def builds_folder(home: Home) -> Path:
@@ -30,6 +39,84 @@ def readable_folders(home: Home) -> list[Path]:
     return [folder / schema for folder in _folders(home) for schema in READ_SCHEMAS]
 
 
+def begin(folder: Path) -> None:
+    """Make an empty folder for a build; what an attempt left there goes.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise storage_error(folder, error) from error
+
+
+def complete(folder: Path, *, last: Path | None) -> None:
+    """Give a build that ended well what it takes over from the last one, and the list that says that it is whole.
+
+    For each table of which some dates were made, ``parts/<schema>.<table>`` has the names of the last build's files in
+    which rows were deleted (``touched``), and what is left of these (``kept``).
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    parts = folder / _PARTS
+    try:
+        if last is not None:
+            for part in parts.iterdir():
+                table = part.name.replace(".", "/", 1)
+                _take_over(part, last / table, folder / table)
+            shutil.rmtree(parts)
+        files = [file for schema, table in tables(folder) for file in (folder / schema / table).glob("*.parquet")]
+        write_json(folder / _FILES, {str(file.relative_to(folder)): file.stat().st_size for file in sorted(files)})
+    except OSError as error:
+        raise storage_error(folder, error) from error
+
+
+def _take_over(part: Path, before: Path, table: Path) -> None:
+    touched = _file_names(part / "touched")
+    for file in before.glob("*.parquet"):
+        if file.name not in touched:
+            _link(file, table / file.name)
+    for file in (part / "kept").glob("*.parquet"):
+        file.rename(table / file.name)
+
+
+def _file_names(folder: Path) -> set[str]:
+    pattern = f"{glob_escape(str(folder))}/*.parquet"
+    with duckdb.connect() as connection:
+        reader = f"read_parquet({sql_text(pattern)}, hive_partitioning = false)"
+        return {str(name) for (name,) in connection.execute(f"select file_name from {reader}").fetchall()}
+
+
+def _link(file: Path, target: Path) -> None:
+    try:
+        os.link(file, target)
+    except OSError:  # a disk without them
+        shutil.copyfile(file, target)
+
+
+def whole(home: Home, name: str | None) -> Path | None:
+    """The folder of a build, if all of its files are there; None where one is missing or of another size."""
+    if name is None:
+        return None
+    folder = builds_folder(home) / name
+    try:
+        files = read_json(folder / _FILES)
+        is_whole = all((folder / file).stat().st_size == size for file, size in files.items())
+    except (StorageError, OSError, AttributeError, TypeError):
+        return None
+    return folder if is_whole else None
+
+
+def tables(folder: Path) -> list[tuple[str, str]]:
+    """Schema and name of each table of a build."""
+    return [
+        (schema, table.name) for schema in _SCHEMAS for table in sorted((folder / schema).glob("*")) if table.is_dir()
+    ]
+
+
 def write_views(folder: Path, database: Path) -> None:
     """Make a view of each table of a build in a DuckDB file, in place of what stands there under that name.
 
@@ -37,14 +124,14 @@ def write_views(folder: Path, database: Path) -> None:
         duckdb.Error: the file cannot be written.
     """
     with duckdb.connect(str(database)) as connection:
-        for schema in ("staging", *READ_SCHEMAS):
+        for schema in _SCHEMAS:
             connection.execute(f"create schema if not exists {schema}")
-            for table in sorted(path for path in (folder / schema).glob("*") if path.is_dir()):
-                files = f"{glob_escape(str(table))}/*.parquet"
-                connection.execute(
-                    f'create or replace view {schema}."{table.name}" as '
-                    f"select * from read_parquet({sql_text(files)}, hive_partitioning = false)"
-                )
+        for schema, table in tables(folder):
+            files = f"{glob_escape(str(folder / schema / table))}/*.parquet"
+            connection.execute(
+                f'create or replace view {schema}."{table}" as '
+                f"select * from read_parquet({sql_text(files)}, hive_partitioning = false)"
+            )
 
 
 def write_tables(connection: duckdb.DuckDBPyConnection) -> None:

@@ -6,8 +6,9 @@ stopped by gate 2) is undone first. So dbt may build only what changed since the
 
 A build that failed, was killed or was of a selection only cannot be published.
 
-Where the engine is Spark, a build is a folder of Parquet and makes everything; the working file is made of views over
-it (:mod:`pulse.warehouse.build_folders`), and so is what is published, unless the config asks for tables.
+Where the engine is Spark, a build is a folder of Parquet, which takes over what did not change from that of the last
+one; the working file is made of views over it (:mod:`pulse.warehouse.build_folders`), and so is what is published,
+unless the config asks for tables.
 
 One writer: building and publishing hold the same lock as promotions into raw.
 """
@@ -145,7 +146,7 @@ def build(
     """Run ``dbt build`` over the pending dates, or over everything when that is asked for or needed.
 
     Everything is needed the first time, and when the dbt project, the engine, the sentiment model or what the config
-    says to listen for changed since the last publish; on Spark whenever anything did.
+    says to listen for changed since the last publish; on Spark also where a file of the last build is missing.
     Nothing is, and nothing is touched, when none of what dbt reads changed since the build that is published.
 
     Args:
@@ -162,12 +163,11 @@ def build(
     """
     model_id = sentiment_model_id(settings)
     build_id = secrets.token_hex(8)
-    engine = _engine(home, settings, build_id)
     with exclusive(home, WAREHOUSE_LOCK, timeout_s=timeout_s):
         transform.ensure_inputs(home)
         identity = {
             "project": transform.project_digest(),
-            "engine": engine.name,
+            "engine": settings.engine,
             "platforms": facts_table.digest(),
             "sentiment_model_id": model_id,
             "words_version": str(WORDS_VERSION),
@@ -177,10 +177,13 @@ def build(
         if not is_full_refresh and select is None and _is_published_already(home, identity, inputs):
             return BuildReport(True, (), (), model_id, is_nothing_new=True)
         _undo_unpublished(home)
-        is_full = is_full_refresh or not working_file(home).exists() or _WorkingState.read(home).identity != identity
-        is_full = is_full or engine.builds_whole
+        before = _WorkingState.read(home)
+        is_full = is_full_refresh or not working_file(home).exists() or before.identity != identity
         pending = raw.pending_dates(home)
         is_full = is_full or any(map(raw.asks_for_everything, pending))
+        last = None if is_full else _last_folder(home, settings, before.build_folder, select)
+        is_full = is_full or (last is None and settings.engine == SparkEngine.name)
+        engine = _engine(home, settings, build_id, last)
         dates = tuple(sorted({day for of_note in pending.values() for day in of_note}))
         if not is_full:
             dates = creation_times.widened(working_file(home), dates, raw.pending_files(home))
@@ -191,14 +194,14 @@ def build(
             build_id=build_id,
             inputs=inputs,
             contribution_dates=None if is_full else [day.isoformat() for day in dates],
-            build_folder=build_id if engine.builds_whole else None,
+            build_folder=build_id if engine.writes_folders else None,
         )
         state.write(home)
         _require_whole_inputs(home, is_deep=False)
         if is_full:
             # What the project no longer has must go too, and a file that is written over keeps the room it once took.
             _remove_working_file(home)
-            _remove_unused_builds(home, kept=None)
+        _remove_unused_builds(home, kept=last)
         variables = {"affected_dates": state.contribution_dates, "sentiment_model_id": model_id}
         arguments = [*BUILD]
         arguments += ["--full-refresh"] if is_full else []
@@ -210,7 +213,7 @@ def build(
             if quality.damaged_files(home, quality.LOAD_OUTCOMES, is_deep=True):
                 nodes = transform.run(home, working_file(home), arguments, variables, engine=engine, is_deep=True)
                 is_ok = bool(nodes) and all(node.is_ok for node in nodes)
-        if is_ok and engine.builds_whole:
+        if is_ok and engine.writes_folders:
             # Gate 2 reads raw and scores too, by DuckDB's own views of them.
             staged = transform.run(home, working_file(home), ["run", "--select", "path:models/staging"], variables)
             is_ok = bool(staged) and all(node.is_ok for node in staged)
@@ -221,10 +224,20 @@ def build(
     return BuildReport(is_ok, nodes, None if is_full else dates, model_id)
 
 
-def _engine(home: Home, settings: Settings, build_id: str) -> Engine:
-    if settings.engine == "spark":
-        return SparkEngine(settings.spark, build_folders.builds_folder(home) / build_id)
+def _engine(home: Home, settings: Settings, build_id: str, last: Path | None) -> Engine:
+    if settings.engine == SparkEngine.name:
+        return SparkEngine(settings.spark, build_folders.builds_folder(home) / build_id, last=last)
     return DuckDBEngine()
+
+
+def _last_folder(home: Home, settings: Settings, name: str | None, select: str | None) -> Path | None:
+    """The folder that a partial build on Spark goes on from; None where there is none, or not whole."""
+    if settings.engine != SparkEngine.name or select is not None:
+        return None
+    folder = build_folders.whole(home, name)
+    if folder is None:
+        log.warning("warehouse: files of the last build are missing, so everything will be built from raw")
+    return folder
 
 
 def _require_whole_inputs(home: Home, *, is_deep: bool) -> None:

@@ -1,7 +1,10 @@
 """What is decided around engines without starting any: what they need, what they may be told, and folders of builds."""
 
+import errno
+import os
 import subprocess
 import sys
+from glob import escape
 from pathlib import Path
 
 import duckdb
@@ -114,12 +117,18 @@ def home(tmp_path: Path) -> Home:
 def a_build(home: Home, name: str) -> Path:
     folder = build_folders.builds_folder(home) / name
     for schema, table in (("marts", "fct_tea"), ("intermediate", "int_tea"), ("staging", "int_observations")):
-        place = folder / schema / table
-        place.mkdir(parents=True)
-        with duckdb.connect() as connection:
-            connection.execute("create table rows as select 1 as n union all select 2")
-            connection.table("rows").write_parquet(str(place / "part-0.parquet"))
+        write_rows(folder / schema / table / "part-0.parquet", "select 1 as n union all select 2")
     return folder
+
+
+def write_rows(file: Path, sql: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    duckdb.sql(sql).write_parquet(str(file))
+
+
+def rows_of(folder: Path) -> list[int]:
+    read = [duckdb.read_parquet(escape(str(file))).fetchall() for file in folder.glob("*.parquet")]
+    return sorted(n for rows in read for (n,) in rows)
 
 
 def a_state(home: Home, state_id: str, folder: Path) -> None:
@@ -134,6 +143,62 @@ def test_write_views__gives_a_file_that_reads_the_build(home: Home, tmp_path: Pa
     with duckdb.connect(str(database)) as connection:
         assert connection.execute("select sum(n) from marts.fct_tea").fetchone() == (3,)
         assert connection.execute("select sum(n) from staging.int_observations").fetchone() == (3,)
+
+
+def test_complete__takes_over_the_files_in_which_nothing_was_deleted(home: Home):
+    last, folder = a_build(home, "last"), build_folders.builds_folder(home) / "next"
+    write_rows(last / "marts" / "fct_tea" / "part-1.parquet", "select 3 as n")
+    build_folders.complete(last, last=None)
+    # Of the table of marts one file is touched: 1 was deleted, 2 is kept, 4 is new; the other table is made whole.
+    write_rows(folder / "parts" / "marts.fct_tea" / "touched" / "a.parquet", "select 'part-0.parquet' as file_name")
+    write_rows(folder / "parts" / "marts.fct_tea" / "kept" / "b.parquet", "select 2 as n")
+    write_rows(folder / "marts" / "fct_tea" / "c.parquet", "select 4 as n")
+    write_rows(folder / "intermediate" / "int_tea" / "d.parquet", "select 5 as n")
+    build_folders.complete(folder, last=last)
+    assert rows_of(folder / "marts" / "fct_tea") == [2, 3, 4]
+    assert rows_of(folder / "intermediate" / "int_tea") == [5]
+    assert (folder / "marts" / "fct_tea" / "part-1.parquet").stat().st_nlink == 2
+    assert build_folders.whole(home, "next") == folder
+    assert not (folder / "parts").exists()
+    # Each can go without the other.
+    build_folders.remove_unused(home, kept=folder)
+    assert not last.exists()
+    assert rows_of(folder / "marts" / "fct_tea") == [2, 3, 4]
+
+
+def test_complete__copies_where_the_disk_has_no_links(home: Home, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    last, folder = a_build(home, "last"), build_folders.builds_folder(home) / "next"
+    write_rows(folder / "parts" / "marts.fct_tea" / "touched" / "a.parquet", "select 'none' as file_name limit 0")
+    write_rows(folder / "parts" / "marts.fct_tea" / "kept" / "b.parquet", "select 2 as n limit 0")
+    write_rows(folder / "marts" / "fct_tea" / "c.parquet", "select 4 as n")
+    build_folders.complete(folder, last=last)
+    assert rows_of(folder / "marts" / "fct_tea") == [1, 2, 4]
+    assert (folder / "marts" / "fct_tea" / "part-0.parquet").stat().st_nlink == 1
+
+
+@pytest.mark.parametrize("damage", ["no list", "a file gone", "a file cut", "no folder"])
+def test_whole__is_no_build_of_which_anything_is_missing(damage: str, home: Home):
+    folder = a_build(home, "one")
+    file = folder / "marts" / "fct_tea" / "part-0.parquet"
+    if damage != "no list":
+        build_folders.complete(folder, last=None)
+        assert build_folders.whole(home, "one") == folder
+    if damage == "a file gone":
+        file.unlink()
+    elif damage == "a file cut":
+        file.write_bytes(file.read_bytes()[:-1])
+    assert build_folders.whole(home, "another" if damage == "no folder" else "one") is None
+    assert build_folders.whole(home, None) is None
+
+
+def test_begin__leaves_nothing_of_an_attempt(home: Home):
+    folder = a_build(home, "one")
+    build_folders.begin(folder)
+    assert [*folder.iterdir()] == []
 
 
 def test_write_tables__gives_a_file_that_needs_nothing_else(home: Home, tmp_path: Path):

@@ -30,11 +30,12 @@ class Engine(Protocol):
 
     Attributes:
         name: as in the config; also the target of dbt's profile, and of the macros that differ.
-        builds_whole: every build makes everything; none goes on from the last one.
+        writes_folders: a build is a folder of its own, and the working file is made of views over it
+            (:mod:`pulse.warehouse.build_folders`); otherwise dbt writes the working file itself.
     """
 
     name: ClassVar[str]
-    builds_whole: ClassVar[bool]
+    writes_folders: ClassVar[bool]
 
     def dbt_environment(
         self, home: Home, database: Path, inputs: Sequence[Input]

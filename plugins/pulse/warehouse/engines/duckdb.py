@@ -13,7 +13,7 @@ class DuckDBEngine:
     """Builds the file that gate 2 and readers get; raw stays where it lies."""
 
     name: ClassVar[str] = "duckdb"
-    builds_whole: ClassVar[bool] = False
+    writes_folders: ClassVar[bool] = False
 
     @contextmanager
     def dbt_environment(self, home: Home, database: Path, inputs: Sequence[Input]) -> Iterator[Mapping[str, str]]:

@@ -1,7 +1,8 @@
 """Spark: for more than one machine holds. dbt's SQL runs in a session of this process, and writes a folder of Parquet.
 
 What dbt-spark cannot do here is done by the project's own macros (``dbt_project/macros/spark_engine.sql``): tables are
-written once into a new folder, so no table format with deletions is needed, and every build makes everything.
+written once into a new folder, so no table format with deletions is needed. A partial build writes anew the files in
+which something is to be deleted, and takes over the others.
 """
 
 import logging
@@ -83,12 +84,15 @@ class SparkEngine:
     """Builds into a folder of its own; the working file becomes views over it."""
 
     name: ClassVar[str] = "spark"
-    builds_whole: ClassVar[bool] = True
+    writes_folders: ClassVar[bool] = True
+    # Smaller files are written anew by each partial build: there would be more of them every day.
+    small_file_bytes: ClassVar[int] = 8 * 1024 * 1024
 
-    def __init__(self, spark: Spark, folder: Path) -> None:
-        """``folder``: of this build; nobody else writes there."""
+    def __init__(self, spark: Spark, folder: Path, *, last: Path | None = None) -> None:
+        """Build into ``folder``, where nobody else writes; a partial build goes on from ``last``, which is whole."""
         self._spark = spark
         self._folder = folder
+        self._last = last
 
     @contextmanager
     def dbt_environment(
@@ -99,14 +103,17 @@ class SparkEngine:
     ) -> Iterator[Mapping[str, str]]:
         """A session in which dbt's sources are tables; Spark and its Java end with the context."""
         require_installed()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        build_folders.begin(self._folder)
         with session(self._spark, home, self._folder) as started:
             for schema in ("files", *{source.schema for source in inputs}):
                 started.sql(f"create schema if not exists {schema}")
             for source in inputs:
                 _show(started, source)
+            if self._last is not None:
+                _show_tables(started, self._last, self._folder)
             unused = {f"PULSE_RAW_{source.table.upper()}": "" for source in inputs}
-            yield {"PULSE_BUILD_FOLDER": str(self._folder)} | unused
+            own = {"PULSE_BUILD_FOLDER": str(self._folder), "PULSE_SMALL_FILE_BYTES": str(self.small_file_bytes)}
+            yield own | unused
 
     def fixture(self, sql: str) -> str:
         """The same rows, with Spark's names of types and lists. What is Jinja stays as it is."""
@@ -114,7 +121,8 @@ class SparkEngine:
         return "".join(part if _JINJA.fullmatch(part) else _as_spark_writes(part) for part in parts)
 
     def deliver(self, database: Path) -> None:
-        """Make the working file of views."""
+        """Make the folder whole, and the working file of views."""
+        build_folders.complete(self._folder, last=self._last)
         build_folders.write_views(self._folder, database)
 
 
@@ -195,6 +203,17 @@ def _show(session: Any, source: Input) -> None:
         f"create view {source.schema}.{source.table} as "
         f"select *, _metadata.file_path as filename from files.{source.table}"
     )
+
+
+def _show_tables(session: Any, last: Path, folder: Path) -> None:
+    """Make the tables of the last build tables of Spark, which dropping leaves where they are.
+
+    What is made anew under their names goes to the new build's folder.
+    """
+    for schema, table in build_folders.tables(last):
+        session.sql(f"create schema if not exists {schema} location {_text(str(folder / schema))}")
+        place = _text(str(last / schema / table))
+        session.sql(f"create table {schema}.{table} using parquet options (path {place}, {_NO_PATTERNS})")
 
 
 def spark_type(kind: str) -> str:
