@@ -1,6 +1,7 @@
 """``make bench``: measure everything and print a report in Markdown; ``--quick`` takes the small sizes only.
 
-``local_executor`` starts Airflow's services, ``spark_builds`` needs Spark: they are measured only where they are named.
+``local_executor`` starts Airflow's services, ``spark_builds`` needs Spark, and ``object_storage`` a
+bucket: they are measured only where they are named.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from benchmarks import (
     live_calls,
     many_entries,
     marts,
+    object_storage,
     page,
     reddit_api,
     reddit_plan,
@@ -34,7 +36,9 @@ _NAMES = (
 def main() -> None:
     """Run the chosen measurements; made-up data is kept in ``--data`` if given, else removed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"{', '.join(_NAMES)} (all by default), local_executor, spark_builds")
+    parser.add_argument(
+        "names", nargs="*", help=f"{', '.join(_NAMES)} (all by default), local_executor, object_storage, spark_builds"
+    )
     parser.add_argument("--quick", action="store_true", help="small sizes, under a minute")
     parser.add_argument("--data", type=Path, help="folder to keep made-up archives in")
     options = parser.parse_args()
@@ -69,6 +73,7 @@ def _lines(name: str, folder: Path, *, is_quick: bool) -> list[str]:
         "reddit_plan": lambda: reddit_plan.run(folder, (10, 30) if is_quick else (30, 100, 300)),
         "runs": lambda: runs.run(folder, 20 if is_quick else 300),
         "local_executor": lambda: runs.run_local_executor(folder),
+        "object_storage": lambda: object_storage.run(folder, 20_000 if is_quick else 300_000),
         "spark_builds": lambda: spark_builds.run(folder, *((20, 1_000) if is_quick else (90, 5_000))),
     }
     if name not in measurements:

@@ -132,7 +132,7 @@ def make_raw(root: str, rows_n: int, communities_n: int, form: str) -> Cost:
     from benchmarks import made_up
 
     with measured() as cost:
-        home, settings = _home(root)
+        home, settings = home_and_settings(root)
         days_n = DAYS_N + LATER_DAYS_N
         made = made_up.contributions(rows_n * days_n // DAYS_N, communities_n, FIRST_DAY, days_n)
         with _connection() as connection:
@@ -303,7 +303,7 @@ def build_five(root: str) -> Cost:
 def _build(root: str, *, select: str | None) -> Cost:
     from pulse.warehouse import builds
 
-    home, _ = _home(root)
+    home, _ = home_and_settings(root)
     with measured() as cost:
         report = _built(root, is_full_refresh=True, select=select)
     if select is None:
@@ -332,7 +332,7 @@ def compact(root: str) -> Cost:
     from pulse.lake.compaction import SETTLED_AFTER_DAYS
     from pulse.warehouse import builds
 
-    home, _ = _home(root)
+    home, _ = home_and_settings(root)
     with measured() as cost:
         done = builds.compact(home, through=utc_now().date() + timedelta(days=SETTLED_AFTER_DAYS + 1))
         assert done.days_n >= DAYS_N
@@ -345,7 +345,7 @@ def one_more_day(root: str, number: int) -> Cost:
     Args:
         number: of the day, from 0; those before are there.
     """
-    home, settings = _home(root)
+    home, settings = home_and_settings(root)
     day = add_day(root, number)
     with _connection() as connection:
         connection.execute(f"create table added as {_later_sql(root, day)}")
@@ -361,7 +361,7 @@ def add_day(root: str, number: int) -> date:
     """Put a day that was kept for later into raw, as a promotion would; no scores."""
     from pulse.core.files import write_json
 
-    home, _ = _home(root)
+    home, _ = home_and_settings(root)
     day = FIRST_DAY + timedelta(days=DAYS_N + number)
     with _connection() as connection:
         connection.execute(f"create table added_{number} as {_later_sql(root, day)}")
@@ -382,7 +382,7 @@ def _later_sql(root: str, day: date) -> str:
 def _built(root: str, *, is_full_refresh: bool = False, select: str | None = None) -> "BuildReport":
     from pulse.warehouse import builds
 
-    home, settings = _home(root)
+    home, settings = home_and_settings(root)
     report = builds.build(home, settings=settings, is_full_refresh=is_full_refresh, select=select)
     assert report.is_ok, [node.message for node in report.nodes if not node.is_ok]
     return report
@@ -410,7 +410,7 @@ def _step(root: str, name: str, *arguments: object, **options: object) -> Cost:
     from pulse.steps.pipeline import Pipeline
     from pulse.texts import get_scorer
 
-    home, settings = _home(root)
+    home, settings = home_and_settings(root)
     get_scorer(settings.sentiment_model)  # loading it is no work on texts
     with measured() as cost:
         getattr(Pipeline(home, settings), name)(*arguments, **options)
@@ -437,7 +437,7 @@ def script_of_five(root: str) -> Cost:
     """The peer: somebody needs these five tables of this data once, and writes just that."""
     import duckdb
 
-    home, settings = _home(root)
+    home, settings = home_and_settings(root)
     contributions = f"read_parquet('{home.raw}/contributions/*/*/*/*.parquet', hive_partitioning = false)"
     judged = home.model_scores_dir(sentiment_model_id(settings))
     scores = f"read_parquet('{judged}/*/*/*/*.parquet', hive_partitioning = false)"
@@ -535,7 +535,8 @@ def check_equal(root: Path) -> None:
             assert built == script, json.dumps([table, str(built), str(script)])
 
 
-def _home(root: str) -> "tuple[Home, Settings]":
+def home_and_settings(root: str) -> "tuple[Home, Settings]":
+    """A home in that folder, and what it listens to."""
     from benchmarks import made_up
     from pulse.config.settings import Settings
     from pulse.core.home import Home
