@@ -64,26 +64,25 @@ env: ## Write .env with random secrets for docker-compose.yml
 	done < .env.example > .env
 	@echo "wrote .env; the admin's password is in it"
 
+# An environment of its own for the requirements that a target names.
+define install-environment
+	@test -x $(@D)/bin/python || $(BIN)/python -m venv $(@D)
+	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(@D)/bin/python $(filter %.txt,$^)
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(@D)/bin/python --editable .
+	@touch $@
+endef
+
 # What the image holds: no test needs it in .venv, and nothing of it should be there when they run.
 $(DEPLOYED)/.installed: requirements/deploy.txt pyproject.toml | $(VENV)/.installed
-	@test -x $(DEPLOYED)/bin/python || $(BIN)/python -m venv $(DEPLOYED)
-	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(DEPLOYED)/bin/python requirements/deploy.txt
-	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(DEPLOYED)/bin/python --editable .
-	@touch $@
+	$(install-environment)
 
 # What tests of Spark need: all of .venv, and Spark. pyspark alone is 400 MB, so only who asks for it gets it.
 $(SPARK)/.installed: requirements/dev.txt requirements/spark.txt pyproject.toml | $(VENV)/.installed
-	@test -x $(SPARK)/bin/python || $(BIN)/python -m venv $(SPARK)
-	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(SPARK)/bin/python requirements/dev.txt requirements/spark.txt
-	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(SPARK)/bin/python --editable .
-	@touch $@
+	$(install-environment)
 
 # What tests of object storage need: all of .venv, the S3 client, and a server of 50 MB that nobody else needs.
 $(S3)/.installed: requirements/dev.txt requirements/s3.txt requirements/s3-server.txt pyproject.toml | $(VENV)/.installed
-	@test -x $(S3)/bin/python || $(BIN)/python -m venv $(S3)
-	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(S3)/bin/python requirements/dev.txt requirements/s3.txt requirements/s3-server.txt
-	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(S3)/bin/python --editable .
-	@touch $@
+	$(install-environment)
 
 .PHONY: system-packages-java
 system-packages-java: ## Java 17, which Spark runs on, from Debian's packages, if it is not there
