@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from pulse.core import progress
 from pulse.core.home import Home
 from pulse.core.text import printable
 
@@ -114,12 +115,21 @@ def _validate(
     )
     try:
         definitions = [_definition(context, source, batch) for batch in batches]
-        checkpoint = gx.Checkpoint(name="gate", validation_definitions=definitions, result_format=result_format)
-        results = context.checkpoints.add(checkpoint).run().run_results
+        identified, results = {}, {}
+        with progress.counting(
+            "holding rules against tables", "rules", sum(len(one.checks) for one in batches)
+        ) as meter:
+            # A checkpoint for each: one for all says nothing until its last table.
+            for batch, definition in zip(batches, definitions, strict=True):
+                checkpoint = gx.Checkpoint(
+                    name=batch.name, validation_definitions=[definition], result_format=result_format
+                )
+                ((identifier, result),) = context.checkpoints.add(checkpoint).run().run_results.items()
+                identified[identifier] = results[batch.name] = result
+                meter.advance(len(batch.checks))
         if docs is not None:
-            _build_docs(context, home.quality / "data_docs" / _NO_FILE_NAME.sub("-", docs)[:150], results)
-        # Results come in the order of their definitions.
-        return {batch.name: result for batch, result in zip(batches, results.values(), strict=True)}
+            _build_docs(context, home.quality / "data_docs" / _NO_FILE_NAME.sub("-", docs)[:150], identified)
+        return results
     finally:
         # Two engines, each with a pool: an open one would keep the next writer of this process out.
         source.get_execution_engine().engine.dispose()
