@@ -219,8 +219,13 @@ def _answer(rule: str, items: Sequence[Any]) -> Answer:
         broken=broken,
         unexpected_n=details.get("unexpected_count"),
         observed=details.get("observed_value"),
-        example=str(examples[0]) if examples else None,
+        example=_example(examples[0]) if examples else None,
     )
+
+
+def _example(row: Any) -> str:
+    """A row that a query found, for people: ``contribution_date 2026-07-06, platform reddit, communities_n 6``."""
+    return ", ".join(f"{name} {value}" for name, value in row.items()) if isinstance(row, Mapping) else str(row)
 
 
 def _exception_in(info: Any) -> str | None:
