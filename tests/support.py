@@ -25,6 +25,7 @@ from pulse.core.contract import (
 )
 from pulse.core.files import read_json, write_json
 from pulse.core.home import Home, path_value
+from pulse.core.progress import Meter
 from pulse.core.window import Window
 from pulse.lake import landing
 from pulse.lake.landing import BAD_LINES_COLUMNS, Load, LoadManifest
@@ -285,6 +286,31 @@ def _runner() -> Any:
 
     testing._get_command = cache(testing._get_command)
     return testing.CliRunner()
+
+
+class Recorder:
+    """Watches steps and keeps each: what, unit, how many there are, how many are done, and whether it has ended."""
+
+    def __init__(self) -> None:
+        self.steps: list[list[object]] = []
+
+    @contextmanager
+    def step(self, what: str, unit: str, total_n: int | None) -> Iterator[Meter]:
+        """See :class:`pulse.core.progress.Watcher`."""
+        told: list[object] = [what, unit, total_n, 0, False]
+        self.steps.append(told)
+
+        class Own:
+            def advance(self, n: int = 1) -> None:
+                told[3] += n  # type: ignore[operator]
+
+            def expect(self, total_n: int) -> None:
+                told[2] = total_n
+
+        try:
+            yield Own()
+        finally:
+            told[4] = True
 
 
 class Watch:

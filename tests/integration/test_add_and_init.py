@@ -62,6 +62,7 @@ def test_begin__with_addresses_and_a_file_and_add_more(
     assert "a file that is there, an address a source knows" in done.output
     assert f"export PULSE_CONFIG={config}" in done.output
     assert names_in(config, home) == [("discourse", "forum.example.org"), ("reddit_archive", "mate")]
+    assert "  # days: those that its files hold\n" in config.read_text()
 
     monkeypatch.setenv("PULSE_CONFIG", str(config))
     before = config.read_text()

@@ -102,6 +102,18 @@ def test_show__is_one_screen_and_says_what_it_rests_on(published: Home):
     assert [window["posts"] for window in told["windows"]] == [2, 14, 18, 18]
 
 
+def test_show__of_whom_nothing_was_let_in_is_not_nobody(published: Home):
+    with duckdb.connect(published.published_file) as connection:
+        connection.execute(
+            "insert into marts.fct_community_daily by name select 'reddit' as platform, 'lamps' as community, "
+            "date '2026-07-01' as contribution_date, false as is_day_complete"
+        )
+    done = CliRunner().invoke(app, ["show", "Lamps"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "reddit/lamps: no day of it could be looked at" in done.stderr
+    assert "pulse status" in done.stderr
+
+
 @pytest.mark.parametrize("name", ["nobody", "reddit/nobody", "' or 1=1 --"])
 def test_show__of_nobody_says_how_to_find_whom(name: str, published: Home):
     done = CliRunner().invoke(app, ["show", name])

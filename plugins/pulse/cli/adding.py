@@ -161,4 +161,6 @@ def asked(
 
 def config_text(candidates: Sequence[Candidate]) -> str:
     """A config of these entries, with comments."""
-    return HEADING + "".join(f"  # {printable(one.source.days)}\n  - {entry_line(one.keys)}\n" for one in candidates)
+    return HEADING + "".join(
+        f"  # days: {printable(one.source.days)}\n  - {entry_line(one.keys)}\n" for one in candidates
+    )

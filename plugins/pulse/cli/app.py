@@ -264,7 +264,8 @@ def listen(
         entry_ids = pipeline.due_listens(moment)
         for entry_id in entry_ids:
             try:
-                heard = pipeline.listen(entry_id, moment)
+                with _progress_beside():
+                    heard = pipeline.listen(entry_id, moment)
             except PulseError as error:
                 errors.append(error)
                 say(f"[red]failed[/]  {escape(printable(f'{entry_id}: {error}'))}")
@@ -385,12 +386,14 @@ def report(
         home, of_month = _home(), Month.parse(month, of="MONTH")
         policy, only = report_policy(config_path()), None if community is None else _community(community)
         of_month.require_over(utc_now())
-        if again or latest_version(home, of_month) is None:
-            typer.echo(printable(close_month(home, of_month, clock=utc_now).message))
-        else:
-            held = f"{of_month}: frozen as version {latest_version(home, of_month)}; --again closes it again"
-            typer.echo(printable(held + lost_words(lost_versions(home, of_month))))
-        typer.echo(printable(str(report_month(home, of_month, clock=utc_now, policy=policy, only=only).page)))
+        with _progress_beside():
+            if again or latest_version(home, of_month) is None:
+                typer.echo(printable(close_month(home, of_month, clock=utc_now).message))
+            else:
+                held = f"{of_month}: frozen as version {latest_version(home, of_month)}; --again closes it again"
+                typer.echo(printable(held + lost_words(lost_versions(home, of_month))))
+            written = report_month(home, of_month, clock=utc_now, policy=policy, only=only)
+        typer.echo(printable(str(written.page)))
 
 
 def _community(given: str) -> "Community":
@@ -519,7 +522,7 @@ def doctor(
     from pulse.cli import json_output
     from pulse.core.home import Home
 
-    with _failing_in_one_line():
+    with _failing_in_one_line(), _progress_beside():
         findings = checks.examine(Home.from_environment(), is_deep=deep, is_online=online)
     console = Console(highlight=False, soft_wrap=True)
     if as_json:

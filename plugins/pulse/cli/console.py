@@ -102,7 +102,7 @@ def show_recent(console: Console, name: str, windows: "Sequence[Recent]") -> Non
     for label, cell in _RECENT_ROWS:
         table.add_row(label, *(escape(cell(window)) for window in windows))
     console.print(table)
-    console.print(f"each to {windows[0].last_day}, the last day looked at; sums are over known days")
+    console.print(f"each to {windows[0].last_day}, the last day looked at; sums are over known days; - is not known")
 
 
 def _count(value: int | None) -> str:

@@ -107,7 +107,8 @@ def run_demo() -> None:
     console.rule("[bold]4. Three questions, in SQL[/bold]", align="left")
     _ask(console, home)
     console.rule(f"[bold]5. The month's report: kpi_monthly {MONTH}[/bold]", align="left")
-    _run(console, partial(embedded.run_month, home, MONTH, started_at=utc_now(), progress=say))
+    with progress.shown(console, say):
+        _run(console, partial(embedded.run_month, home, MONTH, started_at=utc_now(), progress=say))
     console.print(f"\nOpen it: {escape(str(report_files.of_month(home, MONTH).page))}")
     _say_what_next(console, home, time.monotonic() - started_s)
 

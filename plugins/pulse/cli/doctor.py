@@ -14,7 +14,7 @@ from pulse.config.document import config_path
 from pulse.config.lake import VARIABLE, lake_of_config
 from pulse.config.listening import Listening, explained, explained_alerts
 from pulse.config.settings import Settings, load_settings
-from pulse.core import keys
+from pulse.core import keys, progress
 from pulse.core.credentials import Credentials
 from pulse.core.errors import PulseError
 from pulse.core.home import Home
@@ -355,7 +355,8 @@ def _answers(source: Source, home: Home) -> list[Finding]:
     def said(entry: CommunityEntry, _: Home) -> Finding:
         return Finding("online", "ok", f"{entry.entry_id}: {routes.probe(entry, context)}")
 
-    return [_guarded("online", functools.partial(said, entry), home) for entry in entries]
+    asked = progress.over(entries, f"asking {source.name.replace('_', ' ')}", "communities")
+    return [_guarded("online", functools.partial(said, entry), home) for entry in asked]
 
 
 def _live(source: Source, home: Home) -> Finding:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
+from pulse.core import progress
 from pulse.core.files import fsync_file, fsync_folder, sql_text, storage_error
 from pulse.core.table import Column, arrow_schema
 
@@ -126,6 +127,11 @@ def fault_of(file: Path, *, is_deep: bool = False) -> str | None:
         return _fault_of_ends(file) or (_fault_inside(file) if is_deep else None)
     except OSError as error:  # Arrow's own errors of reading are such too
         return _in_one_line(error)
+
+
+def counted(files: Sequence[Path], what: str, *, is_deep: bool) -> Iterable[Path]:
+    """The same files; whoever watches sees how many are looked at already, where each is read whole."""
+    return progress.over(files, f"reading {what}", "files") if is_deep else files
 
 
 def whole(files: Iterable[Path], *, is_deep: bool = False) -> list[Path]:

@@ -197,7 +197,9 @@ def of_query(rule: MartRule, answer: Answer | None) -> Result:
         unknown = cannot_tell(rule.name, rule.level, why or "no answer")
         return replace(unknown, severity=rule.severity, checked_n=None, limit_value=0.0)
     first = f"; first: {printable(answer.example, max_chars=200)}" if answer.example else ""
-    said = "holds" if answer.is_success else f"{failed_n} rows that must not exist{first}"
+    said = (
+        "holds" if answer.is_success else f"{failed_n} {'row' if failed_n == 1 else 'rows'} that must not exist{first}"
+    )
     return Result(
         rule.name, rule.level, rule.severity, checked_n=None, failed_n=failed_n, value=float(failed_n), limit_value=0.0,
         is_passed=answer.is_success, is_waived=False,

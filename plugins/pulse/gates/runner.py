@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from pulse.core import progress
 from pulse.core.home import Home
 from pulse.core.text import printable
 
@@ -114,12 +115,21 @@ def _validate(
     )
     try:
         definitions = [_definition(context, source, batch) for batch in batches]
-        checkpoint = gx.Checkpoint(name="gate", validation_definitions=definitions, result_format=result_format)
-        results = context.checkpoints.add(checkpoint).run().run_results
+        identified, results = {}, {}
+        with progress.counting(
+            "holding rules against tables", "rules", sum(len(one.checks) for one in batches)
+        ) as meter:
+            # A checkpoint for each: one for all says nothing until its last table.
+            for batch, definition in zip(batches, definitions, strict=True):
+                checkpoint = gx.Checkpoint(
+                    name=batch.name, validation_definitions=[definition], result_format=result_format
+                )
+                ((identifier, result),) = context.checkpoints.add(checkpoint).run().run_results.items()
+                identified[identifier] = results[batch.name] = result
+                meter.advance(len(batch.checks))
         if docs is not None:
-            _build_docs(context, home.quality / "data_docs" / _NO_FILE_NAME.sub("-", docs)[:150], results)
-        # Results come in the order of their definitions.
-        return {batch.name: result for batch, result in zip(batches, results.values(), strict=True)}
+            _build_docs(context, home.quality / "data_docs" / _NO_FILE_NAME.sub("-", docs)[:150], identified)
+        return results
     finally:
         # Two engines, each with a pool: an open one would keep the next writer of this process out.
         source.get_execution_engine().engine.dispose()
@@ -209,8 +219,13 @@ def _answer(rule: str, items: Sequence[Any]) -> Answer:
         broken=broken,
         unexpected_n=details.get("unexpected_count"),
         observed=details.get("observed_value"),
-        example=str(examples[0]) if examples else None,
+        example=_example(examples[0]) if examples else None,
     )
+
+
+def _example(row: Any) -> str:
+    """A row that a query found, for people: ``contribution_date 2026-07-06, platform reddit, communities_n 6``."""
+    return ", ".join(f"{name} {value}" for name, value in row.items()) if isinstance(row, Mapping) else str(row)
 
 
 def _exception_in(info: Any) -> str | None:

@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from pulse.config.lake import on_lake
+from pulse.core import progress
 from pulse.core.clock import Clock
 from pulse.core.errors import LockBusy, NothingPublished, StorageError
 from pulse.core.files import sql_text
@@ -89,12 +90,17 @@ def close_month(home: Home, month: Month, *, clock: Clock, timeout_s: float = 60
     """
     now = clock()
     month.require_over(now)
-    with exclusive(home, KPI_LOCK, timeout_s=timeout_s):
+    with (
+        exclusive(home, KPI_LOCK, timeout_s=timeout_s),
+        progress.counting(f"closing {month}", "steps", 3) as meter,
+    ):
         state_id, figures, missing_days = _published(home, month)
+        meter.advance()
         versions = kpi_store.versions(home, month)
         latest = versions[-1] if versions else 0
         lost = tuple(one for one in kpi_store.lost_versions(home, month) if one.table == kpi_store.KPI_MONTHLY)
         changes = restated(kpi_store.figures(home, month, latest), figures) if latest else []
+        meter.advance()
         # Where the version that held is lost, nobody can tell what it said: another one has to hold.
         is_new = not latest or bool(changes) or any(one.version > latest for one in lost)
         version = kpi_store.next_version(home, month) if is_new else latest
@@ -107,6 +113,7 @@ def close_month(home: Home, month: Month, *, clock: Clock, timeout_s: float = 60
                 [{**row, **of_closing} for row in figures],
                 [{**row, **of_closing, "month_start_date": month.first_day} for row in changes],
             )
+        meter.advance()
     closed = Closed(
         month=month,
         version=version,

@@ -316,12 +316,13 @@ def heal(home: Home, *, is_deep: bool = False, timeout_s: float = 600.0) -> tupl
 
 def damaged_files(home: Home, *, is_deep: bool = False) -> list[Path]:
     """Files of raw that cannot be read, in order; those without rows among them."""
-    return [
+    files = [
         file
         for record in (_CONTRIBUTIONS, _COMMUNITIES, "coverage", _TOMBSTONES, "business_results")
         for file in sorted((home.raw / record).rglob("*.parquet"))
-        if _is_damaged(file, is_deep=is_deep)
-    ] + [
+    ]
+    counted = parquet.counted(files, "raw", is_deep=is_deep)
+    return [file for file in counted if _is_damaged(file, is_deep=is_deep)] + [
         beside.with_name(compacted.ROWS_FILE)
         for beside in sorted(home.raw.glob(f"*/platform=*/{compacted.FOLDER}/*/{compacted.CONTENTS_FILE}"))
         if not beside.with_name(compacted.ROWS_FILE).exists()

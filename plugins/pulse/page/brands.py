@@ -1,26 +1,28 @@
 """Brands: how much people talk of us and of others, where the config names brands; else what to configure."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from pulse.page import mart_tables
 from pulse.page.snapshot import Snapshot
 
-SHARE_COLUMNS = (
-    "month_start_date", "brand", "is_ours", "voters_n", "share_of_voice", "share_of_voice_low", "share_of_voice_high",
-    "mentions_n", "unsure_n", "caveat",
+SHARE_COLUMNS: mart_tables.Columns = (
+    ("month_start_date", "Month"), ("brand", "Brand"), ("people_n", "People who name it"),
+    ("share_of_voice", "Of all who name a brand"), ("mentions_n", "Mentions"), ("unsure_n", "May mean something else"),
+    ("caveat", "Beware"),
 )  # fmt: skip
-_SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+_SECTIONS: tuple[tuple[str, str, mart_tables.Columns], ...] = (
     ("Share of voice", "marts.fct_share_of_voice", SHARE_COLUMNS),
     (
         "Who knows which brand", "marts.fct_brand_awareness_monthly",
-        ("month_start_date", "brand", "is_ours", "people_n", "aware_share", "aware_share_low", "aware_share_high",
-         "first_time_people_n", "returning_share", "caveat"),
+        (("month_start_date", "Month"), ("brand", "Brand"), ("people_n", "People who name it"),
+         ("aware_share", "Of all who wrote"), ("first_time_people_n", "Named it for the first time"),
+         ("returning_share", "Had named it before"), ("caveat", "Beware")),
     ),
     (
         "How they speak of it", "marts.fct_brand_sentiment",
-        ("month_start_date", "brand", "is_ours", "mentions_n", "positive_n", "neutral_n", "negative_n",
-         "mean_sentence_score", "mean_sentence_score_low", "mean_sentence_score_high", "caveat"),
+        (("month_start_date", "Month"), ("brand", "Brand"), ("mentions_n", "Mentions"), ("positive_n", "Positive"),
+         ("neutral_n", "Neutral"), ("negative_n", "Negative"), ("mean_sentence_score", "Mood, from −100 to +100"),
+         ("caveat", "Beware")),
     ),
 )  # fmt: skip
 _ROWS_N = 60
@@ -33,7 +35,7 @@ def shown(snapshot: Snapshot) -> dict[str, Any]:
     return {"tables": tables}
 
 
-def _read(snapshot: Snapshot, heading: str, mart: str, columns: Sequence[str]) -> mart_tables.Table | None:
+def _read(snapshot: Snapshot, heading: str, mart: str, columns: mart_tables.Columns) -> mart_tables.Table | None:
     """Rows over all communities (``*``) where the mart has them, else of each."""
     of_all = mart_tables.read(snapshot, heading, mart, columns, order=_ORDER, of={"community": "*"}, limit=_ROWS_N)
     return of_all or mart_tables.read(snapshot, heading, mart, columns, order=_ORDER, limit=_ROWS_N)

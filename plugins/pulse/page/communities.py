@@ -4,66 +4,109 @@ A section is shown where its mart is published and has rows of the community.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from typing import Any
 
 from pulse.page import brands, drawing, mart_tables
 from pulse.page.snapshot import Snapshot
 from pulse.page.today import STATES
+from pulse.reports import posting
+from pulse.reports.contents import Slot
 from pulse.showing import figures
 
 PAGE_N = 50
 _ACTIVITY_DAYS_N = 90
 _WEEKS_N = 26
 _COMPLETE_DAYS_N = 365
-# Marts beside those with a drawing of their own: heading, mart, what to order by, and the columns to show. A mart that
-# is not published has no section; where no columns are named, all are shown that tell figures.
-_TABLES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
-    ("Topics", "marts.fct_topics_monthly", "month_start_date desc, contributions desc", ()),
-    ("Words", "marts.fct_keywords_monthly", "month_start_date desc, place", ()),
-    ("Needs", "marts.fct_needs_monthly", "month_start_date desc, contributions desc", ()),
-    (
-        "Wishes, complaints, questions", "marts.fct_text_kinds_monthly", "month_start_date desc, corrected_share desc",
-        ("month_start_date", "kind", "flagged_n", "judged_n", "corrected_share", "corrected_share_low",
-         "corrected_share_high", "caveat"),
+
+
+@dataclass(frozen=True)
+class _Section:
+    """A table of the community.
+
+    Attributes:
+        is_of_month: of the latest month that is over; else of all months, the latest first.
+        only, leaves_out: see :func:`mart_tables.read`.
+    """
+
+    heading: str
+    mart: str
+    order: tuple[str, ...]
+    columns: mart_tables.Columns
+    is_of_month: bool = True
+    only: str = "true"
+    leaves_out: tuple[str, ...] = ()
+
+
+# Beside what has a drawing of its own. A mart that is not published has no section.
+_SECTIONS = (
+    _Section(
+        "Needs", "marts.fct_needs_monthly", ("people_n desc", "need", "label"),
+        (("need", "What people voice"), ("label", "About"), ("people_n", "People"),
+         ("people_share", "Of all who wrote"), ("contributions", "Texts"), ("growth", "Against before"),
+         ("is_clear", "The change"), ("caveat", "Beware")),
     ),
-    (
-        "Threads that turned", "marts.fct_thread_turns", "contribution_date desc",
-        ("contribution_date", "title", "direction", "people_before_n", "net_before", "people_after_n", "net_after",
-         "caveat"),
+    _Section(
+        "Topics", "marts.fct_topics_monthly", ("people desc", "label"),
+        (("label", "Topic, by its words"), ("people", "People"), ("people_share", "Of all who wrote"),
+         ("contributions", "Texts"), ("growth", "Against before"), ("is_growing", "The change"), ("caveat", "Beware")),
     ),
-    (
-        "What works", "marts.fct_content_performance", "month_start_date desc, is_clear desc, vs_usual desc",
-        ("month_start_date", "dimension", "form", "metric", "posts_n", "vs_usual", "vs_usual_low", "vs_usual_high",
-         "is_clear", "caveat"),
+    _Section(
+        "Words that are typical here", "marts.fct_keywords_monthly", ("place",),
+        (("word", "Word"), ("authors_n", "People here"), ("authors_share", "Of all who wrote"),
+         ("authors_others_n", "People in other communities"), ("caveat", "Beware")),
+        only="is_typical",
     ),
-    ("Brands", "marts.fct_share_of_voice", "month_start_date desc, share_of_voice desc", brands.SHARE_COLUMNS),
-    (
-        "People by role", "marts.fct_participation_monthly", "month_start_date desc",
-        ("month_start_date", "contributors", "core_n", "regular_n", "casual_n", "top_1_share", "lurker_share",
-         "caveat"),
+    _Section(
+        "Threads that turned", "marts.fct_thread_turns", ("contribution_date desc", "thread_id"),
+        (("title", "Thread"), ("contribution_date", "Posted on"), ("net_before", "Mood before"),
+         ("people_before_n", "People before"), ("net_after", "Mood after"), ("people_after_n", "People after"),
+         ("caveat", "Beware")),
     ),
-    (
-        "Who helps", "marts.fct_helpers_monthly", "month_start_date desc, place",
-        ("month_start_date", "place", "people_helped_n", "answers_n", "answers_thanked_n", "thanked_share",
-         "median_answer_h", "caveat"),
+    _Section(
+        "What works", "marts.fct_content_performance", ("is_clear desc", "vs_usual desc", "form", "metric"),
+        (("form", "Kind of post"), ("metric", "What it gets"), ("vs_usual", "Times what others get"),
+         ("is_clear", "The difference"), ("posts_n", "Posts"), ("caveat", "Beware")),
+        only="vs_usual is not null",
     ),
-    (
-        "Who is listened to", "marts.fct_influencers_monthly", "month_start_date desc, place",
-        ("month_start_date", "place", "is_established", "repliers_n", "established_repliers_n", "caveat"),
+    _Section(
+        "Brands", "marts.fct_share_of_voice", ("month_start_date desc", "people_n desc", "brand"),
+        brands.SHARE_COLUMNS, is_of_month=False,
     ),
-    (
-        "Newcomers who came back", "marts.fct_retention_cohorts", "cohort_month_start_date desc, age_months",
-        ("cohort_month_start_date", "age_months", "cohort_n", "active_n", "retention_rate", "retention_rate_low",
-         "retention_rate_high", "caveat"),
+    _Section(
+        "People by role", "marts.fct_participation_monthly", ("month_start_date desc",),
+        (("month_start_date", "Month"), ("contributors", "People who wrote"), ("core_n", "Core"),
+         ("regular_n", "Regular"), ("casual_n", "Now and then"), ("top_1_share", "Written by the busiest 1 %"),
+         ("caveat", "Beware")),
+        is_of_month=False, leaves_out=("not_observable",),
     ),
-    (
-        "People shared with others", "marts.fct_community_overlap", "window_end_date desc, shared_n desc",
-        ("other_platform", "other_community", "shared_n", "shared_share", "lift", "lift_low", "lift_high",
-         "is_clearly_above_expected", "caveat"),
+    _Section(
+        "Who helps", "marts.fct_helpers_monthly", ("place",),
+        (("place", "Place"), ("people_helped_n", "People helped"), ("answers_n", "Answers"),
+         ("answers_thanked_n", "Thanked for"), ("median_answer_h", "Half of the answers within"), ("caveat", "Beware")),
+        leaves_out=("small_n",),
+    ),
+    _Section(
+        "Who is listened to", "marts.fct_influencers_monthly", ("place",),
+        (("place", "Place"), ("repliers_n", "People who reply"),
+         ("established_repliers_n", "Of them, here for long"), ("caveat", "Beware")),
+    ),
+    _Section(
+        "Newcomers who came back", "marts.fct_retention_cohorts", ("cohort_month_start_date desc", "age_months"),
+        (("cohort_month_start_date", "Came in"), ("age_months", "Months later"), ("cohort_n", "Newcomers"),
+         ("active_n", "Wrote then"), ("retention_rate", "Share"), ("caveat", "Beware")),
+        is_of_month=False, only="age_months > 0",
+    ),
+    _Section(
+        "People shared with others", "marts.fct_community_overlap", ("window_end_date desc", "shared_n desc"),
+        (("other_community", "Community"), ("shared_n", "People in both"), ("shared_share", "Of all of both"),
+         ("lift", "Times what chance brings"), ("caveat", "Beware")),
+        is_of_month=False, only="shared_n is not null",
     ),
 )  # fmt: skip
-_TABLE_ROWS_N = 12
+_TABLE_ROWS_N = 8
+_SLOT_COLUMNS = tuple(field.name for field in fields(Slot))
 
 
 def listed(snapshot: Snapshot, *, text: str, page: int) -> dict[str, Any]:
@@ -74,7 +117,9 @@ def listed(snapshot: Snapshot, *, text: str, page: int) -> dict[str, Any]:
     asked |= {"first": snapshot.last_day - timedelta(days=27)}
     rows = snapshot.rows(
         """
-        select platform, community, max(day) as last_day, sum(posts) as posts, sum(comments) as comments,
+        select platform, community,
+            max(day) filter (where state in ('arrived', 'empty', 'silent', 'partial')) as last_day,
+            sum(posts) as posts, sum(comments) as comments,
             sum(messages) as messages, count(*) filter (where state in ('arrived', 'empty')) as whole_n,
             count(*) as days_n
         from day_states
@@ -110,19 +155,35 @@ def one(snapshot: Snapshot, platform: str, community: str) -> dict[str, Any] | N
         "activity": _activity(days, snapshot.last_day),
         "mood": _mood(snapshot, of),
         "when": _when(snapshot, of),
-        "tables": [
-            table
-            for heading, mart, order, columns in _TABLES
-            if (
-                table := mart_tables.read(
-                    snapshot, heading, mart, columns, order=order.split(", "), of=of, limit=_TABLE_ROWS_N
-                )
-            )
-        ],
+        "tables": [table for section in _SECTIONS if (table := _table(snapshot, section, of))],
         "months": _completeness(days),
         "states": STATES,
         "totals": _totals(days[-28:]),
     }
+
+
+def _table(snapshot: Snapshot, section: _Section, of: Mapping[str, Any]) -> mart_tables.Table | None:
+    """A section's table; of the running month where nothing is known of the one before."""
+
+    def read(heading: str, month: Mapping[str, Any]) -> mart_tables.Table | None:
+        return mart_tables.read(
+            snapshot, heading, section.mart, section.columns, order=section.order, of={**of, **month},
+            only=section.only, leaves_out=section.leaves_out, limit=_TABLE_ROWS_N,
+        )  # fmt: skip
+
+    last = snapshot.last_day
+    if not section.is_of_month or last is None:
+        return read(section.heading, {})
+    running = last.replace(day=1)
+    over = running if (last + timedelta(days=1)).day == 1 else (running - timedelta(days=1)).replace(day=1)
+    return next(
+        (
+            table
+            for month in dict.fromkeys((over, running))
+            if (table := read(f"{section.heading}, {figures.month_name(month)}", {"month_start_date": month}))
+        ),
+        None,
+    )
 
 
 def _totals(days: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
@@ -178,30 +239,27 @@ def _when(snapshot: Snapshot, of: Mapping[str, Any]) -> dict[str, Any] | None:
     if not snapshot.has("marts.fct_posting_heatmap"):
         return None
     rows = snapshot.rows(
-        "select weekday, hour_utc, posts, score_vs_usual, score_vs_usual_low, window_start_date, window_end_date "
+        f"select {', '.join(_SLOT_COLUMNS)}, window_start_date, window_end_date "
         "from marts.fct_posting_heatmap where platform = $platform and community = $community order by all",
         of,
     )
     most = max((row["posts"] or 0 for row in rows), default=0)
     if not most:
         return None
-    slots = [
-        (row["weekday"], row["hour_utc"], (row["posts"] or 0) / most, (row["score_vs_usual_low"] or 0) > 1)
-        for row in rows
+    slots = [Slot(**{name: row[name] for name in _SLOT_COLUMNS}) for row in rows]
+    parts = posting.parts(slots, timedelta(0))
+    better = {(part.weekday, part.part) for part in parts if part.is_better}
+    strengths = [
+        (slot.weekday, slot.hour_utc, (slot.posts or 0) / most, (slot.weekday, slot.hour_utc // 6) in better)
+        for slot in slots
     ]
-    best = sorted((row for row in rows if (row["score_vs_usual_low"] or 0) > 1), key=lambda row: -row["score_vs_usual"])
-    busiest = sorted(rows, key=lambda row: -(row["posts"] or 0))[:5]
     return {
-        "chart": drawing.week(slots),
+        "chart": drawing.week(strengths),
         "first": rows[0]["window_start_date"],
         "last": rows[0]["window_end_date"],
-        "best": [_hour(row) for row in best[:5]],
-        "busiest": [_hour(row) for row in busiest],
+        "better": posting.better(parts) if better else "",
+        "busiest": posting.busiest(parts),
     }
-
-
-def _hour(row: Mapping[str, Any]) -> str:
-    return f"{figures.WEEKDAYS[row['weekday'] - 1]} {row['hour_utc']:02d}:00"
 
 
 def _completeness(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

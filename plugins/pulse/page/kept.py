@@ -18,7 +18,8 @@ from pulse.core.files import read_json
 from pulse.core.home import Home, path_value
 from pulse.core.text import printable
 from pulse.gates import quarantine
-from pulse.gates.rules import LOAD_RULES, ROW_RULES, WAIVABLE_RULES
+from pulse.gates.mart_rules import MART_RULES, MartRule
+from pulse.gates.rules import LOAD_RULES, ROW_RULES, WAIVABLE_RULES, LoadRule, RowRule
 from pulse.page.snapshot import Snapshot
 
 SHOWN_N = 50
@@ -77,9 +78,9 @@ def columns_of(rule: str) -> str:
 
 @cache
 def reason_of(rule: str) -> str:
-    """Why the rule is there; empty for one that is no rule of gate 1."""
-    reasons = {one.name: one.reason for one in ROW_RULES} | {one.name: one.reason for one in LOAD_RULES}
-    return reasons.get(rule, "")
+    """Why the rule is there; empty for one that is no rule of ours any more."""
+    rules: list[RowRule | LoadRule | MartRule] = [*ROW_RULES, *LOAD_RULES, *MART_RULES]
+    return next((one.reason for one in rules if one.name == rule), "")
 
 
 def waivable(rules: list[str]) -> list[str]:

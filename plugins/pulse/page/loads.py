@@ -39,7 +39,8 @@ def found(snapshot: Snapshot, *, text: str, run: str, gate: str, page: int, is_a
         asked,
     )
     return {
-        "rows": rows, "total_n": total_n, "pages_n": -(-total_n // PAGE_N) or 1, "page": page, "text": text, "run": run,
+        "rows": rows if is_all else [row | {"why": kept.reason_of(row["rule"])} for row in rows],
+        "total_n": total_n, "pages_n": -(-total_n // PAGE_N) or 1, "page": page, "text": text, "run": run,
         "gate": gate, "is_all": is_all,
     }  # fmt: skip
 

@@ -9,7 +9,7 @@ from pulse.core.month import Month
 from pulse.page.snapshot import Snapshot
 from pulse.reports import files as reports
 from pulse.reports.contents import ALL, Community
-from pulse.showing import figures, words
+from pulse.showing import figures, plain, words
 
 REPORT_FILES = {
     "report.html": "text/html; charset=utf-8",
@@ -73,11 +73,12 @@ def one(snapshot: Snapshot, home: Home, month: date, platform: str, community: s
         "order by community <> '*', platform, community",
         {"month": month},
     )
+    whole = _whole_of_all(snapshot, month) if community == ALL.name else {}
     return {
         "month": month,
         "platform": platform,
         "community": community,
-        "figures": [_figure(row) for row in sorted(rows, key=_place)],
+        "figures": [_figure(row, whole.get(row["kpi"])) for row in sorted(rows, key=_place)],
         "versions": versions,
         "communities": communities,
         "restated": _restated(snapshot, month),
@@ -91,11 +92,26 @@ def _place(row: dict[str, Any]) -> tuple[int, str]:
     return (names.index(row["kpi"]) if row["kpi"] in words.KPIS else len(names), row["kpi"])
 
 
-def _figure(row: dict[str, Any]) -> dict[str, Any]:
+def _whole_of_all(snapshot: Snapshot, month: date) -> dict[str, str]:
+    """Of how many communities all days of the month are known, by KPI.
+
+    Rows of all together count the days that are whole everywhere: with one community missing, none.
+    """
+    rows = snapshot.rows(
+        "select kpi, count(*) filter (where completeness >= 1) as whole_n, count(*) as n from kpi.kpi_as_now_known "
+        "where month_start_date = $month and community <> '*' group by kpi",
+        {"month": month},
+    )
+    return {
+        row["kpi"]: f"{row['whole_n']:,} of {figures.counted(row['n'], 'community', 'communities')}" for row in rows
+    }
+
+
+def _figure(row: dict[str, Any], whole: str | None) -> dict[str, Any]:
     told = words.of_kpi(row["kpi"], row["unit"])
     return {
         "kpi": row["kpi"],
-        "label": told.label,
+        "label": plain.label_of(row["kpi"], told.label),
         "meaning": told.meaning,
         "value": _value(row["value"], told, row["unit"]),
         "range": ""
@@ -103,7 +119,8 @@ def _figure(row: dict[str, Any]) -> dict[str, Any]:
         else f"{_value(row['value_low'], told, row['unit'])} to {_value(row['value_high'], told, row['unit'])}",
         "change": "" if row["change"] is None else figures.difference(row["change"], told.kind, row["unit"]),
         "is_clear": bool(row["is_change_clear"]),
-        "completeness": "" if row["completeness"] is None else figures.whole_percent(row["completeness"]),
+        "completeness": whole
+        or ("" if row["completeness"] is None else f"{figures.whole_percent(row['completeness'])} of its days"),
         "caveats": [words.caveat_text(code) for code in (row["caveat"] or "").split(",") if code],
         "version": row["version"],
     }
@@ -123,7 +140,12 @@ def _restated(snapshot: Snapshot, month: date) -> list[dict[str, Any]]:
     )
     told = [(row, words.of_kpi(row["kpi"], None)) for row in rows]
     return [
-        {**row, "label": of.label, "old": _value(row["old_value"], of, None), "new": _value(row["new_value"], of, None)}
+        {
+            **row,
+            "label": plain.label_of(row["kpi"], of.label),
+            "old": _value(row["old_value"], of, None),
+            "new": _value(row["new_value"], of, None),
+        }
         for row, of in told
     ]
 

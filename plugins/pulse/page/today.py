@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from markupsafe import Markup, escape
 
 from pulse.core.text import printable
+from pulse.page import kept
 from pulse.page.snapshot import Snapshot
 from pulse.showing import figures
 
@@ -206,7 +207,7 @@ def one_day(snapshot: Snapshot, platform: str, community: str, day: date) -> dic
         "previous": day - timedelta(days=1),
         "next": day + timedelta(days=1),
         "outcomes": outcomes,
-        "findings": findings_of(snapshot, loads),
+        "findings": [{**row, "why": kept.reason_of(row["rule"])} for row in findings_of(snapshot, loads)],
         "stopped_load": row["load_id"] if row["state"] == "stopped" else None,
         "is_published": not row.get("is_newer", False),
         "name": printable(f"{platform}/{community}", max_chars=120),

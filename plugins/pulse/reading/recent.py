@@ -145,6 +145,12 @@ order by windows.days
 """
 
 
+_TRIED = """
+select distinct platform, community from marts.fct_community_daily
+where lower($name) in (lower(community), lower(platform || '/' || community)) order by all
+"""
+
+
 def recent(home: Home, name: str) -> tuple[str, list[Recent]]:
     """The windows of a community, and its whole name.
 
@@ -156,6 +162,11 @@ def recent(home: Home, name: str) -> tuple[str, list[Recent]]:
     """
     with query.connect(home, "marts.fct_community_daily marts.fct_contributions") as connection:
         found = _rows(connection, _LAST_DAY, {"name": name})
+        if not found and (tried := _rows(connection, _TRIED, {"name": name})):
+            raise QueryError(
+                "community", value=f"{tried[0][0]}/{tried[0][1]}: no day of it could be looked at",
+                next_step="`pulse status` says why",
+            )  # fmt: skip
         if len(found) != 1:
             known = [f"{platform}/{community}" for platform, community, _ in found]
             raise QueryError(

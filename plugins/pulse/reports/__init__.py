@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from pulse.config.report import DEFAULT_POLICY, ReportPolicy
+from pulse.core import progress
 from pulse.core.clock import Clock, utc_now
 from pulse.core.home import Home
 from pulse.core.month import Month
@@ -69,22 +70,26 @@ def write_report(
             time_zone=policy.time_zone,
         )
 
-    if connection is None:
-        with query.connect(home, "marts") as published:
-            report = read(published)
-    else:
-        report = read(connection)
-    sections = page.sections_of(report)
-    built_at, target = clock(), files.of_month(home, month, only)
-    sent = brief.brief(report, links.page_address(home, target, policy.base_url))
-    made = {
-        target.page: page.render(report, sections, built_at=built_at, run_url=run_url).encode(
-            "utf-8", "backslashreplace"
-        ),
-        target.charts_csv: page.chart_numbers(sections),
-        target.summary: picture.png(sent),
-        target.mail: mail.body(sent).encode("utf-8", "backslashreplace"),
-        target.slack: slack.message(sent),
-    }
-    files.write(target, report, list(data.dicts(kpis)), made, built_at=built_at)
+    with progress.counting("writing the report", "parts", 4) as meter:
+        if connection is None:
+            with query.connect(home, "marts") as published:
+                report = read(published)
+        else:
+            report = read(connection)
+        meter.advance()
+        sections = page.sections_of(report)
+        meter.advance()
+        built_at, target = clock(), files.of_month(home, month, only)
+        sent = brief.brief(report, links.page_address(home, target, policy.base_url))
+        html = page.render(report, sections, built_at=built_at, run_url=run_url)
+        meter.advance()
+        made = {
+            target.page: html.encode("utf-8", "backslashreplace"),
+            target.charts_csv: page.chart_numbers(sections),
+            target.summary: picture.png(sent),
+            target.mail: mail.body(sent).encode("utf-8", "backslashreplace"),
+            target.slack: slack.message(sent),
+        }
+        files.write(target, report, list(data.dicts(kpis)), made, built_at=built_at)
+        meter.advance()
     return target

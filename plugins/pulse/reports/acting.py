@@ -11,37 +11,17 @@ from operator import itemgetter
 from pulse.core.text import printable
 from pulse.reports import layout, telling, zones
 from pulse.reports.contents import FEWEST_CASES, Action, Evidence, Report, Turn
-from pulse.showing import figures
+from pulse.showing import figures, words
 
 SHOWN_N = 5
 _WIDE = 10  # times the lower bound, from which on a range tells no more than its least
 _RULES = ("answer_unanswered", "mood_turned", "need_grew", "thank_advocate", "topic_rose", "post_this_kind")
 # What a need is called when people voice it: of several, and as a request that waits.
-NEEDS = {
-    "wish": "wishes", "complaint": "complaints", "recommendation_request": "requests for a recommendation",
-    "support_request": "requests for help", "question": "questions",
-}  # fmt: skip
 _NEED_TITLES = {
     "wish": "Hear what more people wish for",
     "complaint": "Look into what more people complain about",
     "recommendation_request": "Recommend something: more people ask",
     "support_request": "Help: more people ask for it",
-}
-_FORMS = {
-    "shown_as: text": "posts that tell something themselves",
-    "shown_as: picture": "pictures",
-    "shown_as: video": "videos",
-    "shown_as: link": "links",
-    "shown_as: title_only": "posts of a title alone",
-    "title_form: how_to": "how-tos",
-    "title_form: question": "titles that ask",
-    "title_form: number_first": "titles that begin with a number",
-    "title_form: statement": "titles that state something",
-    "title_form: no_title": "posts without a title",
-    "length: under_100": "posts of under 100 characters",
-    "length: 100_to_499": "posts of 100 to 499 characters",
-    "length: 500_to_1999": "posts of 500 to 1,999 characters",
-    "length: 2000_or_more": "posts of 2,000 characters or more",
 }
 
 
@@ -75,12 +55,10 @@ def told(report: Report) -> list[Told]:
 
 def form_words(report: Report, dimension: str, form: str) -> str:
     """What posts of a form are called: ``pictures``, ``posts on a Monday``; hours in the report's time zone."""
-    if dimension == "weekday":
-        return f"posts on a {form.capitalize()}"
     found = re.fullmatch(r"(\d\d)_to_(\d\d)_utc", form)
     if dimension == "day_part" and found is not None:
         return f"posts from {zones.hours(report, int(found[1]), int(found[2]))}"
-    return _FORMS.get(f"{dimension}: {form}", f"posts of the kind {_words_of(form)}")
+    return printable(words.form_text(dimension, form), max_chars=80)
 
 
 def _words_of(code: str) -> str:
@@ -148,7 +126,7 @@ def _unanswered(group: Sequence[Action]) -> tuple[str, None, str]:
 
 
 def _request(action: Action) -> str:
-    name = NEEDS.get(action.subject or "", _words_of(action.subject or "requests"))
+    name = words.NEEDS.get(action.subject or "", _words_of(action.subject or "requests"))
     return name.replace("requests for", "request for").removesuffix("s") if round(action.figure or 0) == 1 else name
 
 

@@ -6,9 +6,9 @@ from typing import Any
 from markupsafe import Markup
 
 from pulse.core.text import printable
-from pulse.reports import acting, layout, telling
+from pulse.reports import layout, telling
 from pulse.reports.contents import Brand, Community, Need, Report, Topic
-from pulse.showing import figures
+from pulse.showing import figures, words
 
 _COLUMNS = {
     "complaint": "Complain", "wish": "Wish", "recommendation_request": "Want a recommendation",
@@ -58,7 +58,7 @@ def _people(need: Need | None) -> str | Markup:
 
 
 def _about(need: Need) -> tuple[str, str, str]:
-    kind = acting.NEEDS.get(need.need, printable(need.need.replace("_", " ")))
+    kind = words.NEEDS.get(need.need, printable(need.need.replace("_", " ")))
     who = f"{need.people_n or 0:,} in {telling.name(need.of)}: {kind}"
     return printable(need.label or "", max_chars=60), who, _growth(need.growth, is_clear=need.is_clear)
 

@@ -28,6 +28,8 @@ class Brief:
 
     Attributes:
         scope: how many communities, and how many of the month's days are known.
+        compared: with what the figures are compared; empty without figures.
+        notice: what is not known; empty where nothing is missing.
         page: where the whole report is; None where the config does not say.
     """
 
@@ -36,6 +38,7 @@ class Brief:
     actions: tuple[Line, ...]
     more_n: int
     figures: tuple[five.Figure, ...]
+    compared: str
     notice: str
     page: str | None
 
@@ -43,7 +46,6 @@ class Brief:
 def brief(report: Report, page: str | None) -> Brief:
     """The report in a few lines."""
     told = acting.told(report)
-    notices = completeness.notices(report)
     return Brief(
         title=title(report),
         scope=scope(report),
@@ -52,7 +54,8 @@ def brief(report: Report, page: str | None) -> Brief:
         ),
         more_n=max(0, len(told) - ACTIONS_N),
         figures=tuple(five.chosen(report)),
-        notice="Some days of the month are missing or are told with care; the report says which." if notices else "",
+        compared=compared(report),
+        notice=completeness.in_short(report),
         page=page,
     )
 
@@ -61,6 +64,13 @@ def title(report: Report) -> str:
     """``Communities in October 2026``; one community by its name."""
     who = "Communities" if report.only is None else telling.name(report.only)
     return f"{who} in {figures.month_name(report.month.first_day)}"
+
+
+def compared(report: Report) -> str:
+    """With what the figures are compared."""
+    if not any(telling.change_of(kpi)[0] is not None for kpi in report.headline.values()):
+        return "There is no month before to compare with."
+    return f"Against {figures.month_of(telling.months_before(report.month.first_day, 1))}, like days with like days."
 
 
 def scope(report: Report) -> str:

@@ -106,6 +106,21 @@ def notices(report: Report) -> list[str]:
     return [notice for notice in told if notice]
 
 
+def in_short(report: Report) -> str:
+    """What is not known, in one sentence for what is sent; empty where nothing is missing."""
+    untried = [day.day for day in report.days if not day.communities_n] if report.communities else []
+    told = (
+        f"no run has brought {figures.days_in_words(tuple(untried))}" if untried else "",
+        _who_lacks(report, untried),
+        f"probably an outage on {figures.days_in_words(report.silent_days)}" if report.silent_days else "",
+        f"{figures.counted(len(report.never_seen), 'name')} of the config matched nothing" if report.never_seen else "",
+    )
+    known = "; ".join(filter(None, told))
+    if known:
+        return f"Not everything is known: {known}."
+    return "The report says what is not known." if notices(report) else ""
+
+
 def _untried(days: Sequence[date]) -> str:
     if not days:
         return ""
@@ -119,7 +134,7 @@ def _lacking(report: Report, untried: Sequence[date]) -> str:
     who = _who_lacks(report, untried)
     if not who:
         return ""
-    return f"Not everything is known: {who}. Counts are rather too low than too high."
+    return f"Not everything is known: {who}. Counts are likely too low."
 
 
 def _who_lacks(report: Report, untried: Sequence[date]) -> str:

@@ -166,7 +166,7 @@ def _head(report: Report, built_at: datetime, run_url: str | None) -> dict[str, 
     return {
         "title": brief.title(report),
         "month_before": figures.month_of(telling.months_before(report.month.first_day, 1)),
-        "is_compared": any(telling.change_of(kpi)[0] is not None for kpi in report.headline.values()),
+        "compared": brief.compared(report),
         "summary": unread.summary(report),
         "notices": [*([] if some else ["No figures were frozen for this month."]), *completeness.notices(report)],
         "scope": brief.scope(report),

@@ -31,6 +31,7 @@ def svg(brief: Brief) -> str:
     canvas.say(brief.scope, size=24, colour="muted", gap=34)
     if brief.figures:
         canvas.figures(brief.figures)
+        canvas.say(brief.compared, size=21, colour="muted", gap=24)
     if brief.actions:
         canvas.say("What to do", size=32, weight=700, gap=16)
         for line in brief.actions:

@@ -26,8 +26,9 @@ def message(brief: Brief) -> bytes:
         blocks.append({"type": "divider"})
         blocks.append({"type": "section", "fields": [_mrkdwn(_figure(figure)) for figure in brief.figures]})
     more = f"{brief.more_n} more to do are in the report. " if brief.more_n else ""
-    if more or brief.notice:
-        blocks.append(_context(more + brief.notice))
+    compared = f"{brief.compared} " if brief.figures else ""
+    if last := f"{compared}{more}{brief.notice}".strip():
+        blocks.append(_context(last))
     if brief.page:
         blocks.append(_section(f"<{_address(brief.page)}|The whole report>"))
     content = {"text": _escaped(brief.title), "blocks": blocks}

@@ -268,6 +268,27 @@ KPIS: dict[str, KpiWords] = {
 }
 
 # What each code means for the reader. A code that is not here is shown as it is.
+# What people voice, and forms of posts by what they are told apart by.
+NEEDS = {
+    "wish": "wishes", "complaint": "complaints", "recommendation_request": "requests for a recommendation",
+    "support_request": "requests for help", "question": "questions",
+}  # fmt: skip
+FORMS = {
+    "shown_as: text": "posts that tell something themselves",
+    "shown_as: picture": "pictures",
+    "shown_as: video": "videos",
+    "shown_as: link": "links",
+    "shown_as: title_only": "posts of a title alone",
+    "title_form: how_to": "how-tos",
+    "title_form: question": "titles that ask",
+    "title_form: number_first": "titles that begin with a number",
+    "title_form: statement": "titles that state something",
+    "title_form: no_title": "posts without a title",
+    "length: under_100": "posts of under 100 characters",
+    "length: 100_to_499": "posts of 100 to 499 characters",
+    "length: 500_to_1999": "posts of 500 to 1,999 characters",
+    "length: 2000_or_more": "posts of 2,000 characters or more",
+}
 CAVEATS = {
     "small_n": "too few cases for a figure that can be trusted",
     "incomplete": "days are missing",
@@ -313,6 +334,15 @@ def of_kpi(kpi: str, unit: str | None) -> KpiWords:
     kinds: dict[str | None, Kind] = {"share": "share", "hours": "hours", "count": "count", "net": "points"}
     label = kpi.replace("_", " ").capitalize()
     return KpiWords(label, kinds.get(unit, "ratio"), "Activity", "See docs/metrics.md.", label)
+
+
+def form_text(dimension: str, form: str) -> str:
+    """What posts of a form are called: ``pictures``, ``posts on a Monday``; hours are UTC."""
+    if dimension == "weekday":
+        return f"posts on a {form.capitalize()}"
+    if dimension == "day_part" and form.endswith("_utc"):
+        return f"posts from {form.removesuffix('_utc').replace('_', ' ')} h UTC"
+    return FORMS.get(f"{dimension}: {form}", f"posts of the kind {form.replace('_', ' ')}")
 
 
 def caveat_text(code: str) -> str:

@@ -25,7 +25,7 @@ from pathlib import Path
 import duckdb
 
 from pulse.config.settings import Settings
-from pulse.core import parquet
+from pulse.core import parquet, progress
 from pulse.core.clock import Clock
 from pulse.core.errors import BuildFailed, BuildReplaced, DamagedFile, NothingPublished, StorageError
 from pulse.core.files import fsync_file, fsync_folder, read_json, sql_text, storage_error, write_json
@@ -51,6 +51,7 @@ log = logging.getLogger(__name__)
 BUILD = ("build", "--exclude-resource-type", "unit_test")
 
 _STATE_ID_FORMAT = "%Y%m%dT%H%M%S%fZ"
+_COPIED_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def fault_of(file: Path, *, is_deep: bool = False) -> str | None:
                     f"select schema_name, table_name from {RELATIONS_SQL} "
                     "where database_name = 'looked_at' and schema_name <> 'staging'"
                 ).fetchall()
-                for schema, table in tables:
+                for schema, table in progress.over(tables, f"reading {file.name}", "tables"):
                     connection.execute(f'select max(hash(t)) from looked_at."{schema}"."{table}" as t').fetchall()
     except duckdb.Error as error:
         return f"cannot be read: {str(error).splitlines()[0]}"
@@ -630,7 +631,7 @@ def _copy_for_readers(
     draft = file.with_name(f".{file.name}.tmp")
     for leftover in (*file.parent.glob(".*.tmp*"), *home.published.glob(".*.tmp")):
         leftover.unlink()
-    shutil.copyfile(source, draft)
+    _copy_counted(source, draft)
     with duckdb.connect(str(draft)) as connection:
         connection.execute("drop schema if exists staging cascade")
         if has_tables:
@@ -641,6 +642,16 @@ def _copy_for_readers(
     _smoke_test(draft)
     draft.replace(file)
     fsync_folder(file.parent)
+
+
+def _copy_counted(source: Path, target: Path) -> None:
+    with (
+        source.open("rb") as old,
+        target.open("wb") as new,
+        progress.counting("copying for readers", "bytes", source.stat().st_size) as meter,
+    ):
+        while chunk := old.read(_COPIED_BYTES):
+            meter.advance(new.write(chunk))
 
 
 def _frozen_files(home: Home) -> list[str]:

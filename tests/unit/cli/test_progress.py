@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from pulse.cli import app
 from pulse.cli.progress import LINE_EVERY_S, Lines, figures
+from pulse.core.home import Home
 from pulse.core.progress import counting, watched
+from pulse.lake import raw
 from pulse.orchestration.embedded import RunResult
 from support import Watch
 
@@ -121,3 +124,13 @@ def test_run__shows_nothing_when_it_is_to_be_quiet(
 
     app._run(start, quiet=quiet)
     assert ("building: 1 of 2 nodes" in capfd.readouterr().out) is not quiet
+
+
+def test_doctor__says_how_far_it_is_beside_its_findings(home: Home, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PULSE_HOME", str(home.root))
+    monkeypatch.setattr("pulse.cli.progress.LINE_EVERY_S", 0.0)
+    raw.ensure_empty_file(home)
+    shown = CliRunner().invoke(app.app, ["doctor", "--deep"])
+    files_n = len(list(home.raw.rglob("*.parquet")))
+    assert f"reading raw: {files_n} of {files_n} files" in shown.stderr
+    assert "reading raw" not in shown.stdout

@@ -1,6 +1,7 @@
 """``pulse report``: of all communities, or of one."""
 
 import os
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -41,6 +42,13 @@ def test_report__of_one_community_lies_beside_that_of_all_and_goes_by_the_config
         assert result.stdout.splitlines()[-1] == str(page)
         assert page.is_file()
         assert "https://reports.example.org/2026-10/" in page.with_name("mail.html").read_text(encoding="utf-8")
+
+
+def test_report__says_how_far_it_is_beside_its_result(frozen: Home, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("pulse.cli.progress.LINE_EVERY_S", 0.0)
+    result = CliRunner().invoke(app, ["report", "2026-10"])
+    assert re.search(r"writing the report: 3 of 4 parts, [\d.]+/s, \d+ s left", result.stderr)
+    assert "parts" not in result.stdout
 
 
 @pytest.mark.parametrize(

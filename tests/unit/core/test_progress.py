@@ -1,40 +1,16 @@
 """What steps tell of how far they are, and whom."""
 
 import gzip
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import zstandard
 
 from pulse.core import progress
-from pulse.core.progress import Meter, counting, over, watched
+from pulse.core.progress import counting, over, watched
 from pulse.sources.lines import ndjson
-
-
-class Recorder:
-    """Keeps each step: what, unit, how many there are, how many are done, and whether it has ended."""
-
-    def __init__(self) -> None:
-        self.steps: list[list[object]] = []
-
-    @contextmanager
-    def step(self, what: str, unit: str, total_n: int | None) -> Iterator[Meter]:
-        told: list[object] = [what, unit, total_n, 0, False]
-        self.steps.append(told)
-
-        class Own:
-            def advance(self, n: int = 1) -> None:
-                told[3] += n  # type: ignore[operator]
-
-            def expect(self, total_n: int) -> None:
-                told[2] = total_n
-
-        try:
-            yield Own()
-        finally:
-            told[4] = True
+from support import Recorder
 
 
 def test_over__counts_an_item_once_it_is_done():

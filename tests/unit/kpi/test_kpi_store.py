@@ -22,9 +22,11 @@ from pulse.core.errors import ConfigError, DamagedFile, DayNotOver, LockBusy, No
 from pulse.core.files import write_json
 from pulse.core.home import Home
 from pulse.core.locks import KPI_LOCK, exclusive
+from pulse.core.progress import watched
 from pulse.kpi import Month, closing, restatements
 from pulse.lake import kpi_store
 from pulse.reading import damage, query
+from support import Recorder
 
 OCTOBER = Month(date(2026, 10, 1))
 AFTER = datetime(2026, 11, 2, tzinfo=UTC)
@@ -140,7 +142,14 @@ def test_close__refuses_a_month_that_is_not_over(home: Home):
 
 def test_close__freezes_what_is_published_with_when_and_from_which_state(home: Home):
     state_id = publish(home, [figure(), MOOD, figure(community="*", platform="*")])
-    closed = kpi.close_month(home, OCTOBER, clock=lambda: AFTER)
+    state_file = home.published / "states" / f"{state_id}.duckdb"
+    published_bytes, recorder = state_file.stat().st_size, Recorder()
+    with watched(recorder):
+        closed = kpi.close_month(home, OCTOBER, clock=lambda: AFTER)
+    assert recorder.steps == [
+        ["closing 2026-10", "steps", 3, 3, True],
+        ["copying for readers", "bytes", published_bytes, published_bytes, True],
+    ]
     assert (closed.version, closed.is_new, closed.figures_n, closed.communities_n) == (1, True, 3, 1)
     rows = kpi_store.figures(home, OCTOBER, 1)
     assert [(row["community"], row["kpi"]) for row in rows] == [

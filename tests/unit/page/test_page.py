@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,9 +19,11 @@ from page_samples import ADA, LOAD_WITH_KEPT_ROWS, RUN, STOPPED_DAY, STOPPED_LOA
 from pulse.core.home import Home, community_path
 from pulse.gates import quarantine
 from pulse.gates.rules import WAIVABLE_RULES
+from pulse.lake import quality
 from pulse.page import kept, today
 from pulse.page.access import User
 from pulse.page.app import create_app
+from pulse.showing import plain
 from report_samples import NAUGHTY
 
 TEA = "platform=reddit&community=tea"
@@ -83,6 +86,11 @@ def read(html: str) -> Reader:
     reader = Reader()
     reader.feed(html)
     return reader
+
+
+def words_of(html: str) -> str:
+    """The text of a page in a line, its cells apart."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
 def routes(app: FastAPI) -> list[tuple[str, str]]:
@@ -407,6 +415,94 @@ def test_community__shows_a_mart_as_soon_as_it_is_published(tmp_path: Path, who:
     assert "&lt;img src=x" in brands
     assert "40 %" in brands
     assert "author" not in brands.lower()
+
+
+def test_community__tells_of_the_month_that_is_over_in_plain_words(tmp_path: Path, who: list[User | None]):
+    home = samples.published_home(tmp_path / "home")
+    of_tea = "'reddit' as platform, 'tea' as community, month_start_date"
+    months = "from (values (date '2026-10-01'), (date '2026-09-01')) as m (month_start_date)"
+    with samples.writable(home) as connection:
+        connection.execute(
+            f"create or replace table marts.fct_keywords_monthly as select {of_tea}, 'w' || month(month_start_date) as "
+            f"word, 12 as authors_n, 0.4::double as authors_share, 3 as authors_others_n, 9.1::double as z_others, "
+            f"true as is_typical, 1 as place, null::varchar as caveat {months}"
+        )
+        connection.execute(
+            f"create or replace table marts.fct_content_performance as select {of_tea}, 'weekday' as dimension, "
+            "'monday' as form, metric, 30 as posts_n, vs_usual, 1.1::double as vs_usual_low, 2.5::double as "
+            "vs_usual_high, true as is_clear, 'incomplete' as caveat "
+            f"{months}, (values ('score', 1.7::double), ('replies', null)) as r (metric, vs_usual)"
+        )
+        connection.execute(
+            f"create or replace table marts.fct_participation_monthly as select {of_tea}, 50 as contributors, "
+            f"5 as core_n, 0.2::double as top_1_share, 'not_observable' as caveat {months}"
+        )
+    with TestClient(create_app(home, samples.access_for(who))) as client:
+        text = words_of(client.get(f"/community?{TEA}").text)
+    assert "Words that are typical here, October 2026" in text
+    assert "w10 12 40 % 3" in text
+    assert "w9" not in text, "a month at a time"
+    assert "posts on a Monday votes 1.7 × (1.1 to 2.5 ×) clearly so 30" in text
+    assert "posts on a Monday replies" not in text, "a row without a figure tells nothing"
+    assert "Beware: days are missing." in text, "what stands against all rows is said once"
+    assert "does not show it" not in text, "it stands against a column that is not shown"
+    assert plain.jargon_in(text) == []
+
+
+def test_when_to_post__needs_more_than_one_lucky_hour(tmp_path: Path, who: list[User | None]):
+    """Of 168 hours, one whose range begins above the usual is what chance brings."""
+    home = samples.published_home(tmp_path / "home")
+    lucky = (
+        "update marts.fct_posting_heatmap set score_vs_usual = {0}, score_vs_usual_low = {1}, score_vs_usual_high = {2}"
+    )
+    with samples.writable(home) as connection:
+        connection.execute(lucky.format(1.0, 0.7, 1.43))
+        connection.execute(lucky.format(1.5, 1.02, 2.2) + " where weekday = 4 and hour_utc = 3")
+    with TestClient(create_app(home, samples.access_for(who))) as client:
+        page = client.get(f"/community?{TEA}").text
+        assert "Posts clearly do better in no part of the week." in page
+        assert 'class="ring"' not in page
+        with samples.writable(home) as connection:
+            connection.execute(lucky.format(1.9, 1.4, 2.6) + " where weekday = 4 and hour_utc < 6")
+        page = client.get(f"/community?{TEA}").text
+    assert "clearly better than usual on Thursday night" in page
+    assert page.count('class="ring"') == 6
+
+
+@pytest.mark.parametrize("path", ["/brands", "/month?month=2026-10", f"/community?{TEA}"])
+def test_view__has_no_word_of_statistics_and_no_code(client: TestClient, path: str):
+    assert plain.jargon_in(read(client.get(path).text).text) == []
+
+
+def test_month__of_all_together_says_how_many_communities_are_known(tmp_path: Path, who: list[User | None]):
+    home = samples.published_home(tmp_path / "home")
+    with samples.writable(home) as connection:
+        connection.execute("update kpi.kpi_as_now_known set completeness = 0 where community = '*'")
+        connection.execute("update kpi.kpi_as_now_known set completeness = 1 where community = 'tea'")
+        connection.execute("update kpi.kpi_as_now_known set completeness = 0.5 where community not in ('*', 'tea')")
+    with TestClient(create_app(home, samples.access_for(who))) as client:
+        assert "1 of 2 communities" in words_of(client.get("/month?month=2026-10").text)
+        of_tea = words_of(client.get(f"/month?month=2026-10&{TEA}").text)
+    assert "100 % of its days" in of_tea
+
+
+def test_communities__show_when_they_were_looked_at_last_not_when_a_run_tried(tmp_path: Path, who: list[User | None]):
+    home = samples.published_home(tmp_path / "home")
+    with samples.writable(home) as connection:
+        connection.execute(
+            "update marts.fct_community_daily set is_day_complete = false, is_never_seen = true, posts = null, "
+            "comments = null, messages = null, posts_looked_h = 0, comments_looked_h = 0, messages_looked_h = 0 "
+            "where community = 'mate'"
+        )
+    later = samples.PUBLISHED_AT + timedelta(hours=6)
+    stopped = samples._outcome("mate", samples.LAST_DAY, "quarantined", recorded_at=later)
+    quality.append(home, quality.LOAD_OUTCOMES, [stopped], stem="later")
+    with TestClient(create_app(home, samples.access_for(who))) as client:
+        rows = words_of(client.get("/communities?q=mate").text)
+        day = read(client.get("/day?platform=reddit&community=mate&day=2026-10-20").text).text
+    assert "6 October 2026" in rows, "the only day of which anything is known"
+    assert "31 October 2026" not in rows
+    assert "nothing of this day was let in" in day
 
 
 # ---- hostile names and texts -----------------------------------------------------

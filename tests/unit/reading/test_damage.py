@@ -15,6 +15,7 @@ from pulse.config.settings import Retention, Settings
 from pulse.core import parquet
 from pulse.core.errors import ConfigError, DamagedFile
 from pulse.core.home import Home
+from pulse.core.progress import watched
 from pulse.core.window import Window
 from pulse.imports import store as imports
 from pulse.lake import landing, outcomes, quality, raw
@@ -24,7 +25,7 @@ from pulse.sources.reddit.entry import RedditApiEntry
 from pulse.steps import retention
 from pulse.texts import get_scorer, score_partitions, unjudged_partitions
 from pulse.texts import store as scores
-from support import NOON, ask, community_observation, contribution, sealed_load
+from support import NOON, Recorder, ask, community_observation, contribution, sealed_load
 
 DAY = NOON.date()
 NEXT_DAY = DAY + timedelta(days=1)
@@ -470,7 +471,12 @@ def test_find__names_every_damaged_file_of_raw_and_scores(home: Home, hurt: Dama
     assert damage.find(home, is_deep=True) == []
     hurt(judged)
     hurt(file_of(home, load))
-    found = {one.file: one for one in damage.find(home, is_deep=True)}
+    recorder = Recorder()
+    with watched(recorder):
+        found = {one.file: one for one in damage.find(home, is_deep=True)}
+    raw_files_n, judged_files_n = (len(list(folder.rglob("*.parquet"))) for folder in (home.raw, home.scores))
+    assert ["reading raw", "files", raw_files_n, raw_files_n, True] in recorder.steps
+    assert ["reading scores", "files", judged_files_n, judged_files_n, True] in recorder.steps
     assert set(found) == {judged, file_of(home, load)}
     assert found[judged].loss is None
     assert "pulse rebuild" in found[file_of(home, load)].way_back
