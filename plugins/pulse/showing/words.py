@@ -267,7 +267,6 @@ KPIS: dict[str, KpiWords] = {
     ),
 }
 
-# What each code means for the reader. A code that is not here is shown as it is.
 # What people voice, and forms of posts by what they are told apart by.
 NEEDS = {
     "wish": "wishes", "complaint": "complaints", "recommendation_request": "requests for a recommendation",
@@ -289,6 +288,7 @@ FORMS = {
     "length: 500_to_1999": "posts of 500 to 1,999 characters",
     "length: 2000_or_more": "posts of 2,000 characters or more",
 }
+# What each code means for the reader. A code that is not here is shown as it is.
 CAVEATS = {
     "small_n": "too few cases for a figure that can be trusted",
     "incomplete": "days are missing",
