@@ -118,7 +118,8 @@ class Records:
 
 
 def arrays_of(path: Path, *, opened: Callable[[], AbstractContextManager[ByteStream]] | None = None) -> tuple[str, ...]:
-    """Keys of the outermost object that hold arrays, in order; one empty text where the document is an array itself.
+    """Places of arrays that lie in no other array, in order: keys of the outermost object, and of objects in it, joined
+    by dots. One empty text where the document is an array itself.
 
     None where it is neither, or no JSON. A document that just ends has what began before.
 
@@ -129,7 +130,7 @@ def arrays_of(path: Path, *, opened: Callable[[], AbstractContextManager[ByteStr
     with (opened or (lambda: ndjson.opened(path)))() as stream:
         try:
             for place, event, _ in ijson.parse(_Watched(stream), use_float=True):
-                if event == "start_array" and "." not in place:
+                if event == "start_array" and "item" not in place.split("."):
                     found[place] = None
                     if not place:
                         break
