@@ -24,6 +24,8 @@ Scalar = str | int | float | bool | None
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _TAIL_BYTES = 4 * 1024
+# Made once: `json.dumps` would make one for each record.
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # What stands before the array is a handful of facts; a document with more is another kind of document.
 _MOST_FACTS = 1_000
 
@@ -141,7 +143,7 @@ def arrays_of(path: Path, *, opened: Callable[[], AbstractContextManager[ByteStr
 
 def as_line(record: object) -> bytes:
     """A record as one line of JSON, without its line end."""
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return _as_json(record).encode("utf-8", "surrogatepass")
 
 
 def cut(lines: Iterable[bytes], *, chunk_bytes: int, first_line: int = 1) -> Iterator[Chunk | LineTooLong]:
