@@ -4,6 +4,9 @@ The least rests on what each source says of its API (:class:`pulse.sources.live.
 community itself, and as many full pages as all that is listed needs, at least one of each listing. Where answers are
 listed by thread alone (Bluesky), pages hold posts, and each post that somebody answered needs a call. These are first
 observations: an empty home has nothing to look at again. Reddit's API has a measurement of its own.
+
+In lines of their own, without a limit but the budget of a run: what the next day's run takes to see again what is a day
+old by then, and what a sweep takes to ask whether it is still there, which at some platforms is a call for each.
 """
 
 import math
@@ -42,55 +45,101 @@ def run(folder: Path, contributions_n: int) -> list[str]:
         "| source | rows | calls | per 1,000 | least per 1,000 | ratio | limit |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
+    later = [
+        "",
+        "| source | seen again at a day old | calls per 1,000 | asked whether gone | calls per 1,000 | run may |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for kind in _kinds():
         with tempfile.TemporaryDirectory(dir=folder) as root:
-            rows_n, calls_n, least_n = _calls(Path(root), kind, contributions_n)
+            one = _measured(Path(root), kind, contributions_n)
         lines.append(
-            f"| {kind.facts['source']} | {rows_n} | {calls_n} | {1_000 * calls_n / rows_n:.1f} "
-            f"| {1_000 * least_n / rows_n:.1f} | {calls_n / least_n:.2f} | {LIMIT} |"
+            f"| {one.source} | {one.rows_n} | {one.calls_n} | {1_000 * one.calls_n / one.rows_n:.1f} "
+            f"| {1_000 * one.least_n / one.rows_n:.1f} | {one.calls_n / one.least_n:.2f} | {LIMIT} |"
         )
-    return lines
+        later.append(
+            f"| {one.source} | {one.again_n} | {1_000 * one.again_calls_n / max(one.again_n, 1):.1f} "
+            f"| {one.asked_n} | {1_000 * one.asked_calls_n / max(one.asked_n, 1):.1f} | {one.budget_n} |"
+        )
+    return lines + later
 
 
-def _calls(root: Path, kind: _Kind, contributions_n: int) -> tuple[int, int, int]:
-    """Rows, calls, and the least number of calls."""
+@dataclass(frozen=True)
+class _Calls:
+    """What a source took.
+
+    Attributes:
+        least_n: calls that its API needs for the first observations.
+        again_n, asked_n: contributions seen again, and looked up.
+        budget_n: calls that its policy grants a run, if the config says nothing.
+    """
+
+    source: str
+    rows_n: int
+    calls_n: int
+    least_n: int
+    again_n: int
+    again_calls_n: int
+    asked_n: int
+    asked_calls_n: int
+    budget_n: int
+
+
+def _measured(root: Path, kind: _Kind, contributions_n: int) -> _Calls:
+    """One day read, the day after it, and a sweep two days later."""
     from pulse.config.settings import Settings
     from pulse.core.home import Home
     from pulse.core.window import Window
-    from pulse.lake import landing
+    from pulse.lake import landing, raw
     from pulse.sandbox.reddit_data import WorldData
     from pulse.sandbox.server import SandboxServer
     from pulse.sandbox.talk import Talk
     from pulse.sandbox.world import make_world
     from pulse.sandbox.world_plan import MIN_DAYS_N
+    from pulse.steps import sweeping
     from pulse.steps.pipeline import Pipeline
 
     said = _said(contributions_n)
     now = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC) + timedelta(days=1, minutes=30)
     source = kind.facts["source"]
-    limits = {"max_calls_per_run": 100_000, "calls_per_window": 100_000, "window_s": 0.01}
-    settings = Settings.model_validate({"communities": [dict(kind.facts)], source: limits})
+    limits = {"max_calls_per_run": 100_000, "sweep_calls_per_run": 100_000, "calls_per_window": 100_000}
+    settings = Settings.model_validate({"communities": [dict(kind.facts)], source: limits | {"window_s": 0.01}})
     (entry,) = settings.communities
     doubles = {(source, entry.community): kind.double(lambda _: Talk(said, 5_000, 50))}
-    home, window = Home(root / "home").create(), Window.one_day(DAY)
-    pipeline = Pipeline(home, settings, lambda: now)
+    home, clock = Home(root / "home").create(), [now]
+    pipeline = Pipeline(home, settings, lambda: clock[0])
+
+    def read(day: date) -> landing.Load:
+        window = Window.one_day(day)
+        pipeline.plan(window)
+        (load_id,) = pipeline.extract(entry.entry_id, window, run_id=f"bench {day}")
+        load = landing.find(home, load_id)
+        assert load is not None, load_id
+        return load
+
     with SandboxServer(WorldData(make_world(seed=7, days_n=MIN_DAYS_N)), now=now, others=doubles) as server:
         before = dict(os.environ)
         os.environ |= server.environment()
         try:
-            pipeline.plan(window)
-            (load_id,) = pipeline.extract(entry.entry_id, window, run_id="bench")
+            first = read(DAY)
+            raw.promote(home, first)
+            clock[0] += timedelta(days=1)
+            server.set_now(clock[0])
+            again = read(DAY + timedelta(days=1))
+            server.forget_calls()
+            swept = sweeping.sweep_entry(pipeline, entry.entry_id)
+            asked_calls_n = len(server.calls)
         finally:
             os.environ.clear()
             os.environ |= before
-    load = landing.find(home, load_id)
-    assert load is not None, load_id
-    manifest = load.manifest
-    rows_n, costs = sum(manifest.rows_by_day.values()), kind.source.costs
+    rows_n, costs = first.manifest.rows_n, kind.source.costs
     posts_n = sum(one.is_post for one in said)
     pages_n = math.ceil((posts_n if kind.is_by_thread else rows_n) / costs.page_items)
     least_n = costs.fixed_n + max(costs.listings_n, pages_n) + (posts_n if kind.is_by_thread else 0)
-    return rows_n, manifest.api_calls_n, least_n
+    return _Calls(
+        source, rows_n, first.manifest.api_calls_n, least_n, again.manifest.rows_n, again.manifest.api_calls_n,
+        swept.asked_n, asked_calls_n, kind.source.policy().max_calls_per_run,
+    )  # fmt: skip
 
 
 def _said(contributions_n: int) -> list[Any]:

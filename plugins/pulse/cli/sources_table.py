@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
+
 from pulse.core.contract import COLUMN_NAMES, OBSERVABLE
 from pulse.core.home import REPOSITORY
 from pulse.platforms.platform import Platform
 from pulse.platforms.registry import PLATFORMS
 from pulse.sources.protocol import Source
 from pulse.sources.registry import SOURCES
+from pulse.sources.tabular.entry import MAPPINGS, Table, TabularEntry
 
 _HEAD = """\
 # Sources
@@ -16,6 +19,12 @@ _HEAD = """\
 Written by `pulse dev sources` from the code; edit there, not here. What each needs, costs and may is on its own page.
 
 A column of the contract that a source does not see is NULL in all its rows, and gate 1 holds it to that.
+
+"""
+_MAPPINGS_HEAD = """
+## YouTube, reviews and other tables
+
+No source of their own, and no code: [`tabular`](tabular.md) reads them by a ready mapping, `table: {mapping: NAME}`.
 
 """
 _TERMS_HEAD = """
@@ -56,9 +65,16 @@ def render() -> str:
         [f"`{name}`", *("?" if seen is None else "x" if column in seen else "" for column in columns)]
         for name, seen in observed.items()
     ]
+    mappings = sorted(MAPPINGS.glob("*.yml"))
+    rows += [
+        [f"`tabular`: `{file.stem}`", *("x" if column in mapped_by(file) else "" for column in columns)]
+        for file in mappings
+    ]
     return (
         _HEAD
         + _table(["source", "platform", "is read from", "credentials"], facts)
+        + _MAPPINGS_HEAD
+        + _table(["mapping", "of what"], [[f"`{file.stem}`", _first_sentence(file)] for file in mappings])
         + "\n## What each can see\n\n"
         + _table(["source", *(f"`{column}`" for column in columns)], rows)
         + f"\n`x`: seen; `?`: {_ANY}.\n"
@@ -81,10 +97,26 @@ def render() -> str:
 def observes(source: Source) -> frozenset[str] | None:
     """Columns that its rows may have a value in; None where the entry's mapping decides."""
     try:
-        seen: frozenset[str] = source.entry.model_construct(name="x", source=source.name).observes
+        seen: frozenset[str] = source.entry.model_construct(name="x", source=source.name, path=()).observes
     except AttributeError:
         return None
     return seen
+
+
+def mapped_by(file: Path) -> frozenset[str]:
+    """Columns that a ready mapping fills."""
+    columns = yaml.safe_load(file.read_text(encoding="utf-8"))["columns"]
+    return TabularEntry.model_construct(name="x", table=Table.model_construct(columns=columns)).observes
+
+
+def _first_sentence(file: Path) -> str:
+    """What a ready mapping says of itself at its head."""
+    comments = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        comments.append(line.removeprefix("#").strip())
+    return " ".join(comments).partition(". ")[0].removesuffix(".")
 
 
 def _platforms_of(source: Source) -> Sequence[str]:

@@ -6,6 +6,7 @@ from pulse.cli import sources_table
 from pulse.core.contract import OBSERVABLE
 from pulse.sources.protocol import Source
 from pulse.sources.registry import SOURCES
+from pulse.sources.tabular.entry import MAPPINGS
 
 
 def test_document__is_current():
@@ -15,8 +16,15 @@ def test_document__is_current():
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 def test_observes__is_of_the_contract_or_of_the_config(source: Source):
     seen = sources_table.observes(source)
-    assert (seen is None) == (source.name in {"discord_export", "tabular"})
+    assert (seen is None) == (source.name == "tabular")
     assert seen is None or seen <= OBSERVABLE
+
+
+def test_ready_mappings__stand_in_it_with_what_they_fill():
+    lines = sources_table.render().splitlines()
+    assert any(line.startswith("| `youtube_comments` | Comments below videos") for line in lines)
+    (row,) = (line for line in lines if line.startswith("| `tabular`: `youtube_comments` |"))
+    assert row.count(" x ") == len(sources_table.mapped_by(MAPPINGS / "youtube_comments.yml")) == 4
 
 
 @pytest.mark.parametrize("name", SOURCES)

@@ -6,6 +6,7 @@ Each source writes the same 40 records in its own form; each damage is done to t
 import gzip
 import io
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -185,6 +186,12 @@ def test_file_of_nothing__is_one_error(home: Home, name: str, content: bytes):
         load_of(home, name, content)
     assert before.folder.is_dir()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_empty_file__is_named(home: Home, name: str):
+    with pytest.raises(PulseError, match=re.escape(FORMS[name].file)):
+        load_of(home, name, b"")
 
 
 @each_form

@@ -5,13 +5,16 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from fixtures import reddit_lines
+from fixtures import discord_documents, reddit_lines
 from fixtures.everything import files_with
+from fixtures.export_files import entry_of, written
+from fixtures.file_forms import FORMS, TABLE, WINDOW, records
 from pulse.config.listening import Brand, Listening
 from pulse.config.settings import Settings
 from pulse.core import keys
@@ -20,6 +23,7 @@ from pulse.core.home import Home
 from pulse.lake import forgotten, landing, quality, raw
 from pulse.listening import store as mentions
 from pulse.platforms.names import author_key
+from pulse.sources.routes import extract
 from pulse.steps.forgetting import Asked, forget
 from pulse.steps.pipeline import Pipeline
 from pulse.texts import get_scorer, score_partitions
@@ -53,6 +57,43 @@ def pipeline(home: Home, tmp_path: Path) -> Pipeline:
     (home.scratch / "spill.tmp").write_text(TEXT)
     entry = reddit_lines.entry(reddit_lines.write(tmp_path / "mine.ndjson", [reddit_lines.post(author=NAME)]))
     return Pipeline(home, Settings(communities=(entry,)), lambda: NOON)
+
+
+WHO_WROTE_ALL = {
+    "reddit_archive": "Some_Author",
+    "discord_export": discord_documents.PERSON,
+    "discord_export csv": "1",
+    "slack_export": "U1",
+    "telegram_export": "user5",
+    "tabular csv": "some account",
+}
+
+
+@pytest.mark.parametrize("name", WHO_WROTE_ALL)
+def test_forget__of_every_source_of_files_leaves_no_text_and_lets_none_come_back(home: Home, name: str):
+    form, account = FORMS[name], WHO_WROTE_ALL[name]
+    facts, content = form.facts, form.write(records())
+    if name == "tabular csv":
+        facts = facts | {"table": {"columns": TABLE | {"author": "who"}}}
+        lines = content.decode().splitlines()
+        content = "\n".join([f"{lines[0]},who", *(f"{line},{account}" for line in lines[1:])]).encode() + b"\n"
+    path = written(home.root.parent / "mine" / form.file, content)
+    one = entry_of(path, **facts)
+    pipeline = Pipeline(home, Settings(communities=(one,)), lambda: datetime(2026, 11, 1, tzinfo=UTC))
+
+    def take() -> int:
+        (load,) = extract(one, WINDOW, pipeline.source_context())
+        raw.promote(home, load)
+        return load.manifest.rows_n
+
+    texts = [row["text"] for row in records()]
+    assert take() == len(texts)
+    assert {place.parts[0] for place in files_with(home.root, texts)} == {"landing", "raw"}
+    proof = forget(pipeline, Asked(one.platform, account), run_id="x")
+    assert proof.left_n == 0
+    assert files_with(home.root, texts) == {}
+    take()
+    assert not [place for place in files_with(home.root, texts) if place.parts[0] == "raw"]
 
 
 def test_forget__every_place_is_emptied_and_the_proof_counts_it(pipeline: Pipeline):

@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,12 @@ def time_in(value: object) -> datetime | None:
 
     The exporter writes local times with their offset, and fractions of up to seven digits; beyond six they are cut.
     """
-    if not isinstance(value, str) or not _TIME.fullmatch(value):
+    return _time_of(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=8)  # a message's time is looked at four times
+def _time_of(value: str) -> datetime | None:
+    if not _TIME.fullmatch(value):
         return None
     try:
         found = datetime.fromisoformat(value).astimezone(UTC)

@@ -6,6 +6,7 @@ Layouts (read 2026-11-28: archives of 2018 to 2026)::
     groups/group_posts_and_comments.json                             {"group_posts_v2": [{…}, …]}
     groups/your_comments_in_groups.json                              {"group_comments_v2": [{…}, …]}
     your_facebook_activity/groups/group_posts_and_comments.json      the same; the prefix varies
+    groups/your_posts_and_comments_in_groups.json                    {"group_posts": {"activity_log_data": [{…}, …]}}
     comments_and_reactions/comments.json                             {"comments_v2": [{…}, …]}
 
     {"timestamp": 1570000000, "title": "… posted in GROUP.",
@@ -39,7 +40,7 @@ from pulse.sources.lines.prepared import Prepared, PreparedMapping, microseconds
 from pulse.sources.lines.zipped import is_zip, opened_zip
 
 SOURCE = "facebook_download"
-VERSION = 1
+VERSION = 2
 # Of another group, or of no group at all: such items are counted as lines outside, and nothing of them is kept.
 ELSEWHERE = "(elsewhere)"
 _FILES = ("group_posts_and_comments", "your_posts", "your_comments_in_groups", "comments", "posts_in_groups")
@@ -47,8 +48,10 @@ _ARRAYS = {
     "": "post",
     "group_posts": "post",
     "group_posts_v2": "post",
+    "group_posts.activity_log_data": "post",
     "group_comments": "comment",
     "group_comments_v2": "comment",
+    "group_comments.activity_log_data": "comment",
     "comments": "comment",
     "comments_v2": "comment",
 }
@@ -138,6 +141,10 @@ class _Download:
         comments = [part["comment"] for part in parts if isinstance(part.get("comment"), dict)]
         title = _repaired(item.get("title"))
         created_us = microseconds(item.get("timestamp"))
+        if not title and not parts:
+            return Prepared(None, created_us=created_us, fault="unknown_form", detail="neither title nor data")
+        if comments and not any("post" in part for part in parts):
+            kind = "comment"  # some layouts list both together
         if not self._is_of_group(title, comments):
             return Prepared(ELSEWHERE, id="elsewhere", kind=kind, thread_id="elsewhere", created_us=created_us)
         written = comments if kind == "comment" else parts

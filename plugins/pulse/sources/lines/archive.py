@@ -185,9 +185,11 @@ class EntryArchive:
         if self.is_never_seen or self.holds_any_of(window):
             return
         starts = [stretch.first_min for stretch in self._all_stretches()]
+        where = f" in {self.files[0].path}" if len(self.files) == 1 else f" in {len(self.files):,} files"
+        held = "" if starts else ", nor from any other day"
         raise DayNotServable(
             f"archive of {self.entry.entry_id}",
-            value=f"nothing from {window}",
+            value=f"nothing from {window}{held}{where}",
             earliest_day=minute_at(min(starts)).date() if starts else None,
             next_step="choose days that the files span, or add the file that holds them",
         )

@@ -24,6 +24,8 @@ Scalar = str | int | float | bool | None
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _TAIL_BYTES = 4 * 1024
+# Made once: `json.dumps` would make one for each record.
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 # What stands before the array is a handful of facts; a document with more is another kind of document.
 _MOST_FACTS = 1_000
 
@@ -118,7 +120,8 @@ class Records:
 
 
 def arrays_of(path: Path, *, opened: Callable[[], AbstractContextManager[ByteStream]] | None = None) -> tuple[str, ...]:
-    """Keys of the outermost object that hold arrays, in order; one empty text where the document is an array itself.
+    """Places of arrays that lie in no other array, in order: keys of the outermost object, and of objects in it, joined
+    by dots. One empty text where the document is an array itself.
 
     None where it is neither, or no JSON. A document that just ends has what began before.
 
@@ -129,7 +132,7 @@ def arrays_of(path: Path, *, opened: Callable[[], AbstractContextManager[ByteStr
     with (opened or (lambda: ndjson.opened(path)))() as stream:
         try:
             for place, event, _ in ijson.parse(_Watched(stream), use_float=True):
-                if event == "start_array" and "." not in place:
+                if event == "start_array" and "item" not in place.split("."):
                     found[place] = None
                     if not place:
                         break
@@ -140,7 +143,7 @@ def arrays_of(path: Path, *, opened: Callable[[], AbstractContextManager[ByteStr
 
 def as_line(record: object) -> bytes:
     """A record as one line of JSON, without its line end."""
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return _as_json(record).encode("utf-8", "surrogatepass")
 
 
 def cut(lines: Iterable[bytes], *, chunk_bytes: int, first_line: int = 1) -> Iterator[Chunk | LineTooLong]:

@@ -52,6 +52,15 @@ def opened_zip(path: Path) -> Iterator[Zip]:
     """
     before = fingerprint_of(path)
     try:
+        with path.open("rb") as file:
+            start = file.read(2)
+        if start and not b"PK".startswith(start):
+            raise ArchiveUnreadable(
+                f"archive {path}",
+                value="no zip file",
+                limit="the zip file as it was downloaded, not what was unpacked from it",
+                next_step="name the zip file in `path`; nothing of this one was taken",
+            )
         archive = zipfile.ZipFile(path)
     except _ERRORS as error:
         raise _unreadable(path, error) from error

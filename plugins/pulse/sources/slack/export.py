@@ -32,14 +32,15 @@ from pulse.sources.lines.zipped import Zip, opened_zip
 from pulse.sources.slack.entry import OBSERVES, SlackExportEntry
 
 SOURCE = "slack_export"
-VERSION = 1
+VERSION = 2
 _TS = re.compile(r"[0-9]{9,11}\.[0-9]{6}", re.ASCII)
 _DAY_FILE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\.json", re.ASCII)
 _SPEECH = frozenset(
     {None, "bot_message", "me_message", "file_share", "file_comment", "thread_broadcast", "reply_broadcast"}
 )
 # What Slack writes itself. All that begin so are: channel_join, group_topic, …
-_NOTICE_BEGINNINGS = ("channel_", "group_", "mpim_", "bot_add", "bot_remove", "pinned_", "unpinned_", "reminder_",
+_NOTICE_BEGINNINGS = ("channel_", "group_", "mpim_", "bot_add", "bot_remove", "bot_enable", "bot_disable", "pinned_",
+                      "unpinned_", "reminder_",
                       "huddle_", "sh_room_", "app_conversation_", "bookmark_", "canvas_", "list_record_")  # fmt: skip
 _NOTICES = frozenset(
     {
@@ -98,16 +99,27 @@ def _read(path: Path, *, community: str) -> Iterator[Prepared | FileStatement]:
         ids = {name: channel_id for channel_id, name in channels.items() if isinstance(name, str)}
         users = f"{root}users.json"
         bots = {one for one, is_bot in _by_id(path, members, users, "is_bot").items() if is_bot is True}
+        private = _private_folders(path, members, root)
+        unnamed: set[str] = set()
         for name in members.names:
             place = PurePosixPath(name.removeprefix(root))
             channel = str(place.parent)
-            if channel not in ids or not _DAY_FILE.fullmatch(place.name):
+            if not name.startswith(root) or not _DAY_FILE.fullmatch(place.name) or channel in private:
                 continue
-            records = documents.Records(path, array="", opened=partial(_opened, members, name))
+            if channel not in ids:
+                unnamed.add(channel)
+                continue
+            opened = partial(_opened, members, name)
+            if documents.arrays_of(path, opened=opened) != ("",):
+                lacking.append(f"{place}: no list of messages")
+                continue
+            records = documents.Records(path, array="", opened=opened)
             for message in records:
                 yield _prepared(message, community, channel, ids[channel], bots)
             if records.is_cut_off:
                 lacking.append(f"{place}: cut off")
+    if unnamed:  # their names are not told: they may be those of persons
+        lacking.insert(0, f"{len(unnamed):,} folders of no channel in channels.json left out")
     yield FileStatement(
         community=community,
         part="workspace",
@@ -134,6 +146,13 @@ def _root(path: Path, members: Zip) -> str:
             next_step="export the workspace again, or take the file out of `path`",
         )
     return found[0].removesuffix("channels.json")
+
+
+def _private_folders(path: Path, members: Zip, root: str) -> set[str]:
+    """Folders of what is no public channel: private ones by their names, conversations by their ids."""
+    groups = _by_id(path, members, f"{root}groups.json", "name")
+    talks = [_by_id(path, members, f"{root}{kind}.json", "name") for kind in ("dms", "mpims")]
+    return {name for one in (groups, *talks) for pair in one.items() for name in pair if isinstance(name, str)}
 
 
 def _by_id(path: Path, members: Zip, name: str, key: str) -> dict[str, Any]:

@@ -30,8 +30,10 @@ from pulse.sources.lines.zones import offset_minutes
 from pulse.sources.telegram.entry import OBSERVES, TelegramExportEntry
 
 SOURCE = "telegram_export"
-VERSION = 1
+VERSION = 2
 MESSAGES = "messages"
+# Exports of before 2022 write accounts and chats as one number each: the kind above 32 bits, the id below.
+_OLD_USER, _OLD_CHAT = 1 << 32, 2 << 32
 _TYPES = frozenset(
     {"private_group", "private_supergroup", "private_channel", "public_group", "public_supergroup", "public_channel"}
 )
@@ -113,7 +115,7 @@ def _read(path: Path, *, names: frozenset[str], zone: tzinfo | None) -> Iterator
     messages_n = 0
     for message in records:
         messages_n += 1
-        yield _prepared(message, community, abs(chat_id), zone)
+        yield _prepared(message, community, abs(chat_id) % _OLD_CHAT, zone)
     yield FileStatement(
         community=community,
         part="chat",
@@ -132,7 +134,6 @@ def _prepared(message: object, community: str, chat_id: int, zone: tzinfo | None
     fault = _fault(message, created_us, zone)
     if fault is not None:
         return Prepared(community, created_us=created_us, fault=fault.name, detail=fault.detail)
-    author = message.get("from_id")
     is_forward = "forwarded_from" in message or "saved_from" in message
     return Prepared(
         community,
@@ -142,23 +143,34 @@ def _prepared(message: object, community: str, chat_id: int, zone: tzinfo | None
         edited_us=_time_us(message, "edited", zone) or None,
         # A forward's words are another's.
         body=None if is_forward else _text(message.get("text")),
-        author=author if isinstance(author, str) else None,
+        author=_account(message.get("from_id")),
         reactions=_reactions(message.get("reactions")),
         unknown_keys=tuple(key for key in message if key not in _KNOWN_KEYS),
     )
 
 
+def _account(value: object) -> str | None:
+    """``user300000000``; older exports have a number that means the same account."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return value if isinstance(value, str) else None
+    return f"channel{value - _OLD_CHAT}" if value >= _OLD_CHAT else f"user{value % _OLD_USER}"
+
+
 def _fault(message: dict[str, Any], created_us: int | None, zone: tzinfo | None) -> ndjson.Fault | None:
     if not isinstance(message.get("id"), int) or isinstance(message["id"], bool):
         return ndjson.Fault("missing_id", "id is no whole number")
-    if created_us is None:
+    kind = message.get("type")
+    if created_us is None and kind != "unsupported":
         is_local = zone is None and "date_unixtime" not in message and isinstance(message.get("date"), str)
         why = "date has no zone, and the entry says none" if is_local else "date_unixtime and date tell none"
         return ndjson.Fault("not_a_time", why)
-    if message.get("type") == "service":
+    if kind == "service":
         return ndjson.Fault(ndjson.NOT_SPEECH, "type service")
-    if message.get("type") != "message":
-        return ndjson.Fault("unknown_type", "limit: message or service")
+    if kind != "message":
+        is_known = kind == "unsupported"  # of which the file has the number alone
+        return ndjson.Fault(
+            "unknown_type", "Telegram Desktop could not export it" if is_known else "limit: message or service"
+        )
     if not isinstance(message.get("text"), str | list | None):
         return ndjson.Fault("not_text", "text")
     return None

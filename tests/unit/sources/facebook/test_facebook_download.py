@@ -89,6 +89,8 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     "prefix": {"your_activity_across_facebook/groups/group_posts_and_comments.json": {"group_posts_v2": [post(1)]},
                "your_activity_across_facebook/groups/your_comments_in_groups.json":
                {"group_comments_v2": [comment(2)]}},
+    "together": {"groups/your_posts_and_comments_in_groups.json":
+                 {"group_posts": {"activity_log_data": [post(1), comment(2)]}}},
     "list": {"posts/your_posts_1.json": [post(1)], "comments/comments.json": {"comments": [comment(2)]}},
 }  # fmt: skip
 
@@ -148,6 +150,13 @@ def test_titles__tell_the_group_by_their_end(home: Home, title: str, is_of_group
     assert len(rows_of(load)) == 1 + is_of_group
     (account,) = load.manifest.files
     assert (account.lines_n, account.outside_n, account.unaccounted_n) == (2, 0 if is_of_group else 1, 0)
+
+
+def test_items__of_a_form_that_nobody_knows_are_kept_apart(home: Home):
+    odd = {"timestamp": NOON_S, "label_values": [{"label": "Comment", "value": "x"}], "fbid": "1"}
+    load = loaded(home, plain(home, [post(1), odd], "your_comments_in_groups.json"))
+    (account,) = load.manifest.files
+    assert (account.landed_n, account.unplaced_n, account.outside_n, account.unaccounted_n) == (1, 1, 0, 0)
 
 
 def test_titles__in_the_owners_language_are_told_by_the_config(home: Home):

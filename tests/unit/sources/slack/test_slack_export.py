@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from fixtures.export_files import entry_of, landed_bytes, load_of, zipped
+from fixtures.export_files import entry_of, landed_bytes, load_of, written, zipped
 from fixtures.reddit_lines import KEY, bad_lines_of, rows_of
 from pulse.core.errors import ArchiveUnreadable
 from pulse.core.home import Home
@@ -78,7 +78,7 @@ def test_same_time__in_two_channels_is_two_messages(home: Home):
 
 def test_notices__are_no_speech_and_bots_are_known(home: Home):
     notices = [
-        said(n, subtype=one) for n, one in enumerate(["channel_join", "channel_topic", "pinned_item", "bot_add"])
+        said(n, subtype=one) for n, one in enumerate(["channel_join", "channel_topic", "pinned_item", "bot_disable"])
     ]
     bots = said(10, bot_id="B1"), said(11, user=BOT), {"type": "message", "subtype": "bot_message", "bot_id": "B2",
                                                        "text": "x", "ts": ts(12)}  # fmt: skip
@@ -142,10 +142,24 @@ def test_bad_messages__are_named(home: Home):
 def test_zip__with_a_folder_around_and_what_else_lies_in_it(home: Home, root: str):
     others = {
         f"{root}dms.json": [{"id": "D1"}], f"{root}D1/2026-03-02.json": [said(1, "private")],
-        f"{root}secret-group/2026-03-02.json": [said(1, "private")], f"{root}general/canvas.json": [said(1, "no")],
+        f"{root}groups.json": [{"id": "G1", "name": "secret-group"}], f"{root}mpims.json": [{"id": "G2", "name": "us"}],
+        f"{root}secret-group/2026-03-02.json": [said(1, "private")], f"{root}us/2026-03-02.json": [said(1, "private")],
+        f"{root}integration_logs.json": [{"date": "x"}], f"{root}general/canvas.json": [said(1, "no")],
         f"__MACOSX/{root}general/._2026-03-02.json": b"\x00\x05",
     }  # fmt: skip
-    assert [row["body"] for row in rows_of(loaded(home, said(1), root=root, **others))] == ["text"]
+    load = loaded(home, said(1), root=root, **others)
+    assert [row["body"] for row in rows_of(load)] == ["text"]
+    assert load.manifest.partial_reason is None
+
+
+def test_day_files__that_give_no_rows_are_said(home: Home):
+    others = {"naïve-plans/2026-03-02.json": {"messages": [said(2)]}, "unheard/2026-03-02.json": [said(3)]}
+    load = loaded(home, said(1), **others)
+    assert len(rows_of(load)) == 1
+    assert load.manifest.partial_reason == (
+        "export.zip: 1 folders of no channel in channels.json left out; "
+        "naïve-plans/2026-03-02.json: no list of messages"
+    )
 
 
 def test_day_file__that_just_ends_keeps_whole_messages(home: Home):
@@ -165,6 +179,11 @@ def test_coverage__is_spanned_by_the_records_of_all_channels(home: Home):
 def test_zip__of_another_kind_is_refused(home: Home, members: dict[str, Any]):
     with pytest.raises(ArchiveUnreadable, match=r"no channels[.]json"):
         load_of(home, DAY, zipped(home.root / "x.zip", members), **FACTS)
+
+
+def test_zip__that_was_unpacked_is_asked_for(home: Home):
+    with pytest.raises(ArchiveUnreadable, match=r"no zip file .*as it was downloaded"):
+        load_of(home, DAY, written(home.root / "2026-03-02.json", [said(1)]), **FACTS)
 
 
 def test_entry__must_have_a_name():

@@ -89,6 +89,16 @@ def test_ready_mapping__gives_rows(name: str, home: Home):
     assert len(shown["author_key"]) == 64
 
 
+def test_discord_days__has_messages_of_threads_under_their_channel(home: Home):
+    at = {"author": "ann", "created_at": AT.isoformat()}
+    paths = [
+        written(home.root / "evm" / "2026-03-02.json", [at | {"content": "a"}]),
+        written(home.root / "evm" / "_threads" / "@Ann Clearname why" / "2026-03-02.json", [at | {"content": "b"}]),
+    ]
+    rows = rows_of(load_of(home, DAY, *paths, **facts("discord_days")))
+    assert sorted((row["channel"], row["body"]) for row in rows) == [("evm", "a"), ("evm", "b")]
+
+
 def test_zone__must_be_said_where_times_tell_none():
     with pytest.raises(ValidationError, match="zone is missing"):
         entry_of(Path("x.csv"), **facts("facebook_groups"))

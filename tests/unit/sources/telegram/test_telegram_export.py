@@ -54,6 +54,20 @@ def test_message__becomes_a_row(home: Home):
     assert b"Clearname" not in landed_bytes(home)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(4_294_967_296 + 300_000_000, PERSON), (300_000_000, PERSON), (8_589_934_592 + CHAT, f"channel{CHAT}")],
+)
+def test_accounts_and_chats__of_old_exports_are_the_same_as_in_new_ones(home: Home, old: int, new: str):
+    (row,) = rows_of(loaded(home, said(1, from_id=old), id=8_589_934_592 + CHAT))
+    assert (row["contribution_id"], row["author_key"]) == (f"{CHAT}_1", author_key(KEY, "telegram", new))
+
+
+def test_message__that_telegram_could_not_export_is_kept_apart_and_says_why(home: Home):
+    (line,) = _unplaced(loaded(home, said(1), {"id": 2, "type": "unsupported"}))
+    assert (line["fault"], line["detail"]) == ("unknown_type", "Telegram Desktop could not export it")
+
+
 def test_text__is_one_or_in_pieces(home: Home):
     pieces = [{"type": "link", "text": "https://x.example"}, " 👀 ", {"type": "bold", "text": "b"}, 5, {"type": "odd"}]
     texts = ["plain", pieces, [], "", None]
