@@ -124,7 +124,7 @@ def test_publish__without_a_build_says_what_to_do(built: Any):
 
 @pytest.mark.parametrize(
     "moment",
-    ["shutil.copyfile", "_smoke_test", "_point_readers_to", "write_json", "_WorkingState.write", "_remove_old_states"],
+    ["_copy_counted", "_smoke_test", "_point_readers_to", "write_json", "_WorkingState.write", "_remove_old_states"],
 )
 def test_publish__killed_at_any_moment_is_finished_by_the_next(built: Any, forker: Any, moment: str):
     ended = built.run(f"builds.{moment} = die\nbuilds.publish(home, keep_states_n=2, clock=clock)", forker=forker)

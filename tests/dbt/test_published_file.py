@@ -183,7 +183,7 @@ def test_closing__leaves_an_unpublished_build_alone_and_the_next_build_goes_on_f
 @pytest.mark.parametrize(
     "moment",
     [
-        "builds.shutil.copyfile = die",
+        "builds._copy_counted = die",
         "from pulse.warehouse import published_file; published_file._write_comments = die",
         "builds._smoke_test = die",
         "builds._point_readers_to = die",

@@ -224,7 +224,7 @@ def _answer(rule: str, items: Sequence[Any]) -> Answer:
 
 
 def _example(row: Any) -> str:
-    """A row that a query found, for people: ``contribution_date 2026-07-06, platform reddit, communities_n 6``."""
+    """A row that a query found, for people: ``contribution_date 2026-07-06, communities_n 6``."""
     return ", ".join(f"{name} {value}" for name, value in row.items()) if isinstance(row, Mapping) else str(row)
 
 
