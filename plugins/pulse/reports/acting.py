@@ -122,7 +122,8 @@ def _unanswered(group: Sequence[Action]) -> tuple[str, None, str]:
     )
     kinds = figures.listed([f"{round(a.figure or 0):,} {_request(a)}" for a in group]) if len(group) > 1 else ""
     title = f"Answer {figures.counted(n, 'question')} that nobody answered"
-    return title, None, f"{n:,} of {asked_n:,} to us waited when the month ended{f': {kinds}' if kinds else ''}."
+    waited = f"Of {asked_n:,} that we were asked, {n:,} had no answer when the month ended"
+    return title, None, f"{waited}: {kinds}." if kinds else f"{waited}."
 
 
 def _request(action: Action) -> str:

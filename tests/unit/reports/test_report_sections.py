@@ -42,7 +42,10 @@ def test_actions__are_told_in_turns_of_their_rules_each_with_its_figures(marts: 
     assert told == [
         (
             "Answer 18 questions that nobody answered",
-            "18 of 146 to us waited when the month ended: 17 questions and 1 request for a recommendation.",
+            (
+                "Of 146 that we were asked, 18 had no answer when the month ended: "
+                "17 questions and 1 request for a recommendation."
+            ),
             "tea",
         ),
         (
