@@ -7,7 +7,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.marts import COMMUNITIES_N, DAYS_N
@@ -24,10 +23,10 @@ def run(folder: Path, rows_n: int) -> list[str]:
         raise SystemExit(f"{PLACE} is not set: an empty place in a bucket, as s3://bucket/prefix")
     with tempfile.TemporaryDirectory(dir=folder) as local, tempfile.TemporaryDirectory(dir=folder) as empty:
         in_own_process("benchmarks.marts:make_raw", local, rows_n, COMMUNITIES_N, "compacted")
-        here = in_own_process("benchmarks.object_storage:build_and_publish", local)
+        here = in_own_process("benchmarks.object_storage:all_marts", local)
         sent = in_own_process("benchmarks.object_storage:send", local, url)
         with _lake_at(url):
-            there = in_own_process("benchmarks.object_storage:build_and_publish", empty)
+            there = in_own_process("benchmarks.object_storage:all_marts", empty)
     lines = [
         f"## {rows_n:,} contributions ({COMMUNITIES_N} communities, {DAYS_N} days, compacted): everything built",
         "",
@@ -57,18 +56,16 @@ def _lake_at(url: str) -> Iterator[None]:
         del os.environ[VARIABLE]
 
 
-def build_and_publish(root: str) -> Cost:
+def all_marts(root: str) -> Cost:
     """``pulse rebuild`` without scores and gates: what there is of the lake is taken first where it lives elsewhere."""
+    from benchmarks.incremental import build_and_publish
     from benchmarks.marts import home_and_settings
     from pulse.config.lake import working
     from pulse.reading import query
-    from pulse.warehouse import builds
 
     home, settings = home_and_settings(root)
     with measured() as cost, working(home):
-        report = builds.build(home, settings=settings, is_full_refresh=True)
-        assert report.is_ok, [node.message for node in report.nodes if not node.is_ok]
-        builds.publish(home, keep_states_n=1, clock=lambda: datetime.now(UTC))
+        build_and_publish(home, settings)
     assert query.connect(home).execute("select count(*) from marts.fct_contributions").fetchone() != (0,)
     return cost()
 

@@ -134,6 +134,11 @@ def counted(files: Sequence[Path], what: str, *, is_deep: bool) -> Iterable[Path
     return progress.over(files, f"reading {what}", "files") if is_deep else files
 
 
+def damaged(files: Sequence[Path], what: str, *, is_deep: bool = False) -> list[Path]:
+    """Those of the files that cannot be read, in the same order; ``what`` they hold is for whoever watches."""
+    return [file for file in counted(files, what, is_deep=is_deep) if fault_of(file, is_deep=is_deep)]
+
+
 def whole(files: Iterable[Path], *, is_deep: bool = False) -> list[Path]:
     """Those of the files that can be read, in the same order."""
     return [file for file in files if fault_of(file, is_deep=is_deep) is None]

@@ -254,8 +254,7 @@ def files(home: Home, table: str) -> list[Path]:
 
 def damaged_files(home: Home, table: str, *, is_deep: bool = False) -> list[Path]:
     """Files of a table that cannot be read, in order."""
-    counted = parquet.counted(files(home, table), table.replace("_", " "), is_deep=is_deep)
-    return [file for file in counted if parquet.fault_of(file, is_deep=is_deep)]
+    return parquet.damaged(files(home, table), table.replace("_", " "), is_deep=is_deep)
 
 
 def readable_rows(home: Home, table: str, *, is_deep: bool = False) -> str:

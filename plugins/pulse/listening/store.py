@@ -86,8 +86,7 @@ def files(home: Home) -> list[Path]:
 
 def damaged_files(home: Home, *, is_deep: bool = False) -> list[Path]:
     """Files of mentions that cannot be read, in order; :func:`find_mentions` makes them again."""
-    counted = parquet.counted(files(home), "mentions", is_deep=is_deep)
-    return [file for file in counted if parquet.fault_of(file, is_deep=is_deep)]
+    return parquet.damaged(files(home), "mentions", is_deep=is_deep)
 
 
 def find_mentions(home: Home, listening: Listening, scorer: Scorer, *, is_deep: bool = False) -> MentionCounts:

@@ -90,8 +90,7 @@ def _empty_file(home: Home) -> Path:
 
 def damaged_files(home: Home, *, is_deep: bool = False) -> list[Path]:
     """Files of scores that cannot be read, in order."""
-    counted = parquet.counted(sorted(home.scores.rglob("*.parquet")), "scores", is_deep=is_deep)
-    return [file for file in counted if parquet.fault_of(file, is_deep=is_deep)]
+    return parquet.damaged(sorted(home.scores.rglob("*.parquet")), "scores", is_deep=is_deep)
 
 
 def drop_damaged(home: Home, *, is_deep: bool = False) -> list[Path]:
