@@ -26,6 +26,7 @@ _TIMES_N = 20
 _WARM_N = 3
 _LAST_DAY = date(2026, 10, 31)
 _RULES_N = 45  # what gate 1 says of each load
+_ROWS_A_MONTH_N = 10  # of needs, topics, words and the like, for each community
 _AT = datetime(2026, 11, 1, 1, 0, tzinfo=UTC)
 
 # Columns that views look at; the others are filled by their type.
@@ -182,8 +183,21 @@ def _fill_marts(connection: duckdb.DuckDBPyConnection, grid: str, first: date, c
         {"weekday": "1 + d // 24", "hour_utc": "d % 24", "window_start_date": f"date '{first}'",
          "window_end_date": f"date '{_LAST_DAY}'"},
     )  # fmt: skip
+    of_month = {"month_start_date": f"cast({month} as date)", "cohort_month_start_date": f"cast({month} as date)"}
     for name in ("fct_participation_monthly", "fct_retention_cohorts"):
-        _fill(connection, marts[name], months, {"month_start_date": f"cast({month} as date)"})
+        _fill(connection, marts[name], months, of_month)
+    several = (
+        f"(select c, d, w from range({communities_n}) as of_c(c), range({max(days_n // 30, 1)}) as of_d(d), "
+        f"range({_ROWS_A_MONTH_N}) as of_w(w))"
+    )
+    texts = {name: f"'{name} ' || w" for name in ("need", "label", "word", "title", "thread_id", "form", "brand")}
+    of_several = {**of_month, **texts, "dimension": "'format'", "metric": "'score'", "place": "1 + w"}
+    for name in (
+        "fct_needs_monthly", "fct_topics_monthly", "fct_keywords_monthly", "fct_thread_turns",
+        "fct_content_performance", "fct_share_of_voice", "fct_helpers_monthly", "fct_influencers_monthly",
+    ):  # fmt: skip
+        _fill(connection, marts[name], several, of_several)
+    _fill(connection, marts["fct_community_overlap"], several, {"other_community": "'community_' || (c + w + 1)"})
 
 
 def _fill_quality(connection: duckdb.DuckDBPyConnection, grid: str, first: date, days_n: int) -> None:

@@ -235,11 +235,18 @@ def _home(home: Home) -> Finding:
 def _lake(home: Home) -> list[Finding]:
     """Of a lake that lives in a store; nothing where it is the home's own."""
     try:
-        url = lake_of_config()
+        url = _lake_url(home)
     except PulseError as error:
         # What else is wrong with the config, its own check tells.
         return [_refused("lake", error)] if os.environ.get(VARIABLE) else []
     return [] if url is None else [_guarded("lake", functools.partial(_state_of_lake, url), home)]
+
+
+def _lake_url(home: Home) -> str | None:
+    try:
+        return _settings_of(home).lake
+    except PulseError:  # the part about the lake may be sound
+        return lake_of_config()
 
 
 def _state_of_lake(url: str, home: Home) -> Finding:
@@ -384,9 +391,11 @@ def _credentials(kind: type[Credentials], home: Home) -> tuple[Credentials | Non
 
 
 def _stored_in_airflow(kind: type[Credentials], home: Home) -> Credentials | None:
-    """Airflow is started only here, where nothing nearer says: that takes seconds."""
+    """Airflow is started only here, where nothing nearer says and it can know any: that takes seconds."""
     from pulse.orchestration import environment
 
+    if not environment.may_hold_connections(home):
+        return None
     environment.apply_for_embedded_runs(home)
     from pulse.orchestration.connections import stored_credentials
 

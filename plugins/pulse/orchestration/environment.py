@@ -46,6 +46,19 @@ def variables(home: Home, *, port: int = 8080) -> dict[str, str]:
     }
 
 
+def may_hold_connections(home: Home) -> bool:
+    """Whether Airflow could know a connection: it was run on this home before, or the environment tells it something.
+
+    Loads nothing of Airflow, which would begin its database here.
+    """
+    if any(name.startswith("AIRFLOW") for name in os.environ):
+        return True
+    try:
+        return any(home.airflow.iterdir())
+    except OSError:  # there is no such folder, or nobody may look: then Airflow says so better
+        return home.airflow.exists()
+
+
 def apply_for_embedded_runs(home: Home) -> None:
     """Set the environment of this process for runs with ``dag.test()``.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pulse.page import brands, drawing, mart_tables
 from pulse.page.snapshot import Snapshot
-from pulse.page.today import STATES
+from pulse.page.today import STATES, day_links
 from pulse.reports import posting
 from pulse.reports.contents import Slot
 from pulse.showing import figures
@@ -143,7 +143,7 @@ def one(snapshot: Snapshot, platform: str, community: str) -> dict[str, Any] | N
         return None
     first = snapshot.last_day - timedelta(days=_COMPLETE_DAYS_N - 1)
     days = snapshot.rows(
-        "select day, state, posts, comments, messages, contributors, reason from day_states "
+        "select day, state, posts, comments, messages, contributors, reason from community_days "
         "where platform = $platform and community = $community and day >= $first order by day",
         {**of, "first": first},
     )
@@ -156,7 +156,7 @@ def one(snapshot: Snapshot, platform: str, community: str) -> dict[str, Any] | N
         "mood": _mood(snapshot, of),
         "when": _when(snapshot, of),
         "tables": [table for section in _SECTIONS if (table := _table(snapshot, section, of))],
-        "months": _completeness(days),
+        "months": _completeness(platform, community, days),
         "states": STATES,
         "totals": _totals(days[-28:]),
     }
@@ -262,12 +262,17 @@ def _when(snapshot: Snapshot, of: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _completeness(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _completeness(platform: str, community: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Its days by month, the latest month first."""
-    months: dict[date, dict[int, str]] = {}
+    months: dict[date, list[tuple[date, str]]] = {}
     for row in rows:
-        months.setdefault(row["day"].replace(day=1), {})[row["day"].day] = row["state"]
+        months.setdefault(row["day"].replace(day=1), []).append((row["day"], row["state"]))
     return [
-        {"month": month, "days": days, "whole_n": sum(state in {"arrived", "empty"} for state in days.values())}
+        {
+            "month": month,
+            "links": day_links(platform, community, days),
+            "days_n": len(days),
+            "whole_n": sum(state in {"arrived", "empty"} for _, state in days),
+        }
         for month, days in sorted(months.items(), reverse=True)
     ]

@@ -107,18 +107,17 @@ def marts_check(snapshot: Snapshot, home: Home, run_id: str) -> dict[str, Any] |
 def _results(snapshot: Snapshot, check: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rules of one check, broken ones first; each with its values in the checks of the same entry before."""
     before = snapshot.rows(
-        f"select run_id, load_id, recorded_at from checks where gate = $gate and entry_id is not distinct from $entry "
+        f"select recorded_at from checks where gate = $gate and entry_id is not distinct from $entry "
         f"and check_id <= $check order by check_id desc limit {_TREND_N}",
         {"gate": check["gate"], "entry": check["entry_id"], "check": check["check_id"]},
     )
     # Runs write in order of time, so the times tell which blocks of millions of rows need not be read at all.
-    rows = snapshot.rows(
+    values = snapshot.rows(
         """
-        select rule, level, severity, checked_n, failed_n, value, limit_value, is_passed, is_waived, is_stopping,
-            message, run_id, load_id, recorded_at
+        select rule, list(value order by recorded_at) as of_checks
         from quality.gate_results
         where recorded_at between $first and $last and entry_id is not distinct from $entry and gate = $gate
-        order by recorded_at
+        group by rule
         """,
         {
             "gate": check["gate"],
@@ -127,15 +126,30 @@ def _results(snapshot: Snapshot, check: Mapping[str, Any]) -> list[dict[str, Any
             "last": check["recorded_at"],
         },
     )
-    values: dict[str, list[float | None]] = {}
-    for row in rows:
-        values.setdefault(row["rule"], []).append(row["value"])
-    own = [row for row in rows if (row["run_id"], row["load_id"]) == (check["run_id"], check["load_id"])]
+    before_by_rule = {row["rule"]: row["of_checks"][-_TREND_N:] for row in values}
+    own = snapshot.rows(
+        """
+        select rule, level, severity, checked_n, failed_n, value, limit_value, is_passed, is_waived, is_stopping,
+            message, run_id, load_id, recorded_at
+        from quality.gate_results
+        where recorded_at between $first and $last and run_id = $run and gate = $gate
+            and load_id is not distinct from $load and entry_id is not distinct from $entry
+        order by recorded_at
+        """,
+        {
+            "gate": check["gate"],
+            "entry": check["entry_id"],
+            "run": check["run_id"],
+            "load": check["load_id"],
+            "first": check["recorded_at"] - _SPREAD,
+            "last": check["recorded_at"],
+        },
+    )
     own.sort(key=lambda row: (row["is_passed"], not row["is_stopping"], row["rule"]))
     return [
         {
             **row,
-            "trend": drawing.trend(values[row["rule"]][-_TREND_N:]),
+            "trend": drawing.trend(before_by_rule[row["rule"]]),
             "columns": kept.columns_of(row["rule"]),
             "why": kept.reason_of(row["rule"]),
         }

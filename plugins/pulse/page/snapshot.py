@@ -24,6 +24,11 @@ from pulse.core.home import Home
 from pulse.core.table import RELATIONS_SQL, no_rows_sql, select_list
 from pulse.lake import quality
 
+# Views ask small things, and look for a community among many: filters and columns have to reach the scan. All other
+# optimizers of DuckDB take longer to think than such a query takes to run.
+_OPTIMIZERS_KEPT = frozenset(
+    {"expression_rewriter", "filter_pullup", "filter_pushdown", "unused_columns", "top_n", "build_side_probe_side"}
+)
 # A run writes hundreds of files a minute: it is not read again for each.
 _READ_AGAIN_AFTER_S = 5.0
 # The file's own time and the state's are not of one clock: what lies this much before is read again, and counts once.
@@ -84,6 +89,18 @@ _NOTHING_MADE = """(
         false as is_silent_everywhere, false as is_never_seen, 0.0 as looked_h
     where false
 )"""
+# The same rows again for what asks by community: one community's lie together here, and spread over all days above.
+_OF_COMMUNITY = """
+    create table community_days as
+    select platform, community, day, state, posts, comments, messages, contributors, reason
+    from day_states order by platform, community, day;
+
+    create table month_states as
+    select platform, community, cast(date_trunc('month', day) as date) as month,
+        count(*) filter (where state in ('arrived', 'empty')) as whole_n,
+        count(*) filter (where state = 'stopped') as stopped_n
+    from day_states group by all
+"""
 # Results by load and by rule: a year of 300 communities has millions of them, and a view asks for a few.
 _GATES = """
     create table checks as
@@ -117,7 +134,7 @@ class Snapshot:
         state_id: the published state; None where nothing is published.
         published_at: when it was published.
         first_day, last_day: of all days that a run tried or the marts know; None where there are none.
-        tables: what can be read, as ``schema.table``.
+        tables: what can be read, as ``schema.table``, each with its columns in order.
         damage: why the published file cannot be read; None where it can.
     """
 
@@ -127,7 +144,7 @@ class Snapshot:
     published_at: datetime | None
     first_day: date | None
     last_day: date | None
-    tables: frozenset[str]
+    tables: Mapping[str, tuple[str, ...]]
     damage: str | None = None
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -146,17 +163,11 @@ class Snapshot:
 
     def has(self, *tables: str) -> bool:
         """Whether all of these can be read."""
-        return self.tables.issuperset(tables)
+        return self.tables.keys() >= {*tables}
 
-    def column_names(self, table: str) -> list[str]:
+    def column_names(self, table: str) -> Sequence[str]:
         """The columns of a table, in order; none where it cannot be read."""
-        schema, _, name = table.partition(".")
-        found = self.rows(
-            "select column_name from duckdb_columns() where database_name = current_database() "
-            "and schema_name = $schema and table_name = $table order by column_index",
-            {"schema": schema, "table": name},
-        )
-        return [row["column_name"] for row in found]
+        return self.tables.get(table, ())
 
     def has_rows(self, table: str) -> bool:
         """Whether a table is there and holds anything."""
@@ -234,14 +245,24 @@ def opened(home: Home, mark: Mark) -> Snapshot:
     try:
         made = _MADE if "marts.fct_community_daily" in tables else _NOTHING_MADE
         connection.execute(_DAYS.format(made=made), {"published_at": published_at})
-        for statement in _GATES.split(";\n"):
-            if statement.strip():
-                connection.execute(statement)
+        connection.execute(_OF_COMMUNITY)
+        connection.execute(_GATES)
         first_day, last_day = connection.execute("select min(day), max(day) from day_states").fetchall()[0]
     except duckdb.Error as error:
         raise _unreadable(str(error)) from error
-    shown = tables | {f"quality.{table}" for table in _TABLES}
-    return Snapshot(connection, mark, state_id, published_at, first_day, last_day, frozenset(shown), damage)
+    columns = _columns(connection)
+    others = [name for (name,) in connection.execute("select name from duckdb_optimizers()").fetchall()]
+    connection.execute(f"set global disabled_optimizers = '{','.join({*others} - _OPTIMIZERS_KEPT)}'")
+    return Snapshot(connection, mark, state_id, published_at, first_day, last_day, columns, damage)
+
+
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, ...]]:
+    """The columns of each table that a view asks; looked up once, since every look reads the whole catalog."""
+    found = connection.execute(
+        "select schema_name || '.' || table_name, list(column_name order by column_index) from duckdb_columns() "
+        "where database_name = current_database() and schema_name in ('marts', 'kpi', 'quality') group by 1"
+    ).fetchall()
+    return {table: tuple(names) for table, names in found}
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, published: Path) -> str | None:

@@ -1,6 +1,6 @@
 """Today: what is known of each community's days, problems first; and one day, with its reason and what was kept out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -115,17 +115,22 @@ def calendar(snapshot: Snapshot, *, text: str, page: int, last: date | None) -> 
 
 
 def _cells(row: Mapping[str, Any], days: Sequence[date], states: Mapping[date, str]) -> Markup:
-    """The cells of one community. Made here, since a page has thousands of them and a template takes longer."""
-    address = escape(urlencode({"platform": row["platform"], "community": row["community"]}))
-    cells = []
-    for day in days:
-        state = states.get(day, "unknown")
+    """The cells of one community."""
+    links = day_links(row["platform"], row["community"], [(day, states.get(day, "unknown")) for day in days])
+    return Markup("".join(f"<td>{one}</td>" for one in links))  # noqa: S704  (made of links that are safe)
+
+
+def day_links(platform: str, community: str, states: Iterable[tuple[date, str]]) -> list[Markup]:
+    """The sign of each day, leading to it. Made here, since a page has thousands and a template takes longer."""
+    address = escape(urlencode({"platform": platform, "community": community}))
+    links = []
+    for day, state in states:
         told = STATES.get(state, STATES["unknown"])
-        cells.append(
-            f'<td><a class="day {state}" href="day?{address}&amp;day={day}" aria-label="{day.day} '
-            f'{figures.month_of(day)}: {told.label}">{told.sign}</a></td>'
+        links.append(
+            f'<a class="day {escape(state)}" href="day?{address}&amp;day={day}" aria-label="{day.day} '
+            f'{figures.month_of(day)}: {told.label}">{told.sign}</a>'
         )
-    return Markup("".join(cells))  # noqa: S704  (the address is escaped, all else is ours)
+    return [Markup(link) for link in links]  # noqa: S704  (address and state are escaped, all else is ours)
 
 
 def year(snapshot: Snapshot, *, text: str, page: int) -> dict[str, Any]:
@@ -135,28 +140,24 @@ def year(snapshot: Snapshot, *, text: str, page: int) -> dict[str, Any]:
         return {**shown, "months": [], "rows": [], "total_n": 0, "pages_n": 1}
     last = snapshot.last_day
     months = [_month_before(last, MONTHS_N - 1 - at) for at in range(MONTHS_N)]
-    found = snapshot.rows(
-        """
-        select platform, community, cast(date_trunc('month', day) as date) as month,
-            count(*) filter (where state in ('arrived', 'empty')) as whole_n,
-            count(*) filter (where state = 'stopped') as stopped_n
-        from day_states
-        where day >= $first and ($text = '' or contains(lower(platform || '/' || community), $text))
-        group by all
-        """,
+    names = snapshot.rows(
+        "select platform, community from month_states where month >= $first "
+        "and ($text = '' or contains(lower(platform || '/' || community), $text)) "
+        "group by all order by sum(whole_n), platform, community",
         {"first": months[0], "text": text.casefold()},
+    )
+    of_page = [(row["platform"], row["community"]) for row in names[(page - 1) * PAGE_N : page * PAGE_N]]
+    found = snapshot.rows(
+        "select * from month_states where month >= $first and list_contains($names, platform || '/' || community)",
+        {"first": months[0], "names": ["/".join(name) for name in of_page]},
     )
     by_name: dict[tuple[str, str], dict[date, Mapping[str, Any]]] = {}
     for row in found:
         by_name.setdefault((row["platform"], row["community"]), {})[row["month"]] = row
-    names = sorted(by_name, key=lambda name: (sum(row["whole_n"] for row in by_name[name].values()), name))
     return {
         **shown,
         "months": months,
-        "rows": [
-            (*name, [_month_cell(by_name[name].get(month), month, last) for month in months])
-            for name in names[(page - 1) * PAGE_N : page * PAGE_N]
-        ],
+        "rows": [(*name, [_month_cell(by_name[name].get(month), month, last) for month in months]) for name in of_page],
         "total_n": len(names),
         "pages_n": -(-len(names) // PAGE_N) or 1,
     }
