@@ -238,11 +238,14 @@ def erased_row_sql(rows_sql: str) -> str:
 
 
 def _is_wanted_row() -> str:
-    """Whether a row still holds something that has to go; over a relation ``given`` joined with ``gone``."""
+    """Whether a row still holds something that has to go; over a relation ``given`` joined with ``gone``.
+
+    The body is looked at too: files of records are parsed into rows that have no hash yet.
+    """
     return f"""
         given.author_key in (select author_key from persons)
         or (given.observed_at <= gone.content_gone_at
-            and ({HOLDS_CONTENT} or (gone.removal is not null and given.removal = 'none')))
+            and ({HOLDS_CONTENT} or body is not null or (gone.removal is not null and given.removal = 'none')))
         or (given.observed_at <= gone.author_gone_at and given.author_key is not null)
     """
 

@@ -18,7 +18,8 @@ class Terms:
         may_rank_persons: whether a table or a page may show which persons lead.
         may_quote: whether a page may show what somebody wrote, word by word, without their name.
         delete_within_h: hours within which a deletion upstream must reach what was kept; None if no number is stated.
-        keep_text_days: days that texts may be kept; None if no number is stated.
+        keep_text_days: days that texts may be kept after the platform, or a file of it, last showed them; None if no
+            number is stated.
         attribution: what must stand beside a text that is shown; empty if nothing.
         may_train: whether texts may train a model; None where the terms are silent.
         remark: what else to know, one sentence.

@@ -244,9 +244,13 @@ def _decide(connection: duckdb.DuckDBPyConnection, entry: CommunityEntry, answer
 def _by_age(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, entry: CommunityEntry) -> Swept:
     """What nobody can be asked about goes by its age."""
     held_n = _count(connection, "select count(*) from held")
+    text_days = pipeline.settings.retention.text_days
     of_terms = platform_named(entry.platform).terms.keep_text_days
-    days = min((one for one in (pipeline.settings.retention.text_days, of_terms) if one is not None), default=None)
-    if days is None:
+    rules = [
+        *([f"{text_days} days after they were written"] if text_days is not None else []),
+        *([f"{of_terms} days after a file last showed them"] if of_terms is not None else []),
+    ]
+    if not rules:
         return Swept(
             entry.entry_id, held_n, note="cannot be asked, and no age is set (retention.text_days): all texts are kept"
         )
@@ -256,13 +260,17 @@ def _by_age(connection: duckdb.DuckDBPyConnection, pipeline: Pipeline, entry: Co
         create or replace temp table found as
         select platform, community, contribution_id, $now as last_checked_at, cast(null as timestamptz) as absent_since,
             $now as content_gone_at, cast(null as timestamptz) as author_gone_at, cast(null as varchar) as removal
-        from held where created_at < $before and has_content
+        from held
+        where has_content and (
+            created_at < $now - to_days(cast($text_days as integer))
+            or observed_at < $now - to_days(cast($of_terms as integer))
+        )
         """,
-        {"now": now, "before": now - timedelta(days=days)},
+        {"now": now, "text_days": text_days, "of_terms": of_terms},
     )
     gone_n = _count(connection, "select count(*) from found")
     _write_checks(connection, pipeline.home, entry)
-    return Swept(entry.entry_id, held_n, gone_n=gone_n, note=f"cannot be asked: texts go after {days} days")
+    return Swept(entry.entry_id, held_n, gone_n=gone_n, note=f"cannot be asked: texts go {' or '.join(rules)}")
 
 
 # ---- what is held, and what is known of it -------------------------------------------

@@ -1,8 +1,9 @@
 """Deletions planted in the doubles of platforms: the sweep finds them, and nothing of them can be read in any file."""
 
+import os
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from pulse.config.settings import Retention, Settings
 from pulse.core.errors import BuildFailed, ConfigError, SourceError
 from pulse.core.home import Home
 from pulse.core.window import Window
-from pulse.lake import quality, raw
+from pulse.lake import landing, quality, raw
 from pulse.sandbox.reddit_data import WorldData
 from pulse.sandbox.world_model import is_gone_at
 from pulse.sources.hacker_news.entry import HackerNewsEntry
@@ -332,9 +333,38 @@ def test_sweep__files_go_by_age_where_one_is_set(home: Home, tmp_path: Path):
     aged = settings.model_copy(update={"retention": Retention(text_days=365)})
     (swept,), (proof,) = sweeping.sweep(Pipeline(home, aged, lambda: NOON), run_id="x")
     assert (swept.gone_n, proof.left_n) == (1, 0)
-    assert "texts go after 365 days" in swept.line
+    assert "texts go 365 days after they were written" in swept.line
     assert files_with(home.root, ["old words"]) == {}
     assert {path.parts[0] for path in files_with(home.root, ["new words"])} == {"landing", "raw"}
+
+
+def test_sweep__what_a_file_showed_goes_in_the_days_of_the_terms_unless_a_newer_one_shows_it(home: Home, tmp_path: Path):
+    """YouTube's: 30 days. When a comment was written does not matter, a file of today may hold old ones."""
+    head = "author,updated_at,like_count,text,video_id\n"
+    gone = "ann,2024-03-01T10:00:00Z,1,words that went since,v1\n"
+    kept = "ben,2024-03-01T11:00:00Z,2,words that stayed,v1\n"
+    files = {"before.csv": (head + gone + kept, NOON - 40 * DAY), "after.csv": (head + kept, NOON - 10 * DAY)}
+    for name, (text, seen_at) in files.items():
+        (tmp_path / name).write_text(text)
+        os.utime(tmp_path / name, (seen_at.timestamp(), seen_at.timestamp()))
+    given = {
+        "platform": "youtube", "name": "kettles", "source": "tabular", "path": [str(tmp_path / name) for name in files],
+        "table": {"mapping": "youtube_comments"},
+    }  # fmt: skip
+    pipeline = Pipeline(home, Settings.model_validate({"communities": [given]}), lambda: NOON)
+    window = Window.one_day(date(2024, 3, 1))
+    for entry_id in pipeline.plan(window):
+        for load_id in pipeline.extract(entry_id, window, run_id="x"):
+            raw.promote(home, landing.require(home, load_id))
+    (swept,), (proof,) = sweeping.sweep(pipeline, run_id="x")
+    assert "texts go 30 days after a file last showed them" in swept.line
+    assert (swept.held_n, swept.gone_n, proof.left_n) == (2, 1, 0)
+    found = files_with(home.root, ["words that went since", "words that stayed"])
+    assert {path.parts[0] for path in found} == {"landing", "raw"}
+    assert {word for words in found.values() for word in words} == {"words that stayed"}
+    (later,), _ = sweeping.sweep(Pipeline(home, pipeline.settings, lambda: NOON + 25 * DAY), run_id="y")
+    assert later.gone_n == 1
+    assert files_with(home.root, ["words that stayed"]) == {}
 
 
 def test_look_up__an_entry_of_files_has_none(home: Home, tmp_path: Path):
