@@ -20,7 +20,7 @@ PLATFORM_FACTS = Table(
     (
         Column("platform", "VARCHAR", False, "platform name, lower case"),
         Column("may_rank_persons", "BOOLEAN", False, "whether a table or a page may show which persons lead"),
-        Column("keep_text_days", "BIGINT", True, "days that texts may be kept after they were last shown; NULL where no number is stated"),
+        Column("keep_text_days", "BIGINT", True, "days that texts may be kept; NULL where none are stated"),
         Column("delete_within_h", "BIGINT", True, "hours within which a deletion upstream must reach what was kept"),
         Column("attribution", "VARCHAR", True, "what must stand beside a text that is shown; NULL for nothing"),
         Column("may_train", "BOOLEAN", True, "whether texts may train a model; NULL where the terms are silent"),

@@ -20,7 +20,7 @@ YOUTUBE = Platform(
         ),
         looked_up_on=date(2026, 11, 29),
         keep_text_days=30,
-        remark="Public data of its API is asked for again or deleted after 30 days (policy III.E.4, as YouTube told the "
-        "author of the second document; of the first, the beginning was read).",
+        remark="Public data of its API is asked for again or deleted after 30 days (policy III.E.4, as YouTube told "
+        "the author of the second document; of the first, the beginning was read).",
     ),
 )

@@ -338,7 +338,7 @@ def test_sweep__files_go_by_age_where_one_is_set(home: Home, tmp_path: Path):
     assert {path.parts[0] for path in files_with(home.root, ["new words"])} == {"landing", "raw"}
 
 
-def test_sweep__what_a_file_showed_goes_in_the_days_of_the_terms_unless_a_newer_one_shows_it(home: Home, tmp_path: Path):
+def test_sweep__what_a_file_showed_goes_in_the_days_of_the_terms(home: Home, tmp_path: Path):
     """YouTube's: 30 days. When a comment was written does not matter, a file of today may hold old ones."""
     head = "author,updated_at,like_count,text,video_id\n"
     gone = "ann,2024-03-01T10:00:00Z,1,words that went since,v1\n"
