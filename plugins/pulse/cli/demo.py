@@ -1,10 +1,10 @@
 """``make demo``: the whole pipeline on made-up communities, to see it work before trusting it with real ones.
 
-Writes the world's past as archives under ``PULSE_HOME/demo``, a group's posts as a table and a chat server's exports
-beside them, and starts a sandbox that stands in for Reddit, a Discord server and a forum. Fills two months from all of
-these with ``community_backfill``, runs two days of ``community_daily`` live, asks three questions of the result, and
-closes the second month with ``kpi_monthly``. One community's feed is damaged on purpose, so that a load is stopped and
-everything else goes on.
+A process of its own writes the world's past as archives under ``PULSE_HOME/demo``, a group's posts as a table and a
+chat server's exports beside them, and serves a sandbox that stands in for Reddit, a Discord server and a forum
+(:mod:`pulse.cli.demo_world`). Fills two months from all of these with ``community_backfill``, runs two days of
+``community_daily`` live, asks three questions of the result, and closes the second month with ``kpi_monthly``. One
+community's feed is damaged on purpose, so that a load is stopped and everything else goes on.
 """
 
 import os
@@ -12,34 +12,26 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 
-from pulse.cli import progress
+from pulse.cli import demo_world, progress
 from pulse.cli.console import line_printer, show_rows, show_run
+from pulse.cli.demo_world import DAYS, PAST, SEED, shortly_after
 from pulse.core.clock import utc_now
 from pulse.core.errors import BuildFailed, ConfigError
 from pulse.core.home import REPOSITORY, Home
-from pulse.core.window import Window
 from pulse.gates import quarantine
 from pulse.kpi import Month
 from pulse.orchestration import embedded
 from pulse.reading import query
 from pulse.reports import files as report_files
 
-if TYPE_CHECKING:
-    from pulse.sandbox.server import SandboxServer
-    from pulse.sandbox.world import World
-
-SEED = 7
-PAST = Window(date(2026, 6, 1), date(2026, 7, 31))
 MONTH = Month(date(2026, 7, 1))
-DAYS = (date(2026, 8, 1), date(2026, 8, 2))
 NEXT_DAY = DAYS[-1] + timedelta(days=1)
 CONFIG = REPOSITORY / "config" / "communities.yml"
 
@@ -93,17 +85,20 @@ def run_demo() -> None:
     started_s = time.monotonic()
     say = line_printer(console, started_s)
     console.rule("[bold]1. A made-up world[/bold]", align="left")
-    made = _make_world(home, say)
-    with _live(*made) as sandbox, progress.shown(console, say):
-        console.rule(f"[bold]2. Two months in one run: community_backfill {PAST}[/bold]", align="left")
-        say(f"a sandbox at {sandbox.url} stands in for Reddit, a Discord server and a forum")
-        say("starting Airflow in this process (some seconds) …")
-        _run(console, partial(embedded.run_window, home, PAST, started_at=utc_now(), progress=say))
-        for day in DAYS:
-            console.rule(f"[bold]3. A day, live: community_daily {day}[/bold]", align="left")
-            sandbox.set_now(_shortly_after(day))
-            say(f"in the sandbox it is {sandbox.now:%Y-%m-%d %H:%M} UTC")
-            _run(console, partial(embedded.run_day, home, day, started_at=utc_now(), progress=say))
+    with demo_world.started(home.root / "demo") as world, progress.shown(console, say):
+        say("making it, and starting Airflow in this process meanwhile (some seconds) …")
+        embedded.prepare(home)
+        served = world.served()
+        for line in served.lines:
+            say(line)
+        with _leading_to(served):
+            console.rule(f"[bold]2. Two months in one run: community_backfill {PAST}[/bold]", align="left")
+            say(f"a sandbox at {served.url} stands in for Reddit, a Discord server and a forum")
+            _run(console, partial(embedded.run_window, home, PAST, started_at=utc_now(), progress=say))
+            for day in DAYS:
+                console.rule(f"[bold]3. A day, live: community_daily {day}[/bold]", align="left")
+                say(f"in the sandbox it is {world.set_now(shortly_after(day)):%Y-%m-%d %H:%M} UTC")
+                _run(console, partial(embedded.run_day, home, day, started_at=utc_now(), progress=say))
     console.rule("[bold]4. Three questions, in SQL[/bold]", align="left")
     _ask(console, home)
     console.rule(f"[bold]5. The month's report: kpi_monthly {MONTH}[/bold]", align="left")
@@ -122,45 +117,20 @@ def _require_own_home(home: Home) -> None:
         )
 
 
-def _make_world(home: Home, say: Callable[[str], None]) -> "tuple[World, World]":
-    """Make it, and write its past up to the end of the month; and people elsewhere, so that nobody is in two places."""
-    from pulse.sandbox import world, world_archive, world_elsewhere
-
-    made = world.make_world(seed=SEED)
-    files = world_archive.write_archives(made, home.root / "demo", last_day=PAST.last_day)
-    say(f"{files.communities_n} communities, seed {SEED}")
-    say(f"archives up to {PAST.last_day}: {files.posts_n} posts, {files.comments_n} comments")
-    elsewhere = world.make_world(seed=SEED + 1, days_n=(DAYS[-1] - PAST.first_day).days + 1)
-    world_elsewhere.write_elsewhere(elsewhere, home.root / "demo", seen_at=_shortly_after(DAYS[-1]))
-    say("a group's posts as a table, and a chat server's channels as exports")
-    say(f"one damaged feed: {files.broken_unusable_n} of {files.broken_lines_n} lines unusable")
-    return made, elsewhere
-
-
 @contextmanager
-def _live(made: "World", elsewhere: "World") -> "Iterator[SandboxServer]":
-    """A sandbox of the worlds, and an environment that leads there."""
-    from pulse.sandbox.reddit_data import WorldData
-    from pulse.sandbox.server import SandboxServer
-    from pulse.sandbox.world_doubles import doubles_of_the_demo
-
-    others = doubles_of_the_demo(elsewhere)
-    with SandboxServer(WorldData(made), now=_shortly_after(PAST.last_day), others=others) as sandbox:
-        own = sandbox.environment()
-        before = {name: value for name, value in os.environ.items() if name.startswith("PULSE_REDDIT_") or name in own}
-        for name in before:
+def _leading_to(served: demo_world.Served) -> Iterator[None]:
+    """An environment that leads to the sandbox, and to nobody's Reddit."""
+    own = served.environment
+    before = {name: value for name, value in os.environ.items() if name.startswith("PULSE_REDDIT_") or name in own}
+    for name in before:
+        del os.environ[name]
+    os.environ |= own
+    try:
+        yield
+    finally:
+        for name in own:
             del os.environ[name]
-        os.environ |= own
-        try:
-            yield sandbox
-        finally:
-            for name in own:
-                del os.environ[name]
-            os.environ |= before
-
-
-def _shortly_after(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1, minutes=30)
+        os.environ |= before
 
 
 def _run(console: Console, start: Callable[[], embedded.RunResult]) -> None:
@@ -193,7 +163,7 @@ def _say_what_next(console: Console, home: Home, wall_s: float) -> None:
         ),
         (f"{command} status", "what arrived, what did not, and why"),
         (
-            f"{command} sandbox serve --world-seed {SEED} --now {_shortly_after(NEXT_DAY).isoformat()}",
+            f"{command} sandbox serve --world-seed {SEED} --now {shortly_after(NEXT_DAY).isoformat()}",
             f"the sandbox a day later; with the lines it prints pasted elsewhere: {command} run --day {NEXT_DAY}",
         ),
     ]

@@ -15,12 +15,13 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from pulse.config.lake import on_lake, working
 from pulse.config.settings import Settings, load_settings
-from pulse.core import keys, progress
+from pulse.core import keys, progress, side_by_side
 from pulse.core.clock import Clock, utc_now
 from pulse.core.credentials import Credentials, from_environment
 from pulse.core.errors import BuildFailed, ConfigError, GateStopped, NotEnoughArrived, PulseError
@@ -261,7 +262,7 @@ class Pipeline:
             if len(partitions) >= scoring_on_spark.LEAST_PARTITIONS:
                 model = self.settings.sentiment_model
                 return scoring_on_spark.score_on_spark(self.home, self.settings.spark, model, partitions)
-        return score_partitions(self.home, scorer, progress.over(partitions, "judging texts", "partitions"))
+        return score_partitions(self.home, scorer, partitions)
 
     # ---- what texts say besides ----------------------------------------------
 
@@ -276,7 +277,10 @@ class Pipeline:
             ConfigError: judged examples of a brand cannot be read any more.
             StorageError: disk full or not writable; the same again goes on from what is done.
         """
-        return self._find_mentions(is_deep=is_deep) | self._work_words(is_deep=is_deep)
+        mentions, words = side_by_side.together(
+            partial(self._find_mentions, is_deep=is_deep), partial(self._work_words, is_deep=is_deep)
+        )
+        return mentions | words
 
     def _find_mentions(self, *, is_deep: bool) -> dict[str, int]:
         """Write what the config says to listen for as tables, and find its brands in texts not looked at for them.

@@ -20,7 +20,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pulse.core import memory_database, parquet
+from pulse.core import memory_database, parquet, progress, side_by_side
 from pulse.core.contract import scored_text_sql
 from pulse.core.files import sql_text, storage_error, write_json
 from pulse.core.home import Home, path_value
@@ -130,8 +130,8 @@ Partition = tuple[str, str | None, date]
 def score_partitions(home: Home, scorer: Scorer, partitions: Iterable[Partition]) -> ScoreCounts:
     """Judge the texts of raw partitions that this model has not judged yet; one new file per partition that has any.
 
-    Can be repeated: nothing is judged twice. Memory: one batch of texts. A partition of raw that is damaged is left to
-    :func:`pulse.lake.raw.heal`, and so are its scores.
+    Can be repeated: nothing is judged twice. Memory: one batch of texts for each core. A partition of raw that is
+    damaged is left to :func:`pulse.lake.raw.heal`, and so are its scores.
 
     Args:
         partitions: small files of a community and day, or, without a community, what is compacted of a day.
@@ -140,12 +140,25 @@ def score_partitions(home: Home, scorer: Scorer, partitions: Iterable[Partition]
         StorageError: the scores cannot be written.
     """
     ensure_empty_file(home)
+    by_form: tuple[list[Partition], list[Partition]] = ([], [])
+    for partition in partitions:
+        by_form[partition[1] is None].append(partition)
     totals = [0, 0, 0, 0]
-    with memory_database.workbench(home.scratch / "scoring") as connection:
-        for partition in partitions:
-            scored = _score_partition(connection, home, scorer, partition)
-            for place, count in enumerate((1, *scored)):
-                totals[place] += count
+    with progress.counting("judging texts", "partitions", len(by_form[0]) + len(by_form[1])) as meter:
+
+        def judge(mine: Iterator[Partition]) -> list[int]:
+            counts = [0, 0, 0, 0]
+            with memory_database.workbench(home.scratch / "scoring", threads_n=1) as connection:
+                for partition in mine:
+                    scored = _score_partition(connection, home, scorer, partition)
+                    counts = [count + more for count, more in zip(counts, (1, *scored), strict=True)]
+                    meter.advance()
+            return counts
+
+        # What is compacted of a day comes after the small files of its communities, whose scores it would judge again.
+        for of_form in by_form:
+            for counts in side_by_side.spread(of_form, judge):
+                totals = [total + count for total, count in zip(totals, counts, strict=True)]
     return ScoreCounts(*totals)
 
 
