@@ -1,0 +1,60 @@
+"""Work on all cores: nothing is left out or done twice, and what fails is raised."""
+
+import contextvars
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from pulse.core import side_by_side
+
+
+@pytest.mark.parametrize("items_n", [0, 1, 2, 1_000])
+def test_spread__each_item_falls_to_one_worker(items_n: int):
+    made = side_by_side.spread(range(items_n), list)
+    assert sorted(item for mine in made for item in mine) == list(range(items_n))
+    assert len(made) == min(items_n, side_by_side.cores_n())
+
+
+@pytest.mark.skipif(side_by_side.cores_n() < 2, reason="one core: there is one worker")
+def test_spread__workers_are_at_work_at_the_same_time():
+    both = threading.Barrier(2, timeout=30)
+
+    def meet(mine: Iterator[int]) -> int:
+        return sum(both.wait() >= 0 for _ in mine)
+
+    assert side_by_side.spread([1, 2], meet) == [1, 1]
+
+
+def test_spread__what_a_worker_raises_ends_the_others_and_is_raised():
+    items = iter(range(100_000))
+    done = []
+
+    def work(mine: Iterator[int]) -> None:
+        for item in mine:
+            if item == 3:
+                raise OSError("disk full")
+            done.append(item)
+
+    with pytest.raises(OSError, match="disk full"):
+        side_by_side.spread(list(items), work)
+    assert len(done) < 100_000
+
+
+def test_together__sees_the_callers_context_and_waits_for_all():
+    asked = contextvars.ContextVar("asked", default="")
+    asked.set("here")
+    ended = threading.Event()
+
+    def fail() -> str:
+        raise ValueError("no")
+
+    def end() -> str:
+        ended.set()
+        return asked.get()
+
+    assert side_by_side.together(end, asked.get) == ["here", "here"]
+    ended.clear()
+    with pytest.raises(ValueError, match="no"):
+        side_by_side.together(fail, end)
+    assert ended.is_set()
