@@ -150,6 +150,15 @@ def test_view__keeps_nobody_out(opened: Any, width_px: int, scheme: str):
         assert serious == [], path
 
 
+def test_calendar__shows_all_its_days_on_a_screen(opened: Any):
+    watched = opened()
+    watched.goes_to("")
+    assert watched.page.locator(".calendar thead th").count() == 36
+    widths = "(() => { const of = document.querySelector('.calendar'); return [of.scrollWidth, of.clientWidth]; })()"
+    needed_px, shown_px = watched.page.evaluate(widths)
+    assert needed_px <= shown_px
+
+
 def test_calendar__is_one_stop_for_the_tab_key_and_goes_on_by_arrows(opened: Any):
     watched = opened()
     watched.goes_to("")
