@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+# Half of such work holds the interpreter: more than a few wait for each other, and each has its batch in memory.
+_WORKERS_MOST_N = 4
+
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -20,7 +23,7 @@ def cores_n() -> int:
 
 
 def spread(items: Sequence[_Item], work: Callable[[Iterator[_Item]], _Result]) -> list[_Result]:
-    """Have a worker on each core take items out of one row until none is left.
+    """Have a worker on each core, four at most, take items out of one row until none is left.
 
     Args:
         work: done once by each worker, over the items that fall to it; so it may open once what it needs for all.
@@ -32,7 +35,7 @@ def spread(items: Sequence[_Item], work: Callable[[Iterator[_Item]], _Result]) -
         Exception: what a worker raised first; the others end after the item that they are at.
     """
     row = _Row(items)
-    workers_n = min(cores_n(), len(items))
+    workers_n = min(cores_n(), len(items), _WORKERS_MOST_N)
     if workers_n <= 1:
         return [work(row.taken())] if items else []
     return together(*[lambda: row.until_somebody_fails(work)] * workers_n)
