@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Sized
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeVar
 
+from pulse.core import side_by_side
+
 _Item = TypeVar("_Item")
 
 
@@ -77,5 +79,6 @@ def over(items: Iterable[_Item], what: str, unit: str, total_n: int | None = Non
     known_n = len(items) if total_n is None and isinstance(items, Sized) else total_n
     with counting(what, unit, known_n) as meter:
         for item in items:
+            side_by_side.end_if_given_up()
             yield item
             meter.advance()

@@ -1,8 +1,12 @@
 """Work on all cores: nothing is left out or done twice, and what fails is raised."""
 
 import contextvars
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +62,30 @@ def test_together__sees_the_callers_context_and_waits_for_all():
     with pytest.raises(ValueError, match="no"):
         side_by_side.together(fail, end)
     assert ended.is_set()
+
+
+def test_together__is_given_up_by_ctrl_c_and_loops_end_where_they_look(tmp_path: Path):
+    """In a process of its own, whose end waits for its threads."""
+    script = tmp_path / "counting.py"
+    script.write_text(
+        "import sys, time\n"
+        "from pulse.core import progress, side_by_side\n"
+        "def count():\n"
+        "    for n in progress.over(range(10_000), 'counting', 'numbers'):\n"
+        "        time.sleep(0.01)\n"
+        "        if n == 5: print('counting', flush=True)\n"
+        "try: side_by_side.together(count, count)\n"
+        "except KeyboardInterrupt: sys.exit(130)\n"
+    )
+    # Whoever starts the tests in the background has them ignore it.
+    begins = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); exec(open(sys.argv[1]).read())"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", begins, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, b"")
