@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from glob import escape
 from pathlib import Path
@@ -146,6 +146,7 @@ class Snapshot:
     last_day: date | None
     tables: Mapping[str, tuple[str, ...]]
     damage: str | None = None
+    _cursors: threading.local = field(default_factory=threading.local, repr=False, compare=False)
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """All rows of a query of ours, by column name.
@@ -153,13 +154,19 @@ class Snapshot:
         Raises:
             QueryError: the published file is of another version, or damaged.
         """
-        with self.connection.cursor() as cursor:
-            try:
-                found = cursor.execute(sql, parameters or {})
-                names = [column[0] for column in found.description or ()]
-                return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-            except duckdb.Error as error:
-                raise _unreadable(str(error)) from error
+        try:
+            found = self._cursor().execute(sql, parameters or {})
+            names = [column[0] for column in found.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        except duckdb.Error as error:
+            raise _unreadable(str(error)) from error
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        """This thread's; to make one takes a quarter of the time of a small question."""
+        if not hasattr(self._cursors, "own"):
+            self._cursors.own = self.connection.cursor()
+        own: duckdb.DuckDBPyConnection = self._cursors.own
+        return own
 
     def has(self, *tables: str) -> bool:
         """Whether all of these can be read."""
