@@ -32,7 +32,7 @@ from fixtures import reddit_lines
 from fixtures.live_reddit import KEY, POLICY, USER_AGENT, live, shortly_after
 from fixtures.live_reddit import entry as live_entry
 from pulse.config.settings import Settings
-from pulse.core import locks
+from pulse.core import locks, side_by_side
 from pulse.core.clock import utc_now
 from pulse.core.errors import PulseError
 from pulse.core.files import read_json, sql_text, write_json
@@ -110,6 +110,7 @@ class Orders:
         begin_at, end_with: first and last stage.
         obeys_modes: whether the modes of files and folders hold for the process, though root runs it.
         longest_lock_wait_s: how long to wait for a lock; None for as long as the product does.
+        cores_n: on how many cores a step works; on one, so that its actions come in the same order in every run.
     """
 
     home: Path
@@ -126,6 +127,7 @@ class Orders:
     obeys_modes: bool = False
     clock_shift: timedelta = timedelta(0)
     longest_lock_wait_s: float | None = None
+    cores_n: int = 1
 
     def only(self, stage: str) -> "Orders":
         """No other stage; those before it have been done."""
@@ -381,6 +383,7 @@ def _perform(orders: Orders, sender: Connection) -> None:
     """Do what was ordered and say how it ended."""
     os.setsid()
     os.environ.update(orders.environment)
+    side_by_side.cores_n = lambda: orders.cores_n
     if orders.obeys_modes:
         _give_up_overriding_modes()
     watch = _Watch(orders, sender)

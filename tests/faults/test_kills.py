@@ -54,6 +54,15 @@ def test_killed_at_every_stage_up_to_the_build_in_turn__a_plain_rerun_gives_the_
     require_same(undisturbed)
 
 
+def test_killed_while_two_workers_judge__a_plain_rerun_gives_the_same_marts(undisturbed: Scene):
+    undisturbed.start_from("score")
+    half = undisturbed.moment("score", "file", 0.5)
+    ended = run(replace(undisturbed.orders.only("score"), run_id="killed", cores_n=2, kill_at=half))
+    assert ended.signal == signal.SIGKILL
+    undisturbed.rerun().require_well()
+    require_same(undisturbed)
+
+
 def test_killed_at_every_stage_after_the_build_in_turn__the_last_task_tried_again_gives_the_same_marts(
     undisturbed: Scene, record_property: Callable[[str, object], None]
 ):

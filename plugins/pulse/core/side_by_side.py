@@ -41,13 +41,15 @@ def spread(items: Sequence[_Item], work: Callable[[Iterator[_Item]], _Result]) -
 
 
 def together(*works: Callable[[], _Result]) -> list[_Result]:
-    """Do several things at the same time, and wait for all.
+    """Do several things at the same time, and wait for all; one after the other where there is one core.
 
     Ctrl-C ends the wait, and each of them where it looks next whether somebody still waits.
 
     Raises:
         Exception: what the first of them in order raised, after all ended.
     """
+    if cores_n() == 1:
+        return [work() for work in works]
     is_given_up = threading.Event()
     doing = [_Doing(work, is_given_up) for work in works]
     for one in doing:

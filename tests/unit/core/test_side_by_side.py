@@ -20,7 +20,10 @@ def test_spread__each_item_falls_to_one_worker(items_n: int):
     assert len(made) == min(items_n, side_by_side.cores_n(), 4)
 
 
-@pytest.mark.skipif(side_by_side.cores_n() < 2, reason="one core: there is one worker")
+needs_cores = pytest.mark.skipif(side_by_side.cores_n() < 2, reason="one core: there is one worker")
+
+
+@needs_cores
 def test_spread__workers_are_at_work_at_the_same_time():
     both = threading.Barrier(2, timeout=30)
 
@@ -45,6 +48,7 @@ def test_spread__what_a_worker_raises_ends_the_others_and_is_raised():
     assert len(done) < 100_000
 
 
+@needs_cores
 def test_together__sees_the_callers_context_and_waits_for_all():
     asked = contextvars.ContextVar("asked", default="")
     asked.set("here")
@@ -64,6 +68,7 @@ def test_together__sees_the_callers_context_and_waits_for_all():
     assert ended.is_set()
 
 
+@needs_cores
 def test_together__is_given_up_by_ctrl_c_and_loops_end_where_they_look(tmp_path: Path):
     """In a process of its own, whose end waits for its threads."""
     script = tmp_path / "counting.py"
@@ -89,3 +94,8 @@ def test_together__is_given_up_by_ctrl_c_and_loops_end_where_they_look(tmp_path:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, b"")
+
+
+def test_together__on_one_core_is_one_after_the_other(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(side_by_side, "cores_n", lambda: 1)
+    assert side_by_side.together(threading.get_ident, threading.get_ident) == [threading.get_ident()] * 2
