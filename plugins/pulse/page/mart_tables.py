@@ -66,7 +66,7 @@ def read(
         only: a condition of ours that rows must meet; not asked where the mart lacks its column, its first word.
         leaves_out: codes of what stands against columns that are not shown.
     """
-    there = snapshot.column_names(mart) if snapshot.has(mart) else []
+    there = snapshot.column_names(mart)
     given = dict(of or {})
     wanted = [name for name, _ in columns if name in there]
     if not wanted or not {*given} <= {*there}:

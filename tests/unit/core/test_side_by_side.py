@@ -34,7 +34,6 @@ def test_spread__workers_are_at_work_at_the_same_time():
 
 
 def test_spread__what_a_worker_raises_ends_the_others_and_is_raised():
-    items = iter(range(100_000))
     done = []
 
     def work(mine: Iterator[int]) -> None:
@@ -44,7 +43,7 @@ def test_spread__what_a_worker_raises_ends_the_others_and_is_raised():
             done.append(item)
 
     with pytest.raises(OSError, match="disk full"):
-        side_by_side.spread(list(items), work)
+        side_by_side.spread(range(100_000), work)
     assert len(done) < 100_000
 
 
